@@ -1,0 +1,90 @@
+"""Vocabularies: which embedding row a raw id gets, from the counts of the training split alone."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from dcrnn_tf.schema import FIRST_ID_ROW, PADDING_ROW, UNKNOWN_ROW
+
+_MERGE_AT = 1_000_000  # counted rows held aside before they are merged, at least
+
+
+class IdCounter:
+    """Counts raw ids (integers or strings) chunk by chunk, in memory of the distinct ids."""
+
+    def __init__(self):
+        self._merged: pl.DataFrame | None = None
+        self._waiting: list[pl.DataFrame] = []
+        self._waiting_rows = 0
+
+    def add(self, ids: pl.Series, weights: pl.Series | None = None) -> None:
+        """Counts a chunk.
+
+        Args:
+          ids: raw ids; nulls are not counted.
+          weights: how many occurrences each of `ids` stands for, integers; 1 if absent.
+        """
+        table = pl.DataFrame({"id": ids, "count": 1 if weights is None else weights})
+        self._waiting.append(_summed(table.drop_nulls("id")))
+        self._waiting_rows += self._waiting[-1].height
+        merged_rows = 0 if self._merged is None else self._merged.height
+        if self._waiting_rows > max(_MERGE_AT, merged_rows):
+            self._merge()
+
+    def vocabulary(self, min_count: int = 1) -> "Vocabulary":
+        """Returns the ids that occurred at least `min_count` (1 or more) times.
+
+        They are ordered by count, descending, and ids of equal count by id, ascending (strings by
+        code point), so that the same rows give the same vocabulary whatever their order.
+        """
+        if min_count < 1:
+            raise ValueError(f"min_count is {min_count}, must be at least 1")
+        self._merge()
+        if self._merged is None:
+            return Vocabulary(np.empty(0, np.int64), np.empty(0, np.int64))
+        kept = self._merged.filter(pl.col("count") >= min_count)
+        kept = kept.sort(["count", "id"], descending=[True, False])
+        return Vocabulary(kept["id"].to_numpy(), kept["count"].to_numpy())
+
+    def _merge(self) -> None:
+        tables = ([] if self._merged is None else [self._merged]) + self._waiting
+        self._merged = _summed(pl.concat(tables)) if tables else None
+        self._waiting, self._waiting_rows = [], 0
+
+
+class Vocabulary:
+    """The raw ids of one field in the order of their embedding rows.
+
+    Attributes:
+      ids: distinct raw ids, integers or strings; `ids[0]` has row `FIRST_ID_ROW`.
+      counts: occurrences of each in the training split.
+    """
+
+    def __init__(self, ids: np.ndarray, counts: np.ndarray):
+        self.ids = ids
+        self.counts = counts
+        self._index = pd.Index(ids)
+
+    @property
+    def size(self) -> int:
+        """Embedding rows, those for padding and unknown ids included."""
+        return FIRST_ID_ROW + len(self.ids)
+
+    def encode(self, ids: pl.Series) -> np.ndarray:
+        """Returns the embedding row of each raw id.
+
+        Args:
+          ids: raw ids, `(rows,)`; null means that the field is missing.
+
+        Returns:
+          `(rows,)` int32: `PADDING_ROW` for null, `UNKNOWN_ROW` for an id not in the vocabulary.
+        """
+        rows = np.full(len(ids), PADDING_ROW, np.int32)
+        known = ids.is_not_null().to_numpy()
+        positions = self._index.get_indexer(ids.drop_nulls().to_numpy())
+        rows[known] = np.where(positions < 0, UNKNOWN_ROW, positions + FIRST_ID_ROW)
+        return rows
+
+
+def _summed(table: pl.DataFrame) -> pl.DataFrame:
+    return table.group_by("id").agg(pl.col("count").cast(pl.Int64).sum())

@@ -9,11 +9,9 @@ a row, and TFDS understands them (`Tensor(shape=(None,), encoding="bytes")`).
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -29,6 +27,7 @@ from dcrnn_tf.schema import (
     Shard,
     Split,
     Task,
+    sha256_of_file,
 )
 
 BLOCK_ROWS = 1024
@@ -104,8 +103,6 @@ class DatasetWriter:
 
     def __exit__(self, error_type, error, traceback) -> None:
         if error_type is not None:
-            for buckets in self._splits.values():
-                buckets.close()
             shutil.rmtree(self._partial, ignore_errors=True)
 
     def add_vocabulary(self, field: str, ids: np.ndarray, counts: np.ndarray) -> None:
@@ -202,7 +199,6 @@ class _SplitBuckets:
         self._folder = folder
         self._buckets = buckets
         self._random = np.random.default_rng(seed)
-        self._files: list[dict[str, BinaryIO]] = [{} for _ in range(buckets)]
         self._dtypes: dict[str, np.dtype] = {}
         folder.mkdir()
 
@@ -214,16 +210,14 @@ class _SplitBuckets:
         columns = _take(columns, np.argsort(bucket, kind="stable"))
         ends = np.cumsum(np.bincount(bucket, minlength=self._buckets))
         self._dtypes = {name: values.dtype for name, values in columns.items()}
-        for number, files in enumerate(self._files):
+        for number in range(self._buckets):
             start = ends[number - 1] if number else 0
             for name, values in _slice(columns, start, ends[number]).items():
-                if name not in files:
-                    files[name] = open(self._path(number, name), "wb")
-                files[name].write(values.data)
+                with open(self._path(number, name), "ab") as file:
+                    file.write(values.data)
 
     def shuffled(self) -> Iterator[DiskColumns]:
         """Yields one bucket after the other, each in random order, and removes it."""
-        self.close()
         for number in range(self._buckets):
             columns = {
                 name: np.fromfile(self._path(number, name), dtype)
@@ -233,11 +227,6 @@ class _SplitBuckets:
             for name in self._dtypes:
                 self._path(number, name).unlink()
         self._folder.rmdir()
-
-    def close(self) -> None:
-        for files in self._files:
-            for file in files.values():
-                file.close()
 
     def _path(self, number: int, name: str) -> pathlib.Path:
         return self._folder / f"{number:05d}.{name.replace('/', '.')}"
@@ -298,15 +287,6 @@ class _ShardWriter:
         self._file.write(example.SerializeToString(deterministic=True))
         self._shards[-1][0] += _row_count(block)
         self._shards[-1][1] += 1
-
-
-def sha256_of_file(path: pathlib.Path) -> str:
-    """Returns the hexadecimal SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _disk_columns(

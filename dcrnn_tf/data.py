@@ -7,8 +7,9 @@ of several blocks among themselves. The order depends on the seed and the epoch 
 run can go on in the middle of an epoch with the very batch that it would have met.
 """
 
+import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,7 @@ from dcrnn_tf.schema import (
     Schema,
     Shard,
     load_schema,
+    sha256_of_file,
 )
 
 SHUFFLED_BLOCKS = 256
@@ -76,23 +78,27 @@ class PreparedDataset:
           epoch: number of the pass; each has an order of its own.
           skip: batches to leave out at the beginning.
         """
-        # One shard after the other would tie a batch to few files; the order stays a function of
-        # the seed because tf.data keeps its operations deterministic by default.
+        for entity in self._used_entities():
+            self.entity_table(entity.name)  # read outside of the graph that is made below
         files = [str(self.folder / shard.file) for shard in self.schema.split(split).shards]
         if seed is not None:
             random = np.random.default_rng([seed, epoch])
             files = [files[i] for i in random.permutation(len(files))]
             block_seed, window_seed = (int(x) for x in random.integers(2**31, size=2))
         blocks = tf.data.Dataset.from_tensor_slices(files).interleave(
-            tf.data.TFRecordDataset, cycle_length=4, deterministic=True
+            tf.data.TFRecordDataset, cycle_length=4
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
         rows = blocks.map(self._parse_exposures, num_parallel_calls=tf.data.AUTOTUNE)
         if seed is not None:
-            rows = rows.rebatch(WINDOW_ROWS).enumerate().map(
-                lambda number, window: _permute(window, [window_seed, number]),
-                num_parallel_calls=tf.data.AUTOTUNE,
+            rows = (
+                rows.rebatch(WINDOW_ROWS)
+                .enumerate()
+                .map(
+                    lambda number, window: _permute(window, [window_seed, number]),
+                    num_parallel_calls=tf.data.AUTOTUNE,
+                )
             )
         rows = rows.rebatch(batch_size)
         if skip:
@@ -109,8 +115,6 @@ class PreparedDataset:
         Raises:
           DatasetError: naming the first shard that differs and, where it can be told, the record.
         """
-        from data_prep.writer import sha256_of_file
-
         for shard in self._all_shards():
             self._check_size(shard)
             path = self.folder / shard.file
@@ -127,6 +131,15 @@ class PreparedDataset:
                 f"{path} is not the file that was prepared (checksum differs; {place}); "
                 "copy or prepare the dataset again"
             )
+
+    @contextlib.contextmanager
+    def naming_damage(self) -> Iterator[None]:
+        """Turns TensorFlow's report of a damaged record into one that names the file."""
+        try:
+            yield
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+            self.verify()
+            raise
 
     def entity_table(self, entity: str) -> "_EntityTable":
         """The entity table, read into memory at its first use."""
@@ -192,8 +205,8 @@ class _EntityTable:
         columns = {}
         for name in list(parts):
             columns[name] = np.concatenate(parts.pop(name))
+        self._columns = {}
         with tf.device("CPU:0"):
-            self._columns = {}
             for field in fields:
                 self._columns |= _pop_lists(field, columns)
 

@@ -22,7 +22,9 @@ class WeightedCrossEntropy(keras.losses.Loss):
     Call arguments: labels `(batch,)` and logits `(batch,)`.
     """
 
-    def __init__(self, positive_weight: float = 1.0, name: str = "weighted_cross_entropy", **kwargs):
+    def __init__(
+        self, positive_weight: float = 1.0, name: str = "weighted_cross_entropy", **kwargs
+    ):
         super().__init__(name=name, **kwargs)
         self.positive_weight = float(positive_weight)
 
@@ -76,4 +78,6 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
 
 def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
     """One loss per task, as `keras.Model.compile(loss=...)` takes them; their sum is minimised."""
-    return {task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()}
+    return {
+        task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()
+    }

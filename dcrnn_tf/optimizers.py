@@ -44,7 +44,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums = self.add_optimizer_variables(variables, "momentum")[0] if False else [
+        self._momentums = [
             self.add_variable_from_reference(variable, "momentum") for variable in variables
         ]
         self._velocities = [
@@ -56,7 +56,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         position = self._get_variable_index(variable)
         m, v = self._momentums[position].value, self._velocities[position].value
         dtype = variable.dtype
-        step = tf.cast(self.iterations + 1, dtype)
+        step = tf.cast(self.iterations.value + 1, dtype)
         learning_rate = tf.cast(learning_rate, dtype)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
         rate = learning_rate * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
@@ -73,9 +73,11 @@ class LazyAdam(keras.optimizers.Optimizer):
             v.assign(new_v)
             variable.value.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
             return
-        rows, position_of = tf.unique(gradient.indices)
-        summed = tf.math.unsorted_segment_sum(gradient.values, position_of, tf.size(rows))
-        new_m, new_v = moments(tf.gather(m, rows), tf.gather(v, rows), tf.cast(summed, dtype))
+        gradient = merge_repeated_rows(gradient)
+        rows = gradient.indices
+        new_m, new_v = moments(
+            tf.gather(m, rows), tf.gather(v, rows), tf.cast(gradient.values, dtype)
+        )
         weights = tf.gather(variable.value, rows)
         # Plain writes of rows: a scatter that adds is several times slower on the CPU.
         _write_rows(m, rows, new_m)
@@ -91,16 +93,42 @@ class LazyAdam(keras.optimizers.Optimizer):
         }
 
 
+class _MergingRows:
+    """Sums the gradients of repeated ids, which Keras' optimizers treat as if they were one."""
+
+    def update_step(self, gradient, variable, learning_rate) -> None:
+        if isinstance(gradient, tf.IndexedSlices):
+            gradient = merge_repeated_rows(gradient)
+        super().update_step(gradient, variable, learning_rate)
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class Adam(_MergingRows, keras.optimizers.Adam):
+    """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row."""
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class Adagrad(_MergingRows, keras.optimizers.Adagrad):
+    """`keras.optimizers.Adagrad`, right for embedding gradients."""
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SGD(_MergingRows, keras.optimizers.SGD):
+    """`keras.optimizers.SGD`, right for embedding gradients."""
+
+
+def merge_repeated_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """The same gradient with every row at most once: the slices of a repeated row are summed."""
+    rows, position = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, position, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
 def _write_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
     variable.scatter_update(tf.IndexedSlices(values, rows))
 
 
-_OPTIMIZERS = {
-    "lazy_adam": LazyAdam,
-    "adam": keras.optimizers.Adam,
-    "adagrad": keras.optimizers.Adagrad,
-    "sgd": keras.optimizers.SGD,
-}
+_OPTIMIZERS = {"lazy_adam": LazyAdam, "adam": Adam, "adagrad": Adagrad, "sgd": SGD}
 
 
 def names() -> tuple[str, ...]:

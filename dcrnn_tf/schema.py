@@ -11,6 +11,8 @@ import json
 import pathlib
 from collections.abc import Mapping
 
+from dcrnn_tf.errors import UserError
+
 CATEGORICAL = "categorical"
 MULTI_CATEGORICAL = "multi_categorical"
 NUMERIC = "numeric"
@@ -25,11 +27,8 @@ SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
 
 
-class DatasetError(Exception):
-    """A prepared dataset, or what it is to be made of, is not as it must be.
-
-    The message is one sentence for the user: what is wrong, where, and what to do.
-    """
+class DatasetError(UserError):
+    """A prepared dataset, or what it is to be made of, is not as it must be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -276,6 +275,15 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
             "prepare the dataset again"
         )
     return schema
+
+
+def sha256_of_file(path: pathlib.Path) -> str:
+    """Returns the hexadecimal SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _canonical_json(value: object) -> str:

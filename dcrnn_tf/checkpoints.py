@@ -1,0 +1,89 @@
+"""Checkpoints that are complete or absent, of variables by name."""
+
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from dcrnn_tf.schema import DatasetError
+
+_PREFIX = "step_"
+_PARTIAL = "partial"
+
+
+class Checkpoints:
+    """A folder of checkpoints, one sub-folder a step, the last few kept.
+
+    A checkpoint is written under a temporary name and renamed last, so that an interrupted write
+    never stands for a whole one. Variables are saved by the names given here, never by where an
+    object graph happens to reach them: that silently skips what lies in lists and dicts.
+
+    Args:
+      folder: of the checkpoints; made by the first `save`.
+      variables: `{name: tf.Variable}`, everything that a continued run must find again.
+      keep: how many checkpoints stay.
+      partial: whether the checkpoints may hold more than these variables.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        variables: dict[str, tf.Variable],
+        keep: int = 2,
+        partial: bool = False,
+    ):
+        self._folder = pathlib.Path(folder)
+        self._names = {name.replace("/", "."): variable for name, variable in variables.items()}
+        if len(self._names) != len(variables):
+            raise ValueError("two variables have the same name up to '/' and '.'")
+        self._checkpoint = tf.train.Checkpoint(**self._names)
+        self._keep = keep
+        self._partial = partial
+
+    def save(self, step: int) -> None:
+        """Writes the variables as the checkpoint of `step`, then removes the oldest."""
+        partial = self._folder / _PARTIAL
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self._checkpoint.write(str(partial / "variables"))
+        target = self._folder / f"{_PREFIX}{step:09d}"
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        for old in self.steps()[: -self._keep]:
+            shutil.rmtree(self._folder / f"{_PREFIX}{old:09d}")
+
+    def steps(self) -> list[int]:
+        """Steps with a checkpoint, ascending."""
+        return sorted(int(path.name[len(_PREFIX) :]) for path in self._folder.glob(_PREFIX + "*"))
+
+    def restore(self, step: int | None = None) -> int | None:
+        """Reads a checkpoint into the variables.
+
+        Args:
+          step: which one; None takes the newest that can be read.
+
+        Returns:
+          The step read, or None where there is no checkpoint at all.
+
+        Raises:
+          DatasetError: there are checkpoints, and none of them can be read.
+        """
+        wanted = self.steps() if step is None else [step]
+        for candidate in reversed(wanted):
+            path = self._folder / f"{_PREFIX}{candidate:09d}"
+            try:
+                status = self._checkpoint.read(str(path / "variables"))
+                status.assert_existing_objects_matched()
+                if not self._partial:
+                    status.assert_consumed()
+                status.expect_partial()
+                return candidate
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                reason = str(error).strip().splitlines()[0]
+                print(f"Checkpoint {path} cannot be read ({reason}).")
+        if not wanted:
+            return None
+        raise DatasetError(
+            f"none of the checkpoints in {self._folder} can be read; "
+            "remove the run folder to start again"
+        )

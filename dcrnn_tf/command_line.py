@@ -1,0 +1,48 @@
+"""What all programs share: how they start, and how they speak of a user's mistake."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from dcrnn_tf.errors import UserError
+
+
+class UsageError(UserError):
+    """Flags that contradict each other or make no sense."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a program: parses flags, calls `main`, turns a user's mistake into one sentence.
+
+    Exit codes: 0 done, 1 a mistake in flags or data, 130 interrupted from the keyboard.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    def start(arguments: list[str]) -> None:
+        if len(arguments) > 1:
+            fail(f"unexpected argument {arguments[1]!r}; flags are given as --name=value")
+        try:
+            main()
+        except UserError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(start, flags_parser=_parse_flags)
+
+
+def fail(sentence: str) -> None:
+    """Ends the program with one sentence on standard error and exit code 1."""
+    print(f"Error: {sentence}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _parse_flags(arguments: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        sentence = " ".join(str(error).split())
+        fail(f"{sentence} (--help lists the flags)")

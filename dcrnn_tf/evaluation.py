@@ -1,0 +1,80 @@
+"""Predictions of a model over a split, and the exact metrics of them."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf import metrics
+from dcrnn_tf.data import PreparedDataset
+
+
+class Predictor:
+    """Scores whole splits with one traced function.
+
+    A model trained with a positive weight w tends to the logit `log(w p / (1 - p))`; to speak of
+    probabilities, `log w` is taken off again. Ranking, and so AUC, does not depend on it.
+
+    Args:
+      model: features in, `{task: logit (batch,)}` out.
+      positive_weights: that the model was trained with, `{task: w}`.
+    """
+
+    def __init__(self, model: keras.Model, positive_weights: Mapping[str, float]):
+        self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
+
+        @tf.function(reduce_retracing=True)
+        def logits(features):
+            outputs = model(features, training=False)
+            return {
+                task: tf.cast(outputs[task], tf.float32) - shift
+                for task, shift in self._shift.items()
+            }
+
+        self._logits = logits
+
+    def predict(
+        self,
+        dataset: PreparedDataset,
+        split: str,
+        batch_size: int = 4096,
+        progress: Callable[[int], object] = lambda rows: None,
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk."""
+        labels: dict[str, list] = {task: [] for task in self._shift}
+        logits: dict[str, list] = {task: [] for task in self._shift}
+        with dataset.naming_damage():
+            for features, batch_labels in dataset.batches(split, batch_size):
+                for task, values in self._logits(features).items():
+                    logits[task].append(values.numpy())
+                    labels[task].append(batch_labels[task].numpy().astype(np.int8))
+                progress(len(values))
+        return (
+            {task: np.concatenate(parts) for task, parts in labels.items()},
+            {task: np.concatenate(parts) for task, parts in logits.items()},
+        )
+
+
+def evaluate(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
+    """`{task: figures of metrics.binary_metrics}`, each over the rows where the task is defined."""
+    return {
+        task: metrics.binary_metrics(*_where_defined(labels[task], logits[task])) for task in labels
+    }
+
+
+def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
+    """`{task: {"roc": ..., "scores": ...}}` for plotting."""
+    result = {}
+    for task in labels:
+        label, logit = _where_defined(labels[task], logits[task])
+        result[task] = {
+            "roc": metrics.roc_curve(label, logit),
+            "scores": metrics.score_histogram(label, logit),
+        }
+    return result
+
+
+def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    defined = label >= 0
+    return label[defined], logit[defined]

@@ -1,0 +1,256 @@
+"""The custom training loop: steps, checkpoints, resume and logs."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from dcrnn_tf import optimizers
+from dcrnn_tf.checkpoints import Checkpoints
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.errors import UserError
+from dcrnn_tf.evaluation import Predictor, evaluate
+from dcrnn_tf.losses import multi_task_losses
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class TrainingError(UserError):
+    """Training cannot go on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How to train; with the model's own settings it decides the result.
+
+    Attributes:
+      epochs: passes over the training split.
+      batch_size: rows of a step.
+      learning_rate: of both optimizers.
+      optimizer: name, for all weights but the embedding tables.
+      embedding_optimizer: name, for the embedding tables.
+      seed: of initial weights and of the order of rows.
+      log_every: steps between two lines of training losses.
+      checkpoint_every: steps between two checkpoints; one is also made after each epoch.
+    """
+
+    epochs: int = 3
+    batch_size: int = 1024
+    learning_rate: float = 1e-4
+    optimizer: str = "adam"
+    embedding_optimizer: str = "lazy_adam"
+    seed: int = 1
+    log_every: int = 100
+    checkpoint_every: int = 5000
+
+
+class Trainer:
+    """Trains one model in a run folder, from the start or from the last checkpoint.
+
+    A run that is killed and started again ends with the same bits as one that was not: batches
+    depend on seed and epoch alone, and a checkpoint holds weights, optimizer states, random
+    states, the sums behind the next line of losses and the length of the metrics file.
+
+    Args:
+      model: built, `{task: logit}` out; its `training_logits(features, labels)` gives the logits
+        of a training step, its `losses` are added to the tasks'.
+      dataset: to train on; `validation`, where it exists, is evaluated after each epoch.
+      settings: how to train.
+      positive_weights: `{task: factor on the positives' loss}`.
+      run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        dataset: PreparedDataset,
+        settings: TrainingSettings,
+        positive_weights: Mapping[str, float],
+        run_dir: str | pathlib.Path,
+    ):
+        self.model = model
+        self.dataset = dataset
+        self.settings = settings
+        self.predictor = Predictor(model, positive_weights)
+        self._losses = multi_task_losses(positive_weights)
+        self._run_dir = pathlib.Path(run_dir)
+        self._steps_per_epoch = dataset.steps("train", settings.batch_size)
+
+        tables = {variable.path for variable in model.embedding_variables}
+        self._tables = [v for v in model.trainable_variables if v.path in tables]
+        self._others = [v for v in model.trainable_variables if v.path not in tables]
+        self._table_optimizer = optimizers.build(
+            settings.embedding_optimizer, settings.learning_rate
+        )
+        self._optimizer = optimizers.build(settings.optimizer, settings.learning_rate)
+        self._table_optimizer.build(self._tables)
+        self._optimizer.build(self._others)
+
+        self._loss_sums = {task: tf.Variable(0.0, dtype=tf.float64) for task in self._losses}
+        self._progress = {
+            "step": tf.Variable(0, dtype=tf.int64),
+            "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
+            "metrics_bytes": tf.Variable(0, dtype=tf.int64),
+            "seconds_training": tf.Variable(0.0, dtype=tf.float64),
+            "seconds": tf.Variable(0.0, dtype=tf.float64),
+        }
+        self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
+        self._train_step = tf.function(self._step, reduce_retracing=True)
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows trained on per second of training, evaluation and checkpoints left out."""
+        epochs, steps = divmod(self._value("step"), self._steps_per_epoch)
+        rows = epochs * self.dataset.schema.split("train").rows + steps * self.settings.batch_size
+        return rows / max(float(self._progress["seconds_training"].numpy()), 1e-9)
+
+    @property
+    def seconds(self) -> float:
+        """Time of the whole run so far, interruptions left out."""
+        return float(self._progress["seconds"].numpy())
+
+    @property
+    def steps(self) -> int:
+        """Steps done so far."""
+        return self._value("step")
+
+    def restore(self) -> int | None:
+        """Reads the newest checkpoint and cuts the metrics off behind it; its step, if any."""
+        step = self._checkpoints.restore()
+        path = self._run_dir / METRICS_FILE
+        kept = 0 if step is None else self._value("metrics_bytes")
+        if path.exists():
+            os.truncate(path, kept)
+        return step
+
+    def train(self) -> None:
+        """Trains to the end, going on from wherever the state is.
+
+        Raises:
+          TrainingError: a loss is not finite.
+        """
+        self._started = time.monotonic() - self.seconds
+        total = self.settings.epochs * self._steps_per_epoch
+        writer = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
+        bar = tqdm.tqdm(
+            total=total * self.settings.batch_size,
+            initial=self.steps * self.settings.batch_size,
+            unit=" rows",
+            unit_scale=True,
+            mininterval=1.0,
+            desc=self._run_dir.name,
+        )
+        with writer.as_default(), bar, self.dataset.naming_damage():
+            for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
+                self._train_epoch(epoch, bar.update)
+                if "validation" in self.dataset.schema.splits:
+                    self.evaluate("validation")
+                self._progress["epochs_evaluated"].assign(epoch + 1)
+                self.checkpoint()
+
+    def evaluate(self, split: str) -> dict:
+        """Evaluates a split and logs the metrics; returns `{task: figures}`."""
+        figures = evaluate(*self.predictor.predict(self.dataset, split))
+        for task, values in figures.items():
+            for name in ("auc", "logloss", "calibration"):
+                if values[name] is not None:
+                    tf.summary.scalar(f"{split}/{task}/{name}", values[name], self.steps)
+        self._log({"kind": "evaluation", "split": split, "metrics": figures})
+        return figures
+
+    def checkpoint(self) -> None:
+        """Saves everything that a continued run needs."""
+        path = self._run_dir / METRICS_FILE
+        self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
+        self._progress["seconds"].assign(time.monotonic() - self._started)
+        self._checkpoints.save(self.steps)
+
+    def _train_epoch(self, epoch: int, advance: Callable[[int], object]) -> None:
+        settings = self.settings
+        step = self.steps
+        batches = self.dataset.batches(
+            "train", settings.batch_size, settings.seed, epoch, step - epoch * self._steps_per_epoch
+        )
+        started = time.monotonic()
+        logged_step, logged_at = step, started
+
+        def stop_clock() -> None:
+            self._progress["seconds_training"].assign_add(time.monotonic() - started)
+
+        for features, labels in batches:
+            self._train_step(features, labels)
+            step += 1
+            advance(settings.batch_size)
+            if step % settings.log_every == 0:
+                now = time.monotonic()
+                speed = (step - logged_step) * settings.batch_size / (now - logged_at)
+                logged_step, logged_at = step, now
+                self._log_losses(epoch, speed)
+            if step % settings.checkpoint_every == 0 and step % self._steps_per_epoch:
+                stop_clock()
+                self.checkpoint()
+                started = logged_at = time.monotonic()
+        stop_clock()
+
+    def _step(self, features: dict, labels: dict) -> None:
+        with tf.GradientTape() as tape:
+            logits = self.model.training_logits(features, labels)
+            losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
+            total = tf.add_n([*losses.values(), *self.model.losses])
+        gradients = tape.gradient(total, self._tables + self._others)
+        self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
+        self._optimizer.apply(gradients[len(self._tables) :], self._others)
+        for task, loss in losses.items():
+            self._loss_sums[task].assign_add(tf.cast(loss, tf.float64))
+        self._progress["step"].assign_add(1)
+
+    def _log_losses(self, epoch: int, rows_per_second: float) -> None:
+        means = {}
+        for task, total in self._loss_sums.items():
+            means[task] = float(total.numpy()) / self.settings.log_every
+            total.assign(0.0)
+            if not np.isfinite(means[task]):
+                raise TrainingError(
+                    f"the loss of {task} is {means[task]} at step {self.steps}; "
+                    "lower the learning rate or look at the numeric fields"
+                )
+            tf.summary.scalar(f"loss/{task}", means[task], self.steps)
+        tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
+        self._log(
+            {
+                "kind": "train",
+                "epoch": epoch + 1,
+                "loss": sum(means.values()),
+                "losses": means,
+                "rows_per_second": round(rows_per_second, 1),
+            }
+        )
+
+    def _log(self, entry: dict) -> None:
+        epoch = -(-self.steps // self._steps_per_epoch)
+        entry = {"kind": entry["kind"], "epoch": epoch, "step": self.steps} | entry
+        with open(self._run_dir / METRICS_FILE, "a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _value(self, name: str) -> int:
+        return int(self._progress[name].numpy())
+
+    def _state(self) -> dict[str, tf.Variable]:
+        state = {f"progress/{name}": variable for name, variable in self._progress.items()}
+        state |= {f"loss_sum/{task}": variable for task, variable in self._loss_sums.items()}
+        for part, variables in (
+            ("model", self.model.variables),
+            ("table_optimizer", self._table_optimizer.variables),
+            ("optimizer", self._optimizer.variables),
+        ):
+            state |= {f"{part}/{variable.path}": variable.value for variable in variables}
+        return state

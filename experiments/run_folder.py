@@ -1,0 +1,125 @@
+"""A run folder: everything that a run said and did, enough to repeat it."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from dcrnn_tf.schema import DatasetError, Schema
+
+CONFIG_FILE = "config.json"
+RUN_FILE = "run.json"
+RESULT_FILE = "result.json"
+CURVES_FILE = "curves.json"
+_PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")
+
+
+def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathlib.Path:
+    """Makes a run folder for these settings, or takes up the one that is there.
+
+    Args:
+      run_dir: the folder.
+      config: the settings that decide the run's result; `data_dir`, where the data lies, may
+        differ when a run is taken up, its `dataset_fingerprint` may not.
+
+    Raises:
+      DatasetError: the folder holds a run with other settings, or something that is no run.
+    """
+    run_dir = pathlib.Path(run_dir)
+    path = run_dir / CONFIG_FILE
+    config = json.loads(json.dumps(config))
+    if path.exists():
+        before = read_json(path)
+        names = sorted((set(before) | set(config)) - {"data_dir"})
+        other = [n for n in names if before.get(n) != config.get(n)]
+        if other:
+            listed = "; ".join(f"{n} was {before.get(n)!r}, now {config.get(n)!r}" for n in other)
+            raise DatasetError(
+                f"{run_dir} holds a run with other settings ({listed}); "
+                "choose another run_dir or repeat the settings"
+            )
+        return run_dir
+    if run_dir.exists() and any(run_dir.iterdir()):
+        raise DatasetError(f"{run_dir} is not empty and holds no {CONFIG_FILE}; choose another")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    write_json(path, config)
+    return run_dir
+
+
+def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Mapping) -> dict:
+    """What `run.json` says: versions, machine, dataset, parameter counts."""
+    return {
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "git_revision": _git_revision(),
+        "machine": _machine(),
+        "dataset": {
+            "name": schema.name,
+            "fingerprint": schema.fingerprint,
+            "simulated": schema.simulated,
+            "rows": {name: split.rows for name, split in schema.splits.items()},
+            "positives": {name: dict(split.positives) for name, split in schema.splits.items()},
+            "simulation": schema.source.get("simulation"),
+        },
+        "parameters": dict(parameters),
+        "positive_weights": dict(positive_weights),
+    }
+
+
+def finished(run_dir: str | pathlib.Path) -> bool:
+    """Whether the run in the folder came to its end."""
+    return pathlib.Path(run_dir, RESULT_FILE).exists()
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """Reads a JSON file of a run.
+
+    Raises:
+      DatasetError: it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path} is missing; is this a run folder?") from None
+    except ValueError as error:
+        raise DatasetError(f"{path} is not JSON ({error})") from None
+
+
+def write_json(path: pathlib.Path, content: object) -> None:
+    """Writes a JSON file, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+
+
+def _git_revision() -> str | None:
+    folder = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _machine() -> dict:
+    processor = platform.processor() or platform.machine()
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    memory = None
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    return {"cores": os.cpu_count(), "processor": processor, "memory_gib": memory}

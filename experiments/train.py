@@ -1,0 +1,153 @@
+"""Trains a model on a prepared dataset and leaves a run folder that explains itself.
+
+Example:
+  python -m experiments.train --data_dir=data/ali_ccp --run_dir=runs/dcrnn --model=dcrnn \\
+      --set=cell=lstm --set=bidirectional=true --set=adaptation=true
+
+The same command again goes on from the last checkpoint, or says that the run is finished.
+"""
+
+import dataclasses
+
+import yaml
+from absl import flags
+
+from dcrnn_tf import command_line
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
+flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+flags.DEFINE_string("model", "dcrnn", "Name of the model in the registry.")
+flags.DEFINE_multi_string(
+    "set", [], "A setting of the model as NAME=VALUE, such as --set=units=64; may be repeated."
+)
+flags.DEFINE_list("fields", None, "Fields to use, by name; all if not given.")
+flags.DEFINE_integer("seed", 1, "Seed of initial weights and of the order of rows.", lower_bound=0)
+flags.DEFINE_integer("epochs", 3, "Passes over the training split.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 1024, "Rows of a training step.", lower_bound=1)
+flags.DEFINE_float("learning_rate", 1e-4, "Learning rate of both optimizers.", lower_bound=0.0)
+flags.DEFINE_string("optimizer", "adam", "Optimizer of all weights but the embedding tables.")
+flags.DEFINE_string("embedding_optimizer", "lazy_adam", "Optimizer of the embedding tables.")
+flags.DEFINE_list(
+    "positive_weights",
+    ["auto"],
+    "Factor on the positives' loss: auto (negatives over positives of the training split), none, "
+    "or one number per task, comma-separated.",
+)
+flags.DEFINE_integer("log_every", 100, "Steps between two lines of losses.", lower_bound=1)
+flags.DEFINE_integer("checkpoint_every", 5000, "Steps between two checkpoints.", lower_bound=1)
+flags.DEFINE_integer(
+    "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
+)
+
+
+def main() -> None:
+    """Runs the program."""
+    # Imported late, so that --help and a mistyped flag are answered at once.
+    import keras
+    import tensorflow as tf
+
+    from dcrnn_tf import evaluation, losses, models, optimizers
+    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.training import Trainer, TrainingSettings
+    from experiments import report, run_folder
+
+    if FLAGS.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    names = [field.name for field in dataclasses.fields(TrainingSettings)]
+    settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
+    for flag in ("optimizer", "embedding_optimizer"):
+        if getattr(FLAGS, flag) not in optimizers.names():
+            raise command_line.UsageError(
+                f"--{flag}={getattr(FLAGS, flag)} is not one of {', '.join(optimizers.names())}"
+            )
+    choice = _positive_weights(FLAGS.positive_weights)
+    model_settings = _model_settings(FLAGS.set)
+
+    dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)
+    weights = losses.positive_weights(dataset.schema, choice)
+    keras.utils.set_random_seed(settings.seed)
+    model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    config = {
+        "data_dir": FLAGS.data_dir,
+        "dataset_fingerprint": dataset.schema.fingerprint,
+        "fields": FLAGS.fields,
+        "model": FLAGS.model,
+        "settings": model_settings,
+        "positive_weights": choice,
+        **dataclasses.asdict(settings),
+    }
+    run_dir = run_folder.open_run(FLAGS.run_dir, config)
+    if run_folder.finished(run_dir):
+        print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
+        return
+    trainer = Trainer(model, dataset, settings, weights, run_dir)
+    step = trainer.restore()
+    if step is None:
+        record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)
+        run_folder.write_json(run_dir / run_folder.RUN_FILE, record)
+    else:
+        print(f"Going on from the checkpoint of step {step} in {run_dir}.")
+    trainer.train()
+
+    figures = {}
+    for split in ("validation", "test"):
+        if split in dataset.schema.splits:
+            labels, logits = trainer.predictor.predict(dataset, split)
+            figures[split] = evaluation.evaluate(labels, logits)
+            run_folder.write_json(
+                run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
+            )
+    result = {
+        "epochs": settings.epochs,
+        "steps": trainer.steps,
+        "wall_seconds": round(trainer.seconds, 1),
+        "rows_per_second": round(trainer.rows_per_second, 1),
+        "metrics": figures,
+    }
+    run_folder.write_json(run_dir / run_folder.RESULT_FILE, result)
+    report.render_run_report(run_dir)
+    for split, tasks in figures.items():
+        for task, values in tasks.items():
+            print(f"{split} {task}: {_sentence(values)}")
+    print(f"Report: {run_dir / 'report.html'}")
+
+
+def _sentence(values: dict) -> str:
+    auc = "n/a (one class only)" if values["auc"] is None else f"{values['auc']:.4f}"
+    return (
+        f"AUC {auc}, logloss {values['logloss']:.5f} (constant {values['constant_logloss']:.5f}), "
+        f"{values['positives']} positives in {values['rows']} rows"
+    )
+
+
+def _positive_weights(given: list[str]) -> str | list[float]:
+    if given in (["auto"], ["none"]):
+        return given[0]
+    try:
+        return [float(part) for part in given]
+    except ValueError:
+        raise command_line.UsageError(
+            f"--positive_weights={','.join(given)} must be auto, none, or one number per task"
+        ) from None
+
+
+def _model_settings(given: list[str]) -> dict:
+    settings = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise command_line.UsageError(f"--set={pair} must be NAME=VALUE, such as units=64")
+        if name in settings:
+            raise command_line.UsageError(f"--set={name}=... is given twice")
+        try:
+            settings[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise command_line.UsageError(f"--set={pair}: the value cannot be read") from None
+    return settings
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -2,13 +2,23 @@
 
 import pathlib
 import shutil
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 
 from dcrnn_tf.schema import DatasetError
 
 _PREFIX = "step_"
 _PARTIAL = "partial"
+
+
+def numbered(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, tf.Variable]:
+    """Names for the variables of a model or an optimizer: position and own name.
+
+    The paths that Keras gives contain counters of the process, such as `dense_7`; these do not.
+    """
+    return {f"{prefix}_{i:04d}_{v.name}": v.value for i, v in enumerate(variables)}
 
 
 class Checkpoints:
@@ -33,10 +43,7 @@ class Checkpoints:
         partial: bool = False,
     ):
         self._folder = pathlib.Path(folder)
-        self._names = {name.replace("/", "."): variable for name, variable in variables.items()}
-        if len(self._names) != len(variables):
-            raise ValueError("two variables have the same name up to '/' and '.'")
-        self._checkpoint = tf.train.Checkpoint(**self._names)
+        self._checkpoint = tf.train.Checkpoint(**variables)
         self._keep = keep
         self._partial = partial
 
@@ -78,7 +85,7 @@ class Checkpoints:
                     status.assert_consumed()
                 status.expect_partial()
                 return candidate
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
                 reason = str(error).strip().splitlines()[0]
                 print(f"Checkpoint {path} cannot be read ({reason}).")
         if not wanted:

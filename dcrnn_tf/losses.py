@@ -14,7 +14,8 @@ class WeightedCrossEntropy(keras.losses.Loss):
 
     For a label y and a logit z: `-(w y log sigmoid(z) + (1 - y) log(1 - sigmoid(z)))`. A label of
     -1 marks a row on which the task is not defined: it adds nothing to the sum, and still counts
-    in the number of rows that the sum is divided by.
+    in the number of rows that the sum is divided by. At a logit of exactly 0 TensorFlow's gradient
+    is that of one side (0 for a positive, 1 for a negative), not the mean of both.
 
     Args:
       positive_weight: w, the factor on the positives' loss.

@@ -54,6 +54,7 @@ class LazyAdam(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate) -> None:
         """One step for one variable."""
         position = self._get_variable_index(variable)
+        weight = variable.value if isinstance(variable, keras.Variable) else variable
         m, v = self._momentums[position].value, self._velocities[position].value
         dtype = variable.dtype
         step = tf.cast(self.iterations.value + 1, dtype)
@@ -71,18 +72,18 @@ class LazyAdam(keras.optimizers.Optimizer):
             new_m, new_v = moments(m, v, tf.cast(gradient, dtype))
             m.assign(new_m)
             v.assign(new_v)
-            variable.value.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
+            weight.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
             return
         gradient = merge_repeated_rows(gradient)
         rows = gradient.indices
         new_m, new_v = moments(
             tf.gather(m, rows), tf.gather(v, rows), tf.cast(gradient.values, dtype)
         )
-        weights = tf.gather(variable.value, rows)
+        old = tf.gather(weight, rows)
         # Plain writes of rows: a scatter that adds is several times slower on the CPU.
         _write_rows(m, rows, new_m)
         _write_rows(v, rows, new_v)
-        _write_rows(variable.value, rows, weights - rate * new_m / (tf.sqrt(new_v) + self.epsilon))
+        _write_rows(weight, rows, old - rate * new_m / (tf.sqrt(new_v) + self.epsilon))
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tqdm
 
 from dcrnn_tf import optimizers
-from dcrnn_tf.checkpoints import Checkpoints
+from dcrnn_tf.checkpoints import Checkpoints, numbered
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.evaluation import Predictor, evaluate
@@ -245,12 +245,10 @@ class Trainer:
         return int(self._progress[name].numpy())
 
     def _state(self) -> dict[str, tf.Variable]:
-        state = {f"progress/{name}": variable for name, variable in self._progress.items()}
-        state |= {f"loss_sum/{task}": variable for task, variable in self._loss_sums.items()}
-        for part, variables in (
-            ("model", self.model.variables),
-            ("table_optimizer", self._table_optimizer.variables),
-            ("optimizer", self._optimizer.variables),
-        ):
-            state |= {f"{part}/{variable.path}": variable.value for variable in variables}
-        return state
+        return (
+            {f"progress_{name}": variable for name, variable in self._progress.items()}
+            | {f"loss_sum_{task}": variable for task, variable in self._loss_sums.items()}
+            | numbered("model", self.model.variables)
+            | numbered("table_optimizer", self._table_optimizer.variables)
+            | numbered("optimizer", self._optimizer.variables)
+        )

@@ -24,7 +24,7 @@ def main() -> None:
     import pathlib
 
     from dcrnn_tf import evaluation, models
-    from dcrnn_tf.checkpoints import Checkpoints
+    from dcrnn_tf.checkpoints import Checkpoints, numbered
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.schema import DatasetError
     from experiments import run_folder
@@ -40,8 +40,10 @@ def main() -> None:
         )
     dataset.schema.split(FLAGS.split)
     model = models.build(config["model"], dataset.schema, **config["settings"])
-    variables = {f"model/{v.path}": v.value for v in model.variables}
-    step = Checkpoints(run_dir / "checkpoints", variables, partial=True).restore(FLAGS.step)
+    checkpoints = Checkpoints(
+        run_dir / "checkpoints", numbered("model", model.variables), partial=True
+    )
+    step = checkpoints.restore(FLAGS.step)
     if step is None:
         raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
     predictor = evaluation.Predictor(model, weights)

@@ -1,0 +1,47 @@
+# Two commands say it all: `make reproduce-table4` and `make test`. Each makes what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+flag = $(if $($(1)),--$(2)="$($(1))")
+TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call flag,SEEDS,seeds) \
+	$(call flag,EPOCHS,epochs) $(call flag,ROWS,rows) $(call flag,OUT_DIR,out_dir) \
+	$(call flag,PARALLEL_RUNS,parallel_runs)
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce-table4 test test-slow lint format clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@echo "Variables of the tables: DATA_DIR= PRESET=small|smoke SEEDS= EPOCHS= ROWS= OUT_DIR="
+
+install: $(READY)  ## Create the environment in .venv
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), \
+		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[test]'
+	touch $(READY)
+
+reproduce-table4: $(READY)  ## DCRNN's Table 4; on simulated data unless DATA_DIR is given
+	$(RUN) -m experiments.reproduce --table=table4 $(TABLE_FLAGS)
+
+test: lint  ## Lint and tests
+	$(RUN) -m pytest
+
+test-slow: $(READY)  ## Tests that take minutes
+	$(RUN) -m pytest -m slow
+
+lint: $(READY)  ## Check style
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(READY)  ## Set the code in the house's style
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:  ## Remove runs and made data, keep the environment
+	rm -rf runs data

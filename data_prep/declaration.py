@@ -1,0 +1,369 @@
+"""What a table of logs holds, as its owner declares it in a YAML or JSON file.
+
+`docs/own_data.md` describes the format. Everything that is wrong with a declaration is found here,
+before a row is read.
+"""
+
+import dataclasses
+import difflib
+import json
+import pathlib
+from collections.abc import Collection, Mapping, Sequence
+
+import yaml
+
+from dcrnn_tf.schema import (
+    CATEGORICAL,
+    KINDS,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    DatasetError,
+    Field,
+    Schema,
+    Task,
+)
+
+SCALINGS = ("none", "standard", "log", "quantile")
+# Labels of a task that declares none, as the usual writers of CSV and Parquet spell them.
+ONE, ZERO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False")
+SPLIT_NAMES = ("train", "validation", "test")
+SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
+    "file": ("by", "train", "validation", "test", "validation_fraction"),
+    "column": ("by", "files", "column", "train", "validation", "test", "validation_fraction"),
+    "group": ("by", "files", "column", "test_fraction", "validation_fraction"),
+    "fraction": ("by", "files", "test_fraction", "validation_fraction"),
+}
+FIELD_KEYS = {
+    CATEGORICAL: ("kind", "column", "min_count"),
+    MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values"),
+    NUMERIC: ("kind", "column", "scaling"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class DeclaredField:
+    """An input column: `column` is its name in the files, the rest as in `docs/own_data.md`."""
+
+    name: str
+    kind: str
+    column: str
+    min_count: int = 10
+    separator: str = ";"
+    max_values: int = 50
+    scaling: str = "standard"
+
+
+@dataclasses.dataclass(frozen=True)
+class DeclaredTask:
+    """A label column and its positive values.
+
+    Attributes:
+      name: of the task.
+      column: of the label in the files.
+      positive: values, as text, that make the label 1.
+      negative: values that make it 0; None if every other value does.
+      only_where: an earlier task without whose positive label this one may be missing.
+    """
+
+    name: str
+    column: str
+    positive: tuple[str, ...] = ONE
+    negative: tuple[str, ...] | None = None
+    only_where: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DeclaredSplit:
+    """Which rows are training, validation and test rows.
+
+    Attributes:
+      by: `file`, `column`, `group` or `fraction`.
+      files: file patterns of each split (by file), or of all rows under `train`.
+      column: the column that decides (by column) or that names the group (by group).
+      values: the column's values of each split, as text; an absent split has none, an absent
+        `train` has all that no other split has.
+      test_fraction: share of the rows, or groups, that become test rows.
+      validation_fraction: share of the remaining ones that become validation rows.
+    """
+
+    by: str
+    files: Mapping[str, tuple[str, ...]]
+    column: str | None = None
+    values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    test_fraction: float = 0.0
+    validation_fraction: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """A whole declaration; `content` is the file's own content."""
+
+    path: pathlib.Path
+    name: str
+    fields: tuple[DeclaredField, ...]
+    tasks: tuple[DeclaredTask, ...]
+    split: DeclaredSplit
+    separator: str = ","
+    quoted: bool = True
+    column_names: tuple[str, ...] | None = None
+    missing_values: tuple[str, ...] = ("", "NaN", "nan")
+    simulated: bool = False
+    content: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are read, each with the part of the declaration that names it."""
+        columns = {task.column: f"task {task.name}" for task in self.tasks}
+        columns |= {field.column: f"field {field.name}" for field in self.fields}
+        return columns | ({self.split.column: "split"} if self.split.column else {})
+
+
+def load_declaration(path: str | pathlib.Path) -> Declaration:
+    """Reads a declaration from YAML, or from JSON if the file's name ends in `.json`.
+
+    Raises:
+      DatasetError: it cannot be read, has an unknown or missing key or a value that cannot be.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".json":
+            content = json.loads(text, object_pairs_hook=_without_repeated_keys)
+        else:
+            content = yaml.load(text, _UniqueKeyLoader)
+    except OSError as error:
+        raise DatasetError(f"{path}: the declaration cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise DatasetError(f"{path} is not {kind}: {' '.join(str(error).split())}") from None
+    try:
+        return _declaration(path, content)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
+
+
+def _declaration(path: pathlib.Path, content: object) -> Declaration:
+    allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
+    top = _Keys(content, "the declaration", sorted(allowed))
+    name = top.text("name")
+    if not name.isidentifier():
+        raise DatasetError(f"name {name!r} must consist of letters, digits and underscores")
+    fields = []
+    for field, entry in top.mapping("fields").items():
+        where = f"field {field}"
+        every_key = sorted({key for keys in FIELD_KEYS.values() for key in keys})
+        kind = _Keys(entry, where, every_key).choice("kind", KINDS)
+        keys = _Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
+        fields.append(
+            DeclaredField(
+                name=field,
+                kind=kind,
+                column=keys.text("column", field),
+                min_count=keys.whole_number("min_count", 10),
+                separator=keys.text("separator", ";"),
+                max_values=keys.whole_number("max_values", 50, at_most=65535),
+                scaling=keys.choice("scaling", SCALINGS, "standard"),
+            )
+        )
+    tasks = []
+    for task, entry in top.mapping("tasks").items():
+        keys = _Keys(entry, f"task {task}", ("column", "positive", "negative", "only_where"))
+        positive = keys.values("positive")
+        negative = keys.values("negative")
+        if both := set(positive or ()) & set(negative or ()):
+            raise DatasetError(f"task {task}: {min(both)!r} is positive and negative")
+        if negative and not positive:
+            raise DatasetError(f"task {task}: negative values without positive ones")
+        tasks.append(
+            DeclaredTask(
+                name=task,
+                column=keys.text("column", task),
+                positive=positive or ONE,
+                negative=negative if positive else ZERO,
+                only_where=keys.text("only_where", None),
+            )
+        )
+    column_names = top.values("column_names")
+    repeated = [n for n in column_names or () if column_names.count(n) > 1]
+    if repeated:
+        raise DatasetError(f"column_names holds {repeated[0]!r} more than once")
+    separator = top.text("separator", ",", strip=False)
+    if len(separator.encode()) != 1:
+        raise DatasetError(
+            f"separator {separator!r} must be one character (spaces around cells do not count)"
+        )
+    missing = top.values("missing_values")
+    declaration = Declaration(
+        path=path,
+        name=name,
+        fields=tuple(fields),
+        tasks=tuple(tasks),
+        split=_split(_Keys(top.get("split"), "split", _all_split_keys())),
+        separator=separator,
+        quoted=top.truth("quoted", True),
+        column_names=column_names,
+        missing_values=Declaration.missing_values if missing is None else ("", *missing),
+        simulated=top.truth("simulated", False),
+        content=content,
+    )
+    _check_together(declaration)
+    return declaration
+
+
+def _split(keys: "_Keys") -> DeclaredSplit:
+    by = keys.choice("by", tuple(SPLIT_KEYS))
+    keys = _Keys(keys.entry, "split", SPLIT_KEYS[by], f" of a split by {by}")
+    parts = {name: keys.values(name) for name in SPLIT_NAMES if name in keys.entry}
+    if by in ("file", "column"):
+        if "test" not in parts:
+            keys.get("test")
+        if "validation" in parts and "validation_fraction" in keys.entry:
+            raise DatasetError("split: give either validation or validation_fraction, not both")
+    if by == "file":
+        keys.get("train")
+    elif by == "column":
+        for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
+            if both := set(parts.get(first, ())) & set(parts.get(second, ())):
+                raise DatasetError(f"split: {min(both)!r} is a value of {first} and of {second}")
+    else:
+        keys.get("test_fraction")
+    return DeclaredSplit(
+        by=by,
+        files=parts if by == "file" else {"train": keys.values("files", required=True)},
+        column=keys.text("column") if by in ("column", "group") else None,
+        values=parts if by == "column" else {},
+        test_fraction=keys.fraction("test_fraction"),
+        validation_fraction=keys.fraction("validation_fraction"),
+    )
+
+
+def _all_split_keys() -> list[str]:
+    return sorted({key for keys in SPLIT_KEYS.values() for key in keys})
+
+
+def _check_together(declaration: Declaration) -> None:
+    """Checks what concerns more than one entry."""
+    fields = [Field(field.name, NUMERIC) for field in declaration.fields]
+    tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
+    Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names and the order of tasks
+    labels = {task.column: task.name for task in declaration.tasks}
+    for field in declaration.fields:
+        if field.column in labels:
+            raise DatasetError(
+                f"field {field.name}: column {field.column!r} is the label of task "
+                f"{labels[field.column]} and cannot be an input as well"
+            )
+    if declaration.column_names is not None:
+        check_columns(declaration, declaration.column_names, "column_names")
+
+
+def check_columns(declaration: Declaration, names: Collection[str], where: str) -> None:
+    """Checks that the columns which a declaration reads exist.
+
+    Raises:
+      DatasetError: one does not; the message names the nearest existing one.
+    """
+    for column, part in declaration.columns.items():
+        if column not in names:
+            raise DatasetError(
+                f"{where}: there is no column {column!r} ({part}){_nearest(column, names)}"
+            )
+
+
+def _nearest(word: str, words: Collection[str]) -> str:
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+class _Keys:
+    """One mapping of the declaration, read key by key with its checks."""
+
+    def __init__(self, entry: object, where: str, allowed: Sequence[str], kind: str = ""):
+        if not isinstance(entry, dict):
+            raise DatasetError(f"{where} must be a mapping of keys to values, not {entry!r}")
+        self.entry = entry
+        self.where = where
+        for key in entry:
+            if key not in allowed:
+                raise DatasetError(
+                    f"{where}: {key!r} is not a key{kind or ' here'}{_nearest(key, allowed)}"
+                )
+
+    def get(self, key: str) -> object:
+        if key not in self.entry:
+            raise DatasetError(f"{self.where}: the key {key!r} is missing")
+        return self.entry[key]
+
+    def fail(self, key: str, expected: str) -> None:
+        raise DatasetError(f"{self.where}: {key} is {self.entry[key]!r}, expected {expected}")
+
+    def text(self, key: str, *default: str | None, strip: bool = True) -> str | None:
+        if default and key not in self.entry:
+            return default[0]
+        value = self.get(key)
+        if not isinstance(value, str) or not (value.strip() if strip else value):
+            self.fail(key, "text; quote it if it is")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str], *default: str) -> str:
+        value = self.text(key, *default)
+        if value not in choices:
+            self.fail(key, f"one of {', '.join(choices)}{_nearest(value, choices)}")
+        return value
+
+    def whole_number(self, key: str, default: int, at_most: int | None = None) -> int:
+        value = self.entry.get(key, default)
+        if type(value) is not int or value < 1 or (at_most and value > at_most):
+            self.fail(key, f"a whole number from 1{f' to {at_most}' if at_most else ''}")
+        return value
+
+    def fraction(self, key: str) -> float:
+        value = self.entry.get(key, 0.0)
+        if type(value) not in (int, float) or not 0 <= value < 1:
+            self.fail(key, "a number from 0 to below 1")
+        return float(value)
+
+    def truth(self, key: str, default: bool) -> bool:
+        value = self.entry.get(key, default)
+        if type(value) is not bool:
+            self.fail(key, "true or false")
+        return value
+
+    def values(self, key: str, required: bool = False) -> tuple[str, ...] | None:
+        """One value or a list of them, each as text; None if the key is absent."""
+        if key not in self.entry and not required:
+            return None
+        value = self.get(key)
+        items = value if isinstance(value, list) else [value]
+        if not items or any(type(item) not in (str, int, float) for item in items):
+            # YAML reads no, on and null without quotes as false, true and nothing.
+            self.fail(key, "a value or a list of values; quote words such as 'no' and 'true'")
+        return tuple(str(item) for item in items)
+
+    def mapping(self, key: str) -> dict[str, object]:
+        value = self.get(key)
+        if not isinstance(value, dict) or not value:
+            self.fail(key, "a mapping of names to entries")
+        for name in value:
+            if not isinstance(name, str):
+                raise DatasetError(f"{key}: the name {name!r} must be text; quote it if it is")
+        return value
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Plain YAML, in which a key given twice is an error rather than the last one's victory."""
+
+    def construct_mapping(self, node, deep=False):
+        """Builds a mapping after a look at its keys."""
+        pairs = [(self.construct_object(key, deep=True), None) for key, _ in node.value]
+        _without_repeated_keys(pairs)
+        return super().construct_mapping(node, deep)
+
+
+def _without_repeated_keys(pairs: Sequence[tuple[object, object]]) -> dict:
+    content = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"the key {key!r} is given twice")
+        content[key] = value
+    return content

@@ -1,0 +1,341 @@
+"""Reads CSV and Parquet files of logs chunk by chunk, and knows the place of every row.
+
+Both kinds give chunks of a few thousand rows as Polars frames, text cells stripped and missing
+ones null. Rows that cannot be read at all go to a `BadRows` and are left out.
+"""
+
+import collections
+import csv
+import dataclasses
+import gzip
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from data_prep.declaration import Declaration, check_columns
+from dcrnn_tf.schema import MULTI_CATEGORICAL, DatasetError
+
+BLOCK_BYTES = 8 << 20  # of CSV text a chunk
+PARQUET_ROWS = 1 << 16  # a chunk
+
+Progress = Callable[[int], object]  # called with the number of bytes read since the last call
+
+
+class BadRows:
+    """Counts rows that cannot be used, by reason, up to a limit.
+
+    Args:
+      limit: how many are tolerated.
+    """
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def add(self, reason: str, place: Callable[[], str], what: str) -> None:
+        """Counts a row.
+
+        Args:
+          reason: what it is counted under.
+          place: says where the row is; called only if it is one too many.
+          what: what is wrong with it.
+
+        Raises:
+          DatasetError: there are more bad rows than tolerated.
+        """
+        self.counts[reason] += 1
+        if self.counts.total() > self.limit:
+            raise DatasetError(
+                f"{place()}: {what}; correct the row, or have such rows left out and counted with "
+                f"--max_bad_rows (now {self.limit})"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Rows of one file.
+
+    Attributes:
+      frame: the declared columns; text, or numbers as Parquet has them.
+      place: says where the row of a given position in `frame` is, for messages.
+    """
+
+    frame: pl.DataFrame
+    place: Callable[[int], str]
+
+
+def open_table(path: pathlib.Path, declaration: Declaration) -> "CsvFile | ParquetFile":
+    """Opens a file, Parquet if its name says so and CSV else, and checks its columns.
+
+    Raises:
+      DatasetError: it cannot be read, is empty or lacks a declared column.
+    """
+    file = (ParquetFile if path.suffix in (".parquet", ".pq") else CsvFile)(path, declaration)
+    check_columns(declaration, file.names, str(path))
+    return file
+
+
+class CsvFile:
+    """A CSV file, plain or `.gz`; `names` are its columns."""
+
+    def __init__(self, path: pathlib.Path, declaration: Declaration):
+        self.path = path
+        self._declaration = declaration
+        self.bytes = path.stat().st_size
+        with _reading(path):
+            first = next(self._records(strict=True), None)
+        if first is None:
+            raise DatasetError(f"{path} is empty")
+        self.names = declaration.column_names or tuple(name.strip() for name in first[1])
+        if repeated := [name for name in self.names if self.names.count(name) > 1]:
+            raise DatasetError(f"{path}: two columns of the header line are named {repeated[0]!r}")
+
+    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
+        """Yields all rows, except those with a wrong number of cells or bytes that are not UTF-8.
+
+        Raises:
+          DatasetError: the file is damaged, or has more bad rows than tolerated.
+        """
+        header = int(self._declaration.column_names is None)
+        skipped: list[int] = []  # record numbers, from 1, of rows with a wrong number of cells
+        waiting: list[tuple[int, int]] = []  # of those, the ones still to be counted, and cells
+        ended = False
+
+        def on_wrong_cells(row: pa.csv.InvalidRow) -> str:
+            nonlocal ended
+            if row.text.startswith(_END):
+                ended = True
+                return "skip"
+            waiting.append((row.number, row.actual_columns))
+            return "skip" if len(waiting) <= bad_rows.limit else "error"
+
+        def count_wrong_cells() -> None:
+            for record, cells in waiting:
+                what = f"{cells} cells, expected {len(self.names)}"
+                bad_rows.add("wrong number of cells", lambda n=record: self._place(n), what)
+                skipped.append(record)
+            waiting.clear()
+
+        columns = list(self._declaration.columns)
+        end = (_END + self._declaration.separator * len(self.names) + "\n").encode()
+        record = header  # number of the last record seen
+        with _reading(self.path), open(self.path, "rb") as raw:
+            text = gzip.GzipFile(fileobj=raw) if self.path.suffix == ".gz" else raw
+            try:
+                reader = pa.csv.open_csv(
+                    _WithEnd(text, b"\n" + end),
+                    pa.csv.ReadOptions(
+                        use_threads=False,  # with threads, rows have no numbers
+                        block_size=BLOCK_BYTES,
+                        column_names=list(self.names),
+                        skip_rows_after_names=header,
+                    ),
+                    pa.csv.ParseOptions(
+                        delimiter=self._declaration.separator,
+                        quote_char='"' if self._declaration.quoted else False,
+                        newlines_in_values=self._declaration.quoted,
+                        invalid_row_handler=on_wrong_cells,
+                    ),
+                    pa.csv.ConvertOptions(
+                        include_columns=columns,
+                        column_types=dict.fromkeys(columns, pa.binary()),
+                        check_utf8=False,
+                    ),
+                )
+                done = 0
+                with reader:
+                    for batch in reader:
+                        count_wrong_cells()
+                        numbers = _without(skipped, record, batch.num_rows)
+                        record = int(numbers[-1]) if len(numbers) else record
+                        yield self._chunk(batch, numbers, bad_rows)
+                        progress(raw.tell() - done)
+                        done = raw.tell()
+            except pa.ArrowInvalid as error:
+                count_wrong_cells()
+                raise DatasetError(
+                    f"{self.path}: cannot be read after {self._place(record)} "
+                    f"({str(error).splitlines()[0]})"
+                ) from None
+            count_wrong_cells()
+        if not ended:
+            raise DatasetError(
+                f"{self._place(max([record, *skipped]))}: a quote is opened and never closed; "
+                "correct it, or declare `quoted: false` if quotes are plain characters"
+            )
+
+    def _chunk(self, batch: pa.RecordBatch, numbers: np.ndarray, bad_rows: BadRows) -> Chunk:
+        frame, good = _decode(batch, self._declaration)
+        for number in numbers[~good]:
+            bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
+        numbers = numbers[good]
+        return Chunk(frame, lambda row: self._place(numbers[row]))
+
+    def _place(self, number: int) -> str:
+        """Says where a record is; blank lines are no records."""
+        for count, (line, _) in enumerate(self._records(), start=1):
+            if count == number:
+                return f"{self.path}, line {line}"
+        return f"{self.path}, record {number}"
+
+    def _records(self, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+        """Yields each record that is not blank with the number of its first line."""
+        opener = gzip.open if self.path.suffix == ".gz" else open
+        with opener(self.path, "rb") as raw:
+            errors = "strict" if strict else "replace"
+            lines = (line.decode("utf-8-sig", errors).replace("\0", "") for line in raw)
+            quoting = csv.QUOTE_MINIMAL if self._declaration.quoted else csv.QUOTE_NONE
+            reader = csv.reader(lines, delimiter=self._declaration.separator, quoting=quoting)
+            line = 1
+            for record in reader:
+                if record:
+                    yield line, record
+                line = reader.line_num + 1
+
+
+class ParquetFile:
+    """A Parquet file; `names` are its columns."""
+
+    def __init__(self, path: pathlib.Path, declaration: Declaration):
+        self.path = path
+        self._declaration = declaration
+        self.bytes = path.stat().st_size
+        with _reading(path):
+            self._rows = pa.parquet.read_metadata(path).num_rows
+            schema = pa.parquet.read_schema(path)
+        self.names = tuple(schema.names)
+        lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
+        lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
+        for column in set(declaration.columns) & set(self.names):
+            dtype = schema.field(column).type
+            if column in lists and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+                dtype = dtype.value_type
+            if pa.types.is_nested(dtype):
+                raise DatasetError(
+                    f"{path}: column {column!r} holds {dtype}, expected single values"
+                    + (" or lists of them" if column in lists else "")
+                )
+
+    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
+        """Yields all rows, except those with bytes that are not UTF-8.
+
+        Raises:
+          DatasetError: the file is damaged, or has more bad rows than tolerated.
+        """
+        columns = list(self._declaration.columns)
+        first = 1  # number of a batch's first row
+        with _reading(self.path), pa.parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(PARQUET_ROWS, columns=columns):
+                frame, good = _decode(batch, self._declaration)
+                numbers = first + np.flatnonzero(good)
+                for number in first + np.flatnonzero(~good):
+                    bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
+                yield Chunk(frame, lambda row, numbers=numbers: self._place(numbers[row]))
+                first += len(good)
+                progress(self.bytes * len(good) // self._rows)
+
+    def _place(self, number: int) -> str:
+        return f"{self.path}, row {number}"
+
+
+_NOT_UTF8 = "a cell holds bytes that are not UTF-8"
+_END = "\0end of file\0"
+
+
+class _WithEnd:
+    """A binary file with a line more, which is missed at the end if a quote was left open."""
+
+    def __init__(self, file, end: bytes):
+        self._file = file
+        self._end = end
+        self.closed = False
+
+    def read(self, size: int) -> bytes:
+        if data := self._file.read(size):
+            return data
+        data, self._end = self._end, b""
+        return data
+
+
+class _reading:
+    """Turns what goes wrong in reading a file into one sentence."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        if isinstance(error, EOFError):
+            raise DatasetError(
+                f"{self._path} is cut off: its compressed data ends early; fetch it again"
+            ) from None
+        if isinstance(error, UnicodeDecodeError):
+            raise DatasetError(f"{self._path}: its first line is not UTF-8 text") from None
+        if isinstance(error, (OSError, zlib.error, pa.ArrowInvalid, csv.Error)):
+            reason = str(error).splitlines()[0]
+            raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None
+
+
+def _without(skipped: Sequence[int], last: int, rows: int) -> np.ndarray:
+    """Numbers of the `rows` records after number `last`, those in `skipped` left out."""
+    skipped = [number for number in skipped if number > last]
+    numbers = np.arange(last + 1, last + 1 + rows + len(skipped))
+    return np.setdiff1d(numbers, skipped, assume_unique=True)[:rows]
+
+
+def as_text(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Returns values of a type as text, whole numbers without a decimal point."""
+    if dtype.is_float():
+        whole = values.cast(pl.Int64, strict=False)
+        return (
+            pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
+        )
+    return values.cast(pl.String)
+
+
+def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFrame, np.ndarray]:
+    """Returns the rows that are UTF-8, cleaned, and which rows of the batch these are."""
+    good = np.ones(batch.num_rows, bool)
+    try:
+        text = _binary_as_text(batch)
+    except pa.ArrowInvalid:
+        for column in batch.columns:
+            if pa.types.is_binary(column.type):
+                good &= [_is_utf8(cell) for cell in column.to_pylist()]
+        text = _binary_as_text(batch.filter(pa.array(good)))
+    columns = []
+    for column in pl.from_arrow(text).get_columns():
+        if column.dtype in (pl.Categorical, pl.Enum):
+            column = column.cast(pl.String)
+        if column.dtype == pl.String:
+            column = column.str.strip_chars()
+            column = column.set(column.is_in(declaration.missing_values), None)
+        elif column.dtype.is_float():
+            column = column.fill_nan(None)
+        columns.append(column)
+    return pl.DataFrame(columns), good
+
+
+def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.cast(
+        pa.schema(
+            field.with_type(pa.string()) if pa.types.is_binary(field.type) else field
+            for field in batch.schema
+        )
+    )
+
+
+def _is_utf8(cell: bytes | None) -> bool:
+    try:
+        (cell or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True

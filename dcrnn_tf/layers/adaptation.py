@@ -1,0 +1,37 @@
+"""Feature adaptation, Ada: a learned vector added to the input of each step (Algorithm 2)."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class FeatureAdaptation(keras.layers.Layer):
+    """`X_i = X_0 + A_i` for the steps `i = 0 .. S-1` of the sequence (Eq. 7).
+
+    The A_i are the rows of the weight `vectors`, `(S, d)`. They start as zeros, that is from the
+    model without adaptation. Calling the layer makes the sequence itself; `CRNN` computes the same
+    without it and takes `vectors`.
+
+    Args:
+      sequence_length: S.
+
+    Call arguments: `x0`, `(batch, d)`. Returns `(batch, S, d)`.
+    """
+
+    def __init__(self, sequence_length: int, **kwargs):
+        super().__init__(**kwargs)
+        self.sequence_length = sequence_length
+
+    def build(self, input_shape) -> None:
+        """Creates `vectors`."""
+        self.vectors = self.add_weight(
+            name="vectors", shape=(self.sequence_length, input_shape[-1]), initializer="zeros"
+        )
+
+    def call(self, x0: tf.Tensor) -> tf.Tensor:
+        """The explicit sequence."""
+        return x0[:, None, :] + self.vectors
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"sequence_length": self.sequence_length}

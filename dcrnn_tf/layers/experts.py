@@ -1,0 +1,60 @@
+"""Experts: perceptrons of equal shape, computed together."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.initializers import blockwise
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class Experts(keras.layers.Layer):
+    """E perceptrons on one input: `h_l = relu(h_{l-1} W_l + b_l)`, each with weights of its own.
+
+    The first layers of all experts are one matrix product, the later ones one batched product per
+    layer.
+
+    Args:
+      num_experts: E.
+      units: width of each layer of an expert.
+
+    Call arguments: `(batch, d)`. Returns `(E, batch, units[-1])`.
+    """
+
+    def __init__(self, num_experts: int, units: Sequence[int] = (128, 64), **kwargs):
+        super().__init__(**kwargs)
+        self.num_experts = num_experts
+        self.units = tuple(units)
+
+    def build(self, input_shape) -> None:
+        """Creates the kernels, `(d, E * units[0])` and then `(E, units[l-1], units[l])`."""
+        glorot = keras.initializers.GlorotUniform
+        kernels, biases = [], []
+        for i, width in enumerate(self.units):
+            shape = (self.num_experts, self.units[i - 1], width)
+            if i == 0:
+                shape = (input_shape[-1], self.num_experts * width)
+            initializer = blockwise(glorot, self.num_experts, axis=0 if i else 1)
+            kernels.append(
+                self.add_weight(name=f"kernel_{i}", shape=shape, initializer=initializer)
+            )
+            shape = (self.num_experts, 1, width) if i else (self.num_experts * width,)
+            biases.append(self.add_weight(shape, name=f"bias_{i}", initializer="zeros"))
+        self.kernels, self.biases = tuple(kernels), tuple(biases)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The experts' outputs."""
+        hidden = tf.nn.relu(tf.nn.bias_add(inputs @ self.kernels[0], self.biases[0]))
+        hidden = tf.reshape(hidden, (-1, self.num_experts, self.units[0]))
+        hidden = tf.transpose(hidden, (1, 0, 2))
+        for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+            hidden = tf.nn.relu(hidden @ kernel + bias)
+        return hidden
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_experts": self.num_experts,
+            "units": list(self.units),
+        }

@@ -1,0 +1,47 @@
+"""A multi-layer perceptron."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class MLP(keras.layers.Layer):
+    """Dense layers one after the other: `h_l = activation(h_{l-1} W_l + b_l)`.
+
+    Args:
+      units: width of each layer; none gives the identity.
+      activation: of every layer.
+
+    Call arguments: `(batch, d)`. Returns `(batch, units[-1])`.
+    """
+
+    def __init__(self, units: Sequence[int], activation: str = "relu", **kwargs):
+        super().__init__(**kwargs)
+        self.units = tuple(units)
+        self.activation = activation
+        self.hidden = tuple(
+            keras.layers.Dense(width, activation, name=f"dense_{i}", dtype=self.dtype_policy)
+            for i, width in enumerate(self.units)
+        )
+
+    def build(self, input_shape) -> None:
+        """Creates the weights of every layer."""
+        for layer in self.hidden:
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The last layer's output."""
+        for layer in self.hidden:
+            inputs = layer(inputs)
+        return inputs
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, units[-1])`."""
+        return (*input_shape[:-1], self.units[-1] if self.units else input_shape[-1])
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"units": list(self.units), "activation": self.activation}

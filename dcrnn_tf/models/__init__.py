@@ -1,0 +1,77 @@
+"""Models by name. Adding one: a module here, and a line in `_MODELS`."""
+
+import inspect
+from collections.abc import Mapping
+
+from dcrnn_tf.models.base import ModelError, MultiTaskModel, dummy_batch, feature_specs
+from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.mmoe import MMoE
+from dcrnn_tf.models.shared_bottom import SharedBottom
+from dcrnn_tf.schema import Schema
+
+__all__ = [
+    "DCRNN",
+    "MMoE",
+    "ModelError",
+    "MultiTaskModel",
+    "SharedBottom",
+    "build",
+    "dummy_batch",
+    "feature_specs",
+    "names",
+    "settings",
+]
+
+_MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "dcrnn": DCRNN,
+    "mmoe": MMoE,
+    "shared_bottom": SharedBottom,
+}
+
+
+def names() -> tuple[str, ...]:
+    """The models that `build` knows."""
+    return tuple(_MODELS)
+
+
+def settings(name: str) -> dict[str, object]:
+    """The settings of a model and their defaults.
+
+    Raises:
+      ModelError: there is no such model.
+    """
+    if name not in _MODELS:
+        raise ModelError(f"model {name!r} is not one of {', '.join(_MODELS)}")
+    parameters = {}
+    for cls in (MultiTaskModel, _MODELS[name]):
+        parameters |= inspect.signature(cls.__init__).parameters
+    empty = inspect.Parameter.empty
+    return {key: p.default for key, p in parameters.items() if p.default is not empty}
+
+
+def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
+    """A model for a dataset, its weights created.
+
+    The initial weights follow from `keras.utils.set_random_seed`, the precision from
+    `keras.config.set_dtype_policy`.
+
+    Args:
+      name: one of `names()`.
+      schema: of the dataset: its fields and tasks.
+      **chosen: settings that shall differ from the defaults; `settings` lists them.
+
+    Raises:
+      ModelError: there is no such model or setting, or a setting has an impossible value.
+    """
+    known = settings(name)
+    unknown = sorted(set(chosen) - set(known))
+    if unknown:
+        raise ModelError(
+            f"model {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    try:
+        model = _MODELS[name](schema.fields, schema.task_names, name=name, **chosen)
+    except ValueError as error:
+        raise ModelError(f"model {name}: {error}") from None
+    model.build()
+    return model

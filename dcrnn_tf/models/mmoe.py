@@ -1,0 +1,57 @@
+"""MMoE: multi-gate mixture of experts."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import Experts, SoftmaxGates, Tower
+from dcrnn_tf.models.base import MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class MMoE(MultiTaskModel):
+    """Shared experts, mixed by a gate per task: `y_t = tower_t(sum_e softmax(x W_t)_e f_e(x))`.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      num_experts: number of experts.
+      expert_units: layers of an expert.
+      tower_units: hidden layers of a task's tower.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        num_experts: int = 8,
+        expert_units: Sequence[int] = (128, 64),
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        self.experts = Experts(num_experts, expert_units, name="experts", dtype=self.dtype_policy)
+        self.gates = SoftmaxGates(
+            len(self.tasks), num_experts, name="gates", dtype=self.dtype_policy
+        )
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's mixture of experts."""
+        inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        mixtures = tf.einsum("bte,ebu->tbu", self.gates(inputs), self.experts(inputs))
+        mixtures = tf.unstack(mixtures, num=len(self.tasks))
+        return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_experts": self.experts.num_experts,
+            "expert_units": list(self.experts.units),
+            "tower_units": list(self.tower_units),
+        }

@@ -1,0 +1,50 @@
+"""Shared bottom: hard parameter sharing, the plain reference."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import MLP, Tower
+from dcrnn_tf.models.base import MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SharedBottom(MultiTaskModel):
+    """One perceptron for all tasks, then a tower per task: `y_t = tower_t(f(x))`.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      bottom_units: layers of the shared perceptron.
+      tower_units: hidden layers of a task's tower.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        bottom_units: Sequence[int] = (128, 64),
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        self.bottom = MLP(bottom_units, name="bottom", dtype=self.dtype_policy)
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """The towers' logits, all on the shared perceptron's output."""
+        inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        shared = self.bottom(inputs)
+        return [tower(shared) for tower in self.towers]
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "bottom_units": list(self.bottom.units),
+            "tower_units": list(self.tower_units),
+        }

@@ -1,0 +1,195 @@
+"""The reports' pictures, each one panel, as SVG in a data URI for an `img` element."""
+
+import base64
+import dataclasses
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.tables import TableResult
+
+# Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", "--", "-.", ":")
+_MARKERS = "osD^vP*"
+_INK, _PALE = "#333333", "#d8d8d8"
+_STYLE = {
+    "svg.hashsalt": "report",  # the same picture has the same bytes
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
+"""`{label: (x, y) of each seed}`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image as a data URI, and what it shows in words."""
+
+    description: str
+    image: str
+
+
+def auc_by_seed(result: TableResult, task: str) -> Picture:
+    """A dot per seed, the mean with its 95 % interval, and what is known of the optimum."""
+
+    def draw(axes: Axes) -> None:
+        # The published figures are of other data than simulated ones: they would mislead here.
+        published = not result.data["simulated"]
+        for line, row in enumerate(result.rows):
+            figures, colour = row.tasks[task], _COLOURS[line % len(_COLOURS)]
+            aucs = list(figures.aucs.values())
+            axes.plot(aucs, [line + 0.14] * len(aucs), "o", color=colour, alpha=0.5, ms=5, mew=0)
+            words = f"{row.row.label}: no finished run"
+            if figures.auc:
+                mean, ends = figures.auc.mean, figures.auc.interval
+                words = f"{row.row.label}: mean {mean:.4f}"
+                axes.plot([mean], [line - 0.1], _marker(line), color=colour, ms=6)
+                if ends:
+                    words += f", {ends[0]:.4f} to {ends[1]:.4f}"
+                    axes.plot(ends, [line - 0.1] * 2, "|-", color=colour, lw=1.6, ms=9)
+            axes.annotate(
+                _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
+            )
+            paper = (row.row.paper or {}).get(task, {}).get("mean")
+            if published and paper is not None:
+                axes.plot([paper], [line - 0.1], "x", color=_INK, ms=6)
+        known = [row.tasks[task].bayes_auc for row in result.rows if row.tasks[task].bayes_auc]
+        optimum = known[0] if known else None
+        if optimum is not None:
+            axes.axvline(optimum, color=_INK, lw=1, ls="--")
+            axes.annotate(
+                f"Bayes-optimal {optimum:.4f} ",
+                (optimum, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="right",
+                va="top",
+                fontsize=8,
+            )
+        axes.set_yticks([])
+        axes.set_ylim(len(result.rows) - 0.6, -1.0)
+        axes.margins(x=0.08)
+        axes.grid(axis="x", color=_PALE, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("test AUC" + (" (x: published mean)" if published else ""))
+
+    height = 1.1 + 0.6 * len(result.rows)
+    return _picture(draw, task, f"Test AUC of {task} by model and seed", 4.6, height)
+
+
+def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
+    """The mean over seeds of each label's curve, with the band from lowest to highest seed."""
+
+    def draw(axes: Axes) -> None:
+        for index, (label, seeds) in enumerate(curves.items()):
+            common = sorted(set.intersection(*(set(x) for x, _ in seeds)))
+            by_x = [dict(zip(x, y, strict=True)) for x, y in seeds]
+            values = np.array([[seed[x] for x in common] for seed in by_x])
+            style = {"color": _COLOURS[index % len(_COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
+            marker = {"marker": _marker(index), "ms": 4} if len(common) < 12 else {}
+            axes.plot(common, values.mean(0), lw=1.6, label=_text(label), **style, **marker)
+            if len(seeds) > 1:
+                axes.fill_between(
+                    common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
+                )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _finish(axes, x_label, y_label)
+        if len(curves) > 1:
+            axes.legend()
+
+    return _picture(draw, title, f"{title}, over {x_label}s")
+
+
+def roc(title: str, curves: Curves) -> Picture:
+    """ROC curves: at each false positive rate the mean over seeds of the true positive rate."""
+    grid = np.linspace(0.0, 1.0, 201)
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color="#999999", lw=0.8)
+        for index, (label, seeds) in enumerate(curves.items()):
+            mean = np.mean([np.interp(grid, x, y) for x, y in seeds], axis=0)
+            colour, dashes = _COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)]
+            axes.plot(grid, mean, lw=1.4, color=colour, ls=dashes, label=_text(label))
+        axes.set_aspect("equal")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        _finish(axes, "false positive rate", "true positive rate")
+        if len(curves) > 1:
+            axes.legend(loc="lower right")
+
+    return _picture(draw, title, f"ROC curves of {title}", 3.5, 3.6)
+
+
+def score_histogram(title: str, scores: Mapping[str, Sequence[float]]) -> Picture:
+    """How the logits of positives and of negatives are spread, each class with area 1."""
+
+    def draw(axes: Axes) -> None:
+        edges = np.asarray(scores["edges"], np.float64)
+        for name, colour, dashes in (("negatives", "#0072B2", "-"), ("positives", "#D55E00", "--")):
+            counts = np.asarray(scores[name], np.float64)
+            density = counts / (max(counts.sum(), 1.0) * np.diff(edges))
+            label = f"{name} ({int(counts.sum()):,})"
+            axes.stairs(density, edges, color=colour, ls=dashes, lw=1.4, label=label)
+            axes.stairs(density, edges, color=colour, fill=True, alpha=0.12)
+        axes.set_ylim(bottom=0)
+        axes.set_yticks([])
+        _finish(axes, "logit", "density")
+        axes.legend()
+        axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # so that the legend hides no step
+
+    return _picture(draw, title, f"Spread of the scores of {title}", 2.55, 2.1)
+
+
+def _finish(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color=_PALE, lw=0.6)
+    axes.set_axisbelow(True)
+
+
+def _picture(
+    draw: Callable[[Axes], None],
+    title: str,
+    description: str,
+    width: float = 3.5,
+    height: float = 2.8,
+) -> Picture:
+    """Draws one panel; sizes in inches."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.set_title(_text(title))
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    encoded = base64.b64encode(file.getvalue()).decode()
+    return Picture(description, f"data:image/svg+xml;base64,{encoded}")
+
+
+def _marker(index: int) -> str:
+    return _MARKERS[index % len(_MARKERS)]
+
+
+def _text(label: str) -> str:
+    """A label that Matplotlib draws as it is: no formulas, none left out of a legend."""
+    label = label.replace("$", r"\$")
+    return f" {label}" if label.startswith("_") else label

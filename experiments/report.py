@@ -1,0 +1,286 @@
+"""Reports to look at: one HTML page per run and one per table, each complete in itself."""
+
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+import jinja2
+
+from dcrnn_tf.schema import DatasetError
+from experiments import plots, run_folder, table_text
+from experiments.table_text import NOT_AVAILABLE, Grid, number, plain
+from experiments.tables import TEST, Run, TableResult, load_run
+
+METRICS_FILE = "metrics.jsonl"
+REPORT_FILE = "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of a page; what it lacks is not shown.
+
+    Attributes:
+      heading: above it.
+      grid: a table.
+      sentences: a list, in small print if `small`.
+      figures: pictures.
+      facts: pairs of a name and what is to be said of it.
+      links: pairs of a name and its `(text, address)`es.
+    """
+
+    heading: str = ""
+    grid: Grid | None = None
+    sentences: Sequence[str] = ()
+    small: bool = False
+    figures: Sequence[plots.Picture] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    links: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
+
+
+def render_run_report(run_dir: str | pathlib.Path) -> pathlib.Path:
+    """Writes `report.html` of one run, finished or not, and returns its path.
+
+    Raises:
+      DatasetError: the folder is no run, or one of its files is damaged.
+    """
+    run = load_run(run_dir)
+    data = run.record["dataset"]
+    done = run.result is not None
+    sections = [
+        Section("Metrics", _metrics_grid(run)) if done else None,
+        *_curve_sections({run.config["model"]: [run]}),
+        Section("Settings", _settings_grid(run)),
+        Section("Data", _data_grid(data)),
+        Section("Origin", facts=_facts([run])),
+    ]
+    return _write(
+        pathlib.Path(run_dir, REPORT_FILE),
+        title=f"{run.config['model']} on {data['name']}, seed {run.seed}",
+        warning="Simulated data" if data["simulated"] else None,
+        source=None,
+        incomplete=[] if done else ["This run is not finished"],
+        sections=[section for section in sections if section],
+    )
+
+
+def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathlib.Path:
+    """Writes the report of a table, and returns its path.
+
+    Raises:
+      DatasetError: a file of a run is damaged.
+    """
+    path = pathlib.Path(path)
+    table = result.table
+    runs = {row.row.label: row.runs for row in result.rows if row.runs}
+    first, *others, cost, settings = table_text.grids(result)
+    verdicts = [f"{label}, {sentence}" for label, sentence in table_text.verdicts(result)]
+    sections = [
+        Section(first.title, first),
+        Section(f"Against {table.baseline}", sentences=verdicts),
+        Section(
+            "AUC by seed",
+            sentences=["Dots are seeds, the bar is the 95 % interval of their mean."],
+            small=True,
+            figures=[plots.auc_by_seed(result, task) for task in table.tasks],
+        ),
+        *(Section(grid.title, grid) for grid in others),
+        *_curve_sections(runs),
+        Section(cost.title, cost),
+        Section(settings.title, settings),
+        Section("Data", _data_grid(result.data)),
+        Section("Origin", facts=_facts(result.runs)),
+        Section("The runs", links=_run_links(result, path.parent)),
+        Section("Reading the figures", sentences=table_text.notes(result), small=True),
+    ]
+    return _write(
+        path,
+        title=table.title,
+        warning=table_text.warning(result),
+        source=table.source,
+        incomplete=table_text.incomplete(result),
+        sections=sections,
+    )
+
+
+def read_metrics(run: Run) -> list[dict]:
+    """The lines of `metrics.jsonl`; a last line that a killed run left unfinished is passed over.
+
+    Raises:
+      DatasetError: another line is no JSON object.
+    """
+    path = run.folder / METRICS_FILE
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
+    entries = []
+    for line_number, line in enumerate(lines[:-1], start=1):
+        try:
+            entries.append(json.loads(line))
+        except ValueError as error:
+            raise DatasetError(f"{path}, line {line_number}, is not JSON ({error})") from None
+    return entries
+
+
+def _curve_sections(runs: Mapping[str, Sequence[Run]]) -> list[Section]:
+    """Pictures of training, ROC and scores for `{label: runs}`; those without data left out."""
+    metrics = {label: [read_metrics(run) for run in row_runs] for label, row_runs in runs.items()}
+    curves = {
+        label: [
+            run_folder.read_json(run.folder / run_folder.CURVES_FILE)
+            for run in row_runs
+            if (run.folder / run_folder.CURVES_FILE).exists()
+        ]
+        for label, row_runs in runs.items()
+    }
+    first = next(run for row_runs in runs.values() for run in row_runs)
+    tasks = list(first.record["positive_weights"])
+    losses = _lines(metrics, _loss)
+    training = (
+        [plots.lines("training loss, sum over tasks", losses, "step", "loss")] if losses else []
+    )
+    roc, scores = [], []
+    for task in tasks:
+        if aucs := _lines(metrics, functools.partial(_validation_auc, task)):
+            training.append(plots.lines(f"validation AUC, {task}", aucs, "epoch", "AUC"))
+        rocs = {
+            label: [tuple(seed[task]["roc"].values()) for seed in seeds if task in seed]
+            for label, seeds in curves.items()
+        }
+        if rocs := {label: seeds for label, seeds in rocs.items() if seeds}:
+            roc.append(plots.roc(task, rocs))
+        scores += [
+            plots.score_histogram(f"{label}, {task}", seeds[0][task]["scores"])
+            for label, seeds in curves.items()
+            if seeds and task in seeds[0]
+        ]
+    several = any(len(row_runs) > 1 for row_runs in runs.values())
+    sections = [
+        Section("Training" + (", mean and range over seeds" if several else ""), figures=training),
+        Section("ROC curves" + (", mean over seeds" if several else ""), figures=roc),
+        Section("Scores" + (", of the lowest seed" if several else ""), figures=scores),
+    ]
+    return [section for section in sections if section.figures]
+
+
+def _lines(metrics: Mapping[str, Sequence[list[dict]]], point: Callable) -> plots.Curves:
+    """`{label: (x, y) of each seed}`, where `point` gives an entry's `(x, y)` or None."""
+    curves: dict[str, list] = {}
+    for label, seeds in metrics.items():
+        for entries in seeds:
+            points = [xy for entry in entries if (xy := point(entry)) is not None]
+            if points:
+                curves.setdefault(label, []).append(tuple(zip(*points, strict=True)))
+    return curves
+
+
+def _loss(entry: dict) -> tuple[int, float] | None:
+    return (entry["step"], entry["loss"]) if entry["kind"] == "train" else None
+
+
+def _validation_auc(task: str, entry: dict) -> tuple[int, float] | None:
+    if entry["kind"] != "evaluation" or entry["split"] != "validation":
+        return None
+    auc = entry["metrics"][task]["auc"]
+    return None if auc is None else (entry["epoch"], auc)
+
+
+def _metrics_grid(run: Run) -> Grid:
+    lines = []
+    for split, tasks in ((run.result or {}).get("metrics") or {}).items():
+        for task, figures in tasks.items():
+            bayes = run.value(f"record.dataset.simulation.bayes_auc.{split}.{task}")
+            lines.append(
+                (
+                    split,
+                    task,
+                    number(figures["auc"]),
+                    number(bayes),
+                    number(figures["logloss"], ".5f"),
+                    number(figures["constant_logloss"], ".5f"),
+                    number(figures["calibration"], ".3f"),
+                    number(figures["positives"], ","),
+                    number(figures["rows"], ","),
+                )
+            )
+    header = ("split", "task", "AUC", "Bayes-optimal AUC", "logloss", "constant's logloss")
+    header += ("calibration", "positives", "rows")
+    return Grid("Metrics", header, tuple(lines), texts=2)
+
+
+def _settings_grid(run: Run) -> Grid:
+    values = {name: value for name, value in run.config.items() if name != "settings"}
+    values |= {f"{run.config['model']}: {n}": v for n, v in (run.config["settings"] or {}).items()}
+    values["positive weights used"] = run.record["positive_weights"]
+    lines = tuple((name, plain(value)) for name, value in values.items())
+    return Grid("Settings", ("setting", "value"), lines, texts=2)
+
+
+def _data_grid(data: Mapping) -> Grid:
+    tasks = list(next(iter(data["positives"].values()), {}))
+    lines = []
+    for split, rows in data["rows"].items():
+        positives = data["positives"].get(split, {})
+        cells = [f"{positives[task]:,} ({positives[task] / max(rows, 1):.3%})" for task in tasks]
+        lines.append((split, f"{rows:,}", *cells))
+    return Grid("Data", ("split", "rows", *(f"{task} positives" for task in tasks)), tuple(lines))
+
+
+def _facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """What the runs were made of and with; several values where the runs differ."""
+    data = runs[0].record["dataset"]
+    facts = {
+        "dataset": f"{data['name']}, fingerprint {data['fingerprint']}",
+        "parameters": _distinct(runs, "record.parameters") if len(runs) == 1 else None,
+        "rows per second": _distinct(runs, "result.rows_per_second") if len(runs) == 1 else None,
+        "wall time": f"{sum(run.value('result.wall_seconds') or 0 for run in runs):,.0f} s"
+        + (" over all runs" if len(runs) > 1 else ""),
+        "started": min(run.record["started"] for run in runs),
+        "git revision": _distinct(runs, "record.git_revision"),
+        "command": _distinct(runs, "record.command") if len(runs) == 1 else None,
+        "versions": _distinct(runs, "record.versions"),
+        "processor": _distinct(runs, "record.machine.processor"),
+        "cores": _distinct(runs, "record.machine.cores"),
+        "memory (GiB)": _distinct(runs, "record.machine.memory_gib"),
+    }
+    simulation = data.get("simulation") or {}
+    if simulation:
+        facts["simulation"] = plain(
+            {"seed": simulation.get("seed")}
+            | {n: v for n, v in (simulation.get("settings") or {}).items() if n != "seed"}
+        )
+        facts["Bayes-optimal AUC"] = plain((simulation.get("bayes_auc") or {}).get(TEST))
+    return [(name, value) for name, value in facts.items() if value is not None]
+
+
+def _distinct(runs: Sequence[Run], key: str) -> str:
+    values = [run.value(key) for run in runs]
+    texts = [NOT_AVAILABLE if value is None else plain(value) for value in values]
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _run_links(result: TableResult, folder: pathlib.Path) -> list[tuple[str, list]]:
+    links = []
+    for row in result.rows:
+        reports = {run.seed: run.folder / REPORT_FILE for run in row.runs}
+        addresses = [
+            (f"seed {seed}", pathlib.PurePath(os.path.relpath(report, folder)).as_posix())
+            for seed, report in reports.items()
+            if report.exists()
+        ]
+        if addresses:
+            links.append((row.row.label, addresses))
+    return links
+
+
+def _write(path: pathlib.Path, **content: object) -> pathlib.Path:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("report.html.jinja").render(content)
+    path.write_text(html, encoding="utf-8")
+    return path

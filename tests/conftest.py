@@ -1,0 +1,71 @@
+"""A small prepared dataset with every kind of field, made afresh for each test session."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from data_prep.writer import DatasetWriter, Ragged
+from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
+
+USERS = 40
+FIELDS = (
+    Field("item", CATEGORICAL, vocabulary_size=20),
+    Field("tags", MULTI_CATEGORICAL, vocabulary_size=12, max_values=4, weighted=True),
+    Field("price", NUMERIC),
+    Field("age", CATEGORICAL, vocabulary_size=8, entity="user"),
+    Field("history", MULTI_CATEGORICAL, vocabulary_size=30, max_values=6, entity="user"),
+)
+TASKS = (Task("click"), Task("conversion"))
+
+
+def user_columns():
+    random = np.random.default_rng(7)
+    lengths = random.integers(0, 7, USERS)
+    return {
+        "age": random.integers(0, 8, USERS),
+        "history": Ragged(random.integers(1, 30, lengths.sum()), lengths),
+    }
+
+
+def exposure_columns(rows, seed):
+    """Clicks depend on whether item and age are both even or both odd."""
+    random = np.random.default_rng(seed)
+    item = random.integers(0, 20, rows)
+    user = random.integers(0, USERS, rows)
+    match = (item + user_columns()["age"][user]) % 2
+    click = random.random(rows) < 0.1 + 0.5 * match
+    lengths = random.integers(0, 5, rows)
+    return {
+        "item": item,
+        "tags": Ragged(
+            random.integers(1, 12, lengths.sum()),
+            lengths,
+            random.random(lengths.sum()) + 0.5,
+        ),
+        "price": np.arange(rows) / 100,  # tells the rows apart
+        "user_row": user,
+        "click": click,
+        "conversion": click & (random.random(rows) < 0.3),
+    }
+
+
+def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
+    rows = rows or {"train": 3000, "validation": 500, "test": 700}
+    with DatasetWriter(folder, "tiny", FIELDS, tasks, seed=seed) as writer:
+        writer.add_entity_rows("user", user_columns())
+        for field in FIELDS:
+            if field.kind != NUMERIC:
+                ids = np.arange(100, 98 + field.vocabulary_size)
+                writer.add_vocabulary(field.name, ids, np.ones(len(ids)))
+        for number, (split, count) in enumerate(rows.items()):
+            writer.add_rows(split, exposure_columns(count, number))
+        writer.finish(source={"simulated": True}, filters={})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("data") / "tiny")

@@ -163,7 +163,9 @@ class _Preparation:
                     rows[index] = self._users + len(rows)
                     new[number] = True
             self._register(path, faults)
-            self._user_chunks.append(self._save(lines.select(new).columns))
+            lines = lines.select(new)
+            if lines.columns:
+                self._user_chunks.append(self._save(lines.columns))
             self._add_truncated(lines)
         self._users += len(rows)
         self._counts[split]["users"] = len(rows)
@@ -224,8 +226,8 @@ class _Preparation:
                 )
 
     def _add_truncated(self, lines: Lines) -> None:
-        for name, count in lines.truncated.items():
-            self._truncated[name] += count
+        for name, cut in lines.truncated.items():
+            self._truncated[name] += int(cut.sum())
 
     def _save(self, columns: Mapping[str, "np.ndarray | Ragged"]) -> pathlib.Path:
         """Saves a parsed chunk."""
@@ -530,7 +532,10 @@ def main() -> None:
     names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
     given = {name: FLAGS[name].value for name in names}
     settings = Settings(_chosen_fields(FLAGS.fields), **given)
-    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
+    try:
+        print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
+    except OSError as error:  # such as a full disk
+        command_line.fail(str(error))
 
 
 if __name__ == "__main__":

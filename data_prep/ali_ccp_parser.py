@@ -7,7 +7,6 @@ and the others parsed.
 
 import dataclasses
 import gzip
-import math
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ MAX_VALUE_CHARACTERS = 32
 
 _ENTRY, _ID, _VALUE = (ord(c) for c in (ENTRY_SEPARATOR, ID_SEPARATOR, VALUE_SEPARATOR))
 _COMMA, _NEWLINE = ord(","), ord("\n")
+_LARGEST_VALUE = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +68,19 @@ class Lines:
       run: which of `indices` each line has, `(rows,)`.
       columns: `click` and `conversion` (skeleton only) and the fields by name, `(rows,)` int64 or
         `Ragged`: raw ids, `MISSING` or an empty list where the line has none.
-      truncated: number of lists that were longer than `max_values`, by field name.
+      truncated: by field name, whether the list was longer than `max_values`, `(rows,)` bool.
     """
 
     line: np.ndarray
     indices: Sequence[bytes]
     run: np.ndarray
     columns: dict[str, "np.ndarray | Ragged"]
-    truncated: dict[str, int]
+    truncated: dict[str, np.ndarray]
 
     def select(self, kept: np.ndarray) -> "Lines":
         """The lines where `kept`, `(rows,)` bool, is true."""
-        columns = select(self.columns, kept)
-        return dataclasses.replace(self, line=self.line[kept], run=self.run[kept], columns=columns)
+        columns, truncated = select(self.columns, kept), select(self.truncated, kept)
+        return Lines(self.line[kept], self.indices, self.run[kept], columns, truncated)
 
 
 def select(
@@ -205,8 +205,10 @@ def explain(line: bytes, layout: Layout, keep_values: bool = False) -> tuple[str
     for name in ("click", "conversion"):
         if named.get(name, "0") not in ("0", "1"):
             return f"malformed {name}", f"the label {name} is {named[name]!r}, not 0 or 1"
-    if not named["common_feature_index"]:
-        return "malformed common_feature_index", "common_feature_index is empty"
+    index = named["common_feature_index"]
+    if not index or set(index) & {ENTRY_SEPARATOR, ID_SEPARATOR, VALUE_SEPARATOR}:
+        clause = f"common_feature_index is {index!r}, not a name"
+        return "malformed common_feature_index", clause
     entries = cells[-1].split(ENTRY_SEPARATOR) if cells[-1] else []
     seen = set()
     multiple = {field.source: field.multiple for field in layout.fields}
@@ -241,7 +243,7 @@ def _is_id(text: str) -> bool:
 
 def _is_number(text: str) -> bool:
     try:
-        return len(text) <= MAX_VALUE_CHARACTERS and math.isfinite(float(text))
+        return len(text) <= MAX_VALUE_CHARACTERS and abs(float(text)) <= _LARGEST_VALUE
     except ValueError:
         return False
 
@@ -343,8 +345,8 @@ def parse(
 
 def _lists(
     rows: np.ndarray, ids: np.ndarray, weights: np.ndarray | None, count: int, max_values: int
-) -> tuple[Ragged, int]:
-    """The lists of `count` rows, given end to end, and how many were longer than `max_values`."""
+) -> tuple[Ragged, np.ndarray]:
+    """The lists of `count` rows, given end to end, and which were longer than `max_values`."""
     lengths = np.bincount(rows, minlength=count)
     kept = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths) < max_values
     ragged = Ragged(
@@ -352,7 +354,7 @@ def _lists(
         np.minimum(lengths, max_values).astype(np.uint16),
         None if weights is None else weights[kept],
     )
-    return ragged, int(np.count_nonzero(lengths > max_values))
+    return ragged, lengths > max_values
 
 
 def _words(data: bytes) -> np.ndarray:
@@ -433,7 +435,7 @@ def _joined_digits(digits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _numbers(data: bytes, begin: np.ndarray, end: np.ndarray) -> np.ndarray | None:
-    """The finite float32 numbers that stand from `begin` to `end`; None if any is not one."""
+    """The float32 numbers that stand from `begin` to `end`; None if any is not one."""
     length = end - begin
     width = int(length.max(initial=1))
     if width > MAX_VALUE_CHARACTERS:
@@ -445,4 +447,4 @@ def _numbers(data: bytes, begin: np.ndarray, end: np.ndarray) -> np.ndarray | No
         numbers = characters.view(f"S{width}")[:, 0].astype(np.float64)
     except ValueError:
         return None
-    return numbers.astype(np.float32) if np.isfinite(numbers).all() else None
+    return numbers.astype(np.float32) if np.all(np.abs(numbers) <= _LARGEST_VALUE) else None

@@ -9,27 +9,19 @@ fit scalings on the training rows, once to encode and write.
 """
 
 import collections
-import hashlib
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from absl import app, flags
+from absl import app, flags, logging
 from tqdm import tqdm
 
-from data_prep.declaration import SPLIT_NAMES, Declaration, DeclaredField, load_declaration
 from data_prep.scaling import Scaling
-from data_prep.table_files import (
-    BadRows,
-    Chunk,
-    CsvFile,
-    ParquetFile,
-    Progress,
-    as_text,
-    open_table,
-)
+from data_prep.table_declaration import SPLIT_NAMES, Declaration, DeclaredField, load_declaration
+from data_prep.table_files import as_text
+from data_prep.table_rows import TEST, TRAIN, TableRows, text_of
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.writer import DatasetWriter, Ragged
 from dcrnn_tf.schema import (
@@ -41,172 +33,6 @@ from dcrnn_tf.schema import (
     Schema,
     Task,
 )
-
-TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
-
-
-class TableRows:
-    """The usable rows of all files: checked, labelled and assigned to splits, in file order.
-
-    Args:
-      declaration: what the files hold.
-      data_dir: folder that the declaration's file patterns are relative to.
-      seed: of the split.
-      max_bad_rows: how many bad rows are left out and counted before that is an error.
-
-    Raises:
-      DatasetError: a pattern fits no file, or a file cannot be read or lacks a column.
-    """
-
-    def __init__(
-        self, declaration: Declaration, data_dir: pathlib.Path, seed: int, max_bad_rows: int
-    ):
-        self.bad_rows = BadRows(max_bad_rows)
-        self._declaration = declaration
-        self._seed = seed
-        self._max_bad_rows = max_bad_rows
-        self.files: list[tuple[int, CsvFile | ParquetFile]] = []
-        split_of: dict[pathlib.Path, str] = {}
-        for split, patterns in declaration.split.files.items():
-            for path in _find_files(data_dir, patterns):
-                if split_of.setdefault(path, split) != split:
-                    raise DatasetError(f"{path} is a file of {split_of[path]} and of {split}")
-                self.files.append((SPLIT_NAMES.index(split), open_table(path, declaration)))
-
-    @property
-    def bytes(self) -> int:
-        """Size of all files."""
-        return sum(file.bytes for _, file in self.files)
-
-    @property
-    def ignored_columns(self) -> list[str]:
-        """Columns of the files that are neither input nor label, and do not decide the split."""
-        names = dict.fromkeys(name for _, file in self.files for name in file.names)
-        return [name for name in names if name not in self._declaration.columns]
-
-    def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
-        """Yields chunk by chunk the declared columns, each row's split and the labels by task.
-
-        Every call yields the same rows. Numeric fields come as Float64 columns.
-
-        Raises:
-          DatasetError: there are more bad rows than tolerated.
-        """
-        self.bad_rows = BadRows(self._max_bad_rows)
-        random = np.random.default_rng([self._seed, 0])
-        for split, file in self.files:
-            for chunk in file.chunks(self.bad_rows, progress):
-                faults = _Faults(chunk, self.bad_rows)
-                frame = self._numbers(chunk.frame, faults)
-                labels = self._labels(frame, faults)
-                splits = self._splits(frame, split, faults)
-                good = ~faults.bad
-                frame = frame.filter(pl.Series(good))
-                self._draw(frame, splits := splits[good], random)
-                yield frame, splits, {task: label[good] for task, label in labels.items()}
-
-    def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
-        """Parses the numeric fields."""
-        for field in self._declaration.fields:
-            if field.kind == NUMERIC:
-                text = frame[field.column]
-                numbers = text.cast(pl.Float64, strict=False)
-                finite = numbers.cast(pl.Float32).is_finite().fill_null(text.is_null())
-                faults.add(
-                    "not a number",
-                    ~finite.to_numpy(),
-                    lambda row, field=field, text=text: (
-                        f"field {field.name}: column {field.column!r} holds {text[row]!r}, "
-                        "expected a number"
-                    ),
-                )
-                frame = frame.with_columns(numbers.alias(field.column))
-        return frame
-
-    def _labels(self, frame: pl.DataFrame, faults: "_Faults") -> dict[str, np.ndarray]:
-        """Reads the labels; a missing one where the parent is 0 becomes 0."""
-        labels: dict[str, np.ndarray] = {}
-        for task in self._declaration.tasks:
-            text = _text(frame, task.column)
-            where = f"task {task.name}: column {task.column!r}"
-            missing = text.is_null().to_numpy()
-            positive = text.is_in(task.positive).fill_null(False).to_numpy()
-            asked = np.ones(len(text), bool)
-            if task.only_where is not None:
-                asked = labels[task.only_where] > 0
-            faults.add(
-                "label missing", missing & asked, lambda row, where=where: f"{where} has no label"
-            )
-            if task.negative is not None:
-                known = positive | text.is_in(task.negative).fill_null(False).to_numpy()
-                allowed = ", ".join(dict.fromkeys((*task.positive, *task.negative)))
-                faults.add(
-                    "label not allowed",
-                    ~missing & ~known,
-                    lambda row, where=where, text=text, allowed=allowed: (
-                        f"{where} holds {text[row]!r}, expected one of {allowed}"
-                    ),
-                )
-            faults.add(
-                "label without its parent",
-                positive & ~asked,
-                lambda row, where=where, task=task: (
-                    f"{where} is positive where task {task.only_where} is not"
-                ),
-            )
-            labels[task.name] = positive.astype(np.uint8)
-        return labels
-
-    def _splits(self, frame: pl.DataFrame, split: int, faults: "_Faults") -> np.ndarray:
-        """Assigns rows as far as their file or a column decides; the rest is training."""
-        splits = np.full(frame.height, split, np.int8)
-        declared = self._declaration.split
-        if declared.column is None:
-            return splits
-        text = _text(frame, declared.column)
-        where = f"split: column {declared.column!r}"
-        faults.add("split unknown", text.is_null().to_numpy(), lambda row: f"{where} is empty")
-        for name, values in declared.values.items():
-            splits[text.is_in(values).fill_null(False).to_numpy()] = SPLIT_NAMES.index(name)
-        if "train" in declared.values:
-            listed = [value for values in declared.values.values() for value in values]
-            faults.add(
-                "split unknown",
-                ~text.is_in(listed).fill_null(True).to_numpy(),
-                lambda row: f"{where} holds {text[row]!r}, which no split lists",
-            )
-        return splits
-
-    def _draw(self, frame: pl.DataFrame, splits: np.ndarray, random: np.random.Generator) -> None:
-        """Draws test and validation rows from the training rows, in place."""
-        declared = self._declaration.split
-        if declared.by == "group":
-            groups, of_row = np.unique(
-                _text(frame, declared.column).to_numpy().astype(object), return_inverse=True
-            )
-            key = self._seed.to_bytes(8, "little")
-            digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
-            drawn = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)
-            drawn = (drawn.reshape(-1, 2) / 2.0**64)[of_row]
-        else:
-            drawn = random.random((frame.height, 2))
-        train = splits == TRAIN
-        splits[train & (drawn[:, 1] < declared.validation_fraction)] = VALIDATION
-        splits[train & (drawn[:, 0] < declared.test_fraction)] = TEST
-
-
-class _Faults:
-    """What is wrong with the rows of a chunk; a row counts once, under the first reason."""
-
-    def __init__(self, chunk: Chunk, bad_rows: BadRows):
-        self.bad = np.zeros(chunk.frame.height, bool)
-        self._chunk = chunk
-        self._bad_rows = bad_rows
-
-    def add(self, reason: str, rows: np.ndarray, what: Callable[[int], str]) -> None:
-        for row in np.flatnonzero(rows & ~self.bad).tolist():
-            self._bad_rows.add(reason, lambda row=row: self._chunk.place(row), what(row))
-        self.bad |= rows
 
 
 class FieldEncoder:
@@ -228,7 +54,7 @@ class FieldEncoder:
         if self.declared.kind == NUMERIC:
             self.scaling.add(column.to_numpy()[train])
         elif self.declared.kind == CATEGORICAL:
-            self._counter.add(_text(frame, self.declared.column).filter(pl.Series(train)))
+            self._counter.add(text_of(frame, self.declared.column).filter(pl.Series(train)))
         else:
             lists = self._lists(frame)
             self.truncated += int((lists.list.len() > self.declared.max_values).sum())
@@ -250,7 +76,7 @@ class FieldEncoder:
         if self.declared.kind == NUMERIC:
             return self.scaling(frame[self.declared.column].to_numpy())
         if self.declared.kind == CATEGORICAL:
-            return self.vocabulary.encode(_text(frame, self.declared.column))
+            return self.vocabulary.encode(text_of(frame, self.declared.column))
         lists = self._lists(frame).list.head(self.declared.max_values)
         values = self.vocabulary.encode(lists.explode().drop_nulls())
         return Ragged(values, lists.list.len().to_numpy())
@@ -374,22 +200,6 @@ def summary(schema: Schema) -> str:
     return "\n".join(lines)
 
 
-def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:
-    """Files that fit the patterns in sorted order; a name also fits itself with `.gz`."""
-    paths: dict[pathlib.Path, None] = {}
-    for pattern in patterns:
-        found = sorted(data_dir.glob(pattern)) or sorted(data_dir.glob(pattern + ".gz"))
-        found = [path for path in found if path.is_file()]
-        if not found:
-            raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --data_dir")
-        paths |= dict.fromkeys(found)
-    return list(paths)
-
-
-def _text(frame: pl.DataFrame, column: str) -> pl.Series:
-    return frame.select(as_text(pl.col(column), frame.schema[column]))[column]
-
-
 def _take(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Ragged:
     """The given rows, ascending, of a column."""
     if not isinstance(column, Ragged):
@@ -422,6 +232,7 @@ def _bar(name: str, total: int, unit: str) -> tqdm:
 def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]!r} is not a flag; every setting begins with --")
+    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     try:
         schema = prepare(
             load_declaration(_DECLARATION.value),

@@ -5,6 +5,7 @@ ones null. Rows that cannot be read at all go to a `BadRows` and are left out.
 """
 
 import collections
+import contextlib
 import csv
 import dataclasses
 import gzip
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from data_prep.declaration import Declaration, check_columns
+from data_prep.table_declaration import Declaration, check_columns
 from dcrnn_tf.schema import MULTI_CATEGORICAL, DatasetError
 
 BLOCK_BYTES = 8 << 20  # of CSV text a chunk
@@ -116,11 +117,11 @@ class CsvFile:
             return "skip" if len(waiting) <= bad_rows.limit else "error"
 
         def count_wrong_cells() -> None:
-            for record, cells in waiting:
+            while waiting:  # Arrow reads ahead and may append meanwhile
+                record, cells = waiting.pop(0)
                 what = f"{cells} cells, expected {len(self.names)}"
                 bad_rows.add("wrong number of cells", lambda n=record: self._place(n), what)
                 skipped.append(record)
-            waiting.clear()
 
         columns = list(self._declaration.columns)
         end = (_END + self._declaration.separator * len(self.names) + "\n").encode()
@@ -160,8 +161,8 @@ class CsvFile:
             except pa.ArrowInvalid as error:
                 count_wrong_cells()
                 raise DatasetError(
-                    f"{self.path}: cannot be read after {self._place(record)} "
-                    f"({str(error).splitlines()[0]})"
+                    f"{self._place(record)}: what follows this line cannot be read "
+                    f"({str(error).splitlines()[0]}); is a quote left open?"
                 ) from None
             count_wrong_cells()
         if not ended:
@@ -179,9 +180,10 @@ class CsvFile:
 
     def _place(self, number: int) -> str:
         """Says where a record is; blank lines are no records."""
-        for count, (line, _) in enumerate(self._records(), start=1):
-            if count == number:
-                return f"{self.path}, line {line}"
+        with contextlib.suppress(csv.Error):  # a cell that Arrow takes and `csv` does not
+            for count, (line, _) in enumerate(self._records(), start=1):
+                if count == number:
+                    return f"{self.path}, line {line}"
         return f"{self.path}, record {number}"
 
     def _records(self, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -212,7 +214,7 @@ class ParquetFile:
         self.names = tuple(schema.names)
         lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
         lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
-        for column in set(declaration.columns) & set(self.names):
+        for column in (name for name in self.names if name in declaration.columns):
             dtype = schema.field(column).type
             if column in lists and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
                 dtype = dtype.value_type
@@ -308,7 +310,7 @@ def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFra
         text = _binary_as_text(batch)
     except pa.ArrowInvalid:
         for column in batch.columns:
-            if pa.types.is_binary(column.type):
+            if _is_binary(column.type):
                 good &= [_is_utf8(cell) for cell in column.to_pylist()]
         text = _binary_as_text(batch.filter(pa.array(good)))
     columns = []
@@ -327,10 +329,14 @@ def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFra
 def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.cast(
         pa.schema(
-            field.with_type(pa.string()) if pa.types.is_binary(field.type) else field
+            field.with_type(pa.string()) if _is_binary(field.type) else field
             for field in batch.schema
         )
     )
+
+
+def _is_binary(dtype: pa.DataType) -> bool:
+    return pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype)
 
 
 def _is_utf8(cell: bytes | None) -> bool:

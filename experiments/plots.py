@@ -32,7 +32,8 @@ _STYLE = {
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "legend.frameon": False,
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
     "legend.fontsize": 8,
 }
 
@@ -111,7 +112,10 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
                 axes.fill_between(
                     common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
                 )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+        low, high = axes.dataLim.intervalx
+        if low == high:
+            axes.set_xlim(low - 1, high + 1)
         _finish(axes, x_label, y_label)
         if len(curves) > 1:
             axes.legend()
@@ -139,7 +143,7 @@ def roc(title: str, curves: Curves) -> Picture:
     return _picture(draw, title, f"ROC curves of {title}", 3.5, 3.6)
 
 
-def score_histogram(title: str, scores: Mapping[str, Sequence[float]]) -> Picture:
+def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]) -> Picture:
     """How the logits of positives and of negatives are spread, each class with area 1."""
 
     def draw(axes: Axes) -> None:
@@ -147,16 +151,16 @@ def score_histogram(title: str, scores: Mapping[str, Sequence[float]]) -> Pictur
         for name, colour, dashes in (("negatives", "#0072B2", "-"), ("positives", "#D55E00", "--")):
             counts = np.asarray(scores[name], np.float64)
             density = counts / (max(counts.sum(), 1.0) * np.diff(edges))
-            label = f"{name} ({int(counts.sum()):,})"
-            axes.stairs(density, edges, color=colour, ls=dashes, lw=1.4, label=label)
+            words = f"{name} ({int(counts.sum()):,})"
+            axes.stairs(density, edges, color=colour, ls=dashes, lw=1.4, label=words)
             axes.stairs(density, edges, color=colour, fill=True, alpha=0.12)
         axes.set_ylim(bottom=0)
         axes.set_yticks([])
-        _finish(axes, "logit", "density")
+        _finish(axes, f"logit of {_text(task)}", "density")
         axes.legend()
         axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # so that the legend hides no step
 
-    return _picture(draw, title, f"Spread of the scores of {title}", 2.55, 2.1)
+    return _picture(draw, label, f"Spread of the scores of {label}, {task}", 2.55, 2.1)
 
 
 def _finish(axes: Axes, x_label: str, y_label: str) -> None:

@@ -150,7 +150,7 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]]) -> list[Section]:
         if rocs := {label: seeds for label, seeds in rocs.items() if seeds}:
             roc.append(plots.roc(task, rocs))
         scores += [
-            plots.score_histogram(f"{label}, {task}", seeds[0][task]["scores"])
+            plots.score_histogram(label, task, seeds[0][task]["scores"])
             for label, seeds in curves.items()
             if seeds and task in seeds[0]
         ]
@@ -262,10 +262,13 @@ def _distinct(runs: Sequence[Run], key: str) -> str:
 def _run_links(result: TableResult, folder: pathlib.Path) -> list[tuple[str, list]]:
     links = []
     for row in result.rows:
-        reports = {run.seed: run.folder / REPORT_FILE for run in row.runs}
+        reports = [(run.seed, run.folder / REPORT_FILE) for run in row.runs]
         addresses = [
-            (f"seed {seed}", pathlib.PurePath(os.path.relpath(report, folder)).as_posix())
-            for seed, report in reports.items()
+            (
+                "any seed" if row.row.deterministic else f"seed {seed}",
+                pathlib.PurePath(os.path.relpath(report, folder)).as_posix(),
+            )
+            for seed, report in reports
             if report.exists()
         ]
         if addresses:

@@ -23,6 +23,7 @@ from absl import flags
 
 from dcrnn_tf import command_line
 from experiments import dcrnn_tables
+from experiments.run_folder import finished
 
 FLAGS = flags.FLAGS
 
@@ -85,7 +86,7 @@ def main() -> None:
 
     prepared = _prepare(name, preset)
     from dcrnn_tf.schema import load_schema
-    from experiments import report, run_folder, tables
+    from experiments import report, run_folder, table_text, tables
 
     config = {
         "table": table.name,
@@ -96,9 +97,9 @@ def main() -> None:
     }
     run_folder.open_run(out_dir, config)
     _run_all(_runs(table, preset, prepared, out_dir), preset)
-    result = tables.aggregate(table, out_dir)
-    tables.write_csv(result, out_dir / f"{table.name}.csv")
-    tables.write_markdown(result, out_dir / f"{table.name}.md")
+    result = tables.aggregate(table, out_dir, range(1, preset.seeds + 1))
+    table_text.write_csv(result, out_dir / f"{table.name}.csv")
+    table_text.write_markdown(result, out_dir / f"{table.name}.md")
     report.render_table_report(result, out_dir / "report.html")
     print((out_dir / f"{table.name}.md").read_text(encoding="utf-8"))
     minutes = (time.monotonic() - started) / 60
@@ -123,7 +124,7 @@ def _prepare(name: str | None, preset: Preset) -> pathlib.Path:
         if not raw.exists():
             arguments = ["--preset=small", f"--train_rows={preset.rows}"]
             arguments.append(f"--test_rows={preset.rows // 2}")
-            _call("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *arguments)
+            _call("data_prep.simulate_ali_ccp", f"--output={raw}", *arguments)
     if not prepared.exists():
         _call(
             "data_prep.ali_ccp",
@@ -152,7 +153,7 @@ class _Run:
     process: subprocess.Popen | None = None
 
     def done(self) -> bool:
-        return (self.folder / "result.json").exists()
+        return finished(self.folder)
 
     def steps(self) -> int:
         """Steps that the run has logged so far."""
@@ -179,10 +180,10 @@ def _runs(table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path) 
     runs = []
     for seed in range(1, preset.seeds + 1):
         for row in table.rows:
+            if row.deterministic and seed > 1:
+                continue
             program = PROGRAMS.get(row.model)
-            if program and seed > 1:
-                continue  # no random numbers in it: one run says all
-            folder = out_dir / "runs" / row.slug / f"seed_{seed}"
+            folder = table.run_dir(out_dir, row, seed)
             command = [sys.executable, "-m", program or "experiments.train"]
             command += [f"--data_dir={prepared}", f"--run_dir={folder}"]
             if not program:

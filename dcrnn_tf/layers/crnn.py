@@ -130,16 +130,14 @@ class CRNN(keras.layers.Layer):
         inputs = tf.transpose(tf.reshape(projected, (-1, self.networks, width)), (1, 0, 2))
         if steps is not None:
             steps = tf.reshape(steps, (self.sequence_length, self.networks, 1, width))
-            ones = tf.ones_like(inputs[:, :, :1])
-        hidden = tf.zeros_like(inputs[:, :, : self.units])
-        state = hidden
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
-        for order in self._step_orders():
+        hidden = state = tf.zeros_like(inputs[:, :, : self.units])
+        for number, order in enumerate(self._step_orders()):
             step_inputs = inputs
             if steps is not None:
-                rows = tf.stack([steps[step, network] for network, step in enumerate(order)])
-                step_inputs += ones @ rows  # a product, so that its gradient is one
-            recurrent = hidden @ recurrent_kernel
+                step_inputs += tf.stack([steps[step, r] for r, step in enumerate(order)])
+            # The state before the first step is zero: no product is needed.
+            recurrent = hidden @ recurrent_kernel if number else tf.zeros_like(inputs)
             if recurrent_bias is not None:
                 recurrent += recurrent_bias
             hidden, state = advance(step_inputs, recurrent, hidden, state)

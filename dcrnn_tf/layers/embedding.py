@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class FieldEmbedding(keras.layers.Layer):
     """Embeds every field of a batch into `(batch, fields, dim)`, in the order of `fields`.
 
-    All categorical fields share one weight, `table`, each from an offset of its own, so that a
-    batch is one gather forwards and one `tf.IndexedSlices` backwards, whose cost does not depend
-    on the size of the table.
+    All categorical fields share one weight, `table`, each from an offset of its own. Its
+    gradient is a `tf.IndexedSlices` and no step's cost depends on the size of the table.
 
     - A categorical field x gives row x of its part of the table.
     - A multi-categorical field gives the mean of its ids' rows, `sum_i w_i e_i / sum_i w_i` with
@@ -75,17 +74,12 @@ class FieldEmbedding(keras.layers.Layer):
 
     def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Embeds a batch."""
-        columns = self._single_valued(features)
-        columns |= self._multi_valued(features)
-        columns |= self._numeric(features)
+        columns = self._single_valued(features) | self._pooled(features) | self._numeric(features)
         embedded = []
         for field in self.fields:
             column = columns[field.name]
-            if (
-                field.entity is not None
-                and (row := features.get(f"{field.entity}_row")) is not None
-            ):
-                column = tf.gather(column, row)
+            if field.entity is not None and f"{field.entity}_row" in features:
+                column = tf.gather(column, features[f"{field.entity}_row"])
             embedded.append(column)
         return tf.cast(tf.stack(embedded, axis=1), self.compute_dtype)
 
@@ -101,41 +95,26 @@ class FieldEmbedding(keras.layers.Layer):
         parts = tf.split(gathered, [tf.size(column) for column in ids], num=len(fields))
         return {field.name: part for field, part in zip(fields, parts, strict=True)}
 
-    def _multi_valued(self, features) -> dict[str, tf.Tensor]:
-        fields = self._of_kind(MULTI_CATEGORICAL)
-        if not fields:
-            return {}
-        ids, segments, weights, sizes, start = [], [], [], [], 0
-        for field in fields:
-            padded = tf.cast(features[field.name], tf.int32)
-            present = padded > 0
-            empty = ~tf.reduce_any(present, axis=1, keepdims=True)
-            first = tf.range(tf.shape(padded)[1]) == 0
-            kept = tf.where(present | (empty & first))
-            ids.append(tf.gather_nd(padded, kept) + self.offsets[field.name])
-            segments.append(tf.cast(kept[:, 0], tf.int32) + start)
+    def _pooled(self, features) -> dict[str, tf.Tensor]:
+        columns = {}
+        for field in self._of_kind(MULTI_CATEGORICAL):
+            ids = tf.cast(features[field.name], tf.int32)
+            present = ids != PADDING_ROW
+            # An empty list keeps one padding: the row of "missing". So no example is left out.
+            missing = ~tf.reduce_any(present, axis=1, keepdims=True)
+            kept = tf.where(present | (missing & (tf.range(tf.shape(ids)[1]) == 0)))
+            rows = tf.gather(self.table.value, tf.gather_nd(ids, kept) + self.offsets[field.name])
+            example = kept[:, 0]
             if field.weighted:
-                weight = tf.cast(features[field.weight_name], self.variable_dtype)
-                weights.append(tf.gather_nd(tf.where(empty, tf.ones_like(weight), weight), kept))
+                weights = tf.cast(features[field.weight_name], self.variable_dtype)
+                weights = tf.where(missing, tf.ones_like(weights), weights)
+                weights = tf.gather_nd(weights, kept)[:, None]
+                sums = tf.math.segment_sum(rows * weights, example)
+                totals = tf.math.segment_sum(weights, example)
+                columns[field.name] = tf.math.divide_no_nan(sums, totals)
             else:
-                weights.append(tf.ones(tf.shape(kept)[:1], self.variable_dtype))
-            sizes.append(tf.shape(padded)[0])
-            start += sizes[-1]
-        distinct, position = tf.unique(tf.concat(ids, axis=0))
-        rows = tf.gather(self.table.value, distinct)
-        segment = tf.concat(segments, axis=0)
-        if any(field.weighted for field in fields):
-            weight = tf.concat(weights, axis=0)
-            total = tf.math.unsorted_segment_sum(weight, segment, start)
-            scaled = (
-                tf.gather(rows, position)
-                * tf.math.divide_no_nan(weight, tf.gather(total, segment))[:, None]
-            )
-            pooled = tf.math.unsorted_segment_sum(scaled, segment, start)
-        else:
-            pooled = tf.sparse.segment_mean(rows, position, segment, num_segments=start)
-        parts = tf.split(pooled, sizes, num=len(fields))
-        return {field.name: part for field, part in zip(fields, parts, strict=True)}
+                columns[field.name] = tf.math.segment_mean(rows, example)
+        return columns
 
     def _numeric(self, features) -> dict[str, tf.Tensor]:
         columns = {}

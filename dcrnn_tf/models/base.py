@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.errors import UserError
 from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field
 
 
-class ModelError(ValueError):
-    """A model cannot be built as asked; the message is one sentence for the user."""
+class ModelError(UserError, ValueError):
+    """A model cannot be built as asked."""
 
 
 class MultiTaskModel(keras.Model):

@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from data_prep import scaling, table_files
-from data_prep.declaration import load_declaration
 from data_prep.scaling import Scaling
-from data_prep.table import TableRows, prepare, summary
+from data_prep.table import prepare, summary
+from data_prep.table_declaration import load_declaration
+from data_prep.table_rows import TableRows
 from dcrnn_tf.schema import DatasetError, load_schema
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -392,7 +393,7 @@ def test_damaged_and_missing_files(tmp_path):
     for content, message in (
         (whole[:-200], "train.csv.gz is cut off"),
         (b"not gzip at all", "train.csv.gz cannot be read .*; fetch it again"),
-        (whole[:500] + b"\xff" * 9 + whole[509:], "train.csv.gz (cannot be read|, line)"),
+        (whole[:-8] + b"\0\0\0\0" + whole[-4:], "train.csv.gz cannot be read .CRC"),
     ):
         (tmp_path / "train.csv.gz").write_bytes(content)
         with pytest.raises(DatasetError, match=message):
@@ -423,7 +424,7 @@ def test_parquet_names_the_row_and_refuses_nested_columns(tmp_path):
     with pytest.raises(DatasetError, match=r"train.parquet, row 2: task click: .* holds '7'"):
         rows_of(tmp_path, declare(tmp_path, split=split))
     frame.with_columns(city=pl.Series([["a"], ["b"]])).write_parquet(tmp_path / "train.parquet")
-    with pytest.raises(DatasetError, match=r"column 'city' holds list.*expected single values$"):
+    with pytest.raises(DatasetError, match=r"column 'city' holds .*list.*expected single values$"):
         rows_of(tmp_path, declare(tmp_path, split=split))
     frame.drop("buy").write_parquet(tmp_path / "train.parquet")
     with pytest.raises(DatasetError, match=r"train.parquet: there is no column 'buy'"):

@@ -3,8 +3,6 @@
 import json
 import pathlib
 
-TASKS = ("click", "conversion")
-
 
 def write_run(
     folder: pathlib.Path,
@@ -56,7 +54,7 @@ def write_run(
             "simulation": simulation if simulated else None,
         },
         "parameters": {"total": 1_300_000, "embedding": 1_000_000, "other": 300_000},
-        "positive_weights": {"click": 24.0, "conversion": 299.0},
+        "positive_weights": dict.fromkeys(aucs, 24.0),
     }
     config = {
         "data_dir": "prepared",

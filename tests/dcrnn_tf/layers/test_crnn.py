@@ -17,7 +17,7 @@ KERAS_CELLS = {
 
 
 def keras_layer(cell, bidirectional):
-    layer = KERAS_CELLS[cell](UNITS)
+    layer = KERAS_CELLS[cell](UNITS, unroll=True)
     return keras.layers.Bidirectional(layer) if bidirectional else layer
 
 

@@ -11,40 +11,31 @@ ids once for each row of that user, lists as cut to --max_values: what one would
 joined table.
 """
 
-import collections
-import concurrent.futures
 import dataclasses
+import itertools
 import json
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 import tqdm
 from absl import flags, logging
 
-from data_prep.ali_ccp_fields import (
-    COMMON_FILE,
-    FIELDS,
-    PUBLISHED_COUNTS,
-    SKELETON_FILE,
-    SPLITS,
-    USER,
-    RawField,
+from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS, USER, RawField
+from data_prep.ali_ccp_log import (
+    ParsedLog,
+    Settings,
+    file_names,
+    listed,
+    load_chunk,
+    load_users,
+    ordered,
+    thread_pool,
 )
-from data_prep.ali_ccp_parser import (
-    COMMON,
-    MISSING,
-    SKELETON,
-    Fault,
-    Lines,
-    parse_block,
-    read_blocks,
-    select,
-)
+from data_prep.ali_ccp_parser import MISSING, select
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.writer import Columns, DatasetWriter, Ragged
 from dcrnn_tf import command_line
@@ -62,25 +53,6 @@ FLAGS = flags.FLAGS
 NAME = "ali_ccp"
 TASKS = (Task("click"), Task("conversion"))
 SIMULATION_FILE = "simulation.json"
-WORKERS = 4  # blocks in work at a time
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What to keep of the raw files; see the flags of the same names."""
-
-    fields: tuple[RawField, ...] = FIELDS
-    max_values: int = 50
-    min_count: int = 10
-    keep_feature_value: bool = False
-    keep_conversions_without_click: bool = False
-    validation_fraction: float = 0.05
-    rows: int | None = None
-    max_bad_lines: int = 0
-    seed: int = 0
 
 
 def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: Settings) -> Schema:
@@ -100,7 +72,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
     if out_dir.exists():
         raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
-    files = {name: _find(raw_dir, name) for s in SPLITS for name in _names(s)}
+    files = {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
     source = _source(raw_dir, files.values())
     work = out_dir.with_name(out_dir.name + ".work")
     if work.exists():
@@ -108,263 +80,128 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         shutil.rmtree(work)
     work.mkdir(parents=True)
     try:
-        return _Preparation(files, out_dir, work, settings).run(source)
+        with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
+            log = ParsedLog(files, work, settings, bar.update)
+        exposures, validation = _draw_validation(log, settings)
+        vocabularies = _count(log, settings, exposures, validation)
+        return _write(log, settings, vocabularies, validation, source, out_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-class _Preparation:
-    """One preparation: text to parsed chunks in `work`, count, encode, write."""
+def _draw_validation(log: ParsedLog, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each user's training rows, `(users,)`, and who is in validation, `(users,)` bool."""
+    exposures = np.zeros(log.users, np.int64)
+    for path, kept in log.chunks("train"):
+        exposures += np.bincount(load_users(path)[kept], minlength=log.users)
+    users = np.flatnonzero(exposures)
+    users = np.random.default_rng([settings.seed, 1]).permutation(users)
+    rows = np.cumsum(exposures[users])
+    wanted = round(settings.validation_fraction * int(rows[-1]))
+    validation = np.zeros(log.users, bool)
+    validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
+    return exposures, validation
 
-    def __init__(
-        self,
-        files: Mapping[str, pathlib.Path],
-        out_dir: pathlib.Path,
-        work: pathlib.Path,
-        settings: Settings,
-    ):
-        self._files = files
-        self._out_dir = out_dir
-        self._work = work
-        self._settings = settings
-        self._bad_lines: collections.Counter[str] = collections.Counter()
-        self._truncated = {field.name: 0 for field in settings.fields if field.multiple}
-        self._counts = {split: collections.Counter() for split in SPLITS}
-        self._users = 0
-        self._user_chunks: list[pathlib.Path] = []
-        self._chunks: dict[str, list[pathlib.Path]] = {split: [] for split in SPLITS}
-        self._chunk_rows: dict[str, list[int]] = {split: [] for split in SPLITS}
 
-    def run(self, source: Mapping[str, object]) -> Schema:
-        total = sum(path.stat().st_size for path in self._files.values())
-        with _progress(total, "Reading", "B") as bar:
-            for split in SPLITS:
-                common, skeleton = (self._files[name] for name in _names(split))
-                users = self._read_users(common, split, bar.update)
-                self._read_exposures(skeleton, split, users, bar.update)
-        exposures, validation = self._draw_validation()
-        vocabularies = self._count(exposures, validation)
-        return self._write(vocabularies, validation, source)
+def _count(
+    log: ParsedLog, settings: Settings, exposures: np.ndarray, validation: np.ndarray
+) -> dict[str, Vocabulary]:
+    """Counts the ids of the training split."""
+    counters = {field.name: IdCounter() for field in settings.fields}
+    weights = np.where(validation, 0, exposures)
 
-    def _read_users(
-        self, path: pathlib.Path, split: str, progress: Callable[[int], object]
-    ) -> dict[bytes, int]:
-        """Parses a common file; returns the row in the entity table of each of its indices."""
-        rows: dict[bytes, int] = {}
-        for lines, faults in _ordered(self._parse(COMMON), read_blocks(path, progress)):
-            new = np.zeros(len(lines.line), bool)
-            for number, run in enumerate(lines.run.tolist()):
-                index = lines.indices[run]
-                if index in rows:
-                    reason = "repeated common_feature_index"
-                    clause = f"common_feature_index {index.decode()} stands in an earlier line too"
-                    faults.append(Fault(int(lines.line[number]), reason, clause))
-                else:
-                    rows[index] = self._users + len(rows)
-                    new[number] = True
-            self._register(path, faults)
-            lines = lines.select(new)
-            if lines.columns:
-                self._user_chunks.append(self._save(lines.columns))
-            self._add_truncated(lines)
-        self._users += len(rows)
-        self._counts[split]["users"] = len(rows)
-        return rows
+    def add(name: str, column: "np.ndarray | Ragged", weight: np.ndarray | None = None) -> None:
+        values = column
+        if isinstance(column, Ragged):
+            values = column.values
+            weight = None if weight is None else np.repeat(weight, column.row_lengths)
+        counted = values != MISSING
+        if weight is not None:
+            counted &= weight > 0
+            weight = pl.Series(weight[counted])
+        counters[name].add(pl.Series(values[counted]), weight)
 
-    def _read_exposures(
-        self,
-        path: pathlib.Path,
-        split: str,
-        users: Mapping[bytes, int],
-        progress: Callable[[int], object],
-    ) -> None:
-        """Parses a skeleton file, and leaves out conversions without a click."""
-        parse = self._parse(SKELETON)
-        counts = self._counts[split]
+    def training_rows(chunk: tuple[pathlib.Path, np.ndarray]) -> Columns:
+        columns = load_chunk(chunk[0])
+        return select(columns, chunk[1] & ~validation[columns.pop("user_row")])
 
-        def work(block: tuple[int, bytes]) -> tuple[Lines, list[Fault]]:
-            lines, faults = parse(block)
-            user = np.array([users.get(index, -1) for index in lines.indices], np.int64)[lines.run]
-            for number in np.flatnonzero(user < 0):
-                index = lines.indices[lines.run[number]].decode()
-                reason = "unknown common_feature_index"
-                clause = f"there is no common_feature_index {index} in the common file"
-                faults.append(Fault(int(lines.line[number]), reason, clause))
-            lines.columns["user_row"] = user
-            return lines.select(user >= 0), faults
+    total = log.users + log.rows["train"]
+    with _progress(total, "Counting", "row") as bar, thread_pool() as pool:
+        first = 0
+        for columns in ordered(load_chunk, log.user_chunks):
+            end = first + _rows(columns)
+            weight = itertools.repeat(weights[first:end])
+            list(pool.map(add, columns, columns.values(), weight))
+            bar.update(end - first)
+            first = end
+        for columns in ordered(training_rows, log.chunks("train")):
+            fields = {name: columns[name] for name in columns if name in counters}
+            list(pool.map(add, fields, fields.values()))
+            bar.update(_rows(columns))
+    return {name: c.vocabulary(settings.min_count) for name, c in counters.items()}
 
-        for lines, faults in _ordered(work, read_blocks(path, progress)):
-            self._register(path, faults)
-            click, conversion = lines.columns["click"] > 0, lines.columns["conversion"] > 0
-            counts["rows"] += len(click)
-            counts["clicks"] += int(click.sum())
-            counts["conversions"] += int((click & conversion).sum())
-            counts["conversions_without_click"] += int((conversion & ~click).sum())
-            if not self._settings.keep_conversions_without_click:
-                lines = lines.select(click | ~conversion)
-            self._chunks[split].append(self._save(lines.columns))
-            self._chunk_rows[split].append(len(lines.line))
-            self._add_truncated(lines)
-        if not sum(self._chunk_rows[split]):
-            raise DatasetError(f"{path} holds no row that can be kept; fetch it again")
 
-    def _parse(self, layout) -> Callable[[tuple[int, bytes]], tuple[Lines, list[Fault]]]:
-        settings = self._settings
-        fields = [field for field in layout.fields if field in settings.fields]
-        values = settings.keep_feature_value
-        return lambda block: parse_block(*block, layout, fields, settings.max_values, values)
+def _write(
+    log: ParsedLog,
+    settings: Settings,
+    vocabularies: Mapping[str, Vocabulary],
+    validation: np.ndarray,
+    source: Mapping[str, object],
+    out_dir: pathlib.Path,
+) -> Schema:
+    """Encodes the chunks and writes the prepared dataset."""
+    fields = [_schema_field(f, vocabularies[f.name], settings) for f in settings.fields]
+    has_users = any(field.entity for field in fields)
 
-    def _register(self, path: pathlib.Path, faults: Sequence[Fault]) -> None:
-        """Counts faulty lines; raises `DatasetError` at the first that is one too many."""
-        for fault in sorted(faults, key=lambda fault: fault.line):
-            self._bad_lines[fault.reason] += 1
-            if self._bad_lines.total() > self._settings.max_bad_lines:
-                raise DatasetError(
-                    f"{path}, line {fault.line}: {fault.clause}; repair or remove the line, or "
-                    f"raise --max_bad_lines above {self._settings.max_bad_lines} "
-                    f"(bad lines so far: {_listed(self._bad_lines)})"
-                )
-
-    def _add_truncated(self, lines: Lines) -> None:
-        for name, cut in lines.truncated.items():
-            self._truncated[name] += int(cut.sum())
-
-    def _save(self, columns: Mapping[str, "np.ndarray | Ragged"]) -> pathlib.Path:
-        """Saves a parsed chunk."""
-        number = len(self._user_chunks) + sum(len(chunks) for chunks in self._chunks.values())
-        path = self._work / f"{number:06d}.npz"
-        arrays = {}
-        for name, column in columns.items():
-            parts = dataclasses.asdict(column) if isinstance(column, Ragged) else {"": column}
-            arrays |= {f"{name}/{p}": a for p, a in parts.items() if a is not None}
-        np.savez(path, **arrays)
-        return path
-
-    def _sampled(self, split: str) -> Iterator[tuple[pathlib.Path, np.ndarray]]:
-        """Yields each chunk of a split and which of its rows --rows leaves, (rows,) bool."""
-        rows = self._chunk_rows[split]
-        wanted = min(self._settings.rows or sum(rows), sum(rows))
-        seed = [self._settings.seed, *split.encode()]
-        random = np.random.default_rng([*seed, 0])
-        shares = random.multivariate_hypergeometric(rows, wanted, method="marginals")
-        for number, (path, count, share) in enumerate(
-            zip(self._chunks[split], rows, shares, strict=True), 1
-        ):
-            kept = np.ones(count, bool)
-            if share < count:
-                order = np.random.default_rng([*seed, number]).permutation(count)
-                kept[order[share:]] = False
-            yield path, kept
-
-    def _draw_validation(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns each user's training rows, (users,), and who of them is in validation, bool."""
-        exposures = np.zeros(self._users, np.int64)
-        for path, kept in self._sampled("train"):
-            with np.load(path) as chunk:
-                exposures += np.bincount(chunk["user_row/"][kept], minlength=self._users)
-        users = np.flatnonzero(exposures)
-        users = np.random.default_rng([self._settings.seed, 1]).permutation(users)
-        rows = np.cumsum(exposures[users])
-        wanted = round(self._settings.validation_fraction * int(rows[-1]))
-        validation = np.zeros(self._users, bool)
-        validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
-        return exposures, validation
-
-    def _count(self, exposures: np.ndarray, validation: np.ndarray) -> dict[str, Vocabulary]:
-        """Counts the ids of the training split."""
-        counters = {field.name: IdCounter() for field in self._settings.fields}
-        weights = np.where(validation, 0, exposures)
-
-        def add(item: tuple[str, "np.ndarray | Ragged", np.ndarray | None]) -> None:
-            name, column, weight = item
-            values = column
+    def encode(columns: Columns) -> Columns:
+        encoded = dict(columns)
+        for name in columns.keys() & vocabularies.keys():
+            column = columns[name]
             if isinstance(column, Ragged):
-                values = column.values
-                weight = None if weight is None else np.repeat(weight, column.row_lengths)
-            counted = values != MISSING
-            if weight is not None:
-                counted &= weight > 0
-                weight = pl.Series(weight[counted])
-            counters[name].add(pl.Series(values[counted]), weight)
+                rows = vocabularies[name].encode(pl.Series(column.values))
+                encoded[name] = dataclasses.replace(column, values=rows)
+            else:
+                encoded[name] = vocabularies[name].encode(pl.Series(column))
+                encoded[name][column == MISSING] = PADDING_ROW
+        return encoded
 
-        total = len(self._user_chunks) + len(self._chunks["train"])
-        with _progress(total, "Counting", "chunk") as bar, _pool() as pool:
-            first = 0
-            for path in self._user_chunks:
-                columns = _load(path)
-                end = first + _rows(columns)
-                list(pool.map(add, ((n, c, weights[first:end]) for n, c in columns.items())))
-                first = end
-                bar.update()
-            for path, kept in self._sampled("train"):
-                columns = _load(path)
-                columns = select(columns, kept & ~validation[columns["user_row"]])
-                list(pool.map(add, ((n, c, None) for n, c in columns.items() if n in counters)))
-                bar.update()
-        return {n: c.vocabulary(self._settings.min_count) for n, c in counters.items()}
+    def splits(item: tuple[str, pathlib.Path, np.ndarray]) -> dict[str, Columns]:
+        split, path, kept = item
+        columns = encode(select(load_chunk(path), kept))
+        held_out = validation[columns["user_row"]]
+        if not has_users:
+            del columns["user_row"]
+        if split == "test":
+            return {"test": columns}
+        return {"train": select(columns, ~held_out), "validation": select(columns, held_out)}
 
-    def _write(
-        self,
-        vocabularies: Mapping[str, Vocabulary],
-        validation: np.ndarray,
-        source: Mapping[str, object],
-    ) -> Schema:
-        """Encodes the chunks and writes the prepared dataset."""
-        settings = self._settings
-        fields = [_schema_field(f, vocabularies[f.name], settings) for f in settings.fields]
-        has_users = any(field.entity for field in fields)
+    with (
+        DatasetWriter(
+            out_dir, NAME, fields, TASKS, settings.seed, max(log.rows.values())
+        ) as writer,
+        _progress(2 * sum(log.rows.values()), "Writing", "row") as bar,
+    ):
+        for name, vocabulary in vocabularies.items():
+            writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
+        for columns in ordered(lambda path: encode(load_chunk(path)), log.user_chunks):
+            writer.add_entity_rows(USER, columns)
+        chunks = ((split, *chunk) for split in SPLITS for chunk in log.chunks(split))
+        for parts in ordered(splits, chunks):
+            for split, columns in parts.items():
+                if _rows(columns):
+                    writer.add_rows(split, columns)
+                bar.update(_rows(columns))
+        return writer.finish(source, _filters(log, settings), bar.update)
 
-        def encode(columns: Columns) -> Columns:
-            encoded = {}
-            for name, column in columns.items():
-                if name not in vocabularies:
-                    encoded[name] = column
-                elif isinstance(column, Ragged):
-                    values = vocabularies[name].encode(pl.Series(column.values))
-                    encoded[name] = dataclasses.replace(column, values=values)
-                else:
-                    encoded[name] = vocabularies[name].encode(pl.Series(column))
-                    encoded[name][column == MISSING] = PADDING_ROW
-            return encoded
 
-        def exposures(item: tuple[str, tuple[pathlib.Path, np.ndarray]]) -> dict[str, Columns]:
-            split, (path, kept) = item
-            columns = encode(select(_load(path), kept))
-            held_out = validation[columns["user_row"]]
-            if not has_users:
-                del columns["user_row"]
-            if split == "test":
-                return {"test": columns}
-            return {"train": select(columns, ~held_out), "validation": select(columns, held_out)}
-
-        largest = max(sum(rows) for rows in self._chunk_rows.values())
-        total = sum(min(settings.rows or sum(r), sum(r)) for r in self._chunk_rows.values())
-        with (
-            DatasetWriter(self._out_dir, NAME, fields, TASKS, settings.seed, largest) as writer,
-            _progress(2 * total, "Writing", "row") as bar,
-        ):
-            for name, vocabulary in vocabularies.items():
-                writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
-            if has_users:
-                for columns in _ordered(lambda path: encode(_load(path)), self._user_chunks):
-                    writer.add_entity_rows(USER, columns)
-            chunks = ((split, chunk) for split in SPLITS for chunk in self._sampled(split))
-            for parts in _ordered(exposures, chunks):
-                for split, columns in parts.items():
-                    rows = len(columns["click"])
-                    if rows:
-                        writer.add_rows(split, columns)
-                    bar.update(rows)
-            return writer.finish(source, self._filters(), bar.update)
-
-    def _filters(self) -> dict[str, object]:
-        settings = dataclasses.asdict(self._settings)
-        settings["fields"] = [field.source for field in self._settings.fields]
-        return settings | {
-            "bad_lines": dict(self._bad_lines),
-            "truncated_lists": dict(self._truncated),
-            "raw": {split: dict(counts) for split, counts in self._counts.items()},
-        }
+def _filters(log: ParsedLog, settings: Settings) -> dict[str, object]:
+    fields = [field.source for field in settings.fields]
+    return dataclasses.asdict(settings) | {
+        "fields": fields,
+        "bad_lines": dict(log.bad_lines),
+        "truncated_lists": dict(log.truncated),
+        "raw": {split: dict(counts) for split, counts in log.counts.items()},
+    }
 
 
 def summary(schema: Schema) -> str:
@@ -382,10 +219,10 @@ def summary(schema: Schema) -> str:
             f"{counts['users']:,} users"
         )
         lines += _differences(split, counts, schema.simulated)
-    lines.append(f"bad lines: {_listed(filters['bad_lines']) or 'none'}")
+    lines.append(f"bad lines: {listed(filters['bad_lines']) or 'none'}")
     if filters["truncated_lists"]:
         cut = {name: n for name, n in filters["truncated_lists"].items() if n}
-        lines.append(f"lists cut to {filters['max_values']} values: {_listed(cut) or 'none'}")
+        lines.append(f"lists cut to {filters['max_values']} values: {listed(cut) or 'none'}")
     for split in schema.splits.values():
         positives = ", ".join(f"{n:,} {task}s" for task, n in split.positives.items())
         lines.append(f"{split.name} split: {split.rows:,} rows, {positives}")
@@ -410,16 +247,12 @@ def _differences(split: str, counts: Mapping[str, int], simulated: bool) -> list
     return different or [f"{split} files: all counts are the published ones"]
 
 
-def _names(split: str) -> tuple[str, str]:
-    return COMMON_FILE.format(split=split), SKELETON_FILE.format(split=split)
-
-
 def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
     if not found:
         raise DatasetError(
             f"{raw_dir} has neither {name} nor {name}.gz; Ali-CCP is four files, "
-            f"{', '.join(n for split in SPLITS for n in _names(split))}"
+            f"{', '.join(n for split in SPLITS for n in file_names(split))}"
         )
     if len(found) == 2:
         raise DatasetError(f"{raw_dir} has both {name} and {name}.gz; remove one of them")
@@ -449,42 +282,13 @@ def _schema_field(field: RawField, vocabulary: Vocabulary, settings: Settings) -
     )
 
 
-def _load(path: pathlib.Path) -> dict[str, "np.ndarray | Ragged"]:
-    columns: dict = {}
-    with np.load(path) as chunk:
-        for key in chunk.files:
-            name, part = key.split("/")
-            columns[name] = columns.get(name, {}) | {part: chunk[key]}
-    return {n: Ragged(**parts) if "" not in parts else parts[""] for n, parts in columns.items()}
-
-
 def _rows(columns: Columns) -> int:
     column = next(iter(columns.values()))
     return len(column.row_lengths if isinstance(column, Ragged) else column)
 
 
-def _pool() -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(WORKERS)
-
-
-def _ordered(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yields `function(item)` in order, computed by threads that are a few items ahead."""
-    waiting: collections.deque[concurrent.futures.Future[R]] = collections.deque()
-    with _pool() as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def _progress(total: int, title: str, unit: str) -> tqdm.tqdm:
     return tqdm.tqdm(total=total, desc=title, unit=unit, unit_scale=True, file=sys.stderr)
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _define_flags() -> None:

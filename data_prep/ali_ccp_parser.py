@@ -6,13 +6,11 @@ and the others parsed.
 """
 
 import dataclasses
-import gzip
-import pathlib
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from data_prep import text_blocks
 from data_prep.ali_ccp_fields import (
     ENTRY_SEPARATOR,
     FIELDS,
@@ -22,16 +20,11 @@ from data_prep.ali_ccp_fields import (
     RawField,
 )
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import DatasetError
 
 MISSING = -1  # the id of a single-valued field that a line lacks
-BLOCK_BYTES = 4 << 20
-MAX_ID_DIGITS = 16
-MAX_VALUE_CHARACTERS = 32
 
 _ENTRY, _ID, _VALUE = (ord(c) for c in (ENTRY_SEPARATOR, ID_SEPARATOR, VALUE_SEPARATOR))
 _COMMA, _NEWLINE = ord(","), ord("\n")
-_LARGEST_VALUE = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,58 +89,6 @@ def select(
         else:
             selected[name] = column[kept]
     return selected
-
-
-def read_blocks(
-    path: pathlib.Path, progress: Callable[[int], object], block_bytes: int = BLOCK_BYTES
-) -> Iterator[tuple[int, bytes]]:
-    """Reads a file, plain or .gz, in blocks of whole lines.
-
-    Args:
-      path: the file.
-      progress: called with the number of bytes on disk that were read since the last call.
-      block_bytes: of text in a block, roughly.
-
-    Yields:
-      The number of the block's first line, from 1, and the lines, each ending in a line feed.
-
-    Raises:
-      DatasetError: the file is empty, is a truncated or damaged .gz, or holds a line longer than
-        a block.
-    """
-    first_line = 1
-    rest = b""
-    with open(path, "rb") as raw:
-        file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-        position = 0
-        while True:
-            try:
-                data = file.read(block_bytes)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                fault = "is truncated" if isinstance(error, EOFError) else f"is damaged ({error})"
-                raise DatasetError(
-                    f"{path}, after line {first_line + rest.count(10) - 1}: the .gz file {fault}; "
-                    "fetch it again"
-                ) from None
-            progress(raw.tell() - position)
-            position = raw.tell()
-            if not data:
-                break
-            data = rest + data
-            end = data.rfind(b"\n") + 1
-            if not end and len(data) > block_bytes:
-                raise DatasetError(
-                    f"{path}, line {first_line}: longer than {block_bytes} bytes, this is not a "
-                    "file of Ali-CCP"
-                )
-            rest = data[end:]
-            if end:
-                yield first_line, data[:end]
-                first_line += int(np.count_nonzero(np.frombuffer(data, np.uint8, end) == _NEWLINE))
-    if rest:
-        yield first_line, rest + b"\n"
-    elif first_line == 1:
-        raise DatasetError(f"{path} is empty; fetch it again")
 
 
 def parse_block(
@@ -238,12 +179,15 @@ def explain(line: bytes, layout: Layout, keep_values: bool = False) -> tuple[str
 
 
 def _is_id(text: str) -> bool:
-    return text.isdecimal() and len(text) <= MAX_ID_DIGITS
+    return text.isdecimal() and len(text) <= text_blocks.MAX_DIGITS
 
 
 def _is_number(text: str) -> bool:
     try:
-        return len(text) <= MAX_VALUE_CHARACTERS and abs(float(text)) <= _LARGEST_VALUE
+        return (
+            len(text) <= text_blocks.MAX_NUMBER_CHARACTERS
+            and abs(float(text)) <= text_blocks.LARGEST_NUMBER
+        )
     except ValueError:
         return False
 
@@ -290,19 +234,19 @@ def parse(
     cell_ends = separators[commas]
     line_begins = np.append(0, separators[ends] + 1)[:-1]
     cell_begins = np.column_stack([line_begins, cell_ends[:, :-1] + 1])
-    words = _words(data)
+    words = text_blocks.words(data)
     columns: dict[str, np.ndarray | Ragged] = {}
     for number, name in enumerate(layout.cells):
         begin, end = cell_begins[:, number], cell_ends[:, number]
         if name == "common_feature_index":
             if np.any(begin == end):
                 return None
-            new = _differs_from_previous(words, begin, end)
+            new = text_blocks.differs_from_previous(words, begin, end)
             slices = zip(begin[new].tolist(), end[new].tolist(), strict=True)
             indices = [data[b:e] for b, e in slices]
             run = np.cumsum(new) - 1
             continue
-        values, valid = _integers(words, begin, end)
+        values, valid = text_blocks.integers(words, begin, end)
         label = name in ("click", "conversion")
         if not valid.all() or (label and (np.any(end - begin != 1) or np.any(values > 1))):
             return None
@@ -314,7 +258,7 @@ def parse(
     begin, id_mark = separators[marks - 1] + 1, separators[marks]
     value_mark, end = separators[marks + 1], separators[marks + 2]
     field = _field_numbers(words, begin, id_mark, layout.fields)
-    ids, valid = _integers(words, id_mark + 1, value_mark)
+    ids, valid = text_blocks.integers(words, id_mark + 1, value_mark)
     if np.any(field < 0) or not valid.all() or np.any(end - value_mark < 2):
         return None
     by_field = np.argsort(field, kind="stable")
@@ -332,7 +276,7 @@ def parse(
             continue
         weights = None
         if keep_values:
-            weights = _numbers(data, value_mark[mine] + 1, end[mine])
+            weights = text_blocks.numbers(data, value_mark[mine] + 1, end[mine])
             if weights is None:
                 return None
         if raw in fields:
@@ -357,35 +301,6 @@ def _lists(
     return ragged, lengths > max_values
 
 
-def _words(data: bytes) -> np.ndarray:
-    """`words[i]` is the eight bytes before position i, the last of them the most significant."""
-    return np.ndarray(len(data) + 1, "<u8", b"\0" * 8 + data, strides=(1,))
-
-
-def _last_characters(
-    words: np.ndarray, end: np.ndarray, length: np.ndarray, zero: int = 0
-) -> np.ndarray:
-    """The `length` (clipped to 1 .. 8) characters before `end`, others 0.
-
-    Characters are counted from `zero`: with ord("0"), digits become their values.
-    """
-    shift = (64 - 8 * np.clip(length, 1, 8)).astype(np.uint64)
-    return (words[end] ^ np.uint64(zero * 0x0101010101010101)) >> shift << shift
-
-
-def _differs_from_previous(words: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Whether a cell is the first, not empty, or another than the previous line's.
-
-    Cells of more than 16 characters always count as others.
-    """
-    length = end - begin
-    last = _last_characters(words, end, length)
-    first = np.where(length > 8, _last_characters(words, np.maximum(end - 8, 0), length - 8), 0)
-    same = (length[1:] == length[:-1]) & (length[1:] <= 16)
-    same &= (last[1:] == last[:-1]) & (first[1:] == first[:-1])
-    return np.append(np.ones(min(1, len(end)), bool), ~same)
-
-
 def _field_numbers(
     words: np.ndarray, begin: np.ndarray, end: np.ndarray, fields: Sequence[RawField]
 ) -> np.ndarray:
@@ -398,53 +313,7 @@ def _field_numbers(
         code_of_slot[code % slots] = code
         number_of_slot[code % slots] = number
     length = end - begin
-    code = _last_characters(words, end, length)
+    code = text_blocks.last_characters(words, end, length)
     slot = code % np.uint64(slots)
     known = (code_of_slot[slot] == code) & (length >= 1) & (length <= 8)
     return np.where(known, number_of_slot[slot], np.int8(-1))
-
-
-def _integers(
-    words: np.ndarray, begin: np.ndarray, end: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers that stand from `begin` to `end`, and whether each is 1 to 16 digits."""
-    length = end - begin
-    values, valid = _joined_digits(_last_characters(words, end, length, ord("0")))
-    long = np.flatnonzero(length > 8)
-    upper = _last_characters(words, end[long] - 8, length[long] - 8, ord("0"))
-    upper, upper_valid = _joined_digits(upper)
-    values[long] += upper * np.uint64(10**8)
-    valid[long] &= upper_valid
-    return values.astype(np.int64), valid & (length >= 1) & (length <= MAX_ID_DIGITS)
-
-
-def _joined_digits(digits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The number that eight bytes, the first digit lowest, stand for; whether all are digits.
-
-    Neighbouring digits, then pairs, then fours are joined inside the word: three products instead
-    of a loop over the characters.
-    """
-
-    def u(number: int) -> np.uint64:
-        return np.uint64(number)
-
-    above_nine = ((digits + u(0x7676767676767676)) | digits) & u(0x8080808080808080)
-    digits = digits * u(10 << 8 | 1) >> u(8) & u(0x00FF00FF00FF00FF)
-    digits = digits * u(100 << 16 | 1) >> u(16) & u(0x0000FFFF0000FFFF)
-    return digits * u(10000 << 32 | 1) >> u(32), above_nine == 0
-
-
-def _numbers(data: bytes, begin: np.ndarray, end: np.ndarray) -> np.ndarray | None:
-    """The float32 numbers that stand from `begin` to `end`; None if any is not one."""
-    length = end - begin
-    width = int(length.max(initial=1))
-    if width > MAX_VALUE_CHARACTERS:
-        return None
-    text = np.frombuffer(data + b"\0" * width, np.uint8)
-    characters = np.lib.stride_tricks.sliding_window_view(text, width)[begin]
-    characters = np.where(np.arange(width) < length[:, None], characters, 0).astype(np.uint8)
-    try:
-        numbers = characters.view(f"S{width}")[:, 0].astype(np.float64)
-    except ValueError:
-        return None
-    return numbers.astype(np.float32) if np.all(np.abs(numbers) <= _LARGEST_VALUE) else None

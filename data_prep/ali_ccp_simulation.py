@@ -58,21 +58,23 @@ SAME_THING = {"109_14": "206", "110_14": "207", "127_14": "216", "150_14": "210"
     **{"508": "206", "509": "207", "702": "216", "853": "210"}
 }
 
-# Standard deviations, in logits.
+# By how much the logit changes when each factor is one standard deviation from its mean.
 CLICK_EFFECTS = {
-    ("301",): 0.15,
-    ("125",): 0.10,
-    ("206",): 0.15,
+    ("301",): 0.20,
+    ("206",): 0.20,
+    ("122",): 0.15,
+    ("125",): 0.15,
+    ("109_14",): 0.15,
+    ("122", "206"): 0.45,
+    ("125", "206"): 0.30,
     ("109_14", "206"): 0.45,
-    ("150_14", "210"): 0.45,
-    ("125", "206"): 0.35,
-    ("124", "206"): 0.30,
 }
 CONVERSION_EFFECTS = {
+    ("301",): 0.30,
     ("128",): 0.30,
     ("122",): 0.30,
-    ("301",): 0.30,
-    ("127_14", "216"): 0.50,
+    ("206",): 0.30,
+    ("128", "206"): 0.20,
 }
 CONVERSION_SCALE = 0.70
 
@@ -146,7 +148,7 @@ class Tokens:
 
 
 @dataclasses.dataclass(frozen=True)
-class Block:
+class Exposures:
     """Some users and all their exposures.
 
     Attributes:
@@ -154,16 +156,25 @@ class Block:
       user_fields: the fields of the common file.
       user_of: for each exposure its user's row in `users`, `(exposures,)`.
       fields: the fields of the skeleton.
-      click_probability: of each exposure, `(exposures,)`.
-      conversion_probability: the same of a conversion, click or not beforehand unknown.
-      click: 0 or 1.
-      conversion: 0 or 1.
     """
 
     users: np.ndarray
     user_fields: dict[str, Tokens]
     user_of: np.ndarray
     fields: dict[str, Tokens]
+
+
+@dataclasses.dataclass(frozen=True)
+class Block(Exposures):
+    """Exposures with their labels.
+
+    Attributes:
+      click_probability: of each exposure, `(exposures,)`.
+      conversion_probability: that of a conversion, whether it will be clicked being unknown.
+      click: 0 or 1.
+      conversion: 0 or 1.
+    """
+
     click_probability: np.ndarray
     conversion_probability: np.ndarray
     click: np.ndarray
@@ -176,7 +187,9 @@ class Simulation:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.things = _thing_counts(settings.train_rows)
-        self._tables = self._draw_tables()
+        self._values = self._draw_values()
+        self._spread: dict[str, tuple[float, float]] = {}
+        self._intercepts = [0.0, 0.0]
         self._calibrate()
 
     def blocks(self, split: str) -> Iterator[Block]:
@@ -217,7 +230,8 @@ class Simulation:
         users = users[: user_of[-1] + 1]
         user_fields = {f: tokens.first_rows(len(users)) for f, tokens in user_fields.items()}
         fields = self._exposures(len(user_of), random)
-        click, after_click = self._probabilities(*self._scores(user_fields, user_of, fields))
+        exposures = Exposures(users, user_fields, user_of, fields)
+        click, after_click = self._probabilities(*self._scores(exposures))
         clicked = random.random(len(user_of)) < click
         converted = clicked & (random.random(len(user_of)) < after_click)
         return Block(
@@ -291,88 +305,60 @@ class Simulation:
             "301": Tokens.single(random.integers(POSITIONS, size=count), always),
         }
 
-    def _draw_tables(self) -> dict[tuple[str, ...], np.ndarray]:
+    def _draw_values(self) -> dict[str, np.ndarray]:
+        """A number for every id of the small fields, and for every group; evenly spaced."""
         random = self._random(3)
-        sizes = SMALL_FIELDS | {"301": POSITIONS}
-        tables = {}
-        for effect in [*CLICK_EFFECTS, *CONVERSION_EFFECTS]:
-            if effect[0] in HISTORIES:
-                continue
-            if len(effect) == 1:
-                values = random.standard_normal(sizes.get(effect[0]) or self.things[effect[0]])
-            else:
-                values = random.standard_normal([sizes.get(field, GROUPS) for field in effect])
-                values -= values.mean(axis=0)
-                values -= values.mean(axis=1, keepdims=True)
-            # Sign and size alike for every table, so that no seed gets a weak effect.
-            tables[effect] = values
-        return tables
+        sizes = SMALL_FIELDS | {"301": POSITIONS, "group": GROUPS}
+        return {name: random.permutation(np.linspace(-1, 1, size)) for name, size in sizes.items()}
 
-    def _effect(self, effect, user_fields, user_of, fields) -> np.ndarray:
-        """The effect's value for each exposure, not standardised, 0 where a field is missing."""
+    def _factor(self, field: str, exposures: Exposures) -> np.ndarray:
+        """The field's factor for each exposure, standardised, 0 where the field is missing."""
+        of_user = field not in exposures.fields
+        tokens = (exposures.user_fields if of_user else exposures.fields)[field]
+        if field in self._values:
+            values = self._values[field][tokens.numbers]
+        else:
+            values = self._values["group"][tokens.numbers % GROUPS]
+        mean, spread = self._spread.get(field, (0.0, 1.0))
+        sums = np.bincount(tokens.row_numbers(), values - mean, minlength=len(tokens.lengths))
+        factor = sums / np.maximum(tokens.lengths, 1) / spread
+        return factor[exposures.user_of] if of_user else factor
 
-        def dense(field):
-            return fields[field].dense() if field in fields else user_fields[field].dense()[user_of]
-
-        if effect[0] in HISTORIES:
-            # Every item has a category, and with it all that belongs to the item shares its group.
-            group = fields["206"].dense() % GROUPS
-            history = user_fields[effect[0]]
-            cells = history.row_numbers() * GROUPS + history.numbers % GROUPS
-            shape = (len(history.lengths), GROUPS)
-            share = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-            share = (
-                share / np.maximum(history.lengths, 1)[:, None]
-                - (history.lengths > 0)[:, None] / GROUPS
-            )
-            value = share[user_of, group]
-            present = fields[effect[1]].lengths > 0
-            return np.where(present, value, 0.0)
-        columns = [dense(field) for field in effect]
-        present = np.min(columns, axis=0) >= 0
-        if len(effect) == 2:
-            columns = [c % n for c, n in zip(columns, self._tables[effect].shape, strict=True)]
-        return np.where(present, self._tables[effect][tuple(columns)], 0.0)
-
-    def _scores(self, user_fields, user_of, fields) -> tuple[np.ndarray, np.ndarray]:
-        """Sum of the effects behind click and behind conversion alone, each `(exposures,)`."""
+    def _scores(self, exposures: Exposures) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the effects behind click, and of those behind conversion alone."""
+        effects = (CLICK_EFFECTS, CONVERSION_EFFECTS)
+        factors = {
+            field: self._factor(field, exposures)
+            for field in dict.fromkeys(field for group in effects for e in group for field in e)
+        }
         return tuple(
-            sum(
-                strength
-                / self._spread.get(effect, 1.0)
-                * self._effect(effect, user_fields, user_of, fields)
-                for effect, strength in effects.items()
-            )
-            for effects in (CLICK_EFFECTS, CONVERSION_EFFECTS)
+            sum(size * math.prod(factors[field] for field in e) for e, size in group.items())
+            for group in effects
         )
 
     def _calibrate(self) -> None:
-        """Scales the effects and finds the intercepts, on the first train users."""
-        blocks = [self._pilot(number) for number in range(4)]
-        self._spread = {}
-        for effect in {*CLICK_EFFECTS, *CONVERSION_EFFECTS}:
-            values = np.concatenate([self._effect(effect, *block) for block in blocks])
-            self._spread[effect] = float(values.std())
-        scores = [self._scores(*block) for block in blocks]
+        """Standardises the factors and finds the intercepts, on other exposures of train users."""
+        pilot = [self._pilot(number) for number in range(4)]
+        for field in dict.fromkeys(f for e in [*CLICK_EFFECTS, *CONVERSION_EFFECTS] for f in e):
+            values = np.concatenate([self._factor(field, exposures) for exposures in pilot])
+            values = values[values != 0]
+            self._spread[field] = (float(values.mean()), float(values.std()))
+        scores = [self._scores(exposures) for exposures in pilot]
         click, own = (np.concatenate(parts) for parts in zip(*scores, strict=True))
         self._center = (click.mean(), click.std(), own.mean(), own.std())
-        settings = self.settings
-        self._intercepts = [0.0, 0.0]
-        for task, rate in enumerate((settings.click_rate, settings.conversion_rate)):
+        for task, rate in enumerate((self.settings.click_rate, self.settings.conversion_rate)):
             low, high = -40.0, 40.0
-            for _ in range(60):
-                self._intercepts[task] = (low + high) / 2
+            for _ in range(50):
+                middle = self._intercepts[task] = (low + high) / 2
                 first, second = self._probabilities(click, own)
                 mean = (first if task == 0 else first * second).mean()
-                low, high = (
-                    (low, self._intercepts[task]) if mean > rate else (self._intercepts[task], high)
-                )
+                low, high = (low, middle) if mean > rate else (middle, high)
 
-    def _pilot(self, number: int):
+    def _pilot(self, number: int) -> Exposures:
         users = np.arange(number * USERS_PER_BLOCK, (number + 1) * USERS_PER_BLOCK)
         user_of = np.repeat(np.arange(len(users)), EXPOSURES_PER_USER)
         fields = self._exposures(len(user_of), self._random(4, number))
-        return self._users(users, self._random(0, number)), user_of, fields
+        return Exposures(users, self._users(users, self._random(0, number)), user_of, fields)
 
     def _probabilities(self, click, own) -> tuple[np.ndarray, np.ndarray]:
         """Probability of a click, and of a conversion after a click, from the effects' sums."""

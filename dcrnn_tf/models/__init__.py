@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping
 
-from dcrnn_tf.models.base import ModelError, MultiTaskModel, dummy_batch, feature_specs
+from dcrnn_tf.models.base import ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.dcrnn import DCRNN
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.shared_bottom import SharedBottom
@@ -16,7 +16,6 @@ __all__ = [
     "MultiTaskModel",
     "SharedBottom",
     "build",
-    "dummy_batch",
     "feature_specs",
     "names",
     "settings",

@@ -109,25 +109,15 @@ class MultiTaskModel(keras.Model):
 
 
 def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
-    """Shapes and types of the features of a batch, entity rows included."""
+    """Shapes and types of the features of a batch, entity rows included; None is any size."""
     specs = {}
     for field in fields:
         dtype = tf.float32 if field.kind == NUMERIC else tf.int32
         multiple = field.kind == MULTI_CATEGORICAL
-        shape = (None, field.max_values) if multiple else (None,)
+        shape = (None, None) if multiple else (None,)
         specs[field.name] = tf.TensorSpec(shape, dtype, field.name)
         if field.weighted:
             specs[field.weight_name] = tf.TensorSpec(shape, tf.float32, field.weight_name)
     for entity in dict.fromkeys(field.entity for field in fields if field.entity):
         specs[f"{entity}_row"] = tf.TensorSpec((None,), tf.int32, f"{entity}_row")
     return specs
-
-
-def dummy_batch(fields: Sequence[Field], rows: int = 2) -> dict[str, tf.Tensor]:
-    """A batch of missing values, one row for each entity: enough to try a model out."""
-    specs = feature_specs(fields)
-    entity_keys = {key for f in fields if f.entity for key in (f.name, f.weight_name)}
-    return {
-        name: tf.zeros((1 if name in entity_keys else rows, *spec.shape[1:]), spec.dtype)
-        for name, spec in specs.items()
-    }

@@ -40,7 +40,7 @@ class DCRNN(MultiTaskModel):
         bidirectional: bool = True,
         adaptation: bool = True,
         tower_units: Sequence[int] = (64, 32),
-        jit_recurrence: bool = True,
+        jit_recurrence: bool = False,
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)

@@ -10,8 +10,8 @@ from data_prep.ali_ccp_parser import (
     explain,
     parse,
     parse_block,
-    read_blocks,
 )
+from data_prep.text_blocks import read_blocks
 from data_prep.writer import Ragged
 from dcrnn_tf.schema import DatasetError
 

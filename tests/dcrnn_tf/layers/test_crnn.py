@@ -101,3 +101,52 @@ def test_outputs_and_all_gradients_are_those_of_keras(cell, bidirectional, ada, 
 @pytest.mark.parametrize("cell", list(GATES))
 def test_compiled_recurrence_is_the_same(cell):
     check_against_keras(cell, bidirectional=True, ada=True, interval=1, jit_compile=True)
+
+
+@pytest.mark.parametrize("cell", list(GATES))
+def test_starts_as_keras_does(cell):
+    """Glorot and orthogonal blocks with the fan of one network, zero biases, forget gates at 1."""
+    keras.utils.set_random_seed(0)
+    crnn = CRNN(2, 40, 3, 1, cell, bidirectional=True)
+    crnn.build((None, 100))
+    reference = KERAS_CELLS[cell](40)
+    reference.build((None, 3, 100))
+    networks = as_keras(crnn, *weights_of(crnn))
+    limit = np.sqrt(6 / (100 + 40 * GATES[cell]))
+    for number, (kernel, recurrent_kernel, bias) in enumerate(networks):
+        assert 0.98 * limit < np.abs(kernel).max() <= limit
+        np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(40), atol=1e-5)
+        np.testing.assert_array_equal(bias, reference.get_weights()[2])
+        for other_kernel, other_recurrent_kernel, _ in networks[:number]:
+            assert not np.allclose(kernel, other_kernel)
+            assert not np.allclose(recurrent_kernel, other_recurrent_kernel)
+
+
+def test_config_restores_the_layer():
+    crnn = CRNN(2, 4, 3, 2, "gru", bidirectional=True, jit_compile=True)
+    again = CRNN.from_config(crnn.get_config())
+    assert again.get_config() == crnn.get_config()
+    x0 = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    expected = crnn(x0)
+    again.build((None, 5))
+    again.set_weights(crnn.get_weights())
+    np.testing.assert_array_equal(again(x0), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "rnn"}, "cell='rnn' is not one of simple_rnn, gru, lstm"),
+        ({"units": 0}, "units=0 must be at least 1"),
+        ({"interval": 4}, "interval=4 must lie between 0 and subsequence_length=3"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    possible = {"num_tasks": 2, "units": 4, "subsequence_length": 3, "interval": 1}
+    with pytest.raises(ValueError, match=message):
+        CRNN(**possible | settings)
+
+
+def test_adaptation_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="has 3 rows, expected one for each of the 4 steps"):
+        CRNN(2, 4, 3, 1)(tf.zeros((2, 5)), adaptation=tf.zeros((3, 5)))

@@ -1,0 +1,140 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dcrnn_tf.layers import FieldEmbedding
+from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+
+DIM = 3
+FIELDS = (
+    Field("item", CATEGORICAL, 4),
+    Field("age", CATEGORICAL, 5, entity="user"),
+    Field("tags", MULTI_CATEGORICAL, 6, 3, weighted=True),
+    Field("price", NUMERIC),
+    Field("history", MULTI_CATEGORICAL, 7, 4, entity="user"),
+)
+OFFSETS = {"item": 0, "age": 4, "tags": 9, "history": 15}  # 22 rows in all
+FEATURES = {
+    "item": np.array([3, 0, 1], np.int32),
+    "tags": np.array([[2, 5, 0], [0, 0, 0], [4, 4, 3]], np.int32),
+    "tags_weight": np.array([[1.0, 3.0, 0.0], [0, 0, 0], [0.5, 0.5, 1.0]], np.float32),
+    "price": np.array([2.0, -1.0, 0.0], np.float32),
+    "age": np.array([2, 4], np.int32),
+    "history": np.array([[6, 6, 1, 2], [0, 0, 0, 0]], np.int32),
+    "user_row": np.array([1, 0, 1], np.int32),
+}
+# What each of the three examples reads: field, {row of the table: share}.
+READ = [
+    {"item": {3: 1}, "age": {8: 1}, "tags": {11: 0.25, 14: 0.75}, "history": {15: 1}},
+    {"item": {0: 1}, "age": {6: 1}, "tags": {9: 1}, "history": {21: 0.5, 16: 0.25, 17: 0.25}},
+    {"item": {1: 1}, "age": {8: 1}, "tags": {13: 0.5, 12: 0.5}, "history": {15: 1}},
+]
+
+
+def built_layer(**kwargs):
+    layer = FieldEmbedding(FIELDS, DIM, **kwargs)
+    layer.build()
+    random = np.random.default_rng(0)
+    for weight in layer.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return layer
+
+
+def expected_embeddings(table, slope, intercept):
+    expected = np.zeros((3, len(FIELDS), DIM))
+    for example, reads in enumerate(READ):
+        for position, field in enumerate(FIELDS):
+            if field.kind == NUMERIC:
+                expected[example, position] = FEATURES["price"][example] * slope + intercept
+            else:
+                shares = reads[field.name]
+                expected[example, position] = sum(s * table[row] for row, s in shares.items())
+    return expected
+
+
+def test_every_kind_of_field():
+    layer = built_layer()
+    assert layer.table.shape == (22, DIM)
+    assert layer.offsets == OFFSETS | {"price": 15}
+    arrays = np.array(layer.table), layer.numeric_slopes[0], layer.numeric_intercepts[0]
+    expected = expected_embeddings(arrays[0], np.array(arrays[1]), np.array(arrays[2]))
+    np.testing.assert_allclose(layer(FEATURES), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_gradients_touch_only_the_rows_that_were_read():
+    layer = built_layer()
+    upstream = np.random.default_rng(1).normal(size=(3, len(FIELDS), DIM)).astype("float32")
+    sources = [layer.table, layer.numeric_slopes, layer.numeric_intercepts]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(FEATURES) * upstream)
+    table, slope, intercept = tape.gradient(loss, [source.value for source in sources])
+
+    expected = np.zeros((22, DIM))
+    for example, reads in enumerate(READ):
+        for position, field in enumerate(FIELDS):
+            for row, share in reads.get(field.name, {}).items():
+                expected[row] += share * upstream[example, position]
+    assert isinstance(table, tf.IndexedSlices)
+    assert set(table.indices.numpy()) == {row for r in READ for s in r.values() for row in s}
+    np.testing.assert_allclose(tf.convert_to_tensor(table), expected, atol=1e-6)
+    np.testing.assert_allclose(slope[0], FEATURES["price"] @ upstream[:, 3], rtol=1e-5)
+    np.testing.assert_allclose(intercept[0], upstream[:, 3].sum(axis=0), rtol=1e-5)
+
+
+def test_entity_rows_are_a_shorter_way_to_write_the_same_batch():
+    layer = built_layer()
+    copied = {name: value for name, value in FEATURES.items() if name != "user_row"}
+    for name in ("age", "history"):
+        copied[name] = FEATURES[name][FEATURES["user_row"]]
+    np.testing.assert_array_equal(layer(copied), layer(FEATURES))
+
+
+def test_width_of_the_padding_does_not_matter():
+    layer = built_layer()
+    padded = FEATURES | {"history": np.pad(FEATURES["history"], ((0, 0), (0, 3)))}
+    np.testing.assert_array_equal(layer(padded), layer(FEATURES))
+
+
+def test_weights_that_sum_to_zero_give_zeros():
+    weights = FEATURES["tags_weight"].copy()
+    weights[0] = 0
+    embedded = np.array(built_layer()(FEATURES | {"tags_weight": weights}))
+    np.testing.assert_array_equal(embedded[0, 2], 0)
+    assert np.isfinite(embedded).all()
+
+
+def test_low_precision_rounds_the_result_and_never_the_table():
+    exact, rounded = built_layer(), built_layer(dtype="mixed_bfloat16")
+    assert rounded.table.dtype == "float32"
+    embedded = rounded(FEATURES)
+    assert embedded.dtype == tf.bfloat16
+    np.testing.assert_array_equal(embedded, tf.cast(exact(FEATURES), tf.bfloat16))
+
+
+def test_config_restores_the_layer():
+    layer = built_layer()
+    again = FieldEmbedding.from_config(layer.get_config())
+    again.build()
+    again.set_weights(layer.get_weights())
+    assert again.fields == FIELDS
+    np.testing.assert_array_equal(again(FEATURES), layer(FEATURES))
+
+
+def test_starts_uniform_in_the_range_asked_for():
+    keras.utils.set_random_seed(4)
+    layer = FieldEmbedding([Field("id", CATEGORICAL, 5000)], DIM, initial_range=0.02)
+    layer.build()
+    table = np.array(layer.table)
+    assert -0.02 <= table.min() < -0.0199
+    assert 0.0199 < table.max() <= 0.02
+    assert abs(table.mean()) < 5 * 0.02 / np.sqrt(3 * table.size)
+
+
+@pytest.mark.parametrize("field", [FIELDS[0], FIELDS[3], FIELDS[4]])
+def test_one_kind_of_field_alone(field):
+    layer = FieldEmbedding([field], DIM)
+    features = {"item": [1, 2], "price": [0.5, 1.0], "history": [[1, 0], [0, 0]]}
+    embedded = layer({field.name: tf.constant(features[field.name])})
+    assert embedded.shape == (2, 1, DIM)
+    assert (layer.table is None) == (field.kind == NUMERIC)

@@ -11,7 +11,9 @@ ids once for each row of that user, lists as cut to --max_values: what one would
 joined table.
 """
 
+import concurrent.futures
 import dataclasses
+import importlib
 import itertools
 import json
 import pathlib
@@ -82,8 +84,11 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     try:
         with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
             log = ParsedLog(files, work, settings, bar.update)
-        exposures, validation = _draw_validation(log, settings)
-        vocabularies = _count(log, settings, exposures, validation)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            # The writer needs it, and its import takes seconds of one core alone.
+            pool.submit(importlib.import_module, "tensorflow")
+            exposures, validation = _draw_validation(log, settings)
+            vocabularies = _count(log, settings, exposures, validation)
         return _write(log, settings, vocabularies, validation, source, out_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)

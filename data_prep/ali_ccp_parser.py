@@ -80,6 +80,8 @@ def select(
     columns: Mapping[str, "np.ndarray | Ragged"], kept: np.ndarray
 ) -> dict[str, "np.ndarray | Ragged"]:
     """The rows where `kept`, `(rows,)` bool, is true."""
+    if kept.all():
+        return dict(columns)
     selected: dict[str, np.ndarray | Ragged] = {}
     for name, column in columns.items():
         if isinstance(column, Ragged):
@@ -215,19 +217,22 @@ def parse(
     if np.any(in_list < 1):
         return None
     entries = in_list // 3
-    bare = entries == 0
-    if np.any(in_list % 3 != bare) or np.any(np.diff(separators)[ends[bare] - 1] != 1):
+    bare = entries == 0  # an empty list: the line feed follows the last comma at once
+    last_comma = ends[bare] - 1
+    if np.any(in_list % 3 != bare) or np.any(
+        separators[last_comma + 1] - separators[last_comma] > 1
+    ):
         return None
     commas = starts[:, None] + np.arange(cells)
     row = np.repeat(np.arange(len(ends)), entries)
-    rank = np.arange(len(row)) - np.repeat(np.cumsum(entries) - entries, entries)
-    marks = np.repeat(starts + cells, entries) + 3 * rank  # each entry's ID separator
-    inner = kind[marks + 2][rank < entries[row] - 1]
+    before = np.cumsum(entries) - entries
+    marks = np.repeat(starts + cells - 3 * before, entries) + 3 * np.arange(len(row))  # ID
+    inner = len(row) - np.count_nonzero(~bare)  # entries that another one follows
     if (
         np.any(kind[commas] != _COMMA)
         or np.any(kind[marks] != _ID)
         or np.any(kind[marks + 1] != _VALUE)
-        or np.any(inner != _ENTRY)
+        or np.count_nonzero(kind[marks + 2] == _ENTRY) != inner
     ):
         return None
 

@@ -210,9 +210,8 @@ class _SplitBuckets:
         columns = _take(columns, np.argsort(bucket, kind="stable"))
         ends = np.cumsum(np.bincount(bucket, minlength=self._buckets))
         self._dtypes = {name: values.dtype for name, values in columns.items()}
-        for number in range(self._buckets):
-            start = ends[number - 1] if number else 0
-            for name, values in _slice(columns, start, ends[number]).items():
+        for number, part in enumerate(_cut(columns, ends)):
+            for name, values in part.items():
                 with open(self._path(number, name), "ab") as file:
                     file.write(values.data)
 
@@ -246,10 +245,11 @@ class _ShardWriter:
         if self._carry is not None:
             columns = {name: np.concatenate([self._carry[name], columns[name]]) for name in columns}
         rows = _row_count(columns)
-        whole = rows - rows % BLOCK_ROWS
-        for start in range(0, whole, BLOCK_ROWS):
-            self._write_block(_slice(columns, start, start + BLOCK_ROWS))
-        self._carry = {n: v.copy() for n, v in _slice(columns, whole, rows).items()}
+        ends = [*range(BLOCK_ROWS, rows + 1, BLOCK_ROWS), rows]
+        *blocks, rest = _cut(columns, np.array(ends))
+        for block in blocks:
+            self._write_block(block)
+        self._carry = {name: values.copy() for name, values in rest.items()}
 
     def close(self) -> tuple[Shard, ...]:
         """Writes the last, shorter block, and returns the shards under their final names."""
@@ -334,16 +334,20 @@ def _row_count(columns: DiskColumns) -> int:
     return next(len(v) for name, v in columns.items() if not name.endswith(("/values", "/weights")))
 
 
-def _slice(columns: DiskColumns, start: int, end: int) -> DiskColumns:
-    """Rows `start` to `end`, as views."""
-    part = {}
-    for name, values in columns.items():
-        if (lengths := _lengths(columns, name)) is None:
-            part[name] = values[start:end]
+def _cut(columns: DiskColumns, ends: np.ndarray) -> Iterator[DiskColumns]:
+    """The rows up to `ends[0]`, those up to `ends[1]` and so on, as views."""
+    bounds = {}
+    for name in columns:
+        lengths = _lengths(columns, name)
+        if lengths is None:
+            bounds[name] = np.append(0, ends)
         else:
-            first = int(lengths[:start].sum(dtype=np.int64))
-            part[name] = values[first : first + int(lengths[start:end].sum(dtype=np.int64))]
-    return part
+            bounds[name] = np.append(0, np.cumsum(lengths, dtype=np.int64))[np.append(0, ends)]
+    for number in range(len(ends)):
+        yield {
+            name: values[bounds[name][number] : bounds[name][number + 1]]
+            for name, values in columns.items()
+        }
 
 
 def _take(columns: DiskColumns, rows: np.ndarray) -> DiskColumns:

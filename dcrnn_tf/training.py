@@ -98,18 +98,19 @@ class Trainer:
             "step": tf.Variable(0, dtype=tf.int64),
             "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
             "metrics_bytes": tf.Variable(0, dtype=tf.int64),
-            "seconds_training": tf.Variable(0.0, dtype=tf.float64),
+            "seconds_timed": tf.Variable(0.0, dtype=tf.float64),
+            "steps_timed": tf.Variable(0, dtype=tf.int64),
             "seconds": tf.Variable(0.0, dtype=tf.float64),
         }
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
         self._train_step = tf.function(self._step, reduce_retracing=True)
+        self._warm = False
 
     @property
     def rows_per_second(self) -> float:
-        """Rows trained on per second of training, evaluation and checkpoints left out."""
-        epochs, steps = divmod(self._value("step"), self._steps_per_epoch)
-        rows = epochs * self.dataset.schema.split("train").rows + steps * self.settings.batch_size
-        return rows / max(float(self._progress["seconds_training"].numpy()), 1e-9)
+        """Rows trained on per second, leaving out evaluation, checkpoints and compilation."""
+        rows = self._value("steps_timed") * self.settings.batch_size
+        return rows / max(float(self._progress["seconds_timed"].numpy()), 1e-9)
 
     @property
     def seconds(self) -> float:
@@ -178,25 +179,31 @@ class Trainer:
         batches = self.dataset.batches(
             "train", settings.batch_size, settings.seed, epoch, step - epoch * self._steps_per_epoch
         )
-        started = time.monotonic()
-        logged_step, logged_at = step, started
+        timed_from, timed_at = step, time.monotonic()
+        logged_step, logged_at = timed_from, timed_at
 
         def stop_clock() -> None:
-            self._progress["seconds_training"].assign_add(time.monotonic() - started)
+            self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
+            self._progress["steps_timed"].assign_add(step - timed_from)
 
         for features, labels in batches:
             self._train_step(features, labels)
             step += 1
             advance(settings.batch_size)
+            if not self._warm:  # the first step of a process compiles
+                self._warm = True
+                timed_from, timed_at = step, time.monotonic()
+                logged_step, logged_at = timed_from, timed_at
             if step % settings.log_every == 0:
                 now = time.monotonic()
-                speed = (step - logged_step) * settings.batch_size / (now - logged_at)
+                speed = (step - logged_step) * settings.batch_size / max(now - logged_at, 1e-9)
                 logged_step, logged_at = step, now
                 self._log_losses(epoch, speed)
             if step % settings.checkpoint_every == 0 and step % self._steps_per_epoch:
                 stop_clock()
                 self.checkpoint()
-                started = logged_at = time.monotonic()
+                timed_from, timed_at = step, time.monotonic()
+                logged_step, logged_at = timed_from, timed_at
         stop_clock()
 
     def _step(self, features: dict, labels: dict) -> None:

@@ -44,6 +44,8 @@ flags.DEFINE_integer(
 
 def main() -> None:
     """Runs the program."""
+    choice = _positive_weights(FLAGS.positive_weights)
+    model_settings = _model_settings(FLAGS.set)
     # Imported late, so that --help and a mistyped flag are answered at once.
     import keras
     import tensorflow as tf
@@ -63,9 +65,6 @@ def main() -> None:
             raise command_line.UsageError(
                 f"--{flag}={getattr(FLAGS, flag)} is not one of {', '.join(optimizers.names())}"
             )
-    choice = _positive_weights(FLAGS.positive_weights)
-    model_settings = _model_settings(FLAGS.set)
-
     dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)
     weights = losses.positive_weights(dataset.schema, choice)
     keras.utils.set_random_seed(settings.seed)

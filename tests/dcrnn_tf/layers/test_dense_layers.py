@@ -46,7 +46,8 @@ def test_tower_ends_in_a_logit_without_activation():
 
 def test_experts():
     layer = Experts(3, (5, 4, 2))
-    kernels, biases = (randomise(layer)[i::2] for i in range(2))
+    weights = randomise(layer)
+    kernels, biases = weights[0::2], weights[1::2]
     actual = np.array(layer(INPUTS))
     assert actual.shape == (3, 4, 2)
     for e in range(3):

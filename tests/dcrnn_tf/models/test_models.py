@@ -1,0 +1,227 @@
+"""What every model must do, for each model of the registry."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dcrnn_tf import models
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.losses import multi_task_losses
+
+TASKS = ("click", "conversion")
+COMPILED = ("dcrnn", {"jit_recurrence": True})
+# Besides the defaults, what makes a model take another path through its code.
+VARIANTS = [
+    *((name, {}) for name in models.names()),
+    ("dcrnn", {"adaptation": False, "bidirectional": False, "cell": "simple_rnn", "units": 8}),
+    ("dcrnn", {"cell": "gru", "subsequence_length": 2, "interval": 2, "tower_units": ()}),
+    COMPILED,
+    ("mmoe", {"num_experts": 3, "expert_units": (6,), "tower_units": (5,)}),
+]
+every_model = pytest.mark.parametrize("name", models.names())
+every_variant = pytest.mark.parametrize(("name", "settings"), VARIANTS)
+
+
+@pytest.fixture(scope="module")
+def dataset(dataset_folder):
+    return PreparedDataset(dataset_folder)
+
+
+@pytest.fixture(scope="module")
+def batch(dataset):
+    return next(iter(dataset.batches("train", 64)))
+
+
+def as_arrays(logits):
+    return {task: np.array(logit) for task, logit in logits.items()}
+
+
+def randomise(model):
+    random = np.random.default_rng(0)
+    for variable in model.weights:
+        variable.assign(random.normal(scale=0.3, size=variable.shape))
+
+
+def loss_of(model, batch):
+    features, labels = batch
+    logits = model.training_logits(features, labels)
+    return tf.add_n(
+        tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(labels[t], logits[t].dtype), logits[t])
+        )
+        for t in TASKS
+    )
+
+
+@every_variant
+def test_one_logit_per_example_and_task(name, settings, dataset, batch):
+    logits = models.build(name, dataset.schema, **settings)(batch[0])
+    assert tuple(logits) == TASKS
+    for logit in logits.values():
+        assert logit.shape == (64,)
+        assert logit.dtype == tf.float32
+        assert np.unique(logit).size > 32
+
+
+@every_variant
+def test_user_rows_and_copied_user_features_give_the_same(name, settings, dataset, batch):
+    model = models.build(name, dataset.schema, **settings)
+    features = dict(batch[0])
+    rows = features.pop("user_row")
+    assert features["age"].shape[0] < 64  # users repeat in the batch
+    copied = features | {f: tf.gather(features[f], rows) for f in ("age", "history")}
+    expected = model(batch[0])
+    for task, logit in model(copied).items():
+        np.testing.assert_allclose(logit, expected[task], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "settings"), [v for v in VARIANTS if v != COMPILED])
+def test_gradients_by_finite_differences(name, settings, dataset, batch):
+    schema = dataset.schema
+    cls = type(models.build(name, schema))
+    model = cls(schema.fields, schema.task_names, embedding_dim=3, dtype="float64", **settings)
+    model.build()
+    randomise(model)
+    variables = [variable.value for variable in model.trainable_variables]
+
+    @tf.function
+    def loss_and_gradients():
+        with tf.GradientTape() as tape:
+            loss = loss_of(model, batch)
+        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+
+    loss, gradients = loss_and_gradients()
+    assert loss.dtype == tf.float64
+    random = np.random.default_rng(1)
+    for variable, gradient in zip(variables, gradients, strict=True):
+        direction = random.normal(size=variable.shape)
+        start = variable.numpy()
+        ends = []
+        for step in (1e-7, -1e-7):
+            variable.assign(start + step * direction)
+            ends.append(float(loss_and_gradients()[0]))
+        variable.assign(start)
+        actual = float(tf.reduce_sum(gradient * direction))
+        assert actual == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=1e-5, abs=1e-7)
+
+
+@every_model
+def test_embedding_gradient_is_sparse_and_variables_are_told_apart(name, dataset, batch):
+    model = models.build(name, dataset.schema, embedding_dim=4)
+    (table,) = model.embedding_variables
+    with tf.GradientTape() as tape:
+        loss = loss_of(model, batch)
+    assert isinstance(tape.gradient(loss, table.value), tf.IndexedSlices)
+    rows = 20 + 12 + 8 + 30
+    assert table.shape == (rows, 4)
+    counts = model.parameter_counts()
+    assert counts["embedding"] == rows * 4
+    assert counts["total"] == counts["embedding"] + counts["other"] == model.count_params()
+    others = {v.path for v in model.other_variables}
+    assert others | {table.path} == {v.path for v in model.trainable_variables}
+    assert table.path not in others
+
+
+@every_variant
+def test_keras_file_restores_the_model(name, settings, dataset, batch, tmp_path):
+    model = models.build(name, dataset.schema, embedding_range=0.5, **settings)
+    randomise(model)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.get_config() == model.get_config()
+    expected = model(batch[0])
+    for task, logit in again(batch[0]).items():
+        np.testing.assert_array_equal(logit, expected[task])
+
+
+@every_model
+def test_checkpoint_holds_every_weight(name, dataset, batch, tmp_path):
+    model = models.build(name, dataset.schema)
+    randomise(model)
+    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "checkpoint"))
+    again = models.build(name, dataset.schema)
+    tf.train.Checkpoint(model=again).read(path).assert_consumed()
+    for one, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@every_model
+def test_saved_model_takes_and_gives_names(name, dataset, batch, tmp_path):
+    model = models.build(name, dataset.schema)
+    signature = [models.feature_specs(dataset.schema.fields)]
+    model.export(tmp_path / "saved", input_signature=signature, verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    served = loaded.serve(batch[0])
+    expected = model(batch[0])
+    assert set(served) == set(TASKS)
+    for task, logit in served.items():
+        np.testing.assert_allclose(logit, expected[task], rtol=1e-5, atol=1e-7)
+
+
+@every_model
+def test_fit_learns(name, dataset):
+    keras.utils.set_random_seed(2)
+    model = models.build(name, dataset.schema, embedding_dim=8, embedding_range=0.5)
+    model.compile(keras.optimizers.SGD(0.5), loss=multi_task_losses(dict.fromkeys(TASKS, 1.0)))
+    losses = model.fit(dataset.batches("train", 250, seed=0), epochs=3, verbose=0).history["loss"]
+    assert losses[0] > losses[1] > losses[2]
+    logits = model.predict(dataset.batches("test", 250), verbose=0)
+    assert {task: logit.shape for task, logit in logits.items()} == dict.fromkeys(TASKS, (700,))
+
+
+@every_model
+def test_low_precision_stays_near(name, dataset, batch):
+    keras.utils.set_random_seed(3)
+    schema = dataset.schema
+    exact = models.build(name, schema, embedding_range=0.5)
+    low = type(exact)(schema.fields, schema.task_names, dtype="mixed_bfloat16")
+    low.build()
+    low.set_weights(exact.get_weights())
+    assert {layer.compute_dtype for layer in low._flatten_layers()} == {"bfloat16"}
+    for task, logit in low(batch[0]).items():
+        expected = exact(batch[0])[task]
+        assert logit.dtype == tf.float32
+        # A dozen roundings in a row, each of one part in 256.
+        assert np.abs(logit - expected).max() < 12 / 256 * np.abs(expected).max()
+        assert not np.array_equal(logit, expected)
+    with tf.GradientTape() as tape:
+        loss = loss_of(low, batch)
+    for gradient in tape.gradient(loss, [v.value for v in low.trainable_variables]):
+        assert np.isfinite(tf.convert_to_tensor(gradient)).all()
+
+
+@every_model
+def test_initial_weights_follow_the_seed(name, dataset):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return models.build(name, dataset.schema).get_weights()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_unknown_model_and_setting_are_refused(dataset):
+    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, mmoe, shared_bottom"):
+        models.build("mlp", dataset.schema)
+    with pytest.raises(models.ModelError, match="mmoe has no setting cell, unit; it has embedding"):
+        models.build("mmoe", dataset.schema, cell="gru", unit=3)
+    with pytest.raises(models.ModelError, match="model dcrnn: interval=4 must lie between 0 and"):
+        models.build("dcrnn", dataset.schema, interval=4)
+
+
+def test_settings_are_the_constructors_defaults():
+    assert models.settings("dcrnn") == {
+        "embedding_dim": 32,
+        "embedding_range": 0.05,
+        "units": 64,
+        "subsequence_length": 3,
+        "interval": 1,
+        "cell": "lstm",
+        "bidirectional": True,
+        "adaptation": True,
+        "tower_units": (64, 32),
+        "jit_recurrence": False,
+    }

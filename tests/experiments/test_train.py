@@ -1,0 +1,175 @@
+"""The programs, run as a user runs them: in processes of their own."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+ROOT = pathlib.Path(__file__).parents[2]
+FLAGS = [
+    "--model=dcrnn",
+    "--set=units=8",
+    "--set=embedding_dim=4",
+    "--set=jit_recurrence=false",
+    "--epochs=3",
+    "--batch_size=64",
+    "--learning_rate=0.01",
+    "--log_every=7",
+    "--checkpoint_every=10",
+]
+
+
+def start(module, *flags):
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *flags],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(module, *flags):
+    process = start(module, *flags)
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def train(dataset_folder, run_dir, *flags):
+    return run(
+        "experiments.train", f"--data_dir={dataset_folder}", f"--run_dir={run_dir}", *FLAGS, *flags
+    )
+
+
+@pytest.fixture(scope="module")
+def finished_run(dataset_folder, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    code, output, errors = train(dataset_folder, run_dir)
+    assert code == 0, errors
+    assert "test click: AUC" in output
+    return run_dir
+
+
+def without_times(run_dir):
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        line.pop("rows_per_second", None)
+    result = json.loads((run_dir / "result.json").read_text())
+    return lines, {"steps": result["steps"], "metrics": result["metrics"]}
+
+
+def variables(run_dir):
+    newest = max((run_dir / "checkpoints").iterdir())
+    reader = tf.train.load_checkpoint(str(newest / "variables"))
+    names = [n for n in reader.get_variable_to_shape_map() if n.startswith(("model", "table"))]
+    assert len(names) > 10
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def test_a_run_explains_itself(finished_run):
+    names = {path.name for path in finished_run.iterdir()}
+    assert names == {
+        "config.json",
+        "run.json",
+        "metrics.jsonl",
+        "result.json",
+        "curves.json",
+        "report.html",
+        "checkpoints",
+        "tensorboard",
+    }
+    config = json.loads((finished_run / "config.json").read_text())
+    assert config["settings"] == {"units": 8, "embedding_dim": 4, "jit_recurrence": False}
+    assert config["positive_weights"] == "auto"
+    record = json.loads((finished_run / "run.json").read_text())
+    assert record["dataset"]["fingerprint"] == config["dataset_fingerprint"]
+    assert record["versions"]["tensorflow"] == tf.__version__
+    assert record["parameters"]["embedding"] == (20 + 12 + 8 + 30) * 4
+
+
+def test_killed_at_a_random_moment_it_ends_with_the_same_bits(
+    dataset_folder, finished_run, tmp_path
+):
+    run_dir = tmp_path / "killed"
+    process = start(
+        "experiments.train", f"--data_dir={dataset_folder}", f"--run_dir={run_dir}", *FLAGS
+    )
+    metrics = run_dir / "metrics.jsonl"
+    wanted = random.randrange(1, 18)  # of about 23 lines
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and len(metrics.read_bytes().splitlines()) >= wanted:
+            break
+        time.sleep(0.002)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (run_dir / "result.json").exists()
+    code, _, errors = train(dataset_folder, run_dir)
+    assert code == 0, errors
+    assert without_times(run_dir) == without_times(finished_run), f"killed after line {wanted}"
+    mine, other = variables(run_dir), variables(finished_run)
+    assert mine.keys() == other.keys()
+    for name in mine:
+        np.testing.assert_array_equal(mine[name], other[name])
+
+
+def test_finished_changed_and_unknown(dataset_folder, finished_run, tmp_path):
+    code, output, _ = train(dataset_folder, finished_run)
+    assert (code, "finished" in output) == (0, True)
+    code, _, errors = train(dataset_folder, finished_run, "--seed=2")
+    assert code == 1
+    assert errors.strip().splitlines()[-1].startswith("Error: ")
+    assert "seed was 1, now 2" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--modle=dcrnn"], "Unknown command line flag 'modle'"),
+        (["--batch_size=0"], "batch_size"),
+        (["--positive_weights=auto,2"], "must be auto, none, or one number per task"),
+        (["--set=units"], "--set=units must be NAME=VALUE"),
+        (["stray"], "unexpected argument 'stray'"),
+    ],
+)
+def test_bad_flags_get_one_sentence(flags, sentence):
+    code, _, errors = run("experiments.train", "--data_dir=nowhere", "--run_dir=r", *flags)
+    assert code == 1
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert sentence in last
+    assert "Traceback" not in errors
+
+
+def test_evaluate_repeats_what_training_found(finished_run):
+    code, output, errors = run("experiments.evaluate", f"--run_dir={finished_run}")
+    assert code == 0, errors
+    result = json.loads((finished_run / "result.json").read_text())
+    assert json.loads(output)["metrics"] == result["metrics"]["test"]
+
+
+def test_evaluate_refuses_other_data(finished_run, dataset_folder, tmp_path):
+    other = shutil.copytree(dataset_folder, tmp_path / "other")
+    schema = json.loads((other / "schema.json").read_text())
+    import dataclasses
+
+    from dcrnn_tf.schema import load_schema
+
+    changed = dataclasses.replace(load_schema(other), seed=schema["seed"] + 1)
+    changed.save(other)
+    code, _, errors = run(
+        "experiments.evaluate", f"--run_dir={finished_run}", f"--data_dir={other}"
+    )
+    assert code == 1
+    assert "is not the dataset that" in errors

@@ -27,8 +27,9 @@ GROUPS = 6
 USERS_PER_BLOCK = 256
 EXPOSURES_PER_USER = 58
 TEST_USERS_IN_TRAIN = 0.5  # share of the test users who are in train too; the real one is unknown
-POPULARITY = 4.0  # id number = count * uniform ** POPULARITY
-HISTORY_POPULARITY = 2.0
+HEAD_IDS = 0.02
+HEAD_SKEW = 2.0
+TAIL = 0.3
 
 # Published field statistics of the Ali-CCP training file: share of exposures without the field.
 # A user's demographic fields are missing together.
@@ -252,7 +253,7 @@ class Simulation:
             loyal = random.random(len(row)) < loyalty[row]
             group = np.where(loyal, favourite[row], random.integers(GROUPS, size=len(row)))
             things = self.things[SAME_THING[field]]
-            numbers = _popular(random.random(len(row)), things, group, HISTORY_POPULARITY)
+            numbers = _numbers(random.random(len(row)), things, group, 0.0)
             keys, counts = np.unique(row * things + numbers, return_counts=True)
             lengths = np.bincount(keys // things, minlength=count)
             fields[field] = Tokens(lengths, keys % things, counts)
@@ -265,15 +266,15 @@ class Simulation:
 
     def _exposures(self, count: int, random: np.random.Generator) -> dict[str, Tokens]:
         group = random.integers(GROUPS, size=count)
-        item = _popular(random.random(count), self.things["205"], group, POPULARITY)
+        item = _numbers(random.random(count), self.things["205"], group, TAIL)
         # What belongs to an item is a hash of its number: no table of millions of items.
         thing = {
-            field: _popular(_hashed(item, salt), self.things[field], group, POPULARITY)
+            field: _numbers(_hashed(item, salt), self.things[field], group, TAIL)
             for salt, field in enumerate(("206", "207", "216"))
         }
         nodes = 1 + _geometric(_hashed(item, 3), MEAN_NODES - 1)
         nodes = np.minimum(nodes, LONGEST_NODES)
-        first_node = _popular(_hashed(item, 4), self.things["210"], group, POPULARITY)
+        first_node = _numbers(_hashed(item, 4), self.things["210"], group, TAIL)
         always = np.ones(count, bool)
         common_nodes = 1 + (nodes * random.random(count)).astype(np.int64)
         common_nodes[random.random(count) < MISSING["853"]] = 0
@@ -394,9 +395,19 @@ def _thing_counts(rows: int) -> dict[str, int]:
     }
 
 
-def _popular(uniform, ids: int, group, skew: float) -> np.ndarray:
-    """Numbers below `ids` of the given groups, small ones the more often the larger the skew."""
-    return GROUPS * (ids // GROUPS * uniform**skew).astype(np.int64) + group
+def _numbers(uniform: np.ndarray, ids: int, group: np.ndarray, tail: float) -> np.ndarray:
+    """Numbers below `ids` of the given groups: the share `tail` from all, the rest from the head.
+
+    In the head the smaller numbers are the more frequent ones.
+    """
+    head = min(ids // GROUPS, max(8, round(ids // GROUPS * HEAD_IDS)))
+    in_head = (uniform - tail) / (1 - tail)
+    rank = np.where(
+        uniform < tail,
+        uniform / max(tail, 1e-9) * (ids // GROUPS),
+        head * np.maximum(in_head, 0.0) ** HEAD_SKEW,
+    )
+    return GROUPS * rank.astype(np.int64) + group
 
 
 def _geometric(uniform, mean: float) -> np.ndarray:

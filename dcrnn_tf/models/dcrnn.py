@@ -26,7 +26,7 @@ class DCRNN(MultiTaskModel):
       bidirectional: whether a second network reads each part backwards.
       adaptation: whether each step adds its own vector (Ada).
       tower_units: hidden layers of a task's tower.
-      jit_recurrence: whether XLA compiles the recurrence.
+      jit_recurrence: whether XLA compiles the recurrence, anew for each size of a batch.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.losses import multi_task_losses
 
 TASKS = ("click", "conversion")
+CLASSES = {"dcrnn": models.DCRNN, "mmoe": models.MMoE, "shared_bottom": models.SharedBottom}
 COMPILED = ("dcrnn", {"jit_recurrence": True})
 # Besides the defaults, what makes a model take another path through its code.
 VARIANTS = [
@@ -33,10 +34,6 @@ def batch(dataset):
     return next(iter(dataset.batches("train", 64)))
 
 
-def as_arrays(logits):
-    return {task: np.array(logit) for task, logit in logits.items()}
-
-
 def randomise(model):
     random = np.random.default_rng(0)
     for variable in model.weights:
@@ -56,31 +53,29 @@ def loss_of(model, batch):
 
 @every_variant
 def test_one_logit_per_example_and_task(name, settings, dataset, batch):
-    logits = models.build(name, dataset.schema, **settings)(batch[0])
+    model = models.build(name, dataset.schema, **settings)
+    randomise(model)
+    logits = model(batch[0])
     assert tuple(logits) == TASKS
     for logit in logits.values():
         assert logit.shape == (64,)
         assert logit.dtype == tf.float32
         assert np.unique(logit).size > 32
 
-
-@every_variant
-def test_user_rows_and_copied_user_features_give_the_same(name, settings, dataset, batch):
-    model = models.build(name, dataset.schema, **settings)
     features = dict(batch[0])
     rows = features.pop("user_row")
     assert features["age"].shape[0] < 64  # users repeat in the batch
-    copied = features | {f: tf.gather(features[f], rows) for f in ("age", "history")}
-    expected = model(batch[0])
+    copied = features | {field: tf.gather(features[field], rows) for field in ("age", "history")}
     for task, logit in model(copied).items():
-        np.testing.assert_allclose(logit, expected[task], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(logit, logits[task], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "settings"), [v for v in VARIANTS if v != COMPILED])
 def test_gradients_by_finite_differences(name, settings, dataset, batch):
     schema = dataset.schema
-    cls = type(models.build(name, schema))
-    model = cls(schema.fields, schema.task_names, embedding_dim=3, dtype="float64", **settings)
+    model = CLASSES[name](
+        schema.fields, schema.task_names, embedding_dim=3, dtype="float64", **settings
+    )
     model.build()
     randomise(model)
     variables = [variable.value for variable in model.trainable_variables]
@@ -162,8 +157,8 @@ def test_saved_model_takes_and_gives_names(name, dataset, batch, tmp_path):
 @every_model
 def test_fit_learns(name, dataset):
     keras.utils.set_random_seed(2)
-    model = models.build(name, dataset.schema, embedding_dim=8, embedding_range=0.5)
-    model.compile(keras.optimizers.SGD(0.5), loss=multi_task_losses(dict.fromkeys(TASKS, 1.0)))
+    model = models.build(name, dataset.schema, embedding_dim=8)
+    model.compile(keras.optimizers.SGD(0.05), loss=multi_task_losses(dict.fromkeys(TASKS, 1.0)))
     losses = model.fit(dataset.batches("train", 250, seed=0), epochs=3, verbose=0).history["loss"]
     assert losses[0] > losses[1] > losses[2]
     logits = model.predict(dataset.batches("test", 250), verbose=0)

@@ -34,6 +34,18 @@ def run(main: Callable[[], None]) -> None:
     app.run(start, flags_parser=_parse_flags)
 
 
+def use_threads(count: int) -> None:
+    """Sets TensorFlow's threads, so that the same seed gives the same bits on the same machine.
+
+    Operations run one after the other, each on `count` threads (0 for all). Run side by side they
+    would be added up in the order in which they happen to be ready.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+
+
 def fail(sentence: str) -> None:
     """Ends the program with one sentence on standard error and exit code 1."""
     print(f"Error: {sentence}", file=sys.stderr)

@@ -8,6 +8,7 @@ run can go on in the middle of an epoch with the very batch that it would have m
 """
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -103,7 +104,14 @@ class PreparedDataset:
         rows = rows.rebatch(batch_size)
         if skip:
             rows = rows.skip(skip)
-        return rows.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+        batches = rows.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+        options = tf.data.Options()
+        # Its own threads: a program may keep TensorFlow's to one operation at a time.
+        options.threading.private_threadpool_size = os.cpu_count() or 1
+        batches = batches.with_options(options)
+        # The number of batches lets `model.fit` know where an epoch ends.
+        steps = max(0, self.steps(split, batch_size) - skip)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
     def steps(self, split: str, batch_size: int) -> int:
         """Batches of one pass over a split."""

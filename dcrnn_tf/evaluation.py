@@ -24,7 +24,7 @@ class Predictor:
     def __init__(self, model: keras.Model, positive_weights: Mapping[str, float]):
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
-        @tf.function(reduce_retracing=True)
+        @tf.function
         def logits(features):
             outputs = model(features, training=False)
             return {
@@ -44,9 +44,12 @@ class Predictor:
         """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk."""
         labels: dict[str, list] = {task: [] for task in self._shift}
         logits: dict[str, list] = {task: [] for task in self._shift}
+        batches = dataset.batches(split, batch_size)
+        # Traced for batches of any size, whichever comes first: the same bits from every caller.
+        score = self._logits.get_concrete_function(batches.element_spec[0])
         with dataset.naming_damage():
-            for features, batch_labels in dataset.batches(split, batch_size):
-                for task, values in self._logits(features).items():
+            for features, batch_labels in batches:
+                for task, values in score(features).items():
                     logits[task].append(values.numpy())
                     labels[task].append(batch_labels[task].numpy().astype(np.int8))
                 progress(len(values))

@@ -103,7 +103,9 @@ class Trainer:
             "seconds": tf.Variable(0.0, dtype=tf.float64),
         }
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
-        self._train_step = tf.function(self._step, reduce_retracing=True)
+        # Traced for batches of any size, so that it does not matter with which one a run goes on.
+        spec = dataset.batches("train", settings.batch_size).element_spec
+        self._train_step = tf.function(self._step).get_concrete_function(*spec)
         self._warm = False
 
     @property
@@ -210,7 +212,7 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits = self.model.training_logits(features, labels)
             losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
-            total = tf.add_n([*losses.values(), *self.model.losses])
+            total = sum([*losses.values(), *self.model.losses])  # in this order, unlike tf.add_n
         gradients = tape.gradient(total, self._tables + self._others)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
         self._optimizer.apply(gradients[len(self._tables) :], self._others)

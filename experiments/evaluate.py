@@ -17,6 +17,9 @@ flags.DEFINE_string("split", "test", "Split to evaluate.")
 flags.DEFINE_string("data_dir", None, "Prepared dataset; the one of the run if not given.")
 flags.DEFINE_integer("step", None, "Step of the checkpoint; the newest if not given.")
 flags.DEFINE_integer("batch_size", 4096, "Rows scored at a time.", lower_bound=1)
+flags.DEFINE_integer(
+    "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
+)
 
 
 def main() -> None:
@@ -29,6 +32,7 @@ def main() -> None:
     from dcrnn_tf.schema import DatasetError
     from experiments import run_folder
 
+    command_line.use_threads(FLAGS.threads)
     run_dir = pathlib.Path(FLAGS.run_dir)
     config = run_folder.read_json(run_dir / run_folder.CONFIG_FILE)
     weights = run_folder.read_json(run_dir / run_folder.RUN_FILE)["positive_weights"]

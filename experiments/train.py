@@ -48,16 +48,13 @@ def main() -> None:
     model_settings = _model_settings(FLAGS.set)
     # Imported late, so that --help and a mistyped flag are answered at once.
     import keras
-    import tensorflow as tf
 
     from dcrnn_tf import evaluation, losses, models, optimizers
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.training import Trainer, TrainingSettings
     from experiments import report, run_folder
 
-    if FLAGS.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
     for flag in ("optimizer", "embedding_optimizer"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_prep.writer import DatasetWriter, Ragged
+from dcrnn_tf import command_line
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
 
 USERS = 40
@@ -64,6 +65,10 @@ def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
             writer.add_rows(split, exposure_columns(count, number))
         writer.finish(source={"simulated": True}, filters={})
     return folder
+
+
+def pytest_configure():
+    command_line.use_threads(0)  # as the programs do: before TensorFlow starts
 
 
 @pytest.fixture(scope="session")

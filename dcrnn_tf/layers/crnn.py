@@ -132,14 +132,20 @@ class CRNN(keras.layers.Layer):
             steps = tf.reshape(steps, (self.sequence_length, self.networks, 1, width))
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
         hidden = state = tf.zeros_like(inputs[:, :, : self.units])
+        # A copy for each step: TensorFlow adds three or more gradients of one tensor in whatever
+        # order they are ready, those of copies in a fixed one.
+        copies = _copies(inputs, self.subsequence_length)
+        kernels = _copies(recurrent_kernel, self.subsequence_length)
+        if recurrent_bias is not None:
+            recurrent_biases = _copies(recurrent_bias, self.subsequence_length)
         for number, order in enumerate(self._step_orders()):
-            step_inputs = inputs
+            step_inputs = copies[number]
             if steps is not None:
                 step_inputs += tf.stack([steps[step, r] for r, step in enumerate(order)])
             # The state before the first step is zero: no product is needed.
-            recurrent = hidden @ recurrent_kernel if number else tf.zeros_like(inputs)
+            recurrent = hidden @ kernels[number] if number else tf.zeros_like(inputs)
             if recurrent_bias is not None:
-                recurrent += recurrent_bias
+                recurrent += recurrent_biases[number]
             hidden, state = advance(step_inputs, recurrent, hidden, state)
         return hidden
 
@@ -171,6 +177,12 @@ class CRNN(keras.layers.Layer):
             "bidirectional": self.bidirectional,
             "jit_compile": self.jit_compile,
         }
+
+
+def _copies(tensor: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """The tensor `count` times; its gradient is one sum over the copies' gradients."""
+    shape = tf.concat([[count], tf.shape(tensor)], axis=0)
+    return tf.unstack(tf.broadcast_to(tensor[None], shape), num=count)
 
 
 def _simple_rnn(inputs, recurrent, hidden, state):

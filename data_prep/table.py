@@ -1,7 +1,7 @@
 """Makes a prepared dataset of any logs in CSV or Parquet files, from a small declaration.
 
   python -m data_prep.table --declaration=examples/census_income.yaml \\
-      --data_dir=FOLDER_OF_THE_FILES --output=data/census_income
+      --data_dir=FOLDER_OF_THE_FILES --out_dir=data/census_income
 
 The declaration (YAML or JSON, described in docs/own_data.md) names the input columns, the label
 columns and the split. Files are read twice, chunk by chunk: once to check every row, count ids and
@@ -10,12 +10,11 @@ fit scalings on the training rows, once to encode and write.
 
 import collections
 import pathlib
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from absl import app, flags, logging
+from absl import flags, logging
 from tqdm import tqdm
 
 from data_prep.scaling import Scaling
@@ -24,6 +23,7 @@ from data_prep.table_files import as_text
 from data_prep.table_rows import TEST, TRAIN, TableRows, text_of
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.writer import DatasetWriter, Ragged
+from dcrnn_tf import command_line
 from dcrnn_tf.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
@@ -33,6 +33,8 @@ from dcrnn_tf.schema import (
     Schema,
     Task,
 )
+
+FLAGS = flags.FLAGS
 
 
 class FieldEncoder:
@@ -94,7 +96,7 @@ class FieldEncoder:
 def prepare(
     declaration: Declaration,
     data_dir: str | pathlib.Path,
-    output: str | pathlib.Path,
+    out_dir: str | pathlib.Path,
     seed: int = 0,
     max_bad_rows: int = 0,
 ) -> Schema:
@@ -103,7 +105,7 @@ def prepare(
     Args:
       declaration: from `load_declaration`.
       data_dir: folder that the declaration's file patterns are relative to.
-      output: folder of the dataset; must not exist.
+      out_dir: folder of the dataset; must not exist.
       seed: of the split and the shuffle.
       max_bad_rows: how many bad rows are left out and counted before that is an error.
 
@@ -111,10 +113,10 @@ def prepare(
       The schema of the dataset.
 
     Raises:
-      DatasetError: the output exists, or something is wrong with a file or a row.
+      DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
-    if pathlib.Path(output).exists():
-        raise DatasetError(f"{output} exists already; remove it or choose another output folder")
+    if pathlib.Path(out_dir).exists():
+        raise DatasetError(f"{out_dir} exists already; remove it or choose another output folder")
     table = TableRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
     encoders = [
         FieldEncoder(field, declaration.missing_values, seed) for field in declaration.fields
@@ -136,7 +138,7 @@ def prepare(
 
     fields = [encoder.finish() for encoder in encoders]
     tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
-    with DatasetWriter(output, declaration.name, fields, tasks, seed, int(rows.max())) as writer:
+    with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, int(rows.max())) as writer:
         for encoder in encoders:
             if encoder.vocabulary is not None:
                 vocabulary = encoder.vocabulary
@@ -229,39 +231,33 @@ def _bar(name: str, total: int, unit: str) -> tqdm:
     return tqdm(desc=name, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
 
 
-def _main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; every setting begins with --")
+def _define_flags() -> None:
+    flags.DEFINE_string(
+        "declaration", None, "YAML or JSON file that says what the files hold.", required=True
+    )
+    flags.DEFINE_string(
+        "data_dir", ".", "Folder that the declaration's file names are relative to."
+    )
+    flags.DEFINE_string(
+        "out_dir", None, "Folder of the prepared dataset; must not exist.", required=True
+    )
+    flags.DEFINE_integer(
+        "seed", 0, "Seed of the split and the shuffle.", lower_bound=0, upper_bound=2**32 - 1
+    )
+    flags.DEFINE_integer(
+        "max_bad_rows", 0, "Bad rows left out and counted before that is an error.", lower_bound=0
+    )
+
+
+def main() -> None:
+    """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    try:
-        schema = prepare(
-            load_declaration(_DECLARATION.value),
-            _DATA_DIR.value,
-            _OUTPUT.value,
-            _SEED.value,
-            _MAX_BAD_ROWS.value,
-        )
-    except DatasetError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
+    declaration = load_declaration(FLAGS.declaration)
+    schema = prepare(declaration, FLAGS.data_dir, FLAGS.out_dir, FLAGS.seed, FLAGS.max_bad_rows)
     print(summary(schema))
-    print(f"Written to {_OUTPUT.value}.")
+    print(f"Written to {FLAGS.out_dir}.")
 
 
 if __name__ == "__main__":
-    _DECLARATION = flags.DEFINE_string(
-        "declaration", None, "YAML or JSON file that says what the files hold.", required=True
-    )
-    _DATA_DIR = flags.DEFINE_string(
-        "data_dir", ".", "Folder that the declaration's file names are relative to."
-    )
-    _OUTPUT = flags.DEFINE_string(
-        "output", None, "Folder of the prepared dataset; must not exist.", required=True
-    )
-    _SEED = flags.DEFINE_integer(
-        "seed", 0, "Seed of the split and the shuffle.", lower_bound=0, upper_bound=2**32 - 1
-    )
-    _MAX_BAD_ROWS = flags.DEFINE_integer(
-        "max_bad_rows", 0, "Bad rows left out and counted before that is an error.", lower_bound=0
-    )
-    app.run(_main)
+    _define_flags()
+    command_line.run(main)

@@ -161,7 +161,7 @@ def test_program_says_what_is_wrong_in_one_line_and_exits_with_1(tmp_path):
     declare(tmp_path)
 
     def run(*arguments):
-        command = [sys.executable, "-m", "data_prep.table", f"--output={tmp_path}/out", *arguments]
+        command = [sys.executable, "-m", "data_prep.table", f"--out_dir={tmp_path}/out", *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
     given = [f"--declaration={tmp_path}/shop.yaml", f"--data_dir={tmp_path}"]

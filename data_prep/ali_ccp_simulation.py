@@ -23,13 +23,15 @@ import numpy as np
 
 from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS
 
-GROUPS = 6
-USERS_PER_BLOCK = 256
-EXPOSURES_PER_USER = 58
-TEST_USERS_IN_TRAIN = 0.5  # share of the test users who are in train too; the real one is unknown
+GROUPS = 4
+LINES_PER_BLOCK = 256
+EXPOSURES_PER_LINE = 58
+PILOT_BLOCKS = 32
+PILOT_EXPOSURES_PER_LINE = 16
 HEAD_IDS = 0.02
 HEAD_SKEW = 2.0
-TAIL = 0.3
+TAIL = 0.5
+THING_TAIL = 0.05
 
 # Published field statistics of the Ali-CCP training file: share of exposures without the field.
 # A user's demographic fields are missing together.
@@ -38,9 +40,19 @@ MISSING = {
     **{"demographics": 0.1298, "126": 0.5842, "129": 0.3630},
     **{"216": 0.2886, "508": 0.3035, "509": 0.7788, "702": 0.7764, "853": 0.5896},
 }
+SEGMENTS = ("121", "122", "125", "129")
 DEMOGRAPHICS = ("121", "122", "124", "125", "127", "128")
-SMALL_FIELDS = {"121": 97, "122": 13, "124": 2, "125": 7, "126": 3, "127": 3, "128": 2, "129": 4}
-POSITIONS = 3
+SMALL_FIELDS = {
+    "301": 3,
+    "121": 97,
+    "122": 13,
+    "124": 2,
+    "125": 7,
+    "126": 3,
+    "127": 3,
+    "128": 2,
+    "129": 4,
+}
 # Mean number of tokens when present (the same statistics), longest list seen, and by how much
 # more events are drawn because several events of one id make one token.
 HISTORIES = {
@@ -52,32 +64,46 @@ HISTORIES = {
 MEAN_NODES, LONGEST_NODES = 6.1, 38
 
 # Number of ids of the full data, of which a smaller simulation has its share, and the least of it.
-FULL_IDS = {"205": 4_000_000, "206": 12_000, "207": 1_500_000, "216": 400_000, "210": 110_000}
-LEAST_IDS = {"205": 600, "206": 48, "207": 120, "216": 120, "210": 240}
+FULL_IDS = {
+    "101": 400_000,
+    "205": 4_300_000,
+    "206": 12_000,
+    "207": 1_500_000,
+    "216": 400_000,
+    "210": 110_000,
+}
+LEAST_IDS = {"101": 60, "205": 600, "206": 48, "207": 120, "216": 120, "210": 240}
 # The fields whose ids number the same things as another's (each has ids of its own in the files).
 SAME_THING = {"109_14": "206", "110_14": "207", "127_14": "216", "150_14": "210"} | {
     **{"508": "206", "509": "207", "702": "216", "853": "210"}
 }
 
 # By how much the logit changes when each factor is one standard deviation from its mean.
-CLICK_EFFECTS = {
-    ("301",): 0.20,
-    ("206",): 0.20,
-    ("122",): 0.15,
-    ("125",): 0.15,
-    ("109_14",): 0.15,
-    ("122", "206"): 0.45,
-    ("125", "206"): 0.30,
-    ("109_14", "206"): 0.45,
+EFFECTS = {
+    "click": {
+        ("301",): 0.20,
+        ("206",): 0.32,
+        ("121",): 0.13,
+        ("122",): 0.13,
+        ("125",): 0.13,
+        ("109_14",): 0.13,
+        ("121", "206"): 0.20,
+        ("122", "206"): 0.20,
+        ("125", "206"): 0.20,
+        ("109_14", "206"): 0.25,
+        ("150_14", "210"): 0.25,
+    },
+    "conversion": {
+        ("301",): 0.40,
+        ("206",): 0.50,
+        ("122",): 0.20,
+        ("121",): 0.20,
+        ("125",): 0.20,
+        ("109_14",): 0.20,
+    },
 }
-CONVERSION_EFFECTS = {
-    ("301",): 0.30,
-    ("128",): 0.30,
-    ("122",): 0.30,
-    ("206",): 0.30,
-    ("128", "206"): 0.20,
-}
-CONVERSION_SCALE = 0.70
+UNGROUPED = ("301", "124", "126", "127", "128", "129")
+SCALES = {"click": 0.90, "conversion": 0.50}  # standard deviations of the logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +126,7 @@ class Settings:
     test_rows: int
     click_rate: float = 1 / 24
     conversion_rate: float = 1 / 300
-    task_correlation: float = 0.6
+    task_correlation: float = 0.3
     noise: float = 0.1
     list_scale: float = 1.0
     seed: int = 0
@@ -150,18 +176,18 @@ class Tokens:
 
 @dataclasses.dataclass(frozen=True)
 class Exposures:
-    """Some users and all their exposures.
+    """Some lines of the common file and all their exposures.
 
     Attributes:
-      users: the users' numbers, `(users,)`.
-      user_fields: the fields of the common file.
-      user_of: for each exposure its user's row in `users`, `(exposures,)`.
+      lines: the numbers of the lines of the common file, from 0 in each split, `(lines,)`.
+      user_fields: what they say.
+      line_of: for each exposure its line's place in `lines`, `(exposures,)`.
       fields: the fields of the skeleton.
     """
 
-    users: np.ndarray
+    lines: np.ndarray
     user_fields: dict[str, Tokens]
-    user_of: np.ndarray
+    line_of: np.ndarray
     fields: dict[str, Tokens]
 
 
@@ -189,14 +215,14 @@ class Simulation:
         self.settings = settings
         self.things = _thing_counts(settings.train_rows)
         self._values = self._draw_values()
-        self._spread: dict[str, tuple[float, float]] = {}
+        self._spread: dict[tuple[int, str], tuple[float, float]] = {}
         self._intercepts = [0.0, 0.0]
         self._calibrate()
 
     def blocks(self, split: str) -> Iterator[Block]:
         """Yields the split's exposures, grouped by user."""
         wanted = self.settings.rows(split)
-        number = self._first_test_block() if split == "test" else 0
+        number = 0
         while wanted:
             block = self._block(split, number, wanted)
             wanted -= len(block.click)
@@ -205,45 +231,40 @@ class Simulation:
 
     @property
     def ids(self) -> dict[str, int]:
-        """An upper bound of the numbers of each field's ids."""
-        most_rows = max(self.settings.train_rows, self.settings.test_rows)
-        users = self._first_test_block() * USERS_PER_BLOCK
-        users += 10 * USERS_PER_BLOCK + 2 * most_rows // EXPOSURES_PER_USER
-        counts = {"101": users, "301": POSITIONS} | SMALL_FIELDS | self.things
+        """The number of ids of each field, by the field's name in the files."""
+        counts = SMALL_FIELDS | self.things
         return {f.source: counts[SAME_THING.get(f.source, f.source)] for f in FIELDS}
-
-    def _first_test_block(self) -> int:
-        settings = self.settings
-        first = (
-            settings.train_rows - TEST_USERS_IN_TRAIN * settings.test_rows
-        ) / EXPOSURES_PER_USER
-        return max(0, round(first / USERS_PER_BLOCK))
 
     def _random(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, *stream])
 
     def _block(self, split: str, number: int, most: int) -> Block:
-        users = np.arange(number * USERS_PER_BLOCK, (number + 1) * USERS_PER_BLOCK)
-        user_fields = self._users(users, self._random(0, number))
-        random = self._random(1 + SPLITS.index(split), number)
-        per_user = 1 + _geometric(random.random(len(users)), EXPOSURES_PER_USER - 1)
-        user_of = np.repeat(np.arange(len(users)), per_user)[:most]
-        users = users[: user_of[-1] + 1]
-        user_fields = {f: tokens.first_rows(len(users)) for f, tokens in user_fields.items()}
-        fields = self._exposures(len(user_of), random)
-        exposures = Exposures(users, user_fields, user_of, fields)
+        stream = SPLITS.index(split)
+        lines = np.arange(number * LINES_PER_BLOCK, (number + 1) * LINES_PER_BLOCK)
+        random = self._random(stream, number)
+        per_line = 1 + _geometric(random.random(len(lines)), EXPOSURES_PER_LINE - 1)
+        line_of = np.repeat(np.arange(len(lines)), per_line)[:most]
+        lines = lines[: line_of[-1] + 1]
+        users = self._hashed_bits(lines, 10 + stream) % np.uint64(self.things["101"])
+        user_fields = self._users(users.astype(np.int64), random)
+        exposures = Exposures(lines, user_fields, line_of, self._exposures(len(line_of), random))
         click, after_click = self._probabilities(*self._scores(exposures))
-        clicked = random.random(len(user_of)) < click
-        converted = clicked & (random.random(len(user_of)) < after_click)
+        clicked = random.random(len(line_of)) < click
+        converted = clicked & (random.random(len(line_of)) < after_click)
         return Block(
-            users, user_fields, user_of, fields, click, click * after_click, clicked, converted
+            **vars(exposures),
+            click_probability=click,
+            conversion_probability=click * after_click,
+            click=clicked,
+            conversion=converted,
         )
 
     def _users(self, users: np.ndarray, random: np.random.Generator) -> dict[str, Tokens]:
+        """What lines of the common file say; a user's lines differ in the histories alone."""
         count = len(users)
         fields = {"101": Tokens.single(users, random.random(count) >= MISSING["101"])}
-        favourite = random.integers(GROUPS, size=count)
-        loyalty = random.uniform(0.3, 0.9, count)
+        favourite = (GROUPS * self._hashed(users, 20)).astype(np.int64)
+        loyalty = 0.5 + 0.5 * self._hashed(users, 21)
         for field, (mean, longest, events) in HISTORIES.items():
             scale = self.settings.list_scale
             lengths = 1 + random.gamma(2.0, max(mean * scale * events - 1, 0.5) / 2, count)
@@ -257,10 +278,17 @@ class Simulation:
             keys, counts = np.unique(row * things + numbers, return_counts=True)
             lengths = np.bincount(keys // things, minlength=count)
             fields[field] = Tokens(lengths, keys % things, counts)
-        known = random.random(count) >= MISSING["demographics"]
-        for field, values in SMALL_FIELDS.items():
-            present = known if field in DEMOGRAPHICS else random.random(count) >= MISSING[field]
-            numbers = (values * random.random(count) ** 1.3).astype(np.int64)
+        known = self._hashed(users, 22) >= MISSING["demographics"]
+        for salt, (field, values) in enumerate(SMALL_FIELDS.items(), start=23):
+            if field == "301":
+                continue
+            present = known
+            if field not in DEMOGRAPHICS:
+                present = self._hashed(users, salt + 20) >= MISSING[field]
+            numbers = (values * self._hashed(users, salt)).astype(np.int64)
+            if field in SEGMENTS:
+                own = numbers - numbers % GROUPS + favourite
+                numbers = np.where(own < values, own, numbers)
             fields[field] = Tokens.single(numbers, present)
         return fields
 
@@ -269,12 +297,12 @@ class Simulation:
         item = _numbers(random.random(count), self.things["205"], group, TAIL)
         # What belongs to an item is a hash of its number: no table of millions of items.
         thing = {
-            field: _numbers(_hashed(item, salt), self.things[field], group, TAIL)
+            field: _numbers(self._hashed(item, salt), self.things[field], group, THING_TAIL)
             for salt, field in enumerate(("206", "207", "216"))
         }
-        nodes = 1 + _geometric(_hashed(item, 3), MEAN_NODES - 1)
+        nodes = 1 + _geometric(self._hashed(item, 3), MEAN_NODES - 1)
         nodes = np.minimum(nodes, LONGEST_NODES)
-        first_node = _numbers(_hashed(item, 4), self.things["210"], group, TAIL)
+        first_node = _numbers(self._hashed(item, 4), self.things["210"], group, THING_TAIL)
         always = np.ones(count, bool)
         common_nodes = 1 + (nodes * random.random(count)).astype(np.int64)
         common_nodes[random.random(count) < MISSING["853"]] = 0
@@ -303,50 +331,56 @@ class Simulation:
             "509": combination("509", always),
             "702": combination("702", always),
             "853": node_tokens(common_nodes, counts),
-            "301": Tokens.single(random.integers(POSITIONS, size=count), always),
+            "301": Tokens.single(random.integers(SMALL_FIELDS["301"], size=count), always),
         }
 
-    def _draw_values(self) -> dict[str, np.ndarray]:
-        """A number for every id of the small fields, and for every group; evenly spaced."""
-        random = self._random(3)
-        sizes = SMALL_FIELDS | {"301": POSITIONS, "group": GROUPS}
-        return {name: random.permutation(np.linspace(-1, 1, size)) for name, size in sizes.items()}
+    def _draw_values(self) -> list[dict[str, np.ndarray]]:
+        """For each task a number for every group and every id of the ungrouped fields."""
+        random = self._random(3, 0)
+        sizes = {field: SMALL_FIELDS[field] for field in UNGROUPED} | {"group": GROUPS}
+        return [
+            {name: random.permutation(np.linspace(-1, 1, size)) for name, size in sizes.items()}
+            for _ in EFFECTS
+        ]
 
-    def _factor(self, field: str, exposures: Exposures) -> np.ndarray:
+    def _factor(self, task: int, field: str, exposures: Exposures) -> np.ndarray:
         """The field's factor for each exposure, standardised, 0 where the field is missing."""
         of_user = field not in exposures.fields
         tokens = (exposures.user_fields if of_user else exposures.fields)[field]
-        if field in self._values:
-            values = self._values[field][tokens.numbers]
-        else:
-            values = self._values["group"][tokens.numbers % GROUPS]
-        mean, spread = self._spread.get(field, (0.0, 1.0))
+        values = self._values[task][field if field in UNGROUPED else "group"]
+        values = values[tokens.numbers % len(values)]
+        mean, spread = self._spread.get((task, field), (0.0, 1.0))
         sums = np.bincount(tokens.row_numbers(), values - mean, minlength=len(tokens.lengths))
         factor = sums / np.maximum(tokens.lengths, 1) / spread
-        return factor[exposures.user_of] if of_user else factor
+        return factor[exposures.line_of] if of_user else factor
 
-    def _scores(self, exposures: Exposures) -> tuple[np.ndarray, np.ndarray]:
-        """Sum of the effects behind click, and of those behind conversion alone."""
-        effects = (CLICK_EFFECTS, CONVERSION_EFFECTS)
-        factors = {
-            field: self._factor(field, exposures)
-            for field in dict.fromkeys(field for group in effects for e in group for field in e)
-        }
-        return tuple(
-            sum(size * math.prod(factors[field] for field in e) for e, size in group.items())
-            for group in effects
-        )
+    def _scores(self, exposures: Exposures) -> list[np.ndarray]:
+        """Sums of the effects, `(exposures,)` for each task."""
+        scores = []
+        for task, effects in enumerate(EFFECTS.values()):
+            fields = dict.fromkeys(field for effect in effects for field in effect)
+            factors = {field: self._factor(task, field, exposures) for field in fields}
+            scores.append(
+                sum(
+                    size * math.prod(factors[field] for field in effect)
+                    for effect, size in effects.items()
+                )
+            )
+        return scores
 
     def _calibrate(self) -> None:
         """Standardises the factors and finds the intercepts, on other exposures of train users."""
-        pilot = [self._pilot(number) for number in range(4)]
-        for field in dict.fromkeys(f for e in [*CLICK_EFFECTS, *CONVERSION_EFFECTS] for f in e):
-            values = np.concatenate([self._factor(field, exposures) for exposures in pilot])
-            values = values[values != 0]
-            self._spread[field] = (float(values.mean()), float(values.std()))
+        pilot = [self._pilot(number) for number in range(PILOT_BLOCKS)]
+        for task, effects in enumerate(EFFECTS.values()):
+            for field in dict.fromkeys(field for effect in effects for field in effect):
+                values = np.concatenate([self._factor(task, field, block) for block in pilot])
+                values = values[values != 0]
+                self._spread[task, field] = (float(values.mean()), float(values.std()))
         scores = [self._scores(exposures) for exposures in pilot]
         click, own = (np.concatenate(parts) for parts in zip(*scores, strict=True))
-        self._center = (click.mean(), click.std(), own.mean(), own.std())
+        self._shared = float(np.cov(click, own)[0, 1] / click.var())
+        rest = own - self._shared * click
+        self._center = (click.mean(), click.std(), rest.mean(), rest.std())
         for task, rate in enumerate((self.settings.click_rate, self.settings.conversion_rate)):
             low, high = -40.0, 40.0
             for _ in range(50):
@@ -356,33 +390,40 @@ class Simulation:
                 low, high = (low, middle) if mean > rate else (middle, high)
 
     def _pilot(self, number: int) -> Exposures:
-        users = np.arange(number * USERS_PER_BLOCK, (number + 1) * USERS_PER_BLOCK)
-        user_of = np.repeat(np.arange(len(users)), EXPOSURES_PER_USER)
-        fields = self._exposures(len(user_of), self._random(4, number))
-        return Exposures(users, self._users(users, self._random(0, number)), user_of, fields)
+        random = self._random(2, number)
+        users = random.integers(self.things["101"], size=LINES_PER_BLOCK)
+        line_of = np.repeat(np.arange(len(users)), PILOT_EXPOSURES_PER_LINE)
+        fields = self._exposures(len(line_of), random)
+        return Exposures(users, self._users(users, random), line_of, fields)
+
+    def _hashed_bits(self, numbers: np.ndarray, salt: int) -> np.ndarray:
+        return hashed_bits(numbers, 1000 * self.settings.seed + salt)
+
+    def _hashed(self, numbers: np.ndarray, salt: int) -> np.ndarray:
+        """Uniform numbers in [0, 1) that depend on the given ones and the seed alone."""
+        return (self._hashed_bits(numbers, salt) >> np.uint64(11)) * 2.0**-53
 
     def _probabilities(self, click, own) -> tuple[np.ndarray, np.ndarray]:
         """Probability of a click, and of a conversion after a click, from the effects' sums."""
         settings = self.settings
         mean, spread, own_mean, own_spread = self._center
         correlation, noise = settings.task_correlation, settings.noise
-        standard = (click - mean) / spread
-        own = math.sqrt(1 - correlation**2) * (own - own_mean) / own_spread
-        after = CONVERSION_SCALE * (correlation * standard + own)
+        own = (own - self._shared * click - own_mean) / own_spread
+        click = (click - mean) / spread
+        after = correlation * click + math.sqrt(1 - correlation**2) * own
+        logits = SCALES["click"] * click, SCALES["conversion"] * after
         rates = settings.click_rate, settings.conversion_rate / settings.click_rate
         return tuple(
             (1 - noise) / (1 + np.exp(-intercept - score)) + noise * rate
-            for intercept, score, rate in zip(
-                self._intercepts, (click - mean, after), rates, strict=True
-            )
+            for intercept, score, rate in zip(self._intercepts, logits, rates, strict=True)
         )
 
 
 def planted() -> dict[str, dict[str, float]]:
-    """The effects behind each task and their standard deviations in logits."""
+    """The effects behind each task, in logits."""
     return {
-        task: {" x ".join(effect): strength for effect, strength in effects.items()}
-        for task, effects in (("click", CLICK_EFFECTS), ("conversion", CONVERSION_EFFECTS))
+        task: {" x ".join(effect): size for effect, size in effects.items()}
+        for task, effects in EFFECTS.items()
     }
 
 
@@ -422,8 +463,3 @@ def hashed_bits(numbers: np.ndarray, salt: int) -> np.ndarray:
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
-
-
-def _hashed(numbers: np.ndarray, salt: int) -> np.ndarray:
-    """Uniform numbers in [0, 1) that depend on the given ones alone."""
-    return (hashed_bits(numbers, salt) >> np.uint64(11)) * 2.0**-53

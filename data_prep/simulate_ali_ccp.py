@@ -1,6 +1,6 @@
 """Simulates Ali-CCP: writes the four raw files, and the truth behind their labels.
 
-    python -m data_prep.simulate_ali_ccp --output=data/simulated_ali_ccp --preset=small
+    python -m data_prep.simulate_ali_ccp --out_dir=data/simulated_ali_ccp --preset=small
 
 The output folder holds `sample_skeleton_{train,test}.csv` and `common_features_{train,test}.csv`
 in the format of the published files, `ground_truth_{train,test}.csv` (header
@@ -190,7 +190,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
     """
     check(settings)
     if folder.exists():
-        raise DatasetError(f"{folder} exists already; remove it or choose another --output")
+        raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
     partial = folder.with_name(folder.name + ".partial")
     if partial.exists():
         print(f"Removing {partial}, left behind by a simulation that did not finish.")
@@ -231,13 +231,13 @@ def _write_split(
         truth.write(b"sample_id,click,conversion\n")
         for block in simulated.blocks(split):
             count = len(block.click)
-            index = pool.bits(simulation.hashed_bits(block.users, salt))
+            index = pool.bits(simulation.hashed_bits(block.lines, salt))
             common.write(pool.text(pool.features(index, block.user_fields)))
             sample = pool.number(np.arange(rows + 1, rows + count + 1))
             header = [
                 *sample,
                 pool.labels + 2 * block.click + block.conversion,
-                *(part[block.user_of] for part in index),
+                *(part[block.line_of] for part in index),
             ]
             skeleton.write(pool.text(pool.features(header, block.fields)))
             columns = [
@@ -250,7 +250,7 @@ def _write_split(
             click_auc.add(block.click_probability, block.click)
             conversion_auc.add(block.conversion_probability, block.conversion)
             rows += count
-            users += len(block.users)
+            users += len(block.lines)
             clicks += int(block.click.sum())
             conversions += int(block.conversion.sum())
             progress.update(count)
@@ -286,7 +286,7 @@ def check(settings: simulation.Settings) -> None:
         raise DatasetError(f"--list_scale={settings.list_scale} is not above 0 and at most 1")
 
 
-_OUTPUT = flags.DEFINE_string("output", None, "Folder to write; must not exist.", required=True)
+_OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
 _PRESET = flags.DEFINE_enum(
     "preset",
     "small",
@@ -324,11 +324,11 @@ def main(argv: list[str]) -> None:
             raise DatasetError(f"{argv[1]!r} is no flag; see --help")
         given = {name: flag.value for name, flag in _OVERRIDES.items() if flag.value is not None}
         settings = dataclasses.replace(simulation.PRESETS[_PRESET.value], **given)
-        summary = simulate(pathlib.Path(_OUTPUT.value), settings)
+        summary = simulate(pathlib.Path(_OUT_DIR.value), settings)
     except DatasetError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
-    print(f"Simulated data in {_OUTPUT.value}")
+    print(f"Simulated data in {_OUT_DIR.value}")
     for split in SPLITS:
         auc = summary["bayes_auc"][split]
         print(

@@ -1,18 +1,22 @@
 """A simulated Ali-CCP: users, exposures and the planted structure behind clicks and conversions.
 
 Every item belongs to one of `GROUPS` groups, and so do its category, shop, brand and intention
-nodes: the group of an id is its number modulo `GROUPS`. A user has a favourite group, from which
-much of each of the four histories is drawn. An exposure's item is drawn without regard to its
-user. The logit of a click is a sum of the effects of `CLICK_EFFECTS`, each of them a function of
-the exposure's features alone:
+nodes: the group of an id is its number modulo `GROUPS`. Every user has a favourite group. Much of
+each of the user's four histories is drawn from it, and so are the ids of the fields `SEGMENTS`.
+An exposure's item is drawn without regard to its user.
 
-- one field: a random number per id;
-- two fields with few values (of an item's field, its group counts): a random table whose rows and
-  columns have mean zero, so that neither field alone says anything;
-- a history and a field of the item: the share of the history that is of the item's group.
+A field's *factor* is a number per group (per id for the few fields of `UNGROUPED`), for a list the
+mean over its ids, standardised over exposures; where the field is missing it is 0. The logit of a
+click is a sum of products of factors, `EFFECTS["click"]`: of one field (what a linear model sees)
+and of a field or history of the user with a field of the item (what it cannot see). The logit of
+a conversion after a click is `task_correlation` times that of the click, and for the rest
+`EFFECTS["conversion"]`, uncorrelated with it. All these are functions of what the files say, so
+that the true probabilities are what a perfect model would predict. The other fields repeat the
+group (shop, brand, nodes, combinations) or are pure noise (101, 124, 126, 127, 128).
 
-All other fields are noise or repeat what these say. The logit of a conversion after a click is
-`task_correlation` times that of the click and the rest `CONVERSION_EFFECTS`, both standardised.
+Two things make the structure learnable from a few hundred thousand rows with one click in 24,
+where networks otherwise memorise users and items: many fields say the same of the group, and ids
+are either frequent or so rare that preparation drops them.
 """
 
 import dataclasses
@@ -22,63 +26,34 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS
+from data_prep.ali_ccp_statistics import (
+    DEMOGRAPHICS,
+    HISTORIES,
+    ID_COUNTS,
+    LONGEST_NODES,
+    MEAN_NODES,
+    MISSING,
+    POSITIONS,
+    SAME_THING,
+    SMALL_FIELDS,
+)
 
 GROUPS = 4
-LINES_PER_BLOCK = 256
-EXPOSURES_PER_LINE = 58
+LINES_PER_BLOCK = 256  # lines of the common file that are made at a time
+EXPOSURES_PER_LINE = 58  # mean, geometrically distributed
 PILOT_BLOCKS = 32
 PILOT_EXPOSURES_PER_LINE = 16
-HEAD_IDS = 0.02
+HEAD_SHARE = 0.02  # of all ids are frequent ones
+HEAD_LEAST = 8  # frequent ids in each group, at least
 HEAD_SKEW = 2.0
-TAIL = 0.5
-THING_TAIL = 0.05
+ITEM_TAIL = 0.5  # share of exposures whose item is any item, not a frequent one
+THING_TAIL = 0.05  # the same, of items, for category, shop, brand and nodes
 
-# Published field statistics of the Ali-CCP training file: share of exposures without the field.
-# A user's demographic fields are missing together.
-MISSING = {
-    **{"101": 0.0022, "109_14": 0.0095, "110_14": 0.0095, "127_14": 0.0101, "150_14": 0.0024},
-    **{"demographics": 0.1298, "126": 0.5842, "129": 0.3630},
-    **{"216": 0.2886, "508": 0.3035, "509": 0.7788, "702": 0.7764, "853": 0.5896},
-}
 SEGMENTS = ("121", "122", "125", "129")
-DEMOGRAPHICS = ("121", "122", "124", "125", "127", "128")
-SMALL_FIELDS = {
-    "301": 3,
-    "121": 97,
-    "122": 13,
-    "124": 2,
-    "125": 7,
-    "126": 3,
-    "127": 3,
-    "128": 2,
-    "129": 4,
-}
-# Mean number of tokens when present (the same statistics), longest list seen, and by how much
-# more events are drawn because several events of one id make one token.
-HISTORIES = {
-    "109_14": (69.7, 1001, 1.2),
-    "110_14": (252.5, 1001, 1.0),
-    "127_14": (155.3, 1001, 1.0),
-    "150_14": (136.3, 335, 1.05),
-}
-MEAN_NODES, LONGEST_NODES = 6.1, 38
+UNGROUPED = {"301": POSITIONS, **{f: SMALL_FIELDS[f] for f in ("124", "126", "127", "128", "129")}}
 
-# Number of ids of the full data, of which a smaller simulation has its share, and the least of it.
-FULL_IDS = {
-    "101": 400_000,
-    "205": 4_300_000,
-    "206": 12_000,
-    "207": 1_500_000,
-    "216": 400_000,
-    "210": 110_000,
-}
-LEAST_IDS = {"101": 60, "205": 600, "206": 48, "207": 120, "216": 120, "210": 240}
-# The fields whose ids number the same things as another's (each has ids of its own in the files).
-SAME_THING = {"109_14": "206", "110_14": "207", "127_14": "216", "150_14": "210"} | {
-    **{"508": "206", "509": "207", "702": "216", "853": "210"}
-}
-
-# By how much the logit changes when each factor is one standard deviation from its mean.
+# Relative sizes of the products of factors; their sum is scaled to the standard deviation of
+# `SCALES`, in logits.
 EFFECTS = {
     "click": {
         ("301",): 0.20,
@@ -102,8 +77,7 @@ EFFECTS = {
         ("109_14",): 0.20,
     },
 }
-UNGROUPED = ("301", "124", "126", "127", "128", "129")
-SCALES = {"click": 0.90, "conversion": 0.50}  # standard deviations of the logits
+SCALES = {"click": 0.90, "conversion": 0.50}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,12 +134,6 @@ class Tokens:
     def row_numbers(self) -> np.ndarray:
         """The row of each token, `(total,)`."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
-
-    def dense(self) -> np.ndarray:
-        """Numbers of a field with at most one id a row, -1 where it is missing, `(rows,)`."""
-        values = np.full(len(self.lengths), -1, np.int64)
-        values[self.lengths > 0] = self.numbers
-        return values
 
     def first_rows(self, rows: int) -> "Tokens":
         """The same without what comes after the first `rows` rows."""
@@ -232,7 +200,7 @@ class Simulation:
     @property
     def ids(self) -> dict[str, int]:
         """The number of ids of each field, by the field's name in the files."""
-        counts = SMALL_FIELDS | self.things
+        counts = SMALL_FIELDS | {"301": POSITIONS} | self.things
         return {f.source: counts[SAME_THING.get(f.source, f.source)] for f in FIELDS}
 
     def _random(self, *stream: int) -> np.random.Generator:
@@ -279,24 +247,23 @@ class Simulation:
             lengths = np.bincount(keys // things, minlength=count)
             fields[field] = Tokens(lengths, keys % things, counts)
         known = self._hashed(users, 22) >= MISSING["demographics"]
-        for salt, (field, values) in enumerate(SMALL_FIELDS.items(), start=23):
-            if field == "301":
-                continue
+        for salt, (field, values) in enumerate(SMALL_FIELDS.items(), start=24):
             present = known
             if field not in DEMOGRAPHICS:
                 present = self._hashed(users, salt + 20) >= MISSING[field]
             numbers = (values * self._hashed(users, salt)).astype(np.int64)
             if field in SEGMENTS:
-                own = numbers - numbers % GROUPS + favourite
-                numbers = np.where(own < values, own, numbers)
+                favoured = numbers - numbers % GROUPS + favourite
+                numbers = np.where(favoured < values, favoured, numbers)
             fields[field] = Tokens.single(numbers, present)
         return fields
 
     def _exposures(self, count: int, random: np.random.Generator) -> dict[str, Tokens]:
+        """What skeleton lines say; all but presence, counts and position belongs to the item."""
         group = random.integers(GROUPS, size=count)
-        item = _numbers(random.random(count), self.things["205"], group, TAIL)
-        # What belongs to an item is a hash of its number: no table of millions of items.
-        thing = {
+        item = _numbers(random.random(count), self.things["205"], group, ITEM_TAIL)
+        # A hash of the item's number instead of a table of millions of items.
+        things = {
             field: _numbers(self._hashed(item, salt), self.things[field], group, THING_TAIL)
             for salt, field in enumerate(("206", "207", "216"))
         }
@@ -313,31 +280,30 @@ class Simulation:
             numbers = (np.repeat(first_node, lengths) + GROUPS * step) % self.things["210"]
             return Tokens(lengths, numbers, counts)
 
-        def combination(field, present):
-            present = present & (random.random(count) >= MISSING[field])
+        def combination(field):
+            present = random.random(count) >= MISSING[field]
             counts = 1 + _geometric(random.random(int(present.sum())), 2.0)
-            return dataclasses.replace(
-                Tokens.single(thing[SAME_THING[field]], present), counts=counts
-            )
+            numbers = things[SAME_THING[field]][present]
+            return Tokens(present.astype(np.int64), numbers, counts)
 
         counts = 1 + _geometric(random.random(int(common_nodes.sum())), 2.0)
         return {
             "205": Tokens.single(item, always),
-            "206": Tokens.single(thing["206"], always),
-            "207": Tokens.single(thing["207"], always),
+            "206": Tokens.single(things["206"], always),
+            "207": Tokens.single(things["207"], always),
             "210": node_tokens(nodes),
-            "216": Tokens.single(thing["216"], branded),
-            "508": combination("508", always),
-            "509": combination("509", always),
-            "702": combination("702", always),
+            "216": Tokens.single(things["216"], branded),
+            "508": combination("508"),
+            "509": combination("509"),
+            "702": combination("702"),
             "853": node_tokens(common_nodes, counts),
-            "301": Tokens.single(random.integers(SMALL_FIELDS["301"], size=count), always),
+            "301": Tokens.single(random.integers(POSITIONS, size=count), always),
         }
 
     def _draw_values(self) -> list[dict[str, np.ndarray]]:
-        """For each task a number for every group and every id of the ungrouped fields."""
+        """For each task a number for every group and every id of an ungrouped field."""
         random = self._random(3, 0)
-        sizes = {field: SMALL_FIELDS[field] for field in UNGROUPED} | {"group": GROUPS}
+        sizes = UNGROUPED | {"group": GROUPS}
         return [
             {name: random.permutation(np.linspace(-1, 1, size)) for name, size in sizes.items()}
             for _ in EFFECTS
@@ -369,12 +335,12 @@ class Simulation:
         return scores
 
     def _calibrate(self) -> None:
-        """Standardises the factors and finds the intercepts, on other exposures of train users."""
+        """Standardises factors and sums and finds the intercepts, on exposures of no split."""
         pilot = [self._pilot(number) for number in range(PILOT_BLOCKS)]
         for task, effects in enumerate(EFFECTS.values()):
             for field in dict.fromkeys(field for effect in effects for field in effect):
                 values = np.concatenate([self._factor(task, field, block) for block in pilot])
-                values = values[values != 0]
+                values = values[values != 0]  # a 0 says nothing: the field is missing
                 self._spread[task, field] = (float(values.mean()), float(values.std()))
         scores = [self._scores(exposures) for exposures in pilot]
         click, own = (np.concatenate(parts) for parts in zip(*scores, strict=True))
@@ -403,7 +369,7 @@ class Simulation:
         """Uniform numbers in [0, 1) that depend on the given ones and the seed alone."""
         return (self._hashed_bits(numbers, salt) >> np.uint64(11)) * 2.0**-53
 
-    def _probabilities(self, click, own) -> tuple[np.ndarray, np.ndarray]:
+    def _probabilities(self, click: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probability of a click, and of a conversion after a click, from the effects' sums."""
         settings = self.settings
         mean, spread, own_mean, own_spread = self._center
@@ -420,7 +386,7 @@ class Simulation:
 
 
 def planted() -> dict[str, dict[str, float]]:
-    """The effects behind each task, in logits."""
+    """Relative sizes of the effects behind each task."""
     return {
         task: {" x ".join(effect): size for effect, size in effects.items()}
         for task, effects in EFFECTS.items()
@@ -428,30 +394,28 @@ def planted() -> dict[str, dict[str, float]]:
 
 
 def _thing_counts(rows: int) -> dict[str, int]:
-    """Ids of each numbered thing, a multiple of `GROUPS`."""
+    """Ids of users, items and what belongs to them, each a multiple of `GROUPS`."""
     share = rows / PUBLISHED_COUNTS["train"].rows
     return {
-        field: GROUPS * (max(round(count * share), LEAST_IDS[field]) // GROUPS)
-        for field, count in FULL_IDS.items()
+        field: GROUPS * (max(round(count * share), least) // GROUPS)
+        for field, (count, least) in ID_COUNTS.items()
     }
 
 
 def _numbers(uniform: np.ndarray, ids: int, group: np.ndarray, tail: float) -> np.ndarray:
-    """Numbers below `ids` of the given groups: the share `tail` from all, the rest from the head.
+    """Draws ids of the given groups from uniform numbers.
 
-    In the head the smaller numbers are the more frequent ones.
+    The share `tail` of them is any of the `ids`, the rest a frequent one, small numbers more often.
     """
-    head = min(ids // GROUPS, max(8, round(ids // GROUPS * HEAD_IDS)))
-    in_head = (uniform - tail) / (1 - tail)
-    rank = np.where(
-        uniform < tail,
-        uniform / max(tail, 1e-9) * (ids // GROUPS),
-        head * np.maximum(in_head, 0.0) ** HEAD_SKEW,
-    )
+    of_group = ids // GROUPS
+    head = min(of_group, max(HEAD_LEAST, round(of_group * HEAD_SHARE)))
+    in_head = np.maximum((uniform - tail) / (1 - tail), 0.0)
+    any_rank = uniform / max(tail, 1e-9) * of_group
+    rank = np.where(uniform < tail, any_rank, head * in_head**HEAD_SKEW)
     return GROUPS * rank.astype(np.int64) + group
 
 
-def _geometric(uniform, mean: float) -> np.ndarray:
+def _geometric(uniform: np.ndarray, mean: float) -> np.ndarray:
     """Geometrically distributed integers from 0 with the given mean."""
     return np.floor(np.log1p(-uniform) / math.log(mean / (1 + mean))).astype(np.int64)
 

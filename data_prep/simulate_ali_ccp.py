@@ -15,14 +15,13 @@ import json
 import math
 import pathlib
 import shutil
-import sys
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute
 import tqdm
-from absl import app, flags
+from absl import flags
 
 from data_prep import ali_ccp_simulation as simulation
 from data_prep.ali_ccp_fields import (
@@ -34,8 +33,10 @@ from data_prep.ali_ccp_fields import (
     SPLITS,
     VALUE_SEPARATOR,
 )
+from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError
 
+FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth_{split}.csv"
 SIMULATION_FILE = "simulation.json"
 
@@ -286,49 +287,43 @@ def check(settings: simulation.Settings) -> None:
         raise DatasetError(f"--list_scale={settings.list_scale} is not above 0 and at most 1")
 
 
-_OUT_DIR = flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
-_PRESET = flags.DEFINE_enum(
-    "preset",
-    "small",
-    list(simulation.PRESETS),
-    "Settings that the other flags override. small: 200,000 train and 100,000 test rows, "
-    "conversions 1:300, histories a tenth as long as the real ones. full: as many rows as the "
-    "published files, conversions 1:4584, histories of full length (20 GB).",
-)
-_OVERRIDES = {
-    "train_rows": flags.DEFINE_integer("train_rows", None, "Exposures of the training split."),
-    "test_rows": flags.DEFINE_integer("test_rows", None, "Exposures of the test split."),
-    "click_rate": flags.DEFINE_float("click_rate", None, "Clicks per exposure (default 1/24)."),
-    "conversion_rate": flags.DEFINE_float(
+def _define_flags() -> None:
+    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
+    flags.DEFINE_enum(
+        "preset",
+        "small",
+        list(simulation.PRESETS),
+        "Settings that the other flags override. small: 200,000 train and 100,000 test rows, "
+        "conversions 1:300, histories a tenth as long as the real ones. full: as many rows as the "
+        "published files, conversions 1:4584, histories of full length (20 GB).",
+    )
+    flags.DEFINE_integer("train_rows", None, "Exposures of the training split.")
+    flags.DEFINE_integer("test_rows", None, "Exposures of the test split.")
+    flags.DEFINE_float("click_rate", None, "Clicks per exposure (default 1/24).")
+    flags.DEFINE_float(
         "conversion_rate", None, "Conversions per exposure (default 1/300, preset full 1/4584)."
-    ),
-    "task_correlation": flags.DEFINE_float(
+    )
+    flags.DEFINE_float(
         "task_correlation",
         None,
         "Correlation of the logit of a click with that of a conversion after a click.",
-    ),
-    "noise": flags.DEFINE_float(
+    )
+    flags.DEFINE_float(
         "noise", None, "Share of clicks and conversions that happen whatever the features say."
-    ),
-    "list_scale": flags.DEFINE_float(
+    )
+    flags.DEFINE_float(
         "list_scale", None, "Length of the users' histories as a share of the real one."
-    ),
-    "seed": flags.DEFINE_integer("seed", None, "Seed of everything random (default 0)."),
-}
+    )
+    flags.DEFINE_integer("seed", None, "Seed of everything random (default 0).", lower_bound=0)
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Runs the program."""
-    try:
-        if len(argv) > 1:
-            raise DatasetError(f"{argv[1]!r} is no flag; see --help")
-        given = {name: flag.value for name, flag in _OVERRIDES.items() if flag.value is not None}
-        settings = dataclasses.replace(simulation.PRESETS[_PRESET.value], **given)
-        summary = simulate(pathlib.Path(_OUT_DIR.value), settings)
-    except DatasetError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
-    print(f"Simulated data in {_OUT_DIR.value}")
+    names = [field.name for field in dataclasses.fields(simulation.Settings)]
+    given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+    settings = dataclasses.replace(simulation.PRESETS[FLAGS.preset], **given)
+    summary = simulate(pathlib.Path(FLAGS.out_dir), settings)
+    print(f"Simulated data in {FLAGS.out_dir}")
     for split in SPLITS:
         auc = summary["bayes_auc"][split]
         print(
@@ -344,4 +339,5 @@ def _formatted(auc: float | None) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _define_flags()
+    command_line.run(main)

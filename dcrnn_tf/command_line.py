@@ -28,7 +28,7 @@ def run(main: Callable[[], None]) -> None:
         except UserError as error:
             fail(str(error))
         except KeyboardInterrupt:
-            print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
+            print("\nInterrupted; the same command takes it up again.", file=sys.stderr)
             sys.exit(130)
 
     app.run(start, flags_parser=_parse_flags)

@@ -10,6 +10,7 @@ Example:
 
 import ctypes
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -115,7 +116,8 @@ def _prepare(name: str | None, preset: Preset) -> pathlib.Path:
     work = pathlib.Path(FLAGS.work_dir)
     if name is None:
         raw = pathlib.Path(FLAGS.data_dir)
-        prepared = work / f"ali_ccp-{preset.rows}"
+        place = hashlib.sha256(str(raw.resolve()).encode()).hexdigest()[:8]
+        prepared = work / f"ali_ccp-{place}-{preset.rows}"
         sampling = [f"--rows={preset.rows}"]
     else:
         raw = work / f"simulated_ali_ccp-{preset.rows}"
@@ -158,7 +160,8 @@ class _Run:
     def steps(self) -> int:
         """Steps that the run has logged so far."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        # What stands behind the last line end is being written right now.
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
         return json.loads(lines[-1])["step"] if lines else 0
 
     def start(self, threads: int) -> None:

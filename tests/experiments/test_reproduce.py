@@ -3,6 +3,7 @@ import pathlib
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from experiments import dcrnn_tables, reproduce
@@ -69,3 +70,17 @@ def test_the_papers_settings_are_those_of_the_real_data():
         "learning_rate": 1e-4,
         "min_count": 10,
     }
+
+
+@pytest.mark.slow
+def test_a_second_run_from_scratch_gives_the_same_table(tmp_path):
+    tables = []
+    for name in ("first", "second"):
+        command = [sys.executable, "-m", "experiments.reproduce", "--preset=smoke", "--seeds=1"]
+        command += [f"--work_dir={tmp_path}/{name}/data", f"--out_dir={tmp_path}/{name}/table"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        table = pd.read_csv(tmp_path / name / "table" / "table4.csv")
+        tables.append(table.drop(columns=["rows_per_second", "wall_seconds"]))
+    assert len(tables[0]) == 8
+    pd.testing.assert_frame_equal(*tables, check_exact=True)

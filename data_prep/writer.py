@@ -3,8 +3,8 @@
 Rows of a split are scattered over bucket files as they come, each to a random bucket; at the end
 every bucket is read, permuted and cut into blocks. That is a uniform global shuffle whose memory
 is one bucket. One TFRecord record is a `tf.train.Example` of a block of 1,024 rows, a column a
-feature, its raw little-endian bytes the value: blocks are read ten times faster than one Example
-a row, and TFDS understands them (`Tensor(shape=(None,), encoding="bytes")`).
+feature, its raw little-endian bytes the value: blocks are read several times faster than one
+Example a row, and TFDS understands them (`Tensor(shape=(None,), encoding="bytes")`).
 """
 
 import concurrent.futures

@@ -36,7 +36,7 @@ def main() -> None:
     run_dir = pathlib.Path(FLAGS.run_dir)
     config = run_folder.read_json(run_dir / run_folder.CONFIG_FILE)
     weights = run_folder.read_json(run_dir / run_folder.RUN_FILE)["positive_weights"]
-    dataset = PreparedDataset(FLAGS.data_dir or config["data_dir"], config["fields"])
+    dataset = PreparedDataset(FLAGS.data_dir or config["data_dir"], config.get("fields"))
     if dataset.schema.fingerprint != config["dataset_fingerprint"]:
         raise DatasetError(
             f"{dataset.folder} is not the dataset that {run_dir} was trained on "

@@ -70,7 +70,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
         )
     try:
         model = _MODELS[name](schema.fields, schema.task_names, name=name, **chosen)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()
     return model

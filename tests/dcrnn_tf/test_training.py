@@ -177,3 +177,8 @@ def test_the_same_model_trains_by_fit(dataset):
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss=losses.multi_task_losses(weights))
     history = model.fit(dataset.batches("train", 256, seed=1), epochs=2, verbose=0).history
     assert history["loss"][1] < history["loss"][0]
+
+
+def test_a_model_setting_of_the_wrong_type_is_refused(dataset):
+    with pytest.raises(models.ModelError, match="model dcrnn: "):
+        models.build("dcrnn", dataset.schema, units="many")

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers.initializers import blockwise
+from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.subsequences import sequence_length, subsequence_steps
 
 GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
@@ -101,8 +102,9 @@ class CRNN(keras.layers.Layer):
     def call(self, x0: tf.Tensor, adaptation: tf.Tensor | None = None) -> tf.Tensor:
         """The last states."""
         steps = None
+        kernel = tf.convert_to_tensor(self.kernel)
         if adaptation is None:
-            projected = x0 @ self.kernel
+            projected = product(x0, kernel)
         else:
             if adaptation.shape[0] != self.sequence_length:
                 raise ValueError(
@@ -110,18 +112,21 @@ class CRNN(keras.layers.Layer):
                     f"{self.sequence_length} steps"
                 )
             # The rows of A under X_0: their gradient, a sum over the batch, is then a product too.
-            projected = tf.concat([x0, adaptation], axis=0) @ self.kernel
+            projected = product(tf.concat([x0, adaptation], axis=0), kernel)
             projected, steps = tf.split(
                 projected, [tf.shape(x0)[0], self.sequence_length], axis=0, num=2
             )
         projected = tf.nn.bias_add(projected, self.bias)
-        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
         recurrent_bias = None
         if self.recurrent_bias is not None:
             recurrent_bias = tf.convert_to_tensor(self.recurrent_bias)
+        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
         last = self._recurrence(projected, steps, recurrent_kernel, recurrent_bias)
         if self.bidirectional:
-            last = tf.concat([last[0::2], last[1::2]], axis=-1)
+            batch = tf.shape(x0)[0]
+            last = tf.reshape(last, (self.num_tasks, 2, batch, self.units))
+            last = tf.transpose(last, (0, 2, 1, 3))
+            last = tf.reshape(last, (self.num_tasks, batch, 2 * self.units))
         return last
 
     def _last_states(self, projected, steps, recurrent_kernel, recurrent_bias):
@@ -131,21 +136,18 @@ class CRNN(keras.layers.Layer):
         if steps is not None:
             steps = tf.reshape(steps, (self.sequence_length, self.networks, 1, width))
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
-        hidden = state = tf.zeros_like(inputs[:, :, : self.units])
-        # A copy for each step: TensorFlow adds three or more gradients of one tensor in whatever
-        # order they are ready, those of copies in a fixed one.
-        copies = _copies(inputs, self.subsequence_length)
-        kernels = _copies(recurrent_kernel, self.subsequence_length)
-        if recurrent_bias is not None:
-            recurrent_biases = _copies(recurrent_bias, self.subsequence_length)
+        hidden = state = tf.zeros((), inputs.dtype)
         for number, order in enumerate(self._step_orders()):
-            step_inputs = copies[number]
+            step_inputs, inputs = _fork(inputs)
             if steps is not None:
                 step_inputs += tf.stack([steps[step, r] for r, step in enumerate(order)])
-            # The state before the first step is zero: no product is needed.
-            recurrent = hidden @ kernels[number] if number else tf.zeros_like(inputs)
+            recurrent = None  # the state before the first step is zero
+            if number:
+                kernel, recurrent_kernel = _fork(recurrent_kernel)
+                recurrent = hidden @ kernel
             if recurrent_bias is not None:
-                recurrent += recurrent_biases[number]
+                bias, recurrent_bias = _fork(recurrent_bias)
+                recurrent = bias if recurrent is None else recurrent + bias
             hidden, state = advance(step_inputs, recurrent, hidden, state)
         return hidden
 
@@ -179,14 +181,18 @@ class CRNN(keras.layers.Layer):
         }
 
 
-def _copies(tensor: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """The tensor `count` times; its gradient is one sum over the copies' gradients."""
-    shape = tf.concat([[count], tf.shape(tensor)], axis=0)
-    return tf.unstack(tf.broadcast_to(tensor[None], shape), num=count)
+@tf.custom_gradient
+def _fork(tensor: tf.Tensor):
+    """The tensor twice. A tensor that several steps read is passed on by forks.
+
+    TensorFlow adds three or more gradients of one tensor in whatever order they are ready, and the
+    last bit depends on it. A fork adds two.
+    """
+    return (tf.identity(tensor), tf.identity(tensor)), lambda one, other: one + other
 
 
 def _simple_rnn(inputs, recurrent, hidden, state):
-    hidden = tf.tanh(inputs + recurrent)
+    hidden = tf.tanh(_sum(inputs, recurrent))
     return hidden, hidden
 
 
@@ -200,6 +206,10 @@ def _gru(inputs, recurrent, hidden, state):
 
 
 def _lstm(inputs, recurrent, hidden, state):
-    entry, forget, candidate, output = tf.split(inputs + recurrent, 4, axis=-1)
+    entry, forget, candidate, output = tf.split(_sum(inputs, recurrent), 4, axis=-1)
     state = tf.sigmoid(forget) * state + tf.sigmoid(entry) * tf.tanh(candidate)
     return tf.sigmoid(output) * tf.tanh(state), state
+
+
+def _sum(inputs, recurrent):
+    return inputs if recurrent is None else inputs + recurrent

@@ -1,6 +1,7 @@
 """Embedding of every field, from one table."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -74,54 +75,73 @@ class FieldEmbedding(keras.layers.Layer):
 
     def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Embeds a batch."""
-        columns = self._single_valued(features) | self._pooled(features) | self._numeric(features)
-        embedded = []
-        for field in self.fields:
-            column = columns[field.name]
-            if field.entity is not None and f"{field.entity}_row" in features:
-                column = tf.gather(column, features[f"{field.entity}_row"])
-            embedded.append(column)
-        return tf.cast(tf.stack(embedded, axis=1), self.compute_dtype)
+        parts = []
+        for entity in dict.fromkeys(field.entity for field in self.fields):
+            fields = [field for field in self.fields if field.entity == entity]
+            embedded = self._embed(fields, features)
+            if entity is not None and f"{entity}_row" in features:
+                # One reading of each distinct row, then copies of what it gave.
+                embedded = tf.gather(embedded, features[f"{entity}_row"])
+            parts.append((fields, embedded))
+        return tf.cast(_in_order(self.fields, parts), self.compute_dtype)
 
-    def _of_kind(self, kind: str) -> list[Field]:
-        return [field for field in self.fields if field.kind == kind]
+    def _embed(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+        """Fields with the same number of rows, `(rows, fields, dim)`."""
+        kinds = {
+            CATEGORICAL: self._single_valued,
+            MULTI_CATEGORICAL: self._pooled,
+            NUMERIC: self._numeric,
+        }
+        parts = []
+        for kind, embed in kinds.items():
+            if chosen := [field for field in fields if field.kind == kind]:
+                parts.append((chosen, embed(chosen, features)))
+        return _in_order(fields, parts)
 
-    def _single_valued(self, features) -> dict[str, tf.Tensor]:
-        fields = self._of_kind(CATEGORICAL)
-        if not fields:
-            return {}
+    def _single_valued(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
-        gathered = tf.gather(self.table.value, tf.concat(ids, axis=0))
-        parts = tf.split(gathered, [tf.size(column) for column in ids], num=len(fields))
-        return {field.name: part for field, part in zip(fields, parts, strict=True)}
+        return tf.gather(self.table.value, tf.stack(ids, axis=1))
 
-    def _pooled(self, features) -> dict[str, tf.Tensor]:
-        columns = {}
-        for field in self._of_kind(MULTI_CATEGORICAL):
-            ids = tf.cast(features[field.name], tf.int32)
-            present = ids != PADDING_ROW
+    def _pooled(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+        ids, kept, weights = [], [], []
+        for field in fields:
+            values = tf.cast(features[field.name], tf.int32)
+            present = values != PADDING_ROW
             # An empty list keeps one padding: the row of "missing". So no example is left out.
             missing = ~tf.reduce_any(present, axis=1, keepdims=True)
-            kept = tf.where(present | (missing & (tf.range(tf.shape(ids)[1]) == 0)))
-            rows = tf.gather(self.table.value, tf.gather_nd(ids, kept) + self.offsets[field.name])
-            example = kept[:, 0]
+            ids.append(values + self.offsets[field.name])
+            kept.append(present | (missing & (tf.range(tf.shape(values)[1]) == 0)))
+            weight = tf.ones(tf.shape(values), self.variable_dtype)
             if field.weighted:
-                weights = tf.cast(features[field.weight_name], self.variable_dtype)
-                weights = tf.where(missing, tf.ones_like(weights), weights)
-                weights = tf.gather_nd(weights, kept)[:, None]
-                sums = tf.math.segment_sum(rows * weights, example)
-                totals = tf.math.segment_sum(weights, example)
-                columns[field.name] = tf.math.divide_no_nan(sums, totals)
-            else:
-                columns[field.name] = tf.math.segment_mean(rows, example)
-        return columns
+                given = tf.cast(features[field.weight_name], self.variable_dtype)
+                weight = tf.where(missing, weight, given)
+            weights.append(weight)
+        rows = tf.shape(ids[0])[0]
+        # A place is one list of one example; the places of an example follow one another.
+        column = tf.concat(
+            [tf.fill([tf.shape(values)[1]], i) for i, values in enumerate(ids)], axis=0
+        )
+        place = tf.range(rows)[:, None] * len(fields) + column
+        kept = tf.concat(kept, axis=1)
+        place = tf.boolean_mask(place, kept)
+        # Ids repeat a lot: each distinct one is read once, and gets one summed gradient.
+        distinct, position = tf.unique(tf.boolean_mask(tf.concat(ids, axis=1), kept))
+        embedded = tf.gather(self.table.value, distinct)
+        if any(field.weighted for field in fields):
+            weight = tf.boolean_mask(tf.concat(weights, axis=1), kept)[:, None]
+            sums = tf.math.segment_sum(tf.gather(embedded, position) * weight, place)
+            pooled = tf.math.divide_no_nan(sums, tf.math.segment_sum(weight, place))
+        else:
+            pooled = tf.sparse.segment_mean(embedded, position, place)
+        return tf.reshape(pooled, (rows, len(fields), self.embedding_dim))
 
-    def _numeric(self, features) -> dict[str, tf.Tensor]:
-        columns = {}
-        for i, field in enumerate(self._of_kind(NUMERIC)):
-            number = tf.cast(features[field.name], self.variable_dtype)[:, None]
-            columns[field.name] = number * self.numeric_slopes[i] + self.numeric_intercepts[i]
-        return columns
+    def _numeric(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+        numeric = [field.name for field in self.fields if field.kind == NUMERIC]
+        chosen = [numeric.index(field.name) for field in fields]
+        numbers = [tf.cast(features[field.name], self.variable_dtype) for field in fields]
+        slopes = tf.stack([self.numeric_slopes[i] for i in chosen])
+        intercepts = tf.stack([self.numeric_intercepts[i] for i in chosen])
+        return tf.stack(numbers, axis=1)[:, :, None] * slopes + intercepts
 
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, fields, dim)`."""
@@ -134,3 +154,20 @@ class FieldEmbedding(keras.layers.Layer):
             "embedding_dim": self.embedding_dim,
             "initial_range": self.initial_range,
         }
+
+
+def _in_order(
+    fields: Sequence[Field], parts: Sequence[tuple[Sequence[Field], tf.Tensor]]
+) -> tf.Tensor:
+    """Puts embeddings `(rows, some fields, dim)` together, in the order of `fields`."""
+    owner = {field.name: number for number, (own, _) in enumerate(parts) for field in own}
+    runs = [
+        (number, len(list(run)))
+        for number, run in itertools.groupby(owner[field.name] for field in fields)
+    ]
+    pieces = []
+    for number, (_, embedded) in enumerate(parts):
+        lengths = [length for owned, length in runs if owned == number]
+        pieces.append(iter(tf.split(embedded, lengths, axis=1)))
+    ordered = [next(pieces[number]) for number, _ in runs]
+    return ordered[0] if len(ordered) == 1 else tf.concat(ordered, axis=1)

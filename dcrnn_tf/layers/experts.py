@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers.initializers import blockwise
+from dcrnn_tf.layers.product import product
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
@@ -45,7 +46,8 @@ class Experts(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The experts' outputs."""
-        hidden = tf.nn.relu(tf.nn.bias_add(inputs @ self.kernels[0], self.biases[0]))
+        first = product(inputs, tf.convert_to_tensor(self.kernels[0]))
+        hidden = tf.nn.relu(tf.nn.bias_add(first, self.biases[0]))
         hidden = tf.reshape(hidden, (-1, self.num_experts, self.units[0]))
         hidden = tf.transpose(hidden, (1, 0, 2))
         for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):

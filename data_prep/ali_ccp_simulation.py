@@ -57,7 +57,7 @@ UNGROUPED = {"301": POSITIONS, **{f: SMALL_FIELDS[f] for f in ("124", "126", "12
 EFFECTS = {
     "click": {
         ("301",): 0.20,
-        ("206",): 0.32,
+        ("206",): 0.26,
         ("121",): 0.13,
         ("122",): 0.13,
         ("125",): 0.13,
@@ -77,7 +77,7 @@ EFFECTS = {
         ("109_14",): 0.20,
     },
 }
-SCALES = {"click": 0.90, "conversion": 0.50}
+SCALES = {"click": 0.87, "conversion": 0.45}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -340,7 +340,7 @@ class Simulation:
         for task, effects in enumerate(EFFECTS.values()):
             for field in dict.fromkeys(field for effect in effects for field in effect):
                 values = np.concatenate([self._factor(task, field, block) for block in pilot])
-                values = values[values != 0]  # a 0 says nothing: the field is missing
+                values = values[np.concatenate([_present(field, block) for block in pilot])]
                 self._spread[task, field] = (float(values.mean()), float(values.std()))
         scores = [self._scores(exposures) for exposures in pilot]
         click, own = (np.concatenate(parts) for parts in zip(*scores, strict=True))
@@ -383,6 +383,13 @@ class Simulation:
             (1 - noise) / (1 + np.exp(-intercept - score)) + noise * rate
             for intercept, score, rate in zip(self._intercepts, logits, rates, strict=True)
         )
+
+
+def _present(field: str, exposures: Exposures) -> np.ndarray:
+    """Which exposures have a field, `(exposures,)` bool."""
+    if field in exposures.fields:
+        return exposures.fields[field].lengths > 0
+    return exposures.user_fields[field].lengths[exposures.line_of] > 0
 
 
 def planted() -> dict[str, dict[str, float]]:

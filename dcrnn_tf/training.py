@@ -34,8 +34,8 @@ class TrainingSettings:
       epochs: passes over the training split.
       batch_size: rows of a step.
       learning_rate: of both optimizers.
-      optimizer: name, for all weights but the embedding tables.
-      embedding_optimizer: name, for the embedding tables.
+      optimizer: name of one of Keras', for all weights but the embedding tables.
+      embedding_optimizer: name of one of `optimizers.names_for_tables`, for those.
       seed: of initial weights and of the order of rows.
       log_every: steps between two lines of training losses.
       checkpoint_every: steps between two checkpoints; one is also made after each epoch.
@@ -86,10 +86,11 @@ class Trainer:
         tables = {variable.path for variable in model.embedding_variables}
         self._tables = [v for v in model.trainable_variables if v.path in tables]
         self._others = [v for v in model.trainable_variables if v.path not in tables]
-        self._table_optimizer = optimizers.build(
+        self._table_optimizer = optimizers.build_for_tables(
             settings.embedding_optimizer, settings.learning_rate
         )
         self._optimizer = optimizers.build(settings.optimizer, settings.learning_rate)
+        self._defers = isinstance(self._table_optimizer, optimizers.DeferredAdam)
         self._table_optimizer.build(self._tables)
         self._optimizer.build(self._others)
 
@@ -153,6 +154,7 @@ class Trainer:
         with writer.as_default(), bar, self.dataset.naming_damage():
             for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
                 self._train_epoch(epoch, bar.update)
+                self._finish_tables()
                 if "validation" in self.dataset.schema.splits:
                     self.evaluate("validation")
                 self._progress["epochs_evaluated"].assign(epoch + 1)
@@ -209,6 +211,9 @@ class Trainer:
         stop_clock()
 
     def _step(self, features: dict, labels: dict) -> None:
+        if self._defers:
+            for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
+                self._table_optimizer.catch_up(table, rows)
         with tf.GradientTape() as tape:
             logits = self.model.training_logits(features, labels)
             losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
@@ -219,6 +224,12 @@ class Trainer:
         for task, loss in losses.items():
             self._loss_sums[task].assign_add(tf.cast(loss, tf.float64))
         self._progress["step"].assign_add(1)
+
+    def _finish_tables(self) -> None:
+        """Brings every row up to the last step, where the optimizer lets some wait."""
+        if self._defers:
+            for table in self._tables:
+                self._table_optimizer.catch_up(table)
 
     def _log_losses(self, epoch: int, rows_per_second: float) -> None:
         means = {}

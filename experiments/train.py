@@ -57,11 +57,11 @@ def main() -> None:
     command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
-    for flag in ("optimizer", "embedding_optimizer"):
-        if getattr(FLAGS, flag) not in optimizers.names():
-            raise command_line.UsageError(
-                f"--{flag}={getattr(FLAGS, flag)} is not one of {', '.join(optimizers.names())}"
-            )
+    try:
+        optimizers.build(settings.optimizer, settings.learning_rate)
+        optimizers.build_for_tables(settings.embedding_optimizer, settings.learning_rate)
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from None
     dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)
     weights = losses.positive_weights(dataset.schema, choice)
     keras.utils.set_random_seed(settings.seed)

@@ -85,6 +85,17 @@ class FieldEmbedding(keras.layers.Layer):
             parts.append((fields, embedded))
         return tf.cast(_in_order(self.fields, parts), self.compute_dtype)
 
+    def rows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Rows of the table that a batch may read, `(count,)`, repeated or not."""
+        return tf.concat(
+            [
+                tf.reshape(tf.cast(features[field.name], tf.int32) + self.offsets[field.name], [-1])
+                for field in self.fields
+                if field.kind != NUMERIC
+            ],
+            axis=0,
+        )
+
     def _embed(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         """Fields with the same number of rows, `(rows, fields, dim)`."""
         kinds = {

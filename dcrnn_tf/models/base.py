@@ -84,6 +84,10 @@ class MultiTaskModel(keras.Model):
         """The embedding table, whose gradient is a `tf.IndexedSlices`; empty without ids."""
         return [] if self.embedding.table is None else [self.embedding.table]
 
+    def embedding_rows(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """For each of `embedding_variables` the rows that a batch may read, repeated or not."""
+        return [self.embedding.rows(features) for _ in self.embedding_variables]
+
     @property
     def other_variables(self) -> list:
         """All trainable variables but the embedding table."""

@@ -124,6 +124,28 @@ def test_an_interrupted_run_ends_with_the_same_bits(dataset, whole, tmp_path, st
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
 
 
+def test_deferred_adam_trains_as_adam_does_and_resumes(dataset, tmp_path):
+    settings = dataclasses.replace(SETTINGS, learning_rate=1e-3)
+    weights = {}
+    for name in ("adam", "adam_deferred"):
+        chosen = dataclasses.replace(settings, embedding_optimizer=name)
+        trainer = make_trainer(dataset, tmp_path / name, chosen)
+        trainer.train()
+        weights[name] = [variable.numpy() for variable in trainer.model.trainable_variables]
+    for dense, deferred in zip(*weights.values(), strict=True):
+        np.testing.assert_allclose(deferred, dense, rtol=0, atol=1e-5)
+
+    first = make_trainer(dataset, tmp_path / "cut", chosen)
+    kill_at(first, 17)
+    with pytest.raises(Killed):
+        first.train()
+    second = make_trainer(dataset, tmp_path / "cut", chosen)
+    assert second.restore() == 16
+    second.train()
+    for mine, other in zip(second.model.trainable_variables, weights["adam_deferred"], strict=True):
+        np.testing.assert_array_equal(mine.numpy(), other)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(dataset, tmp_path):
     trainer = make_trainer(dataset, tmp_path)
     last_bias = trainer.model.trainable_variables[-1]

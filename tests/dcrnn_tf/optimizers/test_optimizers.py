@@ -80,7 +80,7 @@ def test_lazy_adam_takes_dense_gradients_as_adam():
 def test_repeated_ids_give_what_the_dense_gradient_gives(name):
     table, _ = make_table()
     dense, _ = make_table()
-    one = optimizers.build(name, 0.1)
+    one = optimizers.build_for_tables(name, 0.1)
     other = {
         "adam": keras.optimizers.Adam,
         "adagrad": keras.optimizers.Adagrad,
@@ -100,9 +100,19 @@ def test_merge_repeated_rows():
     np.testing.assert_array_equal(merged.values.numpy()[order], [[4, 5, 6], [8, 10, 12]])
 
 
-def test_names_and_serialisation():
-    with pytest.raises(ValueError, match="'adamw' is not one of lazy_adam"):
-        optimizers.build("adamw", 0.1)
-    optimizer = optimizers.LazyAdam(0.02, beta_1=0.8)
+def test_names():
+    with pytest.raises(ValueError, match="'adamw' is not one of lazy_adam, adam_deferred"):
+        optimizers.build_for_tables("adamw", 0.1)
+    with pytest.raises(ValueError, match="'lazy' is not one of Keras'"):
+        optimizers.build("lazy", 0.1)
+    adamw = optimizers.build("adamw", 0.125)
+    assert isinstance(adamw, keras.optimizers.AdamW)
+    assert float(adamw.learning_rate) == 0.125
+
+
+@pytest.mark.parametrize("kind", [optimizers.LazyAdam, optimizers.DeferredAdam])
+def test_serialisation(kind):
+    optimizer = kind(0.02, beta_1=0.8)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert type(again) is kind
     assert (float(again.learning_rate), again.beta_1) == (pytest.approx(0.02), 0.8)

@@ -1,7 +1,9 @@
-"""Optimizers by name, and an Adam for embedding tables that touches only the rows of a batch."""
+"""Adam for embedding tables that touches only the rows of a batch."""
 
 import keras
 import tensorflow as tf
+
+from dcrnn_tf.optimizers.merging import merge_repeated_rows, write_rows
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
@@ -81,9 +83,9 @@ class LazyAdam(keras.optimizers.Optimizer):
         )
         old = tf.gather(weight, rows)
         # Plain writes of rows: a scatter that adds is several times slower on the CPU.
-        _write_rows(m, rows, new_m)
-        _write_rows(v, rows, new_v)
-        _write_rows(weight, rows, old - rate * new_m / (tf.sqrt(new_v) + self.epsilon))
+        write_rows(m, rows, new_m)
+        write_rows(v, rows, new_v)
+        write_rows(weight, rows, old - rate * new_m / (tf.sqrt(new_v) + self.epsilon))
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""
@@ -92,57 +94,3 @@ class LazyAdam(keras.optimizers.Optimizer):
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
         }
-
-
-class _MergingRows:
-    """Sums the gradients of repeated ids, which Keras' optimizers treat as if they were one."""
-
-    def update_step(self, gradient, variable, learning_rate) -> None:
-        if isinstance(gradient, tf.IndexedSlices):
-            gradient = merge_repeated_rows(gradient)
-        super().update_step(gradient, variable, learning_rate)
-
-
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Adam(_MergingRows, keras.optimizers.Adam):
-    """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row."""
-
-
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Adagrad(_MergingRows, keras.optimizers.Adagrad):
-    """`keras.optimizers.Adagrad`, right for embedding gradients."""
-
-
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SGD(_MergingRows, keras.optimizers.SGD):
-    """`keras.optimizers.SGD`, right for embedding gradients."""
-
-
-def merge_repeated_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """The same gradient with every row at most once: the slices of a repeated row are summed."""
-    rows, position = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, position, tf.size(rows))
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
-
-
-def _write_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
-    variable.scatter_update(tf.IndexedSlices(values, rows))
-
-
-_OPTIMIZERS = {"lazy_adam": LazyAdam, "adam": Adam, "adagrad": Adagrad, "sgd": SGD}
-
-
-def names() -> tuple[str, ...]:
-    """Names that `build` knows."""
-    return tuple(_OPTIMIZERS)
-
-
-def build(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
-    """An optimizer by name.
-
-    Raises:
-      ValueError: there is none of that name.
-    """
-    if name not in _OPTIMIZERS:
-        raise ValueError(f"optimizer {name!r} is not one of {', '.join(_OPTIMIZERS)}")
-    return _OPTIMIZERS[name](learning_rate=learning_rate)

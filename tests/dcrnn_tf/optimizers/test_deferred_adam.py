@@ -1,0 +1,85 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dcrnn_tf import optimizers
+
+ROWS, DIM = 300, 4
+
+
+def skewed_batches(steps, scale, seed=0):
+    """Ids log-uniform in rank: some in every batch, some missing for hundreds of steps."""
+    random = np.random.default_rng(seed)
+    for _ in range(steps):
+        ids = np.floor(ROWS ** random.random(12)).astype(np.int32) - 1
+        values = random.normal(scale=scale, size=(12, DIM)).astype(np.float32)
+        yield tf.constant(ids), tf.constant(values)
+
+
+def table():
+    return keras.Variable(np.random.default_rng(1).normal(size=(ROWS, DIM)).astype(np.float32))
+
+
+def train(optimizer, steps=1000, scale=1.0):
+    weight = table()
+    optimizer.build([weight])
+    deferred = isinstance(optimizer, optimizers.DeferredAdam)
+
+    @tf.function
+    def step(ids, values):
+        if deferred:
+            optimizer.catch_up(weight, ids)
+        read = tf.gather(weight.value, ids)
+        gradient = tf.IndexedSlices(values, ids, tf.constant([ROWS, DIM]))
+        optimizer.apply([gradient], [weight])
+        return read
+
+    reads = [step(ids, values).numpy() for ids, values in skewed_batches(steps, scale)]
+    if deferred:
+        optimizer.catch_up(weight)
+    return weight.numpy(), np.stack(reads)
+
+
+# The last: gradients as small as epsilon, where it shapes every step.
+@pytest.mark.parametrize(("rate", "scale"), [(1e-3, 1.0), (1e-4, 1e-3), (1e-3, 1e-7)])
+def test_is_dense_adam_at_every_read_and_at_the_end(rate, scale):
+    weight, reads = train(optimizers.DeferredAdam(rate), scale=scale)
+    dense_weight, dense_reads = train(optimizers.Adam(rate), scale=scale)
+    np.testing.assert_allclose(reads, dense_reads, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(weight, dense_weight, rtol=0, atol=1e-5)
+    lazy_weight, _ = train(optimizers.LazyAdam(rate), scale=scale)
+    assert np.abs(lazy_weight - dense_weight).max() > 1e-3  # so equality says something
+
+
+def test_other_betas():
+    settings = {"beta_1": 0.5, "beta_2": 0.9}
+    weight, _ = train(optimizers.DeferredAdam(1e-3, **settings), steps=300)
+    dense, _ = train(optimizers.Adam(1e-3, **settings), steps=300)
+    np.testing.assert_allclose(weight, dense, rtol=0, atol=1e-5)
+
+
+def test_catching_up_twice_changes_nothing():
+    weight = table()
+    optimizer = optimizers.DeferredAdam(0.1)
+    optimizer.build([weight])
+    rows = tf.constant([3, 5])
+    for row in (3, 5, 5, 5):
+        optimizer.catch_up(weight, rows)
+        gradient = tf.IndexedSlices(tf.ones((1, DIM)), tf.constant([row]), tf.constant([ROWS, DIM]))
+        optimizer.apply([gradient], [weight])
+    optimizer.catch_up(weight)
+    once = weight.numpy()
+    assert (once[3] < table().numpy()[3] - 0.15).all()  # it was moved on without a gradient
+    optimizer.catch_up(weight)
+    np.testing.assert_array_equal(weight.numpy(), once)
+    untouched = np.setdiff1d(np.arange(ROWS), [3, 5])
+    np.testing.assert_array_equal(once[untouched], table().numpy()[untouched])
+
+
+def test_refuses_a_loop_that_never_catches_up():
+    weight = table()
+    optimizer = optimizers.DeferredAdam(0.1)
+    gradient = tf.IndexedSlices(tf.ones((1, DIM)), tf.constant([0]), tf.constant([ROWS, DIM]))
+    with pytest.raises(RuntimeError, match="calls catch_up before each batch"):
+        optimizer.apply([gradient], [weight])

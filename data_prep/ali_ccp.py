@@ -17,7 +17,6 @@ import importlib
 import itertools
 import json
 import pathlib
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -39,6 +38,7 @@ from data_prep.ali_ccp_log import (
 )
 from data_prep.ali_ccp_parser import MISSING, select
 from data_prep.vocabulary import IdCounter, Vocabulary
+from data_prep.work_folder import WorkFolder, identity
 from data_prep.writer import Columns, DatasetWriter, Ragged
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import (
@@ -76,11 +76,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
     files = {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
     source = _source(raw_dir, files.values())
-    work = out_dir.with_name(out_dir.name + ".work")
-    if work.exists():
-        print(f"Removing {work}, left behind by a preparation that did not finish.")
-        shutil.rmtree(work)
-    work.mkdir(parents=True)
+    task = {"settings": dataclasses.asdict(settings), "files": list(map(identity, files.values()))}
+    work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
         with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
             log = ParsedLog(files, work, settings, bar.update)
@@ -88,10 +85,13 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             # The writer needs it, and its import takes seconds of one core alone.
             pool.submit(importlib.import_module, "tensorflow")
             exposures, validation = _draw_validation(log, settings)
-            vocabularies = _count(log, settings, exposures, validation)
-        return _write(log, settings, vocabularies, validation, source, out_dir)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            vocabularies = _vocabularies(log, work, settings, exposures, validation)
+        schema = _write(log, settings, vocabularies, validation, source, out_dir)
+    except DatasetError:
+        work.remove()
+        raise
+    work.remove()
+    return schema
 
 
 def _draw_validation(log: ParsedLog, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -106,6 +106,24 @@ def _draw_validation(log: ParsedLog, settings: Settings) -> tuple[np.ndarray, np
     validation = np.zeros(log.users, bool)
     validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
     return exposures, validation
+
+
+def _vocabularies(
+    log: ParsedLog,
+    work: WorkFolder,
+    settings: Settings,
+    exposures: np.ndarray,
+    validation: np.ndarray,
+) -> dict[str, Vocabulary]:
+    """Counts the ids, or reads what an interrupted preparation has counted."""
+    files = {field.name: work.path / f"{field.name}.parquet" for field in settings.fields}
+    if work.load("vocabularies.json") is None:
+        for name, vocabulary in _count(log, settings, exposures, validation).items():
+            table = pl.DataFrame({"id": vocabulary.ids, "count": vocabulary.counts})
+            table.write_parquet(files[name])
+        work.save("vocabularies.json", {})
+    tables = {name: pl.read_parquet(path) for name, path in files.items()}
+    return {n: Vocabulary(t["id"].to_numpy(), t["count"].to_numpy()) for n, t in tables.items()}
 
 
 def _count(

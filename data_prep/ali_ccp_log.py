@@ -12,6 +12,7 @@ import numpy as np
 from data_prep.ali_ccp_fields import COMMON_FILE, FIELDS, SKELETON_FILE, SPLITS, RawField
 from data_prep.ali_ccp_parser import COMMON, SKELETON, Fault, Layout, Lines, parse_block
 from data_prep.text_blocks import read_blocks
+from data_prep.work_folder import WorkFolder
 from data_prep.writer import Ragged
 from dcrnn_tf.schema import DatasetError
 
@@ -46,7 +47,8 @@ class ParsedLog:
 
     Args:
       files: path of each raw file, plain or .gz, by its plain name.
-      folder: an existing folder for the chunk files.
+      work: folder for the chunk files. A split that was read before an interruption is not read
+        again.
       settings: what to keep.
       progress: called with the number of bytes read since the last call.
 
@@ -66,7 +68,7 @@ class ParsedLog:
     def __init__(
         self,
         files: Mapping[str, pathlib.Path],
-        folder: pathlib.Path,
+        work: WorkFolder,
         settings: Settings,
         progress: Callable[[int], object],
     ):
@@ -75,15 +77,46 @@ class ParsedLog:
         self.counts: dict[str, collections.Counter[str]] = {}
         self.bad_lines: collections.Counter[str] = collections.Counter()
         self.truncated = {field.name: 0 for field in settings.fields if field.multiple}
-        self._folder = folder
+        self._folder = work.path
         self._settings = settings
         self._progress = progress
         self._chunks: dict[str, list[tuple[pathlib.Path, int]]] = {}
         for split in SPLITS:
+            common, skeleton = (files[name] for name in file_names(split))
+            if (state := work.load(f"{split}.json")) is not None:
+                self._take_up(state)
+                progress(common.stat().st_size + skeleton.stat().st_size)
+                continue
             self.counts[split] = collections.Counter()
             self._chunks[split] = []
-            common, skeleton = (files[name] for name in file_names(split))
             self._read_exposures(skeleton, split, self._read_users(common, split))
+            work.save(f"{split}.json", self._state())
+
+    def _state(self) -> dict:
+        """All that was found out so far, as JSON."""
+        return {
+            "users": self.users,
+            "user_chunks": [path.name for path in self.user_chunks],
+            "counts": self.counts,
+            "bad_lines": self.bad_lines,
+            "truncated": self.truncated,
+            "chunks": {
+                split: [(path.name, size) for path, size in chunks]
+                for split, chunks in self._chunks.items()
+            },
+        }
+
+    def _take_up(self, state: Mapping) -> None:
+        """Goes back to a state."""
+        self.users = state["users"]
+        self.user_chunks = [self._folder / name for name in state["user_chunks"]]
+        self.counts = {split: collections.Counter(n) for split, n in state["counts"].items()}
+        self.bad_lines = collections.Counter(state["bad_lines"])
+        self.truncated = dict(state["truncated"])
+        self._chunks = {
+            split: [(self._folder / name, size) for name, size in chunks]
+            for split, chunks in state["chunks"].items()
+        }
 
     @property
     def rows(self) -> dict[str, int]:

@@ -2,6 +2,7 @@ import collections
 import gzip
 import json
 import random
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 
 from data_prep.ali_ccp import Settings, prepare, summary
 from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, USER
+from data_prep.ali_ccp_log import ParsedLog
 from dcrnn_tf.schema import DatasetError, load_schema
 from tests.data_prep.test_writer import read
 
@@ -413,12 +415,64 @@ def test_an_existing_folder_is_refused(raw, tmp_path):
         prepare(raw, tmp_path / "out", made())
 
 
-def test_what_an_unfinished_preparation_left_is_removed(raw, tmp_path, capsys):
+def test_what_another_preparation_left_is_removed(raw, tmp_path, capsys):
     (tmp_path / "out.work").mkdir()
     (tmp_path / "out.work" / "half").write_text("half a file")
     prepare(raw, tmp_path / "out", made())
-    assert "out.work, left behind" in capsys.readouterr().out
+    assert "out.work, left behind by a preparation of something else" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "raw"]
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+
+
+KILL = """
+import os, signal, sys
+from data_prep import ali_ccp, ali_ccp_log
+place, name = sys.argv.pop().split(":")
+owner = {"log": ali_ccp_log.ParsedLog, "program": ali_ccp}[place]
+inner, calls = getattr(owner, name), []
+def kill(*args, **kwargs):
+    calls.append(0)
+    if len(calls) == CALL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return inner(*args, **kwargs)
+setattr(owner, name, kill)
+ali_ccp.prepare(*sys.argv[1:3], ali_ccp_log.Settings(min_count=2))
+"""
+
+
+# While the test split is read; while ids are counted; while the dataset is written.
+@pytest.mark.parametrize(
+    ("place", "call", "parsed"),
+    [("log:_read_exposures", 2, 1), ("program:_count", 1, 2), ("program:_write", 1, 2)],
+)
+def test_a_killed_preparation_goes_on(log, tmp_path, capsys, monkeypatch, place, call, parsed):
+    arguments = [str(log[0]), str(tmp_path / "out"), place]
+    program = [sys.executable, "-c", KILL.replace("CALL", str(call)), *arguments]
+    killed = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (tmp_path / "out").exists()
+
+    read = []
+    inner = ParsedLog._read_exposures
+    monkeypatch.setattr(ParsedLog, "_read_exposures", lambda *a: (read.append(a[2]), inner(*a))[1])
+    prepare(log[0], tmp_path / "out", Settings(min_count=2))
+    assert "out.work, left behind by a preparation that was interrupted" in capsys.readouterr().out
+    assert read == ["train", "test"][parsed:]
+    prepare(log[0], tmp_path / "whole", Settings(min_count=2))
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_other_settings_do_not_go_on_with_it(log, tmp_path, capsys):
+    arguments = [str(log[0]), str(tmp_path / "out"), "program:_write"]
+    subprocess.run([sys.executable, "-c", KILL.replace("CALL", "1"), *arguments], check=False)
+    prepare(log[0], tmp_path / "out", Settings(min_count=3))
+    assert "out.work, left behind by a preparation of something else" in capsys.readouterr().out
+    prepare(log[0], tmp_path / "whole", Settings(min_count=3))
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
 
 # ---- summary and program

@@ -1,0 +1,61 @@
+"""The work folder of a preparation: a stage that is done is not done again after a kill."""
+
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping
+
+_TASK_FILE = "task.json"
+
+
+class WorkFolder:
+    """Holds intermediate files and what each finished stage found out.
+
+    A folder that an interrupted preparation left is taken up if it was made for the same task,
+    and removed otherwise; either is said.
+
+    Args:
+      path: of the folder; made if need be.
+      task: what is prepared and how, as JSON: settings, and the identity of the input files.
+    """
+
+    def __init__(self, path: pathlib.Path, task: Mapping):
+        self.path = path
+        self.found = False
+        if path.exists():
+            self.found = self.load(_TASK_FILE) == json.loads(json.dumps(task))
+            if self.found:
+                print(f"Going on with {path}, left behind by a preparation that was interrupted.")
+            else:
+                print(f"Removing {path}, left behind by a preparation of something else.")
+                shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        if not self.found:
+            self.save(_TASK_FILE, task)
+
+    def load(self, name: str) -> dict | None:
+        """What a stage has saved; None if it has not been finished."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def save(self, name: str, content: Mapping) -> None:
+        """Notes that a stage is finished, its files being on disk; whole or not at all."""
+        partial = self.path / f"{name}.partial"
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self.path / name)
+
+    def remove(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def identity(path: pathlib.Path) -> list:
+    """Name, size and time of change of an input file."""
+    status = path.stat()
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]

@@ -10,7 +10,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 	$(call flag,PARALLEL_RUNS,parallel_runs)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-table4 test test-slow lint format clean
+.PHONY: help install reproduce-table4 test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -42,6 +42,21 @@ lint: $(READY)  ## Check style
 format: $(READY)  ## Set the code in the house's style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+PEERS := merlin torch_rechub deepctr
+PEERS_DIR ?= .peers
+PEERS_PYTHON ?= python3.11
+
+benchmark: $(READY) $(PEERS:%=$(PEERS_DIR)/%/.ready)  ## Speeds beside naive Keras and other libraries
+	$(RUN) -m benchmarks.run --peers_dir=$(PEERS_DIR)
+
+benchmark-quick: $(READY)  ## The same in three minutes, without other libraries
+	$(RUN) -m benchmarks.run --quick --out_dir=runs/benchmark-quick
+
+$(PEERS_DIR)/%/.ready: benchmarks/peers/%.txt
+	$(PEERS_PYTHON) -m venv $(PEERS_DIR)/$*
+	$(PEERS_DIR)/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 clean:  ## Remove runs and made data, keep the environment
 	rm -rf runs data

@@ -173,7 +173,7 @@ def _write(
     out_dir: pathlib.Path,
 ) -> Schema:
     """Encodes the chunks and writes the prepared dataset."""
-    fields = [_schema_field(f, vocabularies[f.name], settings) for f in settings.fields]
+    fields = [_schema_field(f, vocabularies[f.name], settings, log) for f in settings.fields]
     has_users = any(field.entity for field in fields)
 
     def encode(columns: Columns) -> Columns:
@@ -293,12 +293,14 @@ def _source(raw_dir: pathlib.Path, files: Iterable[pathlib.Path]) -> dict[str, o
         raise DatasetError(f"{path} is not JSON ({error}); simulate the data again") from None
 
 
-def _schema_field(field: RawField, vocabulary: Vocabulary, settings: Settings) -> Field:
+def _schema_field(
+    field: RawField, vocabulary: Vocabulary, settings: Settings, log: ParsedLog
+) -> Field:
     return Field(
         field.name,
         MULTI_CATEGORICAL if field.multiple else CATEGORICAL,
         vocabulary.size,
-        max_values=settings.max_values if field.multiple else 1,
+        max_values=max(1, log.longest[field.name]) if field.multiple else 1,
         entity=USER if field.side == USER else None,
         weighted=field.multiple and settings.keep_feature_value,
         source=field.source,

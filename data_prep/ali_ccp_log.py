@@ -60,6 +60,7 @@ class ParsedLog:
       counts: what the files hold, by split.
       bad_lines: lines left out, by reason.
       truncated: lists cut to `max_values`, by field.
+      longest: values of the longest list kept, by field.
 
     Raises:
       DatasetError: a file is empty or damaged, or there are more than `max_bad_lines` bad lines.
@@ -77,6 +78,7 @@ class ParsedLog:
         self.counts: dict[str, collections.Counter[str]] = {}
         self.bad_lines: collections.Counter[str] = collections.Counter()
         self.truncated = {field.name: 0 for field in settings.fields if field.multiple}
+        self.longest = dict.fromkeys(self.truncated, 0)
         self._folder = work.path
         self._settings = settings
         self._progress = progress
@@ -100,6 +102,7 @@ class ParsedLog:
             "counts": self.counts,
             "bad_lines": self.bad_lines,
             "truncated": self.truncated,
+            "longest": self.longest,
             "chunks": {
                 split: [(path.name, size) for path, size in chunks]
                 for split, chunks in self._chunks.items()
@@ -113,6 +116,7 @@ class ParsedLog:
         self.counts = {split: collections.Counter(n) for split, n in state["counts"].items()}
         self.bad_lines = collections.Counter(state["bad_lines"])
         self.truncated = dict(state["truncated"])
+        self.longest = dict(state["longest"])
         self._chunks = {
             split: [(self._folder / name, size) for name, size in chunks]
             for split, chunks in state["chunks"].items()
@@ -156,7 +160,7 @@ class ParsedLog:
             lines = lines.select(new)
             if lines.columns:
                 self.user_chunks.append(self._save(lines.columns))
-            self._add_truncated(lines)
+            self._add_list_lengths(lines)
         self.users += len(rows)
         self.counts[split]["users"] = len(rows)
         return rows
@@ -187,7 +191,7 @@ class ParsedLog:
             if not self._settings.keep_conversions_without_click:
                 lines = lines.select(click | ~conversion)
             self._chunks[split].append((self._save(lines.columns), len(lines.line)))
-            self._add_truncated(lines)
+            self._add_list_lengths(lines)
         if not self.rows[split]:
             raise DatasetError(f"{path} holds no row that can be kept; fetch it again")
 
@@ -208,9 +212,11 @@ class ParsedLog:
                     f"(bad lines so far: {listed(self.bad_lines)})"
                 )
 
-    def _add_truncated(self, lines: Lines) -> None:
+    def _add_list_lengths(self, lines: Lines) -> None:
         for name, cut in lines.truncated.items():
             self.truncated[name] += int(cut.sum())
+            longest = int(lines.columns[name].row_lengths.max(initial=0))
+            self.longest[name] = max(self.longest[name], longest)
 
     def _save(self, columns: Mapping[str, "np.ndarray | Ragged"]) -> pathlib.Path:
         """Saves a parsed chunk."""

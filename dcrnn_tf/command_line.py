@@ -44,6 +44,8 @@ def use_threads(count: int) -> None:
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(count)
+    # It would join sums of two into sums of many, which add in the order they happen to be ready.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def fail(sentence: str) -> None:

@@ -66,11 +66,11 @@ class PreparedDataset:
     ) -> tf.data.Dataset:
         """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
 
-        A categorical field is int32 `(batch,)`, a multi-categorical one int32
-        `(batch, max_values)` padded with 0, a numeric one float32 `(batch,)`. The fields of an
-        entity table `user` have one row for each distinct user of the batch, and
-        `features["user_row"]`, int32 `(batch,)`, tells each exposure's row among them. Labels are
-        float32 `(batch,)`: 0, 1, or -1 where the task is not defined.
+        A categorical field is int32 `(batch,)`, a multi-categorical one int32 `(batch, width)`
+        padded with 0, a numeric one float32 `(batch,)`. The fields of an entity table `user` have
+        one row for each distinct user of the batch, and `features["user_row"]`, int32 `(batch,)`,
+        tells each exposure's row among them. Labels are float32 `(batch,)`: 0, 1, or -1 where the
+        task is not defined.
 
         Args:
           split: name of the split.
@@ -228,11 +228,12 @@ class _EntityTable:
         )
 
     def lookup(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Features of the given rows, `(rows,)` or `(rows, max_values)`."""
+        """Features of the given rows, `(rows,)`; lists `(rows, width)`, as wide as the longest."""
         features = {name: tf.gather(column, rows) for name, column in self._columns.items()}
-        for field in self._fields:
-            features |= _pad({name: features[name] for name in _keys(field)}, field)
-        return features
+        return {
+            name: column.to_tensor() if isinstance(column, tf.RaggedTensor) else column
+            for name, column in features.items()
+        }
 
 
 def _keys(field: Field) -> list[str]:

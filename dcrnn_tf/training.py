@@ -65,6 +65,9 @@ class Trainer:
       settings: how to train.
       positive_weights: `{task: factor on the positives' loss}`.
       run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
+
+    Attributes:
+      train_step: one step, compiled, for the features and labels of a batch.
     """
 
     def __init__(
@@ -106,7 +109,7 @@ class Trainer:
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
         # Traced for batches of any size, so that it does not matter with which one a run goes on.
         spec = dataset.batches("train", settings.batch_size).element_spec
-        self._train_step = tf.function(self._step).get_concrete_function(*spec)
+        self.train_step = tf.function(self._step).get_concrete_function(*spec)
         self._warm = False
 
     @property
@@ -191,7 +194,7 @@ class Trainer:
             self._progress["steps_timed"].assign_add(step - timed_from)
 
         for features, labels in batches:
-            self._train_step(features, labels)
+            self.train_step(features, labels)
             step += 1
             advance(settings.batch_size)
             if not self._warm:  # the first step of a process compiles

@@ -52,7 +52,7 @@ class Preset:
 
 PAPER = Preset(rows=40_000_000, epochs=3, seeds=5, batch_size=1024, learning_rate=1e-4)
 PRESETS = {
-    "small": Preset(rows=120_000, epochs=3, seeds=5, batch_size=1024, learning_rate=3e-4),
+    "small": Preset(rows=220_000, epochs=3, seeds=5, batch_size=1024, learning_rate=8.5e-5),
     "smoke": Preset(rows=20_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
 }
 TABLES = {table.name: table for table in dcrnn_tables.TABLES}

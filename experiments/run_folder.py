@@ -73,6 +73,15 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
     }
 
 
+def use_precision(mixed_precision: str) -> None:
+    """Sets what models built from now on compute their products in: `none` or `bfloat16`."""
+    import keras
+
+    keras.config.set_dtype_policy(
+        "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
+    )
+
+
 def finished(run_dir: str | pathlib.Path) -> bool:
     """Whether the run in the folder came to its end."""
     return pathlib.Path(run_dir, RESULT_FILE).exists()

@@ -29,6 +29,12 @@ flags.DEFINE_integer("batch_size", 1024, "Rows of a training step.", lower_bound
 flags.DEFINE_float("learning_rate", 1e-4, "Learning rate of both optimizers.", lower_bound=0.0)
 flags.DEFINE_string("optimizer", "adam", "Optimizer of all weights but the embedding tables.")
 flags.DEFINE_string("embedding_optimizer", "lazy_adam", "Optimizer of the embedding tables.")
+flags.DEFINE_enum(
+    "mixed_precision",
+    "none",
+    ["none", "bfloat16"],
+    "Type that products are computed in; weights, embeddings and losses stay float32.",
+)
 flags.DEFINE_list(
     "positive_weights",
     ["auto"],
@@ -64,6 +70,7 @@ def main() -> None:
         raise command_line.UsageError(str(error)) from None
     dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)
     weights = losses.positive_weights(dataset.schema, choice)
+    run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
     model = models.build(FLAGS.model, dataset.schema, **model_settings)
     config = {
@@ -72,6 +79,7 @@ def main() -> None:
         "fields": FLAGS.fields,
         "model": FLAGS.model,
         "settings": model_settings,
+        "mixed_precision": FLAGS.mixed_precision,
         "positive_weights": choice,
         **dataclasses.asdict(settings),
     }

@@ -186,7 +186,7 @@ def _fork(tensor: tf.Tensor):
     """The tensor twice. A tensor that several steps read is passed on by forks.
 
     TensorFlow adds three or more gradients of one tensor in whatever order they are ready, and the
-    last bit depends on it. A fork adds two.
+    last bit depends on it. A fork adds two (see also `command_line.use_threads`).
     """
     return (tf.identity(tensor), tf.identity(tensor)), lambda one, other: one + other
 

@@ -115,18 +115,17 @@ class FieldEmbedding(keras.layers.Layer):
 
     def _pooled(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         ids, kept, weights = [], [], []
+        one_more = ((0, 0), (0, 1))  # a last place for the row of "missing", read by empty lists
         for field in fields:
             values = tf.cast(features[field.name], tf.int32)
             present = values != PADDING_ROW
-            # An empty list keeps one padding: the row of "missing". So no example is left out.
-            missing = ~tf.reduce_any(present, axis=1, keepdims=True)
-            ids.append(values + self.offsets[field.name])
-            kept.append(present | (missing & (tf.range(tf.shape(values)[1]) == 0)))
+            empty = ~tf.reduce_any(present, axis=1, keepdims=True)
+            ids.append(tf.pad(values, one_more) + self.offsets[field.name])
+            kept.append(tf.concat([present, empty], axis=1))
             weight = tf.ones(tf.shape(values), self.variable_dtype)
             if field.weighted:
-                given = tf.cast(features[field.weight_name], self.variable_dtype)
-                weight = tf.where(missing, weight, given)
-            weights.append(weight)
+                weight = tf.cast(features[field.weight_name], self.variable_dtype)
+            weights.append(tf.pad(weight, one_more, constant_values=1.0))
         rows = tf.shape(ids[0])[0]
         # A place is one list of one example; the places of an example follow one another.
         column = tf.concat(

@@ -97,6 +97,9 @@ def test_every_value_of_a_small_example(raw, tmp_path):
     sizes = {field.name: field.vocabulary_size for field in schema.fields}
     assert (sizes["field_205"], sizes["field_121"], sizes["field_853"]) == (4, 3, 2)
 
+    longest = {field.name: field.max_values for field in schema.fields}
+    assert (longest["field_109_14"], longest["field_210"], longest["field_853"]) == (2, 2, 1)
+
     users = read(out / "user")
     assert users["field_101"].tolist() == [2, 3, 2]
     assert users["field_121"].tolist() == [2, 2, 1]

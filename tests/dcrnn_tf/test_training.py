@@ -41,14 +41,14 @@ class Killed(Exception):
 
 
 def kill_at(trainer, step):
-    inner = trainer._train_step
+    inner = trainer.train_step
 
     def train_step(features, labels):
         if trainer.steps == step:
             raise Killed
         inner(features, labels)
 
-    trainer._train_step = train_step
+    trainer.train_step = train_step
 
 
 def test_it_learns(dataset, tmp_path):

@@ -141,6 +141,9 @@ def test_finished_changed_and_unknown(dataset_folder, finished_run, tmp_path):
         (["--positive_weights=auto,2"], "must be auto, none, or one number per task"),
         (["--set=units"], "--set=units must be NAME=VALUE"),
         (["stray"], "unexpected argument 'stray'"),
+        (["--embedding_optimizer=adamw"], "'adamw' is not one of lazy_adam, adam_deferred"),
+        (["--optimizer=lazy_adam"], "'lazy_adam' is not one of Keras'"),
+        (["--mixed_precision=float8"], "mixed_precision"),
     ],
 )
 def test_bad_flags_get_one_sentence(flags, sentence):
@@ -156,6 +159,20 @@ def test_evaluate_repeats_what_training_found(finished_run):
     code, output, errors = run("experiments.evaluate", f"--run_dir={finished_run}")
     assert code == 0, errors
     result = json.loads((finished_run / "result.json").read_text())
+    assert json.loads(output)["metrics"] == result["metrics"]["test"]
+
+
+def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(dataset_folder, tmp_path):
+    run_dir = tmp_path / "run"
+    flags = ["--mixed_precision=bfloat16", "--embedding_optimizer=adam_deferred", "--epochs=1"]
+    code, _, errors = train(dataset_folder, run_dir, *flags)
+    assert code == 0, errors
+    config = json.loads((run_dir / "config.json").read_text())
+    assert config["mixed_precision"] == "bfloat16"
+    assert {value.dtype for value in variables(run_dir).values()} >= {np.dtype("float32")}
+    code, output, errors = run("experiments.evaluate", f"--run_dir={run_dir}")
+    assert code == 0, errors
+    result = json.loads((run_dir / "result.json").read_text())
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
 
 

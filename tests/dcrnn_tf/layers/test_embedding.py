@@ -96,6 +96,14 @@ def test_width_of_the_padding_does_not_matter():
     np.testing.assert_array_equal(layer(padded), layer(FEATURES))
 
 
+def test_lists_that_are_all_empty_need_no_width():
+    layer = built_layer()
+    wide = FEATURES | {"history": np.zeros((2, 3), np.int32)}
+    narrow = FEATURES | {"history": np.zeros((2, 0), np.int32)}
+    np.testing.assert_array_equal(layer(narrow), layer(wide))
+    np.testing.assert_allclose(layer(narrow)[:, 4], np.tile(layer.table[15], (3, 1)), rtol=1e-6)
+
+
 def test_weights_that_sum_to_zero_give_zeros():
     weights = FEATURES["tags_weight"].copy()
     weights[0] = 0

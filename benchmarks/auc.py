@@ -1,0 +1,30 @@
+"""Exact AUC of many scores, in a process of its own: seconds and peak memory.
+
+python -m benchmarks.auc 40000000
+"""
+
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+
+from dcrnn_tf import metrics
+
+
+def main() -> None:
+    """Prints a line of JSON."""
+    rows = int(sys.argv[1])
+    random = np.random.default_rng(0)
+    scores = random.standard_normal(rows, dtype=np.float32)
+    labels = random.random(rows, dtype=np.float32) < 1 / (1 + np.exp(8 - scores))
+    started = time.perf_counter()
+    value = metrics.auc(labels, scores)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"rows": rows, "auc": value, "seconds": seconds, "peak_bytes": peak}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A contender: a model of this project, in one of several forms.
+
+python -m benchmarks.ours --workload=FOLDER --model=mmoe --form=disk
+"""
+
+import contextlib
+import itertools
+import pathlib
+import tempfile
+
+from absl import app, flags
+
+from benchmarks import contender, workload
+
+FLAGS = flags.FLAGS
+FORMS = {
+    "disk": "Training from the prepared dataset.",
+    "memory": "Training on batches that are in memory already.",
+    "compiled": "As disk, the recurrence compiled by XLA.",
+    "bfloat16": "As disk, products in bfloat16.",
+    "deferred": "As disk, with adam_deferred for the embeddings.",
+    "dense": "Forward, backward and update without embeddings, from memory.",
+    "predict": "Scoring, batches of 4,096 in memory.",
+}
+PREDICT_BATCH = 4096
+IN_MEMORY = 32  # batches
+
+flags.DEFINE_string("workload", None, "Folder that benchmarks.workload has made.", required=True)
+flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
+flags.DEFINE_enum("form", "disk", list(FORMS), "What is timed.")
+
+
+def main(_) -> None:
+    """Runs the program."""
+    import keras
+    import tensorflow as tf
+
+    from dcrnn_tf import command_line, losses, models
+    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.training import Trainer, TrainingSettings
+
+    command_line.use_threads(0)
+    if FLAGS.form == "bfloat16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    dataset = PreparedDataset(pathlib.Path(FLAGS.workload) / "prepared")
+    name, settings = workload.MODELS[FLAGS.model]
+    if FLAGS.form == "compiled":
+        settings = settings | {"jit_recurrence": True}
+    keras.utils.set_random_seed(1)
+    model = models.build(name, dataset.schema, embedding_dim=workload.EMBEDDING_DIM, **settings)
+    weights = losses.positive_weights(dataset.schema, "auto")
+
+    if FLAGS.form == "predict":
+        batches = list(dataset.batches("train", PREDICT_BATCH).take(8))
+        score = tf.function(lambda features: model(features, training=False))
+        features = itertools.cycle([features for features, _ in batches])
+        contender.serve(lambda: score(next(features))["click"].numpy(), PREDICT_BATCH)
+        return
+    if FLAGS.form == "dense":
+        _serve_dense(model, losses.multi_task_losses(weights))
+        return
+    embedding_optimizer = "adam_deferred" if FLAGS.form == "deferred" else "lazy_adam"
+    training = TrainingSettings(
+        batch_size=workload.BATCH, embedding_optimizer=embedding_optimizer, learning_rate=1e-4
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(model, dataset, training, weights, folder)
+
+        def epochs():
+            for epoch in itertools.count():
+                yield from dataset.batches("train", workload.BATCH, seed=1, epoch=epoch)
+
+        batches = epochs()
+        if FLAGS.form == "memory":
+            batches = itertools.cycle(list(itertools.islice(batches, IN_MEMORY)))
+        contender.serve(lambda: trainer.train_step(*next(batches)), workload.BATCH)
+
+
+def _serve_dense(model, task_losses) -> None:
+    import keras
+    import tensorflow as tf
+
+    variables = model.other_variables
+    optimizer = keras.optimizers.Adam(1e-4)
+    optimizer.build(variables)
+    shape = (workload.BATCH, len(model.fields), workload.EMBEDDING_DIM)
+    embeddings = tf.random.normal(shape)
+    labels = tf.cast(tf.random.uniform((workload.BATCH,)) < 0.05, tf.float32)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            logits = model.logits(embeddings, training=True)
+            total = sum(
+                loss(labels, logit)
+                for loss, logit in zip(task_losses.values(), logits, strict=True)
+            )
+        gradients = tape.gradient(total, [embeddings, *variables])
+        optimizer.apply(gradients[1:], variables)
+        return tf.reduce_sum(gradients[0])
+
+    contender.serve(lambda: step().numpy(), workload.BATCH)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        app.run(main)

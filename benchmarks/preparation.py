@@ -1,0 +1,93 @@
+"""Preparation of simulated Ali-CCP logs: time and memory against the number of rows."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+FULL_ROWS = 85_316_975  # both files of the real data
+_MEASURE = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"code": code, "seconds": time.perf_counter() - started,
+                  "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                  "peak_bytes": usage.ru_maxrss * 1024}))
+"""
+
+
+def measured(module: str, *arguments: str) -> dict:
+    """Runs a program of this project: seconds, processor seconds and peak memory."""
+    command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", module, *arguments]
+    found = json.loads(subprocess.check_output(command, text=True))
+    if found.pop("code"):
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed")
+    return found
+
+
+def curve(work_dir: pathlib.Path, sizes: list[int]) -> list[dict]:
+    """Simulates and prepares logs of each size, half as many test rows as training rows."""
+    found = []
+    for rows in sizes:
+        raw, prepared = work_dir / f"raw_{rows}", work_dir / f"prepared_{rows}"
+        shutil.rmtree(raw, ignore_errors=True)
+        shutil.rmtree(prepared, ignore_errors=True)
+        train = rows * 2 // 3
+        sizes_given = (f"--train_rows={train}", f"--test_rows={rows - train}")
+        simulation = measured("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *sizes_given)
+        raw_bytes = sum(path.stat().st_size for path in raw.glob("*.csv"))
+        time.sleep(1)  # let the disk settle
+        result = measured("data_prep.ali_ccp", f"--raw_dir={raw}", f"--out_dir={prepared}")
+        found.append(
+            {
+                "rows": rows,
+                "simulation_rows_per_second": rows / simulation["seconds"],
+                "raw_bytes": raw_bytes,
+                "rows_per_second": rows / result["seconds"],
+                **result,
+            }
+        )
+        shutil.rmtree(raw)
+        shutil.rmtree(prepared)
+    return found
+
+
+def extrapolated(points: list[dict]) -> dict | None:
+    """Seconds for the full data, along the line through the two largest sizes."""
+    if len(points) < 2:
+        return None
+    small, large = points[-2:]
+    slope = (large["seconds"] - small["seconds"]) / (large["rows"] - small["rows"])
+    seconds = large["seconds"] + slope * (FULL_ROWS - large["rows"])
+    return {"rows": FULL_ROWS, "seconds": seconds, "rows_per_second": FULL_ROWS / seconds}
+
+
+def lists(work_dir: pathlib.Path, rows: int) -> dict:
+    """A prepared log whose histories have the real lengths, cut to 200 values a field."""
+    folder = work_dir / "lists"
+    if not folder.exists():
+        raw = work_dir / "lists_raw"
+        shutil.rmtree(raw, ignore_errors=True)
+        sizes = (f"--train_rows={rows}", f"--test_rows={rows // 10}", "--list_scale=1")
+        measured("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *sizes)
+        folder.mkdir()
+        arguments = (f"--raw_dir={raw}", f"--out_dir={folder / 'prepared'}", "--max_values=200")
+        measured("data_prep.ali_ccp", *arguments)
+        shutil.rmtree(raw)
+    from dcrnn_tf.data import PreparedDataset
+
+    dataset = PreparedDataset(folder / "prepared")
+    schema = dataset.schema
+    parts = [*schema.splits.values(), *schema.entities.values()]
+    exposures = sum(split.rows for split in schema.splits.values())
+    table = dataset.entity_table("user")
+    users = schema.entities["user"].rows
+    return {
+        "exposures": exposures,
+        "users": users,
+        "bytes_per_exposure": sum(s.bytes for part in parts for s in part.shards) / exposures,
+        "table_bytes_per_user": table.memory_bytes / users,
+    }

@@ -57,14 +57,18 @@ def main(_) -> None:
     @tf.function
     def step(features, labels):
         with tf.GradientTape() as tape:
+            if FLAGS.dense:
+                tape.watch(features)
             outputs = model(features, training=True)
             losses = [
                 tf.nn.weighted_cross_entropy_with_logits(labels[:, i : i + 1], output, 24.0)
                 for i, output in enumerate(outputs)
             ]
             total = sum(tf.reduce_mean(loss) for loss in losses)
-        optimizer.apply(tape.gradient(total, model.trainable_weights), model.trainable_weights)
-        return total
+        sources = [features if FLAGS.dense else [], model.trainable_weights]
+        of_inputs, of_weights = tape.gradient(total, sources)
+        optimizer.apply(of_weights, model.trainable_weights)
+        return total, of_inputs
 
     batches = [
         (
@@ -74,7 +78,7 @@ def main(_) -> None:
         for i in range(0, rows, workload.BATCH)
     ]
     batches = itertools.cycle(batches)
-    contender.serve(lambda: step(*next(batches)).numpy(), workload.BATCH)
+    contender.serve(lambda: step(*next(batches))[0].numpy(), workload.BATCH)
 
 
 def _experts(x0) -> list:

@@ -63,31 +63,3 @@ def extrapolated(points: list[dict]) -> dict | None:
     slope = (large["seconds"] - small["seconds"]) / (large["rows"] - small["rows"])
     seconds = large["seconds"] + slope * (FULL_ROWS - large["rows"])
     return {"rows": FULL_ROWS, "seconds": seconds, "rows_per_second": FULL_ROWS / seconds}
-
-
-def lists(work_dir: pathlib.Path, rows: int) -> dict:
-    """A prepared log whose histories have the real lengths, cut to 200 values a field."""
-    folder = work_dir / "lists"
-    if not folder.exists():
-        raw = work_dir / "lists_raw"
-        shutil.rmtree(raw, ignore_errors=True)
-        sizes = (f"--train_rows={rows}", f"--test_rows={rows // 10}", "--list_scale=1")
-        measured("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *sizes)
-        folder.mkdir()
-        arguments = (f"--raw_dir={raw}", f"--out_dir={folder / 'prepared'}", "--max_values=200")
-        measured("data_prep.ali_ccp", *arguments)
-        shutil.rmtree(raw)
-    from dcrnn_tf.data import PreparedDataset
-
-    dataset = PreparedDataset(folder / "prepared")
-    schema = dataset.schema
-    parts = [*schema.splits.values(), *schema.entities.values()]
-    exposures = sum(split.rows for split in schema.splits.values())
-    table = dataset.entity_table("user")
-    users = schema.entities["user"].rows
-    return {
-        "exposures": exposures,
-        "users": users,
-        "bytes_per_exposure": sum(s.bytes for part in parts for s in part.shards) / exposures,
-        "table_bytes_per_user": table.memory_bytes / users,
-    }

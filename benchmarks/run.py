@@ -32,7 +32,7 @@ flags.DEFINE_string("work_dir", "data/benchmark", "Folder of the workloads.")
 flags.DEFINE_string("peers_dir", None, "Folder of the peers' environments; without it, no peers.")
 flags.DEFINE_bool("quick", False, "Few short windows, the small vocabulary, no preparation curve.")
 flags.DEFINE_integer("rounds", None, "Windows of each contender; 5, or 2 with --quick.", 1)
-flags.DEFINE_float("window", None, "Seconds of a window; 4, or 2 with --quick.", 0.1)
+flags.DEFINE_float("window", None, "Seconds of a window; 4, or 1.5 with --quick.", 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +73,14 @@ def groups(quick: bool, peers: bool) -> list[list[Contender]]:
             if peers
         ]
 
+    models = ["mmoe", "dcrnn_ada"] if quick else list(MODELS)
     chosen = [
-        [*(ours(m, "disk") for m in MODELS), *map(naive, MODELS), *of_peers()],
-        [ours(m, "disk", "lists") for m in MODELS],
-        [*(ours(m, "dense") for m in MODELS), *(naive(m, "naive dense") for m in MODELS)],
-        [ours(m, "predict") for m in MODELS],
+        [*(ours(m, "disk") for m in models), *map(naive, models), *of_peers()],
+        [*(ours(m, "dense") for m in models), *(naive(m, "naive dense") for m in models)],
+        [ours(m, "predict") for m in models],
     ]
     if not quick:
+        chosen.append([ours(m, "disk", "lists") for m in models])
         forms = {model: ["disk", "memory", "bfloat16", "deferred"] for model in MODELS}
         for model in ("dcrnn", "dcrnn_ada"):
             forms[model].append("compiled")
@@ -140,7 +141,7 @@ class Process:
 def speeds(out_dir: pathlib.Path, quick: bool) -> list[dict]:
     """Windows of all contenders, group by group."""
     rounds = FLAGS.rounds or (2 if quick else 5)
-    seconds = FLAGS.window or (2.0 if quick else 4.0)
+    seconds = FLAGS.window or (1.5 if quick else 4.0)
     chosen = groups(quick, FLAGS.peers_dir is not None)
     results = []
     with tqdm.tqdm(total=rounds * sum(map(len, chosen)), desc="Windows", unit="window") as bar:
@@ -167,6 +168,19 @@ def speeds(out_dir: pathlib.Path, quick: bool) -> list[dict]:
     return results
 
 
+def _lists(folder: pathlib.Path) -> dict:
+    """What the workload of lists takes on disk and in memory."""
+    from dcrnn_tf.data import PreparedDataset
+
+    dataset = PreparedDataset(folder / "prepared")
+    split, entity = dataset.schema.splits["train"], dataset.schema.entities["user"]
+    table = dataset.entity_table("user").memory_bytes
+    return {
+        "bytes_per_exposure": sum(s.bytes for s in (*split.shards, *entity.shards)) / split.rows,
+        "table_bytes_per_user": table / entity.rows,
+    }
+
+
 def main() -> None:
     """Runs the program."""
     out_dir = pathlib.Path(FLAGS.out_dir)
@@ -175,12 +189,13 @@ def main() -> None:
     for name, vocabulary in vocabularies.items():
         workload.make(pathlib.Path(FLAGS.work_dir) / name, vocabulary)
     work = pathlib.Path(FLAGS.work_dir)
-    sizes = [500_000] if FLAGS.quick else [1_000_000, 4_000_000, 16_000_000]
+    sizes = [300_000] if FLAGS.quick else [1_000_000, 4_000_000, 16_000_000]
     auc = [sys.executable, "-m", "benchmarks.auc", "10000000" if FLAGS.quick else "40000000"]
+    lists = workload.make_lists(work / "lists")
     results = {
         "machine": machine.describe(),
         "quick": FLAGS.quick,
-        "lists": preparation.lists(work, 200_000),
+        "lists": _lists(lists),
         "preparation": preparation.curve(work, sizes),
         "auc": json.loads(subprocess.check_output(auc, text=True)),
         "product_rate": machine.product_rate(),

@@ -1,4 +1,4 @@
-"""The workloads W and W10: 400,000 synthetic rows of 23 single-valued fields on disk."""
+"""The workloads W and W10: 400,000 synthetic rows of 23 single-valued fields on disk; and lists."""
 
 import json
 import pathlib
@@ -6,14 +6,17 @@ import shutil
 
 import numpy as np
 
-from data_prep.writer import DatasetWriter
-from dcrnn_tf.schema import CATEGORICAL, Field, Task
+from data_prep.writer import DatasetWriter, Ragged
+from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
 
 FIELDS = 23
 ROWS = 400_000
 BATCH = 1024
 EMBEDDING_DIM = 32
 VOCABULARIES = {"W": 2_500_000, "W10": 10_000_000}
+EXPOSURES_PER_USER = 58
+# Mean length and cap of Ali-CCP's four histories and of the lists of an exposure.
+LIST_LENGTHS = {1: (69, 200), 2: (250, 200), 3: (154, 200), 4: (136, 200), 16: (6, 38), 21: (3, 25)}
 LABEL_RATES = {"click": 1 / 24, "conversion": 1 / 300}
 MODELS = {
     "mmoe": ("mmoe", {"num_experts": 8, "expert_units": [128, 64]}),
@@ -43,13 +46,8 @@ def make(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     partial.mkdir(parents=True)
     random = np.random.default_rng(0)
     size = vocabulary // FIELDS
-    ids = np.empty((ROWS, FIELDS), np.int32)
-    for field in range(FIELDS):
-        ranks = np.floor(size ** random.random(ROWS)).astype(np.int64) - 1
-        ids[:, field] = random.permutation(size)[np.minimum(ranks, size - 1)]
-    click = random.random(ROWS) < LABEL_RATES["click"]
-    share = LABEL_RATES["conversion"] / LABEL_RATES["click"]
-    labels = np.stack([click, click & (random.random(ROWS) < share)], axis=1)
+    ids = np.stack([_ids(random, size, ROWS) for _ in range(FIELDS)], axis=1)
+    labels = _labels(random)
     fields = [Field(f"field_{number}", CATEGORICAL, size) for number in range(FIELDS)]
     tasks = [Task(name) for name in LABEL_RATES]
     with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
@@ -62,3 +60,51 @@ def make(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     (partial / "sizes.json").write_text(json.dumps([size] * FIELDS))
     partial.rename(folder)
     return folder
+
+
+def make_lists(folder: pathlib.Path) -> pathlib.Path:
+    """Makes the workload `lists` unless it is there: Ali-CCP's shape, at the real list lengths.
+
+    13 fields of 6,900 users, four of them histories cut to 200 values, and 10 fields of an
+    exposure, two of them lists; 2.5 M embedding rows.
+    """
+    if folder.exists():
+        return folder
+    random = np.random.default_rng(0)
+    size = VOCABULARIES["W"] // FIELDS
+    fields, columns = [], {None: {}, "user": {}}
+    users = ROWS // EXPOSURES_PER_USER
+    for number in range(FIELDS):
+        entity = "user" if number < 13 else None
+        rows = users if entity else ROWS
+        name = f"field_{number}"
+        if number in LIST_LENGTHS:
+            mean, cap = LIST_LENGTHS[number]
+            lengths = np.minimum(1 + random.gamma(2.0, (mean - 1) / 2, rows).astype(int), cap)
+            values = Ragged(_ids(random, size - 2, lengths.sum()) + 2, lengths)
+            fields.append(Field(name, MULTI_CATEGORICAL, size, cap, entity))
+        else:
+            values = _ids(random, size, rows)
+            fields.append(Field(name, CATEGORICAL, size, entity=entity))
+        columns[entity][name] = values
+    labels = _labels(random)
+    columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}
+    columns[None]["user_row"] = random.integers(users, size=ROWS)
+    tasks = [Task(name) for name in LABEL_RATES]
+    folder.mkdir(parents=True)
+    with DatasetWriter(folder / "prepared", "workload", fields, tasks, seed=0) as writer:
+        writer.add_entity_rows("user", columns["user"])
+        writer.add_rows("train", columns[None])
+        writer.finish(source={"simulated": True}, filters={})
+    return folder
+
+
+def _ids(random: np.random.Generator, size: int, count: int) -> np.ndarray:
+    ranks = np.floor(size ** random.random(count)).astype(np.int64) - 1
+    return random.permutation(size)[np.minimum(ranks, size - 1)].astype(np.int32)
+
+
+def _labels(random: np.random.Generator) -> np.ndarray:
+    click = random.random(ROWS) < LABEL_RATES["click"]
+    share = LABEL_RATES["conversion"] / LABEL_RATES["click"]
+    return np.stack([click, click & (random.random(ROWS) < share)], axis=1)

@@ -63,6 +63,7 @@ class PreparedDataset:
         seed: int | None = None,
         epoch: int = 0,
         skip: int = 0,
+        static_shapes: bool = False,
     ) -> tf.data.Dataset:
         """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
 
@@ -78,6 +79,8 @@ class PreparedDataset:
           seed: of the order of rows; None reads them as they lie on disk.
           epoch: number of the pass; each has an order of its own.
           skip: batches to leave out at the beginning.
+          static_shapes: give every full batch the same shapes, for XLA: as many rows of an entity
+            table as exposures, by repeating one of them, and lists as wide as the longest of all.
         """
         for entity in self._used_entities():
             self.entity_table(entity.name)  # read outside of the graph that is made below
@@ -104,7 +107,10 @@ class PreparedDataset:
         rows = rows.rebatch(batch_size)
         if skip:
             rows = rows.skip(skip)
-        batches = rows.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+        batches = rows.map(
+            lambda columns: self._finish(columns, static_shapes),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        ).prefetch(4)
         options = tf.data.Options()
         # Its own threads: a program may keep TensorFlow's to one operation at a time.
         options.threading.private_threadpool_size = os.cpu_count() or 1
@@ -184,7 +190,7 @@ class PreparedDataset:
         used = {field.entity for field in self.schema.fields}
         return [entity for name, entity in self.schema.entities.items() if name in used]
 
-    def _finish(self, columns: dict[str, tf.Tensor]) -> tuple[dict, dict]:
+    def _finish(self, columns: dict[str, tf.Tensor], static_shapes: bool) -> tuple[dict, dict]:
         features, labels = dict(columns), {}
         for task in self.schema.tasks:
             labels[task.name] = tf.cast(features.pop(task.name), tf.float32)
@@ -193,8 +199,12 @@ class PreparedDataset:
                 defined = labels[task.only_where] > 0
                 labels[task.name] = tf.where(defined, labels[task.name], UNDEFINED_LABEL)
         for entity in self._used_entities():
+            rows = tf.size(features[entity.row_name])
             distinct, features[entity.row_name] = tf.unique(features[entity.row_name])
-            features |= self.entity_table(entity.name).lookup(distinct)
+            if static_shapes:
+                missing = [[0, rows - tf.size(distinct)]]
+                distinct = tf.pad(distinct, missing, constant_values=distinct[0])
+            features |= self.entity_table(entity.name).lookup(distinct, static_shapes)
         return features, labels
 
 
@@ -227,13 +237,15 @@ class _EntityTable:
             for part in tf.nest.flatten(column, expand_composites=True)
         )
 
-    def lookup(self, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    def lookup(self, rows: tf.Tensor, static_shapes: bool = False) -> dict[str, tf.Tensor]:
         """Features of the given rows, `(rows,)`; lists `(rows, width)`, as wide as the longest."""
         features = {name: tf.gather(column, rows) for name, column in self._columns.items()}
-        return {
-            name: column.to_tensor() if isinstance(column, tf.RaggedTensor) else column
-            for name, column in features.items()
-        }
+        for field in self._fields:
+            width = field.max_values if static_shapes else None
+            for name in _keys(field):
+                if isinstance(features[name], tf.RaggedTensor):
+                    features[name] = features[name].to_tensor(shape=(None, width))
+        return features
 
 
 def _keys(field: Field) -> list[str]:

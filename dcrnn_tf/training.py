@@ -37,6 +37,8 @@ class TrainingSettings:
       optimizer: name of one of Keras', for all weights but the embedding tables.
       embedding_optimizer: name of one of `optimizers.names_for_tables`, for those.
       seed: of initial weights and of the order of rows.
+      jit_compile: whether XLA compiles the whole step; for GPUs. The model's `static_shapes` should
+        be set too.
       log_every: steps between two lines of training losses.
       checkpoint_every: steps between two checkpoints; one is also made after each epoch.
     """
@@ -47,6 +49,7 @@ class TrainingSettings:
     optimizer: str = "adam"
     embedding_optimizer: str = "lazy_adam"
     seed: int = 1
+    jit_compile: bool = False
     log_every: int = 100
     checkpoint_every: int = 5000
 
@@ -90,7 +93,7 @@ class Trainer:
         self._tables = [v for v in model.trainable_variables if v.path in tables]
         self._others = [v for v in model.trainable_variables if v.path not in tables]
         self._table_optimizer = optimizers.build_for_tables(
-            settings.embedding_optimizer, settings.learning_rate
+            settings.embedding_optimizer, settings.learning_rate, settings.jit_compile
         )
         self._optimizer = optimizers.build(settings.optimizer, settings.learning_rate)
         self._defers = isinstance(self._table_optimizer, optimizers.DeferredAdam)
@@ -108,8 +111,8 @@ class Trainer:
         }
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
         # Traced for batches of any size, so that it does not matter with which one a run goes on.
-        spec = dataset.batches("train", settings.batch_size).element_spec
-        self.train_step = tf.function(self._step).get_concrete_function(*spec)
+        step = tf.function(self._step, jit_compile=settings.jit_compile or None)
+        self.train_step = step.get_concrete_function(*self._batches().element_spec)
         self._warm = False
 
     @property
@@ -180,12 +183,16 @@ class Trainer:
         self._progress["seconds"].assign(time.monotonic() - self._started)
         self._checkpoints.save(self.steps)
 
+    def _batches(self, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:
+        settings = self.settings
+        return self.dataset.batches(
+            "train", settings.batch_size, settings.seed, epoch, skip, settings.jit_compile
+        )
+
     def _train_epoch(self, epoch: int, advance: Callable[[int], object]) -> None:
         settings = self.settings
         step = self.steps
-        batches = self.dataset.batches(
-            "train", settings.batch_size, settings.seed, epoch, step - epoch * self._steps_per_epoch
-        )
+        batches = self._batches(epoch, step - epoch * self._steps_per_epoch)
         timed_from, timed_at = step, time.monotonic()
         logged_step, logged_at = timed_from, timed_at
 

@@ -41,6 +41,11 @@ flags.DEFINE_list(
     "Factor on the positives' loss: auto (negatives over positives of the training split), none, "
     "or one number per task, comma-separated.",
 )
+flags.DEFINE_bool(
+    "jit_compile",
+    False,
+    "XLA compiles the whole training step, in a form with static shapes: for GPUs.",
+)
 flags.DEFINE_integer("log_every", 100, "Steps between two lines of losses.", lower_bound=1)
 flags.DEFINE_integer("checkpoint_every", 5000, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer(
@@ -52,6 +57,8 @@ def main() -> None:
     """Runs the program."""
     choice = _positive_weights(FLAGS.positive_weights)
     model_settings = _model_settings(FLAGS.set)
+    if FLAGS.jit_compile:
+        model_settings.setdefault("static_shapes", True)
     # Imported late, so that --help and a mistyped flag are answered at once.
     import keras
 
@@ -65,7 +72,9 @@ def main() -> None:
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
     try:
         optimizers.build(settings.optimizer, settings.learning_rate)
-        optimizers.build_for_tables(settings.embedding_optimizer, settings.learning_rate)
+        optimizers.build_for_tables(
+            settings.embedding_optimizer, settings.learning_rate, settings.jit_compile
+        )
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
     dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)

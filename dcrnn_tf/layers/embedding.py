@@ -27,6 +27,7 @@ class FieldEmbedding(keras.layers.Layer):
       fields: the fields, as `dcrnn_tf.schema.Field` or as dicts of its attributes.
       embedding_dim: width of an embedding.
       initial_range: the embeddings start uniform in `[-initial_range, initial_range]`.
+      static_shapes: pool lists in a form that XLA compiles, padding included; slower without XLA.
 
     Call arguments:
       features: a dict with, for each field, ids int32 `(rows,)`, ids int32 `(rows, width)` padded
@@ -44,12 +45,14 @@ class FieldEmbedding(keras.layers.Layer):
         fields: Sequence[Field | Mapping],
         embedding_dim: int = 32,
         initial_range: float = 0.05,
+        static_shapes: bool = False,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # never a cast of the whole table
         self.fields = tuple(f if isinstance(f, Field) else Field(**f) for f in fields)
         self.embedding_dim = embedding_dim
         self.initial_range = initial_range
+        self.static_shapes = static_shapes
         self.total_rows = 0
         self.offsets = {}
         for field in self.fields:
@@ -87,14 +90,15 @@ class FieldEmbedding(keras.layers.Layer):
 
     def rows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Rows of the table that a batch may read, `(count,)`, repeated or not."""
-        return tf.concat(
-            [
-                tf.reshape(tf.cast(features[field.name], tf.int32) + self.offsets[field.name], [-1])
-                for field in self.fields
-                if field.kind != NUMERIC
-            ],
-            axis=0,
-        )
+        rows = []
+        for field in self.fields:
+            if field.kind == NUMERIC:
+                continue
+            ids = tf.reshape(tf.cast(features[field.name], tf.int32), [-1])
+            if field.kind == MULTI_CATEGORICAL:  # an empty list reads the row of "missing"
+                ids = tf.concat([ids, [PADDING_ROW]], axis=0)
+            rows.append(ids + self.offsets[field.name])
+        return tf.concat(rows, axis=0)
 
     def _embed(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         """Fields with the same number of rows, `(rows, fields, dim)`."""
@@ -126,24 +130,47 @@ class FieldEmbedding(keras.layers.Layer):
             if field.weighted:
                 weight = tf.cast(features[field.weight_name], self.variable_dtype)
             weights.append(tf.pad(weight, one_more, constant_values=1.0))
-        rows = tf.shape(ids[0])[0]
-        # A place is one list of one example; the places of an example follow one another.
-        column = tf.concat(
-            [tf.fill([tf.shape(values)[1]], i) for i, values in enumerate(ids)], axis=0
-        )
-        place = tf.range(rows)[:, None] * len(fields) + column
+        pool = self._pool_padded if self.static_shapes else self._pool_distinct
+        weighted = any(field.weighted for field in fields)
+        return pool(ids, kept, weights if weighted else None)
+
+    def _pool_distinct(self, ids: list, kept: list, weights: list | None) -> tf.Tensor:
+        """Means over the places kept of each list, `(rows, lists, dim)`.
+
+        Ids repeat a lot: each distinct one is read once, and gets one summed gradient.
+        """
+        rows, lists = tf.shape(ids[0])[0], len(ids)
+        # A segment is one list of one example; those of an example follow one another.
+        column = tf.concat([tf.fill([tf.shape(part)[1]], i) for i, part in enumerate(ids)], axis=0)
+        segment = tf.range(rows)[:, None] * lists + column
         kept = tf.concat(kept, axis=1)
-        place = tf.boolean_mask(place, kept)
-        # Ids repeat a lot: each distinct one is read once, and gets one summed gradient.
+        segment = tf.boolean_mask(segment, kept)
         distinct, position = tf.unique(tf.boolean_mask(tf.concat(ids, axis=1), kept))
         embedded = tf.gather(self.table.value, distinct)
-        if any(field.weighted for field in fields):
-            weight = tf.boolean_mask(tf.concat(weights, axis=1), kept)[:, None]
-            sums = tf.math.segment_sum(tf.gather(embedded, position) * weight, place)
-            pooled = tf.math.divide_no_nan(sums, tf.math.segment_sum(weight, place))
+        if weights is None:
+            pooled = tf.sparse.segment_mean(embedded, position, segment)
         else:
-            pooled = tf.sparse.segment_mean(embedded, position, place)
-        return tf.reshape(pooled, (rows, len(fields), self.embedding_dim))
+            weight = tf.boolean_mask(tf.concat(weights, axis=1), kept)[:, None]
+            sums = tf.math.segment_sum(tf.gather(embedded, position) * weight, segment)
+            pooled = tf.math.divide_no_nan(sums, tf.math.segment_sum(weight, segment))
+        return tf.reshape(pooled, (rows, lists, self.embedding_dim))
+
+    def _pool_padded(self, ids: list, kept: list, weights: list | None) -> tf.Tensor:
+        """The same with shapes that do not depend on values.
+
+        In the place of padding a list's first id is read, so that no row is touched in vain.
+        """
+        pooled = []
+        for number, (rows, present) in enumerate(zip(ids, kept, strict=True)):
+            weight = tf.cast(present, self.variable_dtype)
+            if weights is not None:
+                weight *= weights[number]
+            rows = tf.where(present, rows, rows[:, :1])
+            embedded = tf.gather(self.table.value, rows)
+            sums = tf.reduce_sum(embedded * weight[:, :, None], axis=1)
+            total = tf.reduce_sum(weight, axis=1, keepdims=True)
+            pooled.append(tf.math.divide_no_nan(sums, total))
+        return tf.stack(pooled, axis=1)
 
     def _numeric(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         numeric = [field.name for field in self.fields if field.kind == NUMERIC]
@@ -163,6 +190,7 @@ class FieldEmbedding(keras.layers.Layer):
             "fields": [dataclasses.asdict(field) for field in self.fields],
             "embedding_dim": self.embedding_dim,
             "initial_range": self.initial_range,
+            "static_shapes": self.static_shapes,
         }
 
 

@@ -26,6 +26,7 @@ class MultiTaskModel(keras.Model):
       tasks: names of the tasks, in causal order.
       embedding_dim: width of an embedding.
       embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
+      static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
     """
 
     def __init__(
@@ -34,14 +35,21 @@ class MultiTaskModel(keras.Model):
         tasks: Sequence[str],
         embedding_dim: int = 32,
         embedding_range: float = 0.05,
+        static_shapes: bool = False,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
         self.tasks = tuple(tasks)
         self.embedding_dim = embedding_dim
         self.embedding_range = embedding_range
+        self.static_shapes = static_shapes
         self.embedding = FieldEmbedding(
-            fields, embedding_dim, embedding_range, name="embedding", dtype=self.dtype_policy
+            fields,
+            embedding_dim,
+            embedding_range,
+            static_shapes,
+            name="embedding",
+            dtype=self.dtype_policy,
         )
         self.fields = self.embedding.fields
 
@@ -109,6 +117,7 @@ class MultiTaskModel(keras.Model):
             "tasks": list(self.tasks),
             "embedding_dim": self.embedding_dim,
             "embedding_range": self.embedding_range,
+            "static_shapes": self.static_shapes,
         }
 
 

@@ -32,19 +32,31 @@ def names_for_tables() -> tuple[str, ...]:
     return tuple(_FOR_TABLES)
 
 
-def build_for_tables(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+def build_for_tables(
+    name: str, learning_rate: float, static_shapes: bool = False
+) -> keras.optimizers.Optimizer:
     """An optimizer for embedding tables, right for gradients in which ids repeat.
 
     - `lazy_adam` updates the rows of the batch alone, and differs from Adam for the others;
     - `adam_deferred` is Adam, its updates of rows that no batch reads made up for later;
     - `adam`, `adagrad` and `sgd` are Keras' own; all but `sgd` sweep the whole table each step.
 
+    Args:
+      name: one of them.
+      learning_rate: its learning rate.
+      static_shapes: for XLA; `lazy_adam` and `adam_deferred` alone have that form.
+
     Raises:
-      ValueError: there is none of that name.
+      ValueError: there is none of that name, or it has no such form.
     """
     if name not in _FOR_TABLES:
         raise ValueError(f"embedding optimizer {name!r} is not one of {', '.join(_FOR_TABLES)}")
-    return _FOR_TABLES[name](learning_rate=learning_rate)
+    optimizer = _FOR_TABLES[name]
+    if not static_shapes:
+        return optimizer(learning_rate=learning_rate)
+    if not issubclass(optimizer, LazyAdam):
+        raise ValueError(f"embedding optimizer {name!r} has no form that XLA compiles")
+    return optimizer(learning_rate=learning_rate, static_shapes=True)
 
 
 def build(name: str, learning_rate: float) -> keras.optimizers.Optimizer:

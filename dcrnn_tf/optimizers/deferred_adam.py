@@ -10,6 +10,7 @@ from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import write_rows
 
 _PRECISION = 1e-8  # of the series below, relative
+_ROWS_AT_A_TIME = 1 << 18  # when all are caught up with, for the sake of memory
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
@@ -36,6 +37,7 @@ class DeferredAdam(LazyAdam):
       beta_1: b1.
       beta_2: b2.
       epsilon: as in the equation.
+      static_shapes: as `LazyAdam`.
     """
 
     def __init__(self, learning_rate: float = 0.001, name: str = "deferred_adam", **kwargs):
@@ -78,11 +80,17 @@ class DeferredAdam(LazyAdam):
           rows: numbers of rows, `(count,)`, repeated or not; None takes all.
         """
         self._catching_up = True
+        if rows is None:
+            count = variable.shape[0]
+            for first in range(0, count, _ROWS_AT_A_TIME):
+                self.catch_up(variable, tf.range(first, min(first + _ROWS_AT_A_TIME, count)))
+            return
         position = self._get_variable_index(variable)
         weight = variable.value
         slots = (self._momentums, self._velocities, self._last_steps)
         m, v, last = (slot[position].value for slot in slots)
-        rows = tf.range(tf.shape(weight)[0]) if rows is None else tf.unique(rows).y
+        if not self.static_shapes:  # else repeated rows are written repeatedly, to the same values
+            rows = tf.unique(rows).y
         step = tf.cast(self.iterations.value, tf.int32)
         since = tf.gather(last, rows)
         missed = tf.cast(step - since, weight.dtype)[:, None]

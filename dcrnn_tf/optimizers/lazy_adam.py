@@ -25,6 +25,7 @@ class LazyAdam(keras.optimizers.Optimizer):
       beta_1: b1.
       beta_2: b2.
       epsilon: as in the equation.
+      static_shapes: merge repeated ids in a form that XLA compiles; slower without XLA.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        static_shapes: bool = False,
         name: str = "lazy_adam",
         **kwargs,
     ):
@@ -40,6 +42,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.static_shapes = static_shapes
 
     def build(self, variables: list) -> None:
         """Creates the two moments of each variable."""
@@ -76,7 +79,7 @@ class LazyAdam(keras.optimizers.Optimizer):
             v.assign(new_v)
             weight.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
             return
-        gradient = merge_repeated_rows(gradient)
+        gradient = merge_repeated_rows(gradient, self.static_shapes)
         rows = gradient.indices
         new_m, new_v = moments(
             tf.gather(m, rows), tf.gather(v, rows), tf.cast(gradient.values, dtype)
@@ -93,4 +96,5 @@ class LazyAdam(keras.optimizers.Optimizer):
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
+            "static_shapes": self.static_shapes,
         }

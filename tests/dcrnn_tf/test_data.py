@@ -26,6 +26,8 @@ def collect(dataset, split, batch_size, **options):
         index = features.pop("user_row")
         for name in ("age", "history"):
             features[name] = features[name][index]
+        width = 6 - features["history"].shape[1]  # lists are as wide as the longest of the batch
+        features["history"] = np.pad(features["history"], ((0, 0), (0, width)))
         for name, value in {**features, **{k: v.numpy() for k, v in labels.items()}}.items():
             parts.setdefault(name, []).append(value)
         sizes.append(len(index))
@@ -35,6 +37,20 @@ def collect(dataset, split, batch_size, **options):
 @pytest.fixture(scope="module")
 def dataset(dataset_folder):
     return PreparedDataset(dataset_folder)
+
+
+def test_static_shapes_hold_the_same_rows(dataset):
+    rows, _ = collect(dataset, "train", 16, seed=3)
+    static, _ = collect(dataset, "train", 16, seed=3, static_shapes=True)
+    assert rows.keys() == static.keys()
+    for name in rows:
+        np.testing.assert_array_equal(static[name], rows[name])
+    shapes = set()
+    for features, _ in dataset.batches("train", 16, seed=3, static_shapes=True).take(180):
+        shapes.add(tuple((name, tuple(value.shape)) for name, value in sorted(features.items())))
+    ((*only,),) = shapes
+    assert dict(only)["history"] == (16, 6)
+    assert dict(only)["age"] == (16,)
 
 
 @pytest.mark.parametrize("seed", [None, 11])

@@ -146,6 +146,20 @@ def test_deferred_adam_trains_as_adam_does_and_resumes(dataset, tmp_path):
         np.testing.assert_array_equal(mine.numpy(), other)
 
 
+@pytest.mark.parametrize("name", ["lazy_adam", "adam_deferred"])
+def test_a_step_that_xla_compiles_is_the_same_step(dataset, tmp_path, name):
+    settings = dataclasses.replace(SETTINGS, epochs=1, learning_rate=1e-3, embedding_optimizer=name)
+    plain = make_trainer(dataset, tmp_path / "plain", settings)
+    plain.train()
+    settings = dataclasses.replace(settings, jit_compile=True)
+    compiled = make_trainer(dataset, tmp_path / "compiled", settings, static_shapes=True)
+    compiled.train()
+    for mine, other in zip(
+        compiled.model.trainable_variables, plain.model.trainable_variables, strict=True
+    ):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=0, atol=2e-5)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(dataset, tmp_path):
     trainer = make_trainer(dataset, tmp_path)
     last_bias = trainer.model.trainable_variables[-1]

@@ -96,6 +96,43 @@ def test_width_of_the_padding_does_not_matter():
     np.testing.assert_array_equal(layer(padded), layer(FEATURES))
 
 
+@pytest.mark.parametrize("width", [0, 4])
+def test_rows_are_all_that_a_batch_reads(width):
+    layer = built_layer()
+    features = FEATURES | {
+        "history": FEATURES["history"][1:, :width],
+        "user_row": np.zeros(3, np.int32),
+    }
+    features["age"] = FEATURES["age"][:1]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(features))
+    read = set(tape.gradient(loss, layer.table.value).indices.numpy())
+    assert 15 in read  # the row of a missing history
+    assert read <= set(layer.rows(features).numpy()) <= set(range(22))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_static_shapes_give_the_same_values_and_gradients(jit_compile):
+    static = built_layer(static_shapes=True)
+    upstream = np.random.default_rng(1).normal(size=(3, len(FIELDS), DIM)).astype("float32")
+    found = []
+    for layer in (built_layer(), static):
+
+        @tf.function(jit_compile=jit_compile and layer is static)
+        def compute(features, layer=layer):
+            with tf.GradientTape() as tape:
+                embedded = layer(features)
+                loss = tf.reduce_sum(embedded * upstream)
+            gradient = tape.gradient(loss, layer.table.value)
+            return embedded, gradient.indices, tf.convert_to_tensor(gradient)
+
+        found.append(compute({name: tf.constant(value) for name, value in FEATURES.items()}))
+    (one, one_rows, one_gradient), (other, other_rows, other_gradient) = found
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(one_gradient, other_gradient, atol=1e-6)
+    assert set(other_rows.numpy()) == set(one_rows.numpy())  # none is touched in vain
+
+
 def test_lists_that_are_all_empty_need_no_width():
     layer = built_layer()
     wide = FEATURES | {"history": np.zeros((2, 3), np.int32)}

@@ -100,6 +100,34 @@ def test_merge_repeated_rows():
     np.testing.assert_array_equal(merged.values.numpy()[order], [[4, 5, 6], [8, 10, 12]])
 
 
+def test_merge_with_static_shapes_repeats_the_smallest_row():
+    slices = sparse([4, 1, 4, 6], [[1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 1, 1]])
+    merged = tf.function(optimizers.merge_repeated_rows, jit_compile=True)(slices, True)
+    np.testing.assert_array_equal(merged.indices.numpy(), [1, 4, 6, 1])
+    expected = [[4, 5, 6], [8, 10, 12], [1, 1, 1], [4, 5, 6]]
+    np.testing.assert_array_equal(merged.values.numpy(), expected)
+
+
+def test_lazy_adam_compiled_by_xla_is_lazy_adam():
+    plain, _ = make_table()
+    compiled, _ = make_table()
+    one, other = optimizers.LazyAdam(0.1), optimizers.LazyAdam(0.1, static_shapes=True)
+    one.build([plain])
+    other.build([compiled])
+
+    @tf.function(jit_compile=True)
+    def step(ids, values):
+        other.apply([tf.IndexedSlices(values, ids, tf.constant([7, 3]))], [compiled])
+
+    random = np.random.default_rng(5)
+    for _ in range(20):
+        ids = random.integers(0, 7, size=5).astype(np.int32)
+        values = random.normal(size=(5, 3)).astype(np.float32)
+        one.apply([sparse(ids, values)], [plain])
+        step(tf.constant(ids), tf.constant(values))
+    np.testing.assert_allclose(compiled.numpy(), plain.numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_names():
     with pytest.raises(ValueError, match="'adamw' is not one of lazy_adam, adam_deferred"):
         optimizers.build_for_tables("adamw", 0.1)

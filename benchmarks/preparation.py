@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import tqdm
+
 FULL_ROWS = 85_316_975  # both files of the real data
 _MEASURE = """
 import json, resource, subprocess, sys, time
@@ -31,7 +33,7 @@ def measured(module: str, *arguments: str) -> dict:
 def curve(work_dir: pathlib.Path, sizes: list[int]) -> list[dict]:
     """Simulates and prepares logs of each size, half as many test rows as training rows."""
     found = []
-    for rows in sizes:
+    for rows in tqdm.tqdm(sizes, desc="Preparation", unit="log"):
         raw, prepared = work_dir / f"raw_{rows}", work_dir / f"prepared_{rows}"
         shutil.rmtree(raw, ignore_errors=True)
         shutil.rmtree(prepared, ignore_errors=True)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 import tqdm
-from absl import flags
+from absl import flags, logging
 
 from benchmarks import machine, preparation, report, workload
 from benchmarks.workload import MODELS, VOCABULARIES
@@ -183,6 +183,7 @@ def _lists(folder: pathlib.Path) -> dict:
 
 def main() -> None:
     """Runs the program."""
+    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     out_dir = pathlib.Path(FLAGS.out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     vocabularies = VOCABULARIES if not FLAGS.quick else {"W": VOCABULARIES["W"]}

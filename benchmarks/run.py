@@ -131,11 +131,11 @@ class Process:
         self._process.wait(30)
 
     def _read(self) -> dict:
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            raise command_line.UserError(f"{self.contender.label} failed; see {self.log}")
-        return json.loads(line)
+        for line in self._process.stdout:
+            if line.startswith("{"):  # not what a library prints at its import
+                return json.loads(line)
+        self._process.wait()
+        raise command_line.UserError(f"{self.contender.label} failed; see {self.log}")
 
 
 def speeds(out_dir: pathlib.Path, quick: bool) -> list[dict]:
@@ -193,18 +193,20 @@ def main() -> None:
     sizes = [300_000] if FLAGS.quick else [1_000_000, 4_000_000, 16_000_000]
     auc = [sys.executable, "-m", "benchmarks.auc", "10000000" if FLAGS.quick else "40000000"]
     lists = workload.make_lists(work / "lists")
-    results = {
-        "machine": machine.describe(),
-        "quick": FLAGS.quick,
-        "lists": _lists(lists),
-        "preparation": preparation.curve(work, sizes),
-        "auc": json.loads(subprocess.check_output(auc, text=True)),
-        "product_rate": machine.product_rate(),
-        "copy_rate": machine.copy_rate(),
-        "operations_per_row": machine.operations_per_row(),
-        "speeds": speeds(out_dir, FLAGS.quick),
+    stages = {
+        "machine": machine.describe,
+        "lists": lambda: _lists(lists),
+        "preparation": lambda: preparation.curve(work, sizes),
+        "auc": lambda: json.loads(subprocess.check_output(auc, text=True)),
+        "product_rate": machine.product_rate,
+        "copy_rate": machine.copy_rate,
+        "operations_per_row": machine.operations_per_row,
+        "speeds": lambda: speeds(out_dir, FLAGS.quick),
     }
-    (out_dir / "benchmark.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
+    results = {"quick": FLAGS.quick}
+    for name, measure in stages.items():
+        results[name] = measure()
+        (out_dir / "benchmark.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
     report.write(results, out_dir)
     print((out_dir / "benchmark.md").read_text(encoding="utf-8"))
     print(f"Results: {out_dir}")

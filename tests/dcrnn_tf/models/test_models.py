@@ -211,6 +211,7 @@ def test_settings_are_the_constructors_defaults():
     assert models.settings("dcrnn") == {
         "embedding_dim": 32,
         "embedding_range": 0.05,
+        "static_shapes": False,
         "units": 64,
         "subsequence_length": 3,
         "interval": 1,

@@ -69,6 +69,8 @@ class Vocabulary:
         self.ids = ids
         self.counts = counts
         self._index = pd.Index(ids)
+        # Builds the index's hash table; threads that did so at once would spoil it.
+        assert self._index.is_unique, "an id stands in a vocabulary twice"
 
     @property
     def size(self) -> int:

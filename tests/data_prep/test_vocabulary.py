@@ -1,5 +1,7 @@
 import collections
+import concurrent.futures
 import random
+import threading
 
 import numpy as np
 import polars as pl
@@ -87,3 +89,19 @@ def test_an_empty_vocabulary_knows_nothing():
     assert known.size == 2
     assert known.encode(pl.Series([1, None])).tolist() == [1, 0]
     assert known.encode(pl.Series(["x", None])).tolist() == [1, 0]
+
+
+def test_threads_may_encode_at_once():
+    ids = np.random.default_rng(0).permutation(2_000_000)
+    for _ in range(3):
+        vocabulary = Vocabulary(ids, np.ones_like(ids))
+        start = threading.Barrier(8)
+
+        def encode(vocabulary=vocabulary, start=start):
+            start.wait()
+            return vocabulary.encode(pl.Series(ids[-1000:]))
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            found = [task.result() for task in [pool.submit(encode) for _ in range(8)]]
+        for rows in found:
+            np.testing.assert_array_equal(rows, np.arange(2_000_002 - 1000, 2_000_002))

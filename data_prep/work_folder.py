@@ -22,16 +22,16 @@ class WorkFolder:
 
     def __init__(self, path: pathlib.Path, task: Mapping):
         self.path = path
-        self.found = False
+        found = False
         if path.exists():
-            self.found = self.load(_TASK_FILE) == json.loads(json.dumps(task))
-            if self.found:
+            found = self.load(_TASK_FILE) == json.loads(json.dumps(task))
+            if found:
                 print(f"Going on with {path}, left behind by a preparation that was interrupted.")
             else:
                 print(f"Removing {path}, left behind by a preparation of something else.")
                 shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
-        if not self.found:
+        if not found:
             self.save(_TASK_FILE, task)
 
     def load(self, name: str) -> dict | None:

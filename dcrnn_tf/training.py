@@ -177,7 +177,8 @@ class Trainer:
         return figures
 
     def checkpoint(self) -> None:
-        """Saves everything that a continued run needs."""
+        """Saves everything that a continued run needs, and a table fit to be used otherwise."""
+        self._finish_tables()
         path = self._run_dir / METRICS_FILE
         self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
         self._progress["seconds"].assign(time.monotonic() - self._started)

@@ -43,7 +43,7 @@ def main() -> None:
             "(fingerprints differ), so ids would mean something else; give that one as --data_dir"
         )
     dataset.schema.split(FLAGS.split)
-    run_folder.use_precision(config["mixed_precision"])
+    run_folder.use_precision(config.get("mixed_precision", "none"))
     model = models.build(config["model"], dataset.schema, **config["settings"])
     checkpoints = Checkpoints(
         run_dir / "checkpoints", numbered("model", model.variables), partial=True

@@ -33,7 +33,7 @@ flags.DEFINE_enum(
     "mixed_precision",
     "none",
     ["none", "bfloat16"],
-    "Type that products are computed in; weights, embeddings and losses stay float32.",
+    "Type of products and activations; weights, tables and losses stay float32.",
 )
 flags.DEFINE_list(
     "positive_weights",

@@ -27,7 +27,7 @@ class FieldEmbedding(keras.layers.Layer):
       fields: the fields, as `dcrnn_tf.schema.Field` or as dicts of its attributes.
       embedding_dim: width of an embedding.
       initial_range: the embeddings start uniform in `[-initial_range, initial_range]`.
-      static_shapes: pool lists in a form that XLA compiles, padding included; slower without XLA.
+      static_shapes: pool lists in a form that XLA compiles, padding included.
 
     Call arguments:
       features: a dict with, for each field, ids int32 `(rows,)`, ids int32 `(rows, width)` padded

@@ -25,7 +25,7 @@ class LazyAdam(keras.optimizers.Optimizer):
       beta_1: b1.
       beta_2: b2.
       epsilon: as in the equation.
-      static_shapes: merge repeated ids in a form that XLA compiles; slower without XLA.
+      static_shapes: merge repeated ids in a form that XLA compiles.
     """
 
     def __init__(

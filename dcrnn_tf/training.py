@@ -63,7 +63,7 @@ class Trainer:
 
     Args:
       model: built, `{task: logit}` out; its `training_logits(features, labels)` gives the logits
-        of a training step, its `losses` are added to the tasks'.
+        of a training step, its `losses` are added to the tasks', its `statistics` are logged.
       dataset: to train on; `validation`, where it exists, is evaluated after each epoch.
       settings: how to train.
       positive_weights: `{task: factor on the positives' loss}`.
@@ -101,6 +101,9 @@ class Trainer:
         self._optimizer.build(self._others)
 
         self._loss_sums = {task: tf.Variable(0.0, dtype=tf.float64) for task in self._losses}
+        self._statistic_sums = {
+            name: tf.Variable(0.0, dtype=tf.float64) for name in model.statistic_names
+        }
         self._progress = {
             "step": tf.Variable(0, dtype=tf.int64),
             "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
@@ -229,11 +232,14 @@ class Trainer:
             logits = self.model.training_logits(features, labels)
             losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
             total = sum([*losses.values(), *self.model.losses])  # in this order, unlike tf.add_n
+        statistics = self.model.statistics
         gradients = tape.gradient(total, self._tables + self._others)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
         self._optimizer.apply(gradients[len(self._tables) :], self._others)
         for task, loss in losses.items():
             self._loss_sums[task].assign_add(tf.cast(loss, tf.float64))
+        for name, value in statistics.items():
+            self._statistic_sums[name].assign_add(tf.cast(value, tf.float64))
         self._progress["step"].assign_add(1)
 
     def _finish_tables(self) -> None:
@@ -253,6 +259,11 @@ class Trainer:
                     "lower the learning rate or look at the numeric fields"
                 )
             tf.summary.scalar(f"loss/{task}", means[task], self.steps)
+        statistics = {}
+        for name, total in self._statistic_sums.items():
+            statistics[name] = float(total.numpy()) / self.settings.log_every
+            total.assign(0.0)
+            tf.summary.scalar(f"statistics/{name}", statistics[name], self.steps)
         tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
         self._log(
             {
@@ -260,6 +271,7 @@ class Trainer:
                 "epoch": epoch + 1,
                 "loss": sum(means.values()),
                 "losses": means,
+                **({"statistics": statistics} if statistics else {}),
                 "rows_per_second": round(rows_per_second, 1),
             }
         )
@@ -279,6 +291,7 @@ class Trainer:
         return (
             {f"progress_{name}": variable for name, variable in self._progress.items()}
             | {f"loss_sum_{task}": variable for task, variable in self._loss_sums.items()}
+            | {f"statistic_sum_{name}": v for name, v in self._statistic_sums.items()}
             | numbered("model", self.model.variables)
             | numbered("table_optimizer", self._table_optimizer.variables)
             | numbered("optimizer", self._optimizer.variables)

@@ -3,26 +3,33 @@
 import inspect
 from collections.abc import Mapping
 
-from dcrnn_tf.models.base import ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.shared_bottom import SharedBottom
+from dcrnn_tf.models.single_task import SingleTaskModel
 from dcrnn_tf.schema import Schema
 
 __all__ = [
     "DCRNN",
+    "DNN",
+    "Explanation",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
     "SharedBottom",
+    "SingleTaskModel",
     "build",
     "feature_specs",
+    "model_class",
     "names",
     "settings",
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcrnn": DCRNN,
+    "dnn": DNN,
     "mmoe": MMoE,
     "shared_bottom": SharedBottom,
 }
@@ -33,16 +40,25 @@ def names() -> tuple[str, ...]:
     return tuple(_MODELS)
 
 
-def settings(name: str) -> dict[str, object]:
-    """The settings of a model and their defaults.
+def model_class(name: str) -> type[MultiTaskModel]:
+    """The class of a model.
 
     Raises:
       ModelError: there is no such model.
     """
     if name not in _MODELS:
         raise ModelError(f"model {name!r} is not one of {', '.join(_MODELS)}")
+    return _MODELS[name]
+
+
+def settings(name: str) -> dict[str, object]:
+    """The settings of a model and their defaults.
+
+    Raises:
+      ModelError: there is no such model.
+    """
     parameters = {}
-    for cls in (MultiTaskModel, _MODELS[name]):
+    for cls in (MultiTaskModel, model_class(name)):
         parameters |= inspect.signature(cls.__init__).parameters
     empty = inspect.Parameter.empty
     return {key: p.default for key, p in parameters.items() if p.default is not empty}
@@ -69,7 +85,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
             f"model {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
         )
     try:
-        model = _MODELS[name](schema.fields, schema.task_names, name=name, **chosen)
+        model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()

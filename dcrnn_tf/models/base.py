@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -10,16 +11,33 @@ from dcrnn_tf.errors import UserError
 from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field
 
+LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
+
 
 class ModelError(UserError, ValueError):
     """A model cannot be built as asked."""
+
+
+class Explanation(NamedTuple):
+    """A quantity inside a model, named row by row and column by column.
+
+    Attributes:
+      values: `(batch, rows, columns)`, or `(rows, columns)` if it is the same for every example.
+      rows: names.
+      columns: names.
+    """
+
+    values: tf.Tensor
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class MultiTaskModel(keras.Model):
     """Embeds the fields of a batch and predicts one logit per task.
 
     A model is a subclass with one method, `logits`. It goes through `compile` and `fit` as well as
-    through a loop of one's own; losses that a model adds itself are in `model.losses`.
+    through a loop of one's own; losses that a model adds itself are in `model.losses`, figures of
+    a training step that it wants to be logged in `statistics`.
 
     Args:
       fields: as `FieldEmbedding` takes them.
@@ -27,7 +45,12 @@ class MultiTaskModel(keras.Model):
       embedding_dim: width of an embedding.
       embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
       static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
+
+    Attributes:
+      statistic_names: of the figures that `add_statistic` gets in every training step.
     """
+
+    statistic_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -45,13 +68,19 @@ class MultiTaskModel(keras.Model):
         self.static_shapes = static_shapes
         self.embedding = FieldEmbedding(
             fields,
-            embedding_dim,
+            self.embedding_width,
             embedding_range,
             static_shapes,
             name="embedding",
             dtype=self.dtype_policy,
         )
         self.fields = self.embedding.fields
+        self._statistics = _Statistics()
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of the embedding table: `embedding_dim`, unless a model needs several a field."""
+        return self.embedding_dim
 
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
@@ -65,27 +94,54 @@ class MultiTaskModel(keras.Model):
         """Logits of a batch, float32 (or wider) `(batch,)`, by task.
 
         Args:
-          features: as `FieldEmbedding` takes them.
+          features: as `FieldEmbedding` takes them; in a training step `LABELS` too.
           training: whether the call belongs to a training step.
         """
-        logits = self.logits(self.embedding(features), training)
+        labels = features.get(LABELS) if training else None
+        logits = self.logits(self.embedding(features), training, labels)
         return {
             task: keras.ops.cast(logit, self.variable_dtype)
             for task, logit in zip(self.tasks, logits, strict=True)
         }
 
-    def logits(self, embeddings: tf.Tensor, training: bool) -> Sequence[tf.Tensor]:
-        """The logits `(batch,)` of each task, in order, from embeddings `(batch, fields, dim)`."""
+    def logits(
+        self, embeddings: tf.Tensor, training: bool, labels: Mapping | None = None
+    ) -> Sequence[tf.Tensor]:
+        """The logits `(batch,)` of each task, in order.
+
+        Args:
+          embeddings: `(batch, fields, embedding_width)`.
+          training: whether the call belongs to a training step.
+          labels: of the batch, `{task: (batch,)}`, in a training step that knows them.
+        """
         raise NotImplementedError
 
     def training_logits(self, features: Mapping, labels: Mapping) -> dict:
-        """What a training step calls: a model that needs the labels there overrides this.
+        """What a training step calls: the logits, computed with the labels at hand.
 
         Args:
           features: of a batch.
           labels: `{task: (batch,)}`.
         """
-        return self(features, training=True)
+        return self({**features, LABELS: dict(labels)}, training=True)
+
+    def train_step(self, data: tuple) -> dict:
+        """A step of `fit`, with the labels at hand as in `training_logits`."""
+        features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return super().train_step(({**features, LABELS: labels}, labels, weights))
+
+    def add_statistic(self, name: str, value: tf.Tensor) -> None:
+        """Notes a figure of the current training step, a scalar; for `logits` to call."""
+        self._statistics.values[name] = value
+
+    @property
+    def statistics(self) -> dict[str, tf.Tensor]:
+        """The figures of the last training step, to be read where it was traced."""
+        return {name: self._statistics.values[name] for name in self.statistic_names}
+
+    def explain(self, features: Mapping[str, tf.Tensor]) -> dict[str, Explanation]:
+        """What goes on inside the model for a batch: gates, shares, by name; called eagerly."""
+        return {}
 
     @property
     def embedding_variables(self) -> list:
@@ -119,6 +175,13 @@ class MultiTaskModel(keras.Model):
             "embedding_range": self.embedding_range,
             "static_shapes": self.static_shapes,
         }
+
+
+class _Statistics:
+    """Holds tensors out of sight of Keras, which would track a dict of them."""
+
+    def __init__(self):
+        self.values: dict[str, tf.Tensor] = {}
 
 
 def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:

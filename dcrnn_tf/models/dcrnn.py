@@ -72,7 +72,7 @@ class DCRNN(MultiTaskModel):
             self.adaptation.build((None, len(self.fields) * self.embedding_dim))
         super().build(input_shape)
 
-    def logits(self, embeddings: tf.Tensor, training: bool) -> list[tf.Tensor]:
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The towers' logits, each tower on its task's last states."""
         x0 = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         vectors = None if self.adaptation is None else self.adaptation.vectors

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Experts, SoftmaxGates, Tower
-from dcrnn_tf.models.base import MultiTaskModel
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
@@ -41,12 +41,19 @@ class MMoE(MultiTaskModel):
             for task in self.tasks
         )
 
-    def logits(self, embeddings: tf.Tensor, training: bool) -> list[tf.Tensor]:
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The towers' logits, each tower on its task's mixture of experts."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         mixtures = tf.einsum("bte,ebu->tbu", self.gates(inputs), self.experts(inputs))
         mixtures = tf.unstack(mixtures, num=len(self.tasks))
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`gate`: the share that each task takes of each expert."""
+        embeddings = self.embedding(features)
+        inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        experts = tuple(f"expert_{e}" for e in range(self.experts.num_experts))
+        return {"gate": Explanation(self.gates(inputs), self.tasks, experts)}
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

@@ -36,7 +36,7 @@ class SharedBottom(MultiTaskModel):
             for task in self.tasks
         )
 
-    def logits(self, embeddings: tf.Tensor, training: bool) -> list[tf.Tensor]:
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The towers' logits, all on the shared perceptron's output."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         shared = self.bottom(inputs)

@@ -10,7 +10,6 @@ from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.losses import multi_task_losses
 
 TASKS = ("click", "conversion")
-CLASSES = {"dcrnn": models.DCRNN, "mmoe": models.MMoE, "shared_bottom": models.SharedBottom}
 COMPILED = ("dcrnn", {"jit_recurrence": True})
 # Besides the defaults, what makes a model take another path through its code.
 VARIANTS = [
@@ -73,7 +72,7 @@ def test_one_logit_per_example_and_task(name, settings, dataset, batch):
 @pytest.mark.parametrize(("name", "settings"), [v for v in VARIANTS if v != COMPILED])
 def test_gradients_by_finite_differences(name, settings, dataset, batch):
     schema = dataset.schema
-    model = CLASSES[name](
+    model = models.model_class(name)(
         schema.fields, schema.task_names, embedding_dim=3, dtype="float64", **settings
     )
     model.build()
@@ -109,9 +108,9 @@ def test_embedding_gradient_is_sparse_and_variables_are_told_apart(name, dataset
         loss = loss_of(model, batch)
     assert isinstance(tape.gradient(loss, table.value), tf.IndexedSlices)
     rows = 20 + 12 + 8 + 30
-    assert table.shape == (rows, 4)
+    assert table.shape == (rows, model.embedding_width)
     counts = model.parameter_counts()
-    assert counts["embedding"] == rows * 4
+    assert counts["embedding"] == rows * model.embedding_width
     assert counts["total"] == counts["embedding"] + counts["other"] == model.count_params()
     others = {v.path for v in model.other_variables}
     assert others | {table.path} == {v.path for v in model.trainable_variables}
@@ -187,6 +186,15 @@ def test_low_precision_stays_near(name, dataset, batch):
 
 
 @every_model
+def test_explanations_are_named_row_by_row(name, dataset, batch):
+    model = models.build(name, dataset.schema)
+    for values, rows, columns in model.explain(batch[0]).values():
+        assert values.shape[-2:] == (len(rows), len(columns))
+        assert values.shape[:-2] in [(), (64,)]
+        assert np.isfinite(values).all()
+
+
+@every_model
 def test_initial_weights_follow_the_seed(name, dataset):
     def weights(seed):
         keras.utils.set_random_seed(seed)
@@ -199,7 +207,7 @@ def test_initial_weights_follow_the_seed(name, dataset):
 
 
 def test_unknown_model_and_setting_are_refused(dataset):
-    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, mmoe, shared_bottom"):
+    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, dnn, mmoe"):
         models.build("mlp", dataset.schema)
     with pytest.raises(models.ModelError, match="mmoe has no setting cell, unit; it has embedding"):
         models.build("mmoe", dataset.schema, cell="gru", unit=3)

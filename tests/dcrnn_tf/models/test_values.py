@@ -112,3 +112,15 @@ def test_parameter_count_of_the_papers_setting():
     assert models.build("mmoe", schema).parameter_counts()["other"] == (
         experts + 2 * 8 * d + towers
     )
+
+
+def test_a_mmoe_gate_is_explained_expert_by_expert(ids):
+    model = build("mmoe", num_experts=3, expert_units=(6, 4))
+    gate = model.explain({field.name: ids[:, f] for f, field in enumerate(FIELDS)})["gate"]
+    assert gate.rows == ("click", "conversion")
+    assert gate.columns == ("expert_0", "expert_1", "expert_2")
+    table = np.array(model.embedding.table).reshape(3, 10, DIM)
+    x0 = np.concatenate([table[f, ids[:, f]] for f in range(3)], axis=1)
+    scores = np.exp(x0 @ np.array(model.gates.kernel)).reshape(BATCH, 2, 3)
+    expected = scores / scores.sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(gate.values, expected, rtol=1e-4, atol=1e-6)

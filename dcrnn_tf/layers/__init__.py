@@ -4,19 +4,31 @@ from dcrnn_tf.layers.adaptation import FeatureAdaptation
 from dcrnn_tf.layers.crnn import CRNN
 from dcrnn_tf.layers.embedding import FieldEmbedding
 from dcrnn_tf.layers.experts import Experts
+from dcrnn_tf.layers.explicit_mapping import ExplicitMapping
+from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.gates import SoftmaxGates
+from dcrnn_tf.layers.heterogeneous_experts import HeterogeneousExperts
 from dcrnn_tf.layers.mlp import MLP
+from dcrnn_tf.layers.soft_selection import SoftSelection
 from dcrnn_tf.layers.subsequences import sequence_length, subsequence_steps, subsequences
 from dcrnn_tf.layers.towers import Tower
+from dcrnn_tf.layers.value_gates import ValueGates
+from dcrnn_tf.layers.virtual_gradient import VirtualGradient
 
 __all__ = [
     "CRNN",
     "MLP",
     "Experts",
+    "ExplicitMapping",
     "FeatureAdaptation",
     "FieldEmbedding",
+    "HeterogeneousExperts",
+    "SoftSelection",
     "SoftmaxGates",
     "Tower",
+    "ValueGates",
+    "VirtualGradient",
+    "fork",
     "sequence_length",
     "subsequence_steps",
     "subsequences",

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.subsequences import sequence_length, subsequence_steps
@@ -138,15 +139,15 @@ class CRNN(keras.layers.Layer):
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
         hidden = state = tf.zeros((), inputs.dtype)
         for number, order in enumerate(self._step_orders()):
-            step_inputs, inputs = _fork(inputs)
+            step_inputs, inputs = fork(inputs, 2)
             if steps is not None:
                 step_inputs += tf.stack([steps[step, r] for r, step in enumerate(order)])
             recurrent = None  # the state before the first step is zero
             if number:
-                kernel, recurrent_kernel = _fork(recurrent_kernel)
+                kernel, recurrent_kernel = fork(recurrent_kernel, 2)
                 recurrent = hidden @ kernel
             if recurrent_bias is not None:
-                bias, recurrent_bias = _fork(recurrent_bias)
+                bias, recurrent_bias = fork(recurrent_bias, 2)
                 recurrent = bias if recurrent is None else recurrent + bias
             hidden, state = advance(step_inputs, recurrent, hidden, state)
         return hidden
@@ -179,16 +180,6 @@ class CRNN(keras.layers.Layer):
             "bidirectional": self.bidirectional,
             "jit_compile": self.jit_compile,
         }
-
-
-@tf.custom_gradient
-def _fork(tensor: tf.Tensor):
-    """The tensor twice. A tensor that several steps read is passed on by forks.
-
-    TensorFlow adds three or more gradients of one tensor in whatever order they are ready, and the
-    last bit depends on it. A fork adds two (see also `command_line.use_threads`).
-    """
-    return (tf.identity(tensor), tf.identity(tensor)), lambda one, other: one + other
 
 
 def _simple_rnn(inputs, recurrent, hidden, state):

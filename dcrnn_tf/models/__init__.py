@@ -5,15 +5,19 @@ from collections.abc import Mapping
 
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.dephn import DEPHN
 from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.mmoe import MMoE
+from dcrnn_tf.models.mtphn import MTPHN
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
 from dcrnn_tf.schema import Schema
 
 __all__ = [
     "DCRNN",
+    "DEPHN",
     "DNN",
+    "MTPHN",
     "Explanation",
     "MMoE",
     "ModelError",
@@ -29,8 +33,10 @@ __all__ = [
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcrnn": DCRNN,
+    "dephn": DEPHN,
     "dnn": DNN,
     "mmoe": MMoE,
+    "mtphn": MTPHN,
     "shared_bottom": SharedBottom,
 }
 
@@ -58,8 +64,9 @@ def settings(name: str) -> dict[str, object]:
       ModelError: there is no such model.
     """
     parameters = {}
-    for cls in (MultiTaskModel, model_class(name)):
-        parameters |= inspect.signature(cls.__init__).parameters
+    for cls in reversed(model_class(name).__mro__):
+        if issubclass(cls, MultiTaskModel):
+            parameters |= inspect.signature(cls.__init__).parameters
     empty = inspect.Parameter.empty
     return {key: p.default for key, p in parameters.items() if p.default is not empty}
 

@@ -11,12 +11,18 @@ from dcrnn_tf.losses import multi_task_losses
 
 TASKS = ("click", "conversion")
 COMPILED = ("dcrnn", {"jit_recurrence": True})
+PLAIN_DEPHN = {"virtual_gradient": None, "num_dnn_experts": 2, "expert_units": (5, 4)}
 # Besides the defaults, what makes a model take another path through its code.
 VARIANTS = [
     *((name, {}) for name in models.names()),
     ("dcrnn", {"adaptation": False, "bidirectional": False, "cell": "simple_rnn", "units": 8}),
     ("dcrnn", {"cell": "gru", "subsequence_length": 2, "interval": 2, "tower_units": ()}),
     COMPILED,
+    ("dephn", PLAIN_DEPHN),
+    ("dephn", PLAIN_DEPHN | {"gating": "mapping", "prediction": "mean_of_sigmoids"}),
+    ("dephn", PLAIN_DEPHN | {"tower_units": (6,), "private_experts": ()}),
+    ("mtphn", {"private_experts": (), "num_heads": 1}),
+    ("mtphn", {"private_experts": ("dnn",), "num_interaction_layers": 1, "expert_units": (4,)}),
     ("mmoe", {"num_experts": 3, "expert_units": (6,), "tower_units": (5,)}),
 ]
 every_model = pytest.mark.parametrize("name", models.names())
@@ -69,11 +75,14 @@ def test_one_logit_per_example_and_task(name, settings, dataset, batch):
         np.testing.assert_allclose(logit, logits[task], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "settings"), [v for v in VARIANTS if v != COMPILED])
+# A virtual gradient is by design none of the loss; `test_dephn.py` has its test.
+@pytest.mark.parametrize(
+    ("name", "settings"), [v for v in VARIANTS if v not in (COMPILED, ("dephn", {}))]
+)
 def test_gradients_by_finite_differences(name, settings, dataset, batch):
     schema = dataset.schema
     model = models.model_class(name)(
-        schema.fields, schema.task_names, embedding_dim=3, dtype="float64", **settings
+        schema.fields, schema.task_names, embedding_dim=4, dtype="float64", **settings
     )
     model.build()
     randomise(model)
@@ -207,7 +216,7 @@ def test_initial_weights_follow_the_seed(name, dataset):
 
 
 def test_unknown_model_and_setting_are_refused(dataset):
-    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, dnn, mmoe"):
+    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, dephn, dnn, mmoe"):
         models.build("mlp", dataset.schema)
     with pytest.raises(models.ModelError, match="mmoe has no setting cell, unit; it has embedding"):
         models.build("mmoe", dataset.schema, cell="gru", unit=3)

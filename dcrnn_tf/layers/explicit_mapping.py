@@ -1,0 +1,52 @@
+"""Explicit mapping of experts' outputs by fixed functions (Eq. 3 and 4 of DEPHN)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.fork import fork
+
+MAPPINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "raw": tf.identity,
+    "sine": tf.sin,
+    "cosine": tf.cos,
+    "square": tf.square,
+    "cube": lambda x: x * tf.square(x),
+    "tanh": tf.tanh,
+    "logarithm": lambda x: tf.sign(x) * tf.math.log1p(tf.abs(x)),
+}
+"""`f_p` by name. The paper has the raw mapping (RM) and the trigonometric ones (TM)."""
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class ExplicitMapping(keras.layers.Layer):
+    """`f_p(e_k)` for every expert k and every mapping p, after Taylor's and Fourier's expansions.
+
+    Args:
+      mappings: names in `MAPPINGS`.
+
+    Call arguments: experts' outputs `(K, batch, width)`. Returns `(K, P, batch, width)`.
+
+    Raises:
+      ValueError: no mapping, an unknown one or one given twice.
+    """
+
+    def __init__(self, mappings: Sequence[str] = ("raw", "sine", "cosine"), **kwargs):
+        super().__init__(**kwargs)
+        self.mappings = tuple(mappings)
+        unknown = [name for name in self.mappings if name not in MAPPINGS]
+        if unknown or not self.mappings or len(set(self.mappings)) < len(self.mappings):
+            raise ValueError(
+                f"mappings={list(self.mappings)} must be different ones of {', '.join(MAPPINGS)}"
+            )
+
+    def call(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The mapped outputs."""
+        copies = fork(outputs, len(self.mappings))
+        mapped = [MAPPINGS[name](copy) for name, copy in zip(self.mappings, copies, strict=True)]
+        return tf.stack(mapped, axis=1)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"mappings": list(self.mappings)}

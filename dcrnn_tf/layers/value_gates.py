@@ -1,0 +1,46 @@
+"""Trainable value gating, TVG: gates that are parameters, the same for every input."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class ValueGates(keras.layers.Layer):
+    """A free gate `G_kp^t` for each task t, expert k and mapping p.
+
+    The gates start uniform in [0.5, 1.5], so that tasks differ from the first step on.
+
+    Args:
+      num_tasks: T.
+      num_experts: K.
+      num_mappings: P.
+
+    Call arguments: inputs as other gates have them, `(batch, d)`, which do not matter. Returns
+    `(T, K, P)`.
+    """
+
+    def __init__(self, num_tasks: int, num_experts: int, num_mappings: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_tasks = num_tasks
+        self.num_experts = num_experts
+        self.num_mappings = num_mappings
+
+    def build(self, input_shape) -> None:
+        """Creates the gates."""
+        self.gates = self.add_weight(
+            name="gates",
+            shape=(self.num_tasks, self.num_experts, self.num_mappings),
+            initializer=keras.initializers.RandomUniform(0.5, 1.5),
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The gates."""
+        return tf.convert_to_tensor(self.gates)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_tasks": self.num_tasks,
+            "num_experts": self.num_experts,
+            "num_mappings": self.num_mappings,
+        }

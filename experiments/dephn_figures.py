@@ -1,0 +1,325 @@
+"""Figures 3 to 7 of the DEPHN paper: trains what they need, draws them, and says what they show.
+
+Each figure is written as PNG and SVG, and all of them on one HTML page. Figure 4 is mathematics;
+the others are of runs on simulated data, or on real data if its folder is given. Finished runs are
+not repeated.
+
+Example:
+  python -m experiments.dephn_figures --preset=small --out_dir=runs/dephn_figures
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from absl import flags
+
+from dcrnn_tf import command_line
+from experiments import datasets, dephn_tables
+from experiments.table_specs import Table
+
+FLAGS = flags.FLAGS
+TABLES = (
+    dephn_tables.FIGURE_3,
+    dephn_tables.FIGURE_5_R,
+    dephn_tables.FIGURE_5_UR,
+    dephn_tables.FIGURE_6,
+)
+POINTS = 4000  # examples that Fig. 7 shows
+
+flags.DEFINE_string("out_dir", "runs/dephn_figures", "Folder of the figures and of their runs.")
+flags.DEFINE_enum("preset", "small", ["small", "smoke"], "Size of the runs.")
+flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A figure, drawn, and what it shows; `data` is what its runs were made on."""
+
+    name: str
+    heading: str
+    figure: object
+    sentences: tuple[str, ...]
+    data: str = ""
+
+
+def main() -> None:
+    """Runs the program."""
+    out_dir = pathlib.Path(FLAGS.out_dir)
+    runs = out_dir / "runs"
+    datasets.call(
+        "experiments.reproduce",
+        f"--table={','.join(table.name for table in TABLES)}",
+        f"--preset={FLAGS.preset}",
+        f"--out_dir={runs}",
+        f"--work_dir={FLAGS.work_dir}",
+    )
+    import matplotlib
+
+    from experiments import plots, report
+
+    command_line.use_threads(0)
+    folders = {
+        table.name: runs / (table.name + ("" if FLAGS.preset == "small" else f"-{FLAGS.preset}"))
+        for table in TABLES
+    }
+    with matplotlib.rc_context(plots.STYLE):
+        shown = [
+            *figure_3(folders),
+            figure_4(),
+            figure_5(folders),
+            figure_6(folders),
+            figure_7(folders),
+        ]
+        sections = []
+        for one in shown:
+            for suffix in ("png", "svg"):
+                one.figure.savefig(out_dir / f"{one.name}.{suffix}", dpi=150)
+            words = ((one.data,) if one.data else ()) + one.sentences
+            picture = plots.picture(one.figure, one.heading)
+            sections.append(report.Section(one.heading, sentences=words, figures=[picture]))
+    path = report.write_page(
+        out_dir / "figures.html",
+        title="Figures of the DEPHN paper",
+        warning="Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo",
+        source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
+        incomplete=[],
+        sections=sections,
+    )
+    print(f"Figures: {path}")
+
+
+def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
+    """Soft selection, and the shares of public and private experts, of a trained MTPHN."""
+    from experiments import dephn_plots, run_folder
+
+    table = dephn_tables.FIGURE_3
+    folder = table.run_dir(folders[table.name], table.rows[0], 1)
+    explained = run_folder.read_json(folder / run_folder.EXPLANATION_FILE)
+    gates = {
+        name.removeprefix("soft selection, "): _array(found["mean"])
+        for name, found in explained.items()
+        if name.startswith("soft selection, ")
+    }
+    fields = explained["soft selection, dnn"]["rows"]
+    share = explained["share"]
+    shares = dict(zip(share["rows"], (tuple(pair) for pair in share["mean"]), strict=True))
+    means = ", ".join(f"{name} {gate.mean():.3f}" for name, gate in gates.items())
+    spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
+    data = _made_on(table, folder)
+    return [
+        Shown(
+            "figure_3a",
+            "Figure 3a: soft selection gates of the three structures",
+            dephn_plots.figure_3a(gates, fields),
+            (
+                "Each map is G_sg of one structure, a row per field and a column per dimension of "
+                "the embedding. It starts at 0.5: red leans to attended embeddings, blue to raw "
+                "ones.",
+                f"Mean of the gates: {means}; standard deviation: {spreads}.",
+            ),
+            data,
+        ),
+        Shown(
+            "figure_3b",
+            "Figure 3b: public and private shares of the activation",
+            dephn_plots.figure_3b(shares),
+            (
+                "A task's logit is a public plus a private part; the shares are of their absolute "
+                "values, averaged over test examples.",
+            ),
+            data,
+        ),
+    ]
+
+
+def figure_4() -> Shown:
+    """The eight functions of gamma."""
+    import tensorflow as tf
+
+    from dcrnn_tf.layers.virtual_gradient import FUNCTIONS
+    from experiments import dephn_plots
+
+    def of_arrays(gamma):
+        return lambda x, y: gamma(tf.constant(x), tf.constant(y)).numpy()
+
+    functions = {
+        f"{letter}  {_FORMULAS[letter]}": of_arrays(FUNCTIONS[name])
+        for letter, name in dephn_tables.FUNCTIONS.items()
+    }
+    return Shown(
+        "figure_4",
+        "Figure 4: gamma of correlation and gate difference",
+        dephn_plots.figure_4(functions),
+        (
+            "Exact values of the eight functions, no data. Red amplifies a gate's gradient, up to "
+            "twice; blue shrinks it, down to nothing.",
+            "Upper row, of the product xy: gradients shrink in a band in the upper right, where "
+            "2xy is near 1. Lower row, of the sum: they shrink along the diagonal x + y = 1.",
+            "Square functions shrink a wider region than the absolute value, square roots a "
+            "narrower one.",
+        ),
+    )
+
+
+_FORMULAS = {
+    "a": "cos(2πxy) + 1",
+    "b": "2|2xy − 1|",
+    "c": "2(2xy − 1)²",
+    "d": "2|2xy − 1|$^{0.5}$",
+    "e": "cos(πx + πy) + 1",
+    "f": "2|x + y − 1|",
+    "g": "2(x + y − 1)²",
+    "h": "2|x + y − 1|$^{0.5}$",
+}
+
+
+def figure_5(folders: dict[str, pathlib.Path]) -> Shown:
+    """Change of AUC over MMoE for each function and correlation."""
+    from experiments import dephn_plots
+    from experiments.tables import aggregate
+
+    changes: dict[str, dict] = {}
+    below = above = pairs = 0
+    seeds: set[int] = set()
+    for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR):
+        rows = {row.row.label: row for row in aggregate(table, folders[table.name]).rows}
+        for words in dephn_tables.CORRELATIONS:
+            panel = changes.setdefault(f"{table.dataset}, {words}", {})
+            for task in table.tasks:
+                panel[task] = {
+                    letter: rows[f"DEPHN {words}, {letter}"].tasks[task].difference
+                    for letter in dephn_tables.FUNCTIONS
+                }
+                for difference in panel[task].values():
+                    if difference is None:
+                        continue
+                    seeds.add(difference.pairs)
+                    if difference.interval:
+                        pairs += 1
+                        below += difference.interval[1] < 0
+                        above += difference.interval[0] > 0
+    verdict = (
+        f"Of {pairs} comparisons, {above} have an interval above 0 and {below} one below; 5 % of "
+        "them would miss 0 by chance alone."
+        if pairs
+        else "One seed alone gives no interval."
+    )
+    return Shown(
+        "figure_5",
+        "Figure 5: DEPHN's AUC minus MMoE's for each function of gamma",
+        dephn_plots.figure_5(changes),
+        (
+            f"Means of {' to '.join(str(n) for n in sorted(seeds))} paired seeds with 95 % "
+            "intervals; a panel for each dataset and correlation measure.",
+            verdict,
+        ),
+        _made_on(dephn_tables.FIGURE_5_R, _first_run(dephn_tables.FIGURE_5_R, folders)),
+    )
+
+
+def figure_6(folders: dict[str, pathlib.Path]) -> Shown:
+    """Training losses under value gates and under mapping gates."""
+    import numpy as np
+
+    from experiments import dephn_plots
+    from experiments.report import read_metrics
+    from experiments.tables import aggregate
+
+    table = dephn_tables.FIGURE_6
+    losses: dict[str, dict] = {task: {} for task in table.tasks}
+    sentences = []
+    for row in aggregate(table, folders[table.name]).rows:
+        for run in row.runs:
+            entries = [entry for entry in read_metrics(run) if entry["kind"] == "train"]
+            steps = np.array([entry["step"] for entry in entries])
+            for task in table.tasks:
+                loss = np.array([entry["losses"][task] for entry in entries])
+                losses[task].setdefault(row.row.label, []).append((steps, loss))
+        last = {
+            task: np.mean([loss[-1] for _, loss in losses[task][row.row.label]])
+            for task in table.tasks
+        }
+        words = ", ".join(f"{task} {value:.4f}" for task, value in last.items())
+        aucs = ", ".join(
+            f"{task} {found.auc.mean:.4f}" for task, found in row.tasks.items() if found.auc
+        )
+        sentences.append(f"{row.row.label}: last losses {words}; test AUC {aucs}.")
+    return Shown(
+        "figure_6",
+        "Figure 6: training loss under trainable value gates (TVG) and mapping gates (MG)",
+        dephn_plots.figure_6(losses),
+        ("Mean over seeds, with the range from lowest to highest.", *sentences),
+        _made_on(table, _first_run(table, folders)),
+    )
+
+
+def figure_7(folders: dict[str, pathlib.Path]) -> Shown:
+    """Predicted activations on Criteo-UR beside the planted relation."""
+    import numpy as np
+
+    from data_prep import criteo_planting
+    from experiments import dephn_plots, trained_runs
+
+    table = dephn_tables.FIGURE_5_UR
+    rows = {row.label: row for row in table.rows}
+    activations, fits = {}, []
+    for label, row in (("MMoE", rows["MMoE"]), ("DEPHN", rows["DEPHN Pearson, h"])):
+        run = trained_runs.load(table.run_dir(folders[table.name], row, 1))
+        _, logits = run.predictor.predict(run.dataset, "test")
+        confidence = np.load(pathlib.Path(run.config["data_dir"], "confidence_test.npy"))
+        one, other = (logits[task] for task in table.tasks)
+        activations[label] = tuple(values[:POINTS] for values in (confidence, one, other))
+        truth = criteo_planting.unrelated(confidence)
+        words = ", ".join(
+            f"{task} {_rank_correlation(planted, predicted):.3f}"
+            for task, planted, predicted in (
+                (table.tasks[0], confidence, one),
+                (table.tasks[1], truth, other),
+            )
+        )
+        fits.append(f"{label}: rank correlation of predicted and planted confidence: {words}.")
+    return Shown(
+        "figure_7",
+        "Figure 7: predicted activations on Criteo-UR, MMoE and DEPHN",
+        dephn_plots.figure_7(activations, table.tasks, criteo_planting.unrelated),
+        (
+            "Left: the activation of the second task against that of the first. Right: both "
+            "against the confidence c that made the labels. Orange is what was planted.",
+            "Activations are drawn as normal quantiles of their ranks: labels only say on which "
+            "side of 0 a confidence lies, so that no model can learn its scale.",
+            *fits,
+        ),
+        _made_on(table, _first_run(table, folders)),
+    )
+
+
+def _rank_correlation(one, other) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(one, other).statistic)
+
+
+def _first_run(table: Table, folders: dict[str, pathlib.Path]) -> pathlib.Path:
+    return table.run_dir(folders[table.name], table.rows[0], 1)
+
+
+def _made_on(table: Table, folder: pathlib.Path) -> str:
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    data = record["dataset"]
+    kind = "simulated" if data["simulated"] else "real"
+    rows = data["rows"]
+    return (
+        f"Runs on {kind} {table.dataset}: {rows['train']:,} training and {rows['test']:,} test "
+        "rows."
+    )
+
+
+def _array(values):
+    import numpy as np
+
+    return np.asarray(values)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,55 @@
+"""Takes up the model of a run: built as it was, with the weights of a checkpoint."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from dcrnn_tf import evaluation, models
+from dcrnn_tf.checkpoints import Checkpoints, numbered
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.schema import DatasetError
+from experiments import run_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A run's model, its dataset, and what scores splits of it; `step` is the checkpoint's."""
+
+    config: Mapping
+    model: models.MultiTaskModel
+    dataset: PreparedDataset
+    predictor: evaluation.Predictor
+    step: int
+
+
+def load(
+    run_dir: str | pathlib.Path, data_dir: str | None = None, step: int | None = None
+) -> TrainedRun:
+    """Loads a run of `experiments.train`.
+
+    Args:
+      run_dir: folder of the run.
+      data_dir: prepared dataset; the one of the run if not given.
+      step: of the checkpoint; the newest if not given.
+
+    Raises:
+      DatasetError: the folder is no run, has no checkpoint, or the dataset is another one.
+    """
+    run_dir = pathlib.Path(run_dir)
+    config = run_folder.read_json(run_dir / run_folder.CONFIG_FILE)
+    weights = run_folder.read_json(run_dir / run_folder.RUN_FILE)["positive_weights"]
+    dataset = PreparedDataset(data_dir or config["data_dir"], config.get("fields"))
+    if dataset.schema.fingerprint != config["dataset_fingerprint"]:
+        raise DatasetError(
+            f"{dataset.folder} is not the dataset that {run_dir} was trained on "
+            "(fingerprints differ), so ids would mean something else; give that one as --data_dir"
+        )
+    run_folder.use_precision(config.get("mixed_precision", "none"))
+    model = models.build(config["model"], dataset.schema, **config["settings"])
+    checkpoints = Checkpoints(
+        run_dir / "checkpoints", numbered("model", model.variables), partial=True
+    )
+    step = checkpoints.restore(step)
+    if step is None:
+        raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
+    return TrainedRun(config, model, dataset, evaluation.Predictor(model, weights), step)

@@ -1,0 +1,68 @@
+"""Interactions of whole fields (FINT)."""
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.initializers import blockwise
+from dcrnn_tf.layers.product import product
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class FieldInteraction(keras.layers.Layer):
+    """`V_l[i] = V_{l-1}[i] * sum_j w_l[i, j] V_0[j] + u_l[i] V_{l-1}[i]` (FINT, arXiv 2107.01999).
+
+    `*` is element by element; i and j are fields. It is `V_l = V_{l-1} * (W_l [V_0; 1])`, V_0 with
+    a row of ones below it, W_l with u_l as its last column. A field keeps its vector's dimensions
+    apart, and layer l holds interactions of up to l + 1 fields.
+
+    The sums of all layers are one product. `kernel`, `(fields, L * fields)`, has the transposed w_l
+    side by side, `links`, `(L * fields,)`, the u_l one after the other. The links start as ones:
+    an untrained layer hardly changes small embeddings.
+
+    Args:
+      num_layers: L.
+
+    Call arguments: V_0, `(batch, fields, dim)`. Returns V_L, of the same shape.
+
+    Raises:
+      ValueError: no layer, or an input of another rank.
+    """
+
+    def __init__(self, num_layers: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        if num_layers < 1:
+            raise ValueError(f"num_layers={num_layers} must be at least 1")
+        self.num_layers = num_layers
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, input_shape) -> None:
+        """Creates `kernel` and `links`."""
+        fields = input_shape[1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(fields, self.num_layers * fields),
+            initializer=blockwise(keras.initializers.GlorotUniform, self.num_layers, axis=1),
+        )
+        self.links = self.add_weight(
+            name="links", shape=(self.num_layers * fields,), initializer="ones"
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The last layer's output."""
+        fields, dim = inputs.shape[1:]
+        interacted = tf.transpose(inputs, (0, 2, 1))
+        kernel = tf.convert_to_tensor(self.kernel)
+        factors = product(tf.reshape(interacted, (-1, fields)), kernel)
+        factors = tf.nn.bias_add(factors, self.links)
+        factors = tf.reshape(factors, (-1, dim, self.num_layers * fields))
+        for factor in tf.split(factors, self.num_layers, axis=2):
+            interacted *= factor
+        return tf.transpose(interacted, (0, 2, 1))
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, fields, dim)`."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"num_layers": self.num_layers}

@@ -1,0 +1,79 @@
+"""Crosses of features, bit by bit, with a weight matrix per layer (DCN-V2)."""
+
+import keras
+import keras_rs
+import tensorflow as tf
+
+from dcrnn_tf.layers.fork import fork
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class MatrixCross(keras.layers.Layer):
+    """`x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`, the cross network of DCN-V2 (arXiv 2008.13535).
+
+    `*` is element by element. Each layer is a `keras_rs.layers.FeatureCross`.
+
+    Args:
+      num_layers: L.
+      projection_dim: r of the low-rank form, `W_l = U_l V_l` with U_l `(d, r)` and V_l `(r, d)`;
+        None for a full matrix.
+
+    Call arguments: x_0, `(batch, d)`. Returns x_L, `(batch, d)`.
+
+    Raises:
+      ValueError: no layer, a projection to nothing, or an input of another rank.
+    """
+
+    def __init__(self, num_layers: int = 2, projection_dim: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        if num_layers < 1:
+            raise ValueError(f"num_layers={num_layers} must be at least 1")
+        if projection_dim is not None and projection_dim < 1:
+            raise ValueError(f"projection_dim={projection_dim} must be at least 1, or None")
+        self.num_layers = num_layers
+        self.projection_dim = projection_dim
+        self.crosses = tuple(
+            _FeatureCross(projection_dim, name=f"cross_{i}", dtype=self.dtype_policy)
+            for i in range(num_layers)
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+
+    def build(self, input_shape) -> None:
+        """Creates the weights of every layer."""
+        for cross in self.crosses:
+            cross.build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The last layer's output."""
+        crossed, *originals = fork(inputs, self.num_layers + 1)
+        for cross, original in zip(self.crosses, originals, strict=True):
+            crossed = cross(original, crossed)
+        return crossed
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, d)`."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_layers": self.num_layers,
+            "projection_dim": self.projection_dim,
+        }
+
+
+class _FeatureCross(keras_rs.layers.FeatureCross):
+    """The layer of Keras RS, with all weights, under names of its own, once it is built.
+
+    As it comes, its products are built by the first call, and named by how many there were before
+    in the process.
+    """
+
+    def build(self, input_shape) -> None:
+        super().build(input_shape)
+        if self.projection_dim is not None:
+            self.down_proj_dense.name = "projection"
+            self.down_proj_dense.build(input_shape)
+            input_shape = (None, self.projection_dim)
+        self.dense.name = "dense"
+        self.dense.build(input_shape)

@@ -26,9 +26,7 @@ def figure_3a(gates: Mapping[str, np.ndarray], fields: Sequence[str]) -> Figure:
     axes = figure.subplots(1, len(gates), sharey=True)
     apart = max(float(np.abs(gate - 0.5).max()) for gate in gates.values()) or 0.5
     for place, (name, gate) in zip(axes, gates.items(), strict=True):
-        image = place.imshow(
-            gate, cmap="RdBu_r", vmin=0.5 - apart, vmax=0.5 + apart, aspect="auto"
-        )
+        image = place.imshow(gate, cmap="RdBu_r", vmin=0.5 - apart, vmax=0.5 + apart, aspect="auto")
         place.set_title(name)
         place.set_xlabel("dimension")
     axes[0].set_yticks(range(len(fields)), fields, fontsize=7)
@@ -109,7 +107,11 @@ def figure_5(changes: Mapping[str, Mapping[str, Mapping[str, PairedDifference | 
                 if difference.interval:
                     place.plot([position + shift] * 2, difference.interval, "_-", **style)
                 place.plot(
-                    position + shift, difference.mean, MARKERS[number], ms=5, **style,
+                    position + shift,
+                    difference.mean,
+                    MARKERS[number],
+                    ms=5,
+                    **style,
                     label=task if not position else None,
                 )
             place.set_xticks(range(len(functions)), functions)
@@ -137,8 +139,12 @@ def figure_6(losses: Mapping[str, Mapping[str, Sequence[tuple[np.ndarray, np.nda
             place.plot(steps, values.mean(axis=0), lw=1.5, label=gate, **style)
             if len(seeds) > 1:
                 place.fill_between(
-                    steps, values.min(axis=0), values.max(axis=0), color=COLOURS[number],
-                    alpha=0.15, lw=0,
+                    steps,
+                    values.min(axis=0),
+                    values.max(axis=0),
+                    color=COLOURS[number],
+                    alpha=0.15,
+                    lw=0,
                 )
         place.set_title(task)
         place.set_xlabel("step")
@@ -181,7 +187,13 @@ def figure_7(
         left.set_title(f"{model}: {tasks[1]} against {tasks[0]}")
         for values, colour, task in ((first, COLOURS[0], tasks[0]), (second, COLOURS[2], tasks[1])):
             right.plot(
-                confidence, values, ".", color=colour, ms=1.5, alpha=0.35, rasterized=True,
+                confidence,
+                values,
+                ".",
+                color=colour,
+                ms=1.5,
+                alpha=0.35,
+                rasterized=True,
                 label=f"{task}, predicted",
             )
         right.plot(confidence[order], scale[order], color=COLOURS[1], lw=1.2, label="planted")

@@ -1,14 +1,20 @@
 """Layers, one idea of the papers a module."""
 
 from dcrnn_tf.layers.adaptation import FeatureAdaptation
+from dcrnn_tf.layers.bi_interaction import BiInteraction
+from dcrnn_tf.layers.compressed_interaction import CompressedInteraction
 from dcrnn_tf.layers.crnn import CRNN
+from dcrnn_tf.layers.cross import Cross
 from dcrnn_tf.layers.embedding import FieldEmbedding
 from dcrnn_tf.layers.experts import Experts
 from dcrnn_tf.layers.explicit_mapping import ExplicitMapping
+from dcrnn_tf.layers.field_interaction import FieldInteraction
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.gates import SoftmaxGates
 from dcrnn_tf.layers.heterogeneous_experts import HeterogeneousExperts
+from dcrnn_tf.layers.matrix_cross import MatrixCross
 from dcrnn_tf.layers.mlp import MLP
+from dcrnn_tf.layers.residual import ResidualLink
 from dcrnn_tf.layers.soft_selection import SoftSelection
 from dcrnn_tf.layers.subsequences import sequence_length, subsequence_steps, subsequences
 from dcrnn_tf.layers.towers import Tower
@@ -18,11 +24,17 @@ from dcrnn_tf.layers.virtual_gradient import VirtualGradient
 __all__ = [
     "CRNN",
     "MLP",
+    "BiInteraction",
+    "CompressedInteraction",
+    "Cross",
     "Experts",
     "ExplicitMapping",
     "FeatureAdaptation",
     "FieldEmbedding",
+    "FieldInteraction",
     "HeterogeneousExperts",
+    "MatrixCross",
+    "ResidualLink",
     "SoftSelection",
     "SoftmaxGates",
     "Tower",

@@ -4,26 +4,40 @@ import inspect
 from collections.abc import Mapping
 
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.dcn import DCN
+from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
 from dcrnn_tf.models.dephn import DEPHN
 from dcrnn_tf.models.dnn import DNN
+from dcrnn_tf.models.fint import FINT
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
+from dcrnn_tf.models.nfm import NFM
+from dcrnn_tf.models.phn import PHN
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.wide_and_deep import WideAndDeep
+from dcrnn_tf.models.xdeepfm import XDeepFM
 from dcrnn_tf.schema import Schema
 
 __all__ = [
+    "DCN",
+    "DCNV2",
     "DCRNN",
     "DEPHN",
     "DNN",
+    "FINT",
     "MTPHN",
+    "NFM",
+    "PHN",
     "Explanation",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
     "SharedBottom",
     "SingleTaskModel",
+    "WideAndDeep",
+    "XDeepFM",
     "build",
     "feature_specs",
     "model_class",
@@ -32,12 +46,19 @@ __all__ = [
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "dcn": DCN,
+    "dcn_v2": DCNV2,
     "dcrnn": DCRNN,
     "dephn": DEPHN,
     "dnn": DNN,
+    "fint": FINT,
     "mmoe": MMoE,
     "mtphn": MTPHN,
+    "nfm": NFM,
+    "phn": PHN,
     "shared_bottom": SharedBottom,
+    "wide_and_deep": WideAndDeep,
+    "xdeepfm": XDeepFM,
 }
 
 

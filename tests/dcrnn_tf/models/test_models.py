@@ -24,6 +24,10 @@ VARIANTS = [
     ("mtphn", {"private_experts": (), "num_heads": 1}),
     ("mtphn", {"private_experts": ("dnn",), "num_interaction_layers": 1, "expert_units": (4,)}),
     ("mmoe", {"num_experts": 3, "expert_units": (6,), "tower_units": (5,)}),
+    ("dcn", {"hidden_units": (), "num_cross_layers": 3}),
+    ("dcn_v2", {"hidden_units": (6,), "num_cross_layers": 3, "projection_dim": 2}),
+    ("phn", {"hidden_units": (), "num_cross_layers": 1, "num_interaction_layers": 1}),
+    ("xdeepfm", {"feature_maps": (6, 4, 3), "activation": "tanh", "split_half": True}),
 ]
 every_model = pytest.mark.parametrize("name", models.names())
 every_variant = pytest.mark.parametrize(("name", "settings"), VARIANTS)
@@ -166,7 +170,8 @@ def test_saved_model_takes_and_gives_names(name, dataset, batch, tmp_path):
 def test_fit_learns(name, dataset):
     keras.utils.set_random_seed(2)
     model = models.build(name, dataset.schema, embedding_dim=8)
-    model.compile(keras.optimizers.SGD(0.05), loss=multi_task_losses(dict.fromkeys(TASKS, 1.0)))
+    # The price goes up to 30, and some models take its third power: longer steps blow them up.
+    model.compile(keras.optimizers.SGD(0.02), loss=multi_task_losses(dict.fromkeys(TASKS, 1.0)))
     losses = model.fit(dataset.batches("train", 250, seed=0), epochs=3, verbose=0).history["loss"]
     assert losses[0] > losses[1] > losses[2]
     logits = model.predict(dataset.batches("test", 250), verbose=0)
@@ -175,19 +180,22 @@ def test_fit_learns(name, dataset):
 
 @every_model
 def test_low_precision_stays_near(name, dataset, batch):
-    keras.utils.set_random_seed(3)
     schema = dataset.schema
-    exact = models.build(name, schema, embedding_range=0.5)
-    low = type(exact)(schema.fields, schema.task_names, dtype="mixed_bfloat16")
+    low = models.model_class(name)(schema.fields, schema.task_names, dtype="mixed_bfloat16")
     low.build()
-    low.set_weights(exact.get_weights())
     assert {layer.compute_dtype for layer in low._flatten_layers()} == {"bfloat16"}
-    for task, logit in low(batch[0]).items():
-        expected = exact(batch[0])[task]
-        assert logit.dtype == tf.float32
-        # A dozen roundings in a row, each of one part in 256.
-        assert np.abs(logit - expected).max() < 12 / 256 * np.abs(expected).max()
-        assert not np.array_equal(logit, expected)
+    logits, errors = [], []
+    for seed in range(3):  # one start may have logits near 0, where errors look large
+        keras.utils.set_random_seed(seed)
+        exact = models.build(name, schema, embedding_range=0.5)
+        low.set_weights(exact.get_weights())
+        expected = exact(batch[0])
+        for task, logit in low(batch[0]).items():
+            assert logit.dtype == tf.float32
+            logits.append(expected[task])
+            errors.append(logit - expected[task])
+    # A dozen roundings in a row, each of up to one part in 256, up as often as down.
+    assert 0 < np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(logits))) < 4 / 256
     with tf.GradientTape() as tape:
         loss = loss_of(low, batch)
     for gradient in tape.gradient(loss, [v.value for v in low.trainable_variables]):
@@ -216,7 +224,7 @@ def test_initial_weights_follow_the_seed(name, dataset):
 
 
 def test_unknown_model_and_setting_are_refused(dataset):
-    with pytest.raises(models.ModelError, match="'mlp' is not one of dcrnn, dephn, dnn, mmoe"):
+    with pytest.raises(models.ModelError, match="'mlp' is not one of dcn, dcn_v2, dcrnn"):
         models.build("mlp", dataset.schema)
     with pytest.raises(models.ModelError, match="mmoe has no setting cell, unit; it has embedding"):
         models.build("mmoe", dataset.schema, cell="gru", unit=3)

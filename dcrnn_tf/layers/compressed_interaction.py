@@ -1,0 +1,102 @@
+"""Compressed interaction network, CIN: products of fields, mixed into feature maps (xDeepFM)."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.fork import fork
+from dcrnn_tf.layers.product import product
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class CompressedInteraction(keras.layers.Layer):
+    """`X^k_h = phi(sum_ij W^{k,h}_ij X^{k-1}_i * X^0_j)` (xDeepFM, arXiv 1803.05170).
+
+    `*` is element by element; X^0 holds the fields' embeddings, X^k the H_k feature maps of layer
+    k, each of width dim. Sums over dim of the maps of all layers, side by side, are the output.
+
+    Layer k has the weight `kernel_{k-1}`, `(H_{k-1} * fields, H_k)`, whose row `i * fields + j`
+    is of the product of X^{k-1}_i and X^0_j. The last layer's maps are not needed themselves: with
+    a linear phi their sums over dim are `sum_ij W_ij (X^{k-1}_i . X^0_j)`, which takes neither the
+    time nor the memory of the products.
+
+    Args:
+      feature_maps: H_k for each layer.
+      activation: phi; the default is the identity, as the paper chose it.
+      split_half: whether half of a layer's maps, the first one, goes on to the next layer and only
+        the other half to the output (the last layer's maps all go to the output).
+
+    Call arguments: `(batch, fields, dim)`. Returns `(batch, sum of the H_k)`, or with `split_half`
+      the halves of all H_k but the last and the last.
+
+    Raises:
+      ValueError: no layer or feature map, an odd number of them to be split, or an input of
+        another rank.
+    """
+
+    def __init__(
+        self,
+        feature_maps: Sequence[int] = (64, 64),
+        activation: str | None = "linear",
+        split_half: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.feature_maps = tuple(feature_maps)
+        if not self.feature_maps or min(self.feature_maps) < 1:
+            raise ValueError(f"feature_maps={self.feature_maps} must be numbers of at least 1")
+        if split_half and any(maps % 2 for maps in self.feature_maps[:-1]):
+            raise ValueError(f"feature_maps={self.feature_maps} cannot be split into halves")
+        self.activation = keras.activations.get(activation)
+        self.split_half = split_half
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, input_shape) -> None:
+        """Creates the kernels."""
+        fields = incoming = input_shape[1]
+        kernels = []
+        for i, maps in enumerate(self.feature_maps):
+            kernels.append(
+                self.add_weight(
+                    name=f"kernel_{i}",
+                    shape=(incoming * fields, maps),
+                    initializer=keras.initializers.GlorotUniform(),
+                )
+            )
+            incoming = maps // 2 if self.split_half else maps
+        self.kernels = tuple(kernels)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The sums of all layers' maps."""
+        last = len(self.kernels) - 1
+        maps, *originals = fork(tf.transpose(inputs, (0, 2, 1)), last + 2)  # (batch, dim, fields)
+        sums = []
+        for i, (kernel, original) in enumerate(zip(self.kernels, originals, strict=True)):
+            kernel = tf.convert_to_tensor(kernel)
+            if i == last and self.activation is keras.activations.linear:
+                dots = tf.matmul(maps, original, transpose_a=True)
+                sums.append(product(tf.reshape(dots, (-1, kernel.shape[0])), kernel))
+                continue
+            products = maps[:, :, :, None] * original[:, :, None, :]
+            outgoing = self.activation(product(tf.reshape(products, (-1, kernel.shape[0])), kernel))
+            outgoing = tf.reshape(outgoing, (-1, inputs.shape[2], kernel.shape[1]))
+            if i < last and self.split_half:
+                maps, outgoing = tf.split(outgoing, 2, axis=2)
+            elif i < last:
+                maps, outgoing = fork(outgoing, 2)
+            sums.append(tf.reduce_sum(outgoing, axis=1))
+        return tf.concat(sums, axis=1)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, width)`."""
+        *inner, last = self.feature_maps
+        return (input_shape[0], sum(inner) // (2 if self.split_half else 1) + last)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "feature_maps": list(self.feature_maps),
+            "activation": keras.activations.serialize(self.activation),
+            "split_half": self.split_half,
+        }

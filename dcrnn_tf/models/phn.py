@@ -5,17 +5,16 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import MLP, FieldInteraction, MatrixCross, ResidualLink
-from dcrnn_tf.layers.fork import fork
+from dcrnn_tf.layers import MLP, FieldInteraction, MatrixCross, ResidualLink, SoftSelection
 from dcrnn_tf.models.single_task import SingleTaskModel
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class PHN(SingleTaskModel):
-    """`y = w . [DNN(E), cross(E), field(E)]`, with a residual link around each (arXiv 2206.09184).
+    """`y = w . [DNN(E_1), cross(E_2), field(E_3)]`, each with a residual link (arXiv 2206.09184).
 
-    The three structures are `MLP`, `MatrixCross` and `FieldInteraction`, on all embeddings side by
-    side or field by field; `ResidualLink` adds its input to the output of each.
+    The three structures are `MLP`, `MatrixCross` and `FieldInteraction`, on the embeddings that
+    `SoftSelection` makes for each; `ResidualLink` adds its input to the output of each.
 
     Args:
       fields: as `MultiTaskModel`.
@@ -23,6 +22,7 @@ class PHN(SingleTaskModel):
       hidden_units: layers of the perceptron.
       num_cross_layers: layers of `MatrixCross`.
       num_interaction_layers: layers of `FieldInteraction`.
+      num_heads: of the self-attention of soft selection; divides `embedding_dim`.
     """
 
     def __init__(
@@ -32,9 +32,15 @@ class PHN(SingleTaskModel):
         hidden_units: Sequence[int] = (128, 64),
         num_cross_layers: int = 2,
         num_interaction_layers: int = 2,
+        num_heads: int = 2,
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
+        if self.embedding_dim % num_heads:
+            raise ValueError(
+                f"num_heads={num_heads} does not divide embedding_dim={self.embedding_dim}"
+            )
+        self.num_heads = num_heads
         self.hidden_units = tuple(hidden_units)
         self.num_cross_layers = num_cross_layers
         self.num_interaction_layers = num_interaction_layers
@@ -46,6 +52,7 @@ class PHN(SingleTaskModel):
             self.hidden_units,
             self.num_cross_layers,
             self.num_interaction_layers,
+            self.num_heads,
             name=name,
             dtype=self.dtype_policy,
         )
@@ -56,6 +63,7 @@ class PHN(SingleTaskModel):
             "hidden_units": list(self.hidden_units),
             "num_cross_layers": self.num_cross_layers,
             "num_interaction_layers": self.num_interaction_layers,
+            "num_heads": self.num_heads,
         }
 
 
@@ -65,10 +73,12 @@ class _Network(keras.layers.Layer):
         hidden_units: Sequence[int],
         num_cross_layers: int,
         num_interaction_layers: int,
+        num_heads: int,
         **kwargs,
     ):
         super().__init__(**kwargs)
         policy = self.dtype_policy
+        self.select = SoftSelection(3, num_heads, name="soft_selection", dtype=policy)
         self.deep = MLP(hidden_units, name="deep", dtype=policy)
         self.deep_link = ResidualLink(name="deep_link", dtype=policy)
         self.cross = MatrixCross(num_cross_layers, name="cross", dtype=policy)
@@ -82,6 +92,7 @@ class _Network(keras.layers.Layer):
     def build(self, input_shape) -> None:
         self.width = input_shape[1] * input_shape[2]
         shape = (None, self.width)
+        self.select.build(input_shape)
         deep_shape = self.deep.compute_output_shape(shape)
         self.deep.build(shape)
         self.deep_link.build(shape, deep_shape)
@@ -91,15 +102,8 @@ class _Network(keras.layers.Layer):
         self.interaction_link.build(shape, shape)
         self.logit.build((None, deep_shape[-1] + 2 * self.width))
 
-    def select(self, embeddings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What the perceptron, the crosses and the interactions read, `(batch, fields, dim)` each.
-
-        A soft selection per structure goes here.
-        """
-        return fork(embeddings, 3)
-
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
-        for_deep, for_cross, for_interaction = self.select(embeddings)
+        for_deep, for_cross, for_interaction = tf.unstack(self.select(embeddings), num=3)
         deep, cross, fields = map(self._flat, (for_deep, for_cross, for_interaction))
         interacted = self._flat(self.interaction(for_interaction))
         outputs = (

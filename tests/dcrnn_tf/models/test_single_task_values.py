@@ -142,16 +142,25 @@ def test_xdeepfm():
 
 
 def test_phn():
+    def attended(w, v):
+        """Self-attention with a single head."""
+        query, key, value = np.split(v @ w["soft_selection/query_key_value"], 3, axis=2)
+        scores = np.exp(query @ key.transpose(0, 2, 1) / DIM**0.5)
+        return (
+            scores / scores.sum(axis=2, keepdims=True) @ value @ (w["soft_selection/output_kernel"])
+        )
+
     def logits(v, wide, w):
-        x0 = flat(v)
+        gates = w["soft_selection/gate"]
+        deep, cross, field = gates * attended(w, v) + (1 - gates) * v
         outputs = [
-            perceptron(w, "deep", x0) + x0 @ w["deep_link/kernel"],
-            matrix_cross(w, x0) + x0 * w["cross_link/scale"],
-            flat(field_interaction(w, v)) + x0 * w["interaction_link/scale"],
+            perceptron(w, "deep", flat(deep)) + flat(deep) @ w["deep_link/kernel"],
+            matrix_cross(w, flat(cross)) + flat(cross) * w["cross_link/scale"],
+            flat(field_interaction(w, field)) + flat(field) * w["interaction_link/scale"],
         ]
         return dense(w, "logit", np.concatenate(outputs, axis=1))[:, 0]
 
-    check(build("phn", hidden_units=(6, 4)), logits)
+    check(build("phn", hidden_units=(6, 4), num_heads=1), logits)
 
 
 @pytest.mark.parametrize("name", SINGLE_TASK)

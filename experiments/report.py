@@ -61,6 +61,7 @@ def render_run_report(run_dir: str | pathlib.Path) -> pathlib.Path:
         title=f"{run.config['model']} on {data['name']}, seed {run.seed}",
         warning="Simulated data" if data["simulated"] else None,
         source=None,
+        origin=None,
         incomplete=[] if done else ["This run is not finished"],
         sections=[section for section in sections if section],
     )
@@ -100,6 +101,7 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
         title=table.title,
         warning=table_text.warning(result),
         source=table.source,
+        origin=table_text.origin(table),
         incomplete=table_text.incomplete(result),
         sections=sections,
     )

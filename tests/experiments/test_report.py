@@ -7,7 +7,8 @@ import pytest
 
 from dcrnn_tf.schema import DatasetError
 from experiments.report import read_metrics, render_run_report, render_table_report
-from experiments.tables import Row, Table, aggregate, load_run
+from experiments.table_specs import Row, Table
+from experiments.tables import aggregate, load_run
 from tests.experiments.run_folders import write_run
 
 TABLE = Table(

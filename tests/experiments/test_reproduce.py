@@ -31,7 +31,7 @@ def test_bad_flags_get_one_sentence(flags, sentence):
 
 
 def test_every_row_runs_with_the_same_seeds_and_settings(tmp_path):
-    preset = dataclasses.replace(reproduce.PRESETS["smoke"], seeds=3)
+    preset = dataclasses.replace(dcrnn_tables.TABLE_4.presets["smoke"], seeds=3)
     table = dcrnn_tables.TABLE_4
     runs = reproduce._runs(table, preset, tmp_path / "data", tmp_path / "table")
     assert len(runs) == 3 * 3 + 1
@@ -62,7 +62,7 @@ def test_progress_of_a_run_passes_over_a_line_that_is_being_written(tmp_path):
 
 
 def test_the_papers_settings_are_those_of_the_real_data():
-    assert dataclasses.asdict(reproduce.PAPER) == {
+    assert dataclasses.asdict(dcrnn_tables.TABLE_4.presets["paper"]) == {
         "rows": 40_000_000,
         "epochs": 3,
         "seeds": 5,

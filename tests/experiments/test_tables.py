@@ -5,8 +5,10 @@ import math
 import pytest
 
 from dcrnn_tf.schema import DatasetError
-from experiments.table_text import grids, plain, verdicts, write_csv, write_markdown
-from experiments.tables import Row, Setting, Table, aggregate
+from experiments.table_files import write_csv, write_markdown
+from experiments.table_specs import Row, Setting, Table
+from experiments.table_text import grids, plain, verdicts
+from experiments.tables import aggregate
 from tests.experiments.run_folders import write_run
 
 TABLE = Table(

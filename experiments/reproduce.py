@@ -174,7 +174,9 @@ class _Run:
         return lines[-1] if lines else "it said nothing"
 
 
-def _runs(table: Table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path) -> list[_Run]:
+def _runs(
+    table: Table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path
+) -> list[_Run]:
     """All runs of a table, seed by seed, so that every row has as many seeds at any time."""
     runs = []
     for seed in range(1, preset.seeds + 1):

@@ -108,6 +108,11 @@ class RowResult:
     missing: tuple[int, ...]
     unfinished: tuple[int, ...]
 
+    @property
+    def constant(self) -> bool:
+        """Whether the model ranks nothing, with an AUC of exactly 0.5 in all there is of it."""
+        return {auc for task in self.tasks.values() for auc in task.aucs.values()} == {0.5}
+
     def median(self, key: str) -> float | None:
         """Median over the runs of a number such as `result.rows_per_second`."""
         values = [run.value(key) for run in self.runs]
@@ -132,6 +137,11 @@ class TableResult:
     def runs(self) -> tuple[Run, ...]:
         """All finished runs."""
         return tuple(run for row in self.rows for run in row.runs)
+
+    @property
+    def ranking(self) -> tuple[RowResult, ...]:
+        """The rows to draw: those whose model ranks at all."""
+        return tuple(row for row in self.rows if not row.constant)
 
     @property
     def data(self) -> Mapping:

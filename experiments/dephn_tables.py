@@ -140,7 +140,7 @@ TABLE_1 = _table(
         ),
         _CONSTANT,
     ),
-    presets=_presets(Preset(rows=200_000, epochs=2, seeds=5, batch_size=1024, learning_rate=1e-3)),
+    presets=_presets(Preset(rows=200_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3)),
 )
 
 TABLE_2_ALI_CCP = _table(
@@ -161,7 +161,7 @@ TABLE_2_WECHAT = _table(
     source=f"{_PAPER}, Table II",
     rows=(*_rows(tuple(_MODELS), _WECHAT_TASKS, _WECHAT), _CONSTANT),
     data="wechat",
-    presets=_presets(Preset(rows=200_000, epochs=2, seeds=5, batch_size=1024, learning_rate=1e-3)),
+    presets=_presets(Preset(rows=200_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3)),
 )
 
 
@@ -192,7 +192,7 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
             source=f"{_PAPER}, which describes these data and prints no table of them",
             rows=(mmoe, mtphn, plain, dephn),
             presets=_presets(
-                Preset(rows=250_000, epochs=2, seeds=5, batch_size=1024, learning_rate=1e-3),
+                Preset(rows=250_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3),
                 Preset(rows=20_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
             ),
             **common,
@@ -203,7 +203,7 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
             source=f"{_PAPER}, Figure 5, which is drawn without figures",
             rows=(mmoe, *variants),
             presets=_presets(
-                Preset(rows=100_000, epochs=2, seeds=3, batch_size=1024, learning_rate=1e-3)
+                Preset(rows=100_000, epochs=2, seeds=3, batch_size=512, learning_rate=1e-3)
             ),
             **common,
         ),

@@ -15,9 +15,6 @@ from dcrnn_tf import command_line
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("data_dir", None, "Prepared dataset.", required=True)
-flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-
 
 def main() -> None:
     """Runs the program."""
@@ -85,5 +82,12 @@ def logit(positives: int, rows: int) -> float:
     return math.log(positives / (rows - positives))
 
 
+def define_flags() -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string("data_dir", None, "Prepared dataset.", required=True)
+    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+
+
 if __name__ == "__main__":
+    define_flags()
     command_line.run(main)

@@ -82,12 +82,12 @@ def logit(positives: int, rows: int) -> float:
     return math.log(positives / (rows - positives))
 
 
-def define_flags() -> None:
+def _define_flags() -> None:
     """Defines the program's flags."""
     flags.DEFINE_string("data_dir", None, "Prepared dataset.", required=True)
     flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
 
 
 if __name__ == "__main__":
-    define_flags()
+    _define_flags()
     command_line.run(main)

@@ -125,7 +125,7 @@ def _data_dirs(tables: Sequence[Table]) -> list[pathlib.Path | None]:
     if missing := [name for name in dict.fromkeys(raw) if not (folder / name).is_dir()]:
         raise command_line.UsageError(
             f"these tables are of {' and '.join(dict.fromkeys(raw))}, so --data_dir={folder} must "
-            f"hold a folder of each; {' and '.join(missing)} is missing"
+            f"hold a folder of each, and lacks {' and '.join(missing)}"
         )
     return [folder / name for name in raw]
 

@@ -18,14 +18,15 @@ def write_run(
     wall_seconds: float = 50.0,
     curves: bool = True,
     name: str = "ali_ccp",
+    logloss: float | None = None,
     **config,
 ) -> pathlib.Path:
-    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`."""
+    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`, each with the same logloss."""
     folder.mkdir(parents=True)
     metrics = {
         task: {
             "auc": auc,
-            "logloss": 0.1 + seed / 100,
+            "logloss": 0.1 + seed / 100 if logloss is None else logloss,
             "constant_logloss": 0.2,
             "calibration": 1.5,
             "rows": 1000,

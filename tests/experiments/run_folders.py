@@ -14,14 +14,14 @@ def write_run(
     simulated: bool = True,
     finished: bool = True,
     fingerprint: str = "f00d",
+    logloss: float | None = None,  # of each task; follows from the seed if not given
     rows_per_second: float | None = 12000.0,
     wall_seconds: float = 50.0,
     curves: bool = True,
     name: str = "ali_ccp",
-    logloss: float | None = None,
     **config,
 ) -> pathlib.Path:
-    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`, each with the same logloss."""
+    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`."""
     folder.mkdir(parents=True)
     metrics = {
         task: {

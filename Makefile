@@ -1,4 +1,4 @@
-# Two commands say it all: `make reproduce-table4` and `make test`. Each makes what it needs.
+# `make reproduce-table4`, its siblings and `make test` say it all. Each makes what it needs.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
@@ -10,10 +10,11 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 	$(call flag,PARALLEL_RUNS,parallel_runs)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-table4 test test-slow lint format benchmark benchmark-quick clean
+.PHONY: help install reproduce-table4 reproduce-dephn-table1 reproduce-dephn-table2 \
+	reproduce-dephn-criteo reproduce-dephn-figure5 test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
 	@echo "Variables of the tables: DATA_DIR= PRESET=small|smoke SEEDS= EPOCHS= ROWS= OUT_DIR="
 
 install: $(READY)  ## Create the environment in .venv
@@ -28,6 +29,22 @@ $(READY): setup.cfg pyproject.toml
 
 reproduce-table4: $(READY)  ## DCRNN's Table 4; on simulated data unless DATA_DIR is given
 	$(RUN) -m experiments.reproduce --table=table4 $(TABLE_FLAGS)
+
+reproduce-dephn-table1: $(READY)  ## DEPHN's Table I; simulated data unless DATA_DIR is given
+	$(RUN) -m experiments.reproduce --table=dephn_table1 $(TABLE_FLAGS)
+
+DEPHN_TABLE_2 := dephn_table2_ali_ccp,dephn_table2_wechat
+DEPHN_CRITEO := dephn_criteo_ur,dephn_criteo_r
+DEPHN_FIGURE_5 := dephn_figure5_criteo_ur,dephn_figure5_criteo_r
+
+reproduce-dephn-table2: $(READY)  ## DEPHN's Table II; real data: DATA_DIR/ali_ccp and /wechat
+	$(RUN) -m experiments.reproduce --table=$(DEPHN_TABLE_2) $(TABLE_FLAGS)
+
+reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
+	$(RUN) -m experiments.reproduce --table=$(DEPHN_CRITEO) $(TABLE_FLAGS)
+
+reproduce-dephn-figure5: $(READY)  ## DEPHN's Figure 5: functions and correlations on both Criteos
+	$(RUN) -m experiments.reproduce --table=$(DEPHN_FIGURE_5) $(TABLE_FLAGS)
 
 test: lint  ## Lint and tests
 	$(RUN) -m pytest

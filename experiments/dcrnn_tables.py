@@ -1,6 +1,6 @@
 """The tables of the DCRNN paper: which runs make them, and what the paper printed."""
 
-from experiments.tables import Row, Setting, Table
+from experiments.table_specs import Preset, Row, Setting, Table
 
 _BILSTM = {
     "cell": "lstm",
@@ -65,6 +65,11 @@ TABLE_4 = Table(
         Setting("optimizer of embeddings", "config.embedding_optimizer"),
         Setting("positive weights of the loss", "record.positive_weights"),
     ),
+    presets={
+        "small": Preset(rows=220_000, epochs=3, seeds=5, batch_size=1024, learning_rate=8.5e-5),
+        "smoke": Preset(rows=20_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
+        "paper": Preset(rows=40_000_000, epochs=3, seeds=5, batch_size=1024, learning_rate=1e-4),
+    },
 )
 
 TABLES = (TABLE_4,)

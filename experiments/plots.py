@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.table_text import METRICS
 from experiments.tables import TableResult
 
 # Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
+MANY = len(_COLOURS) + 1  # models that are too many to be drawn and named within one panel
 _MARKERS = "osD^vP*"
 _INK, _PALE = "#333333", "#d8d8d8"
 _STYLE = {
@@ -55,7 +57,7 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
     def draw(axes: Axes) -> None:
         # The published figures are of other data than simulated ones: they would mislead here.
         published = not result.data["simulated"]
-        for line, row in enumerate(result.rows):
+        for line, row in enumerate(result.ranking):
             figures, colour = row.tasks[task], _COLOURS[line % len(_COLOURS)]
             aucs = list(figures.aucs.values())
             axes.plot(aucs, [line + 0.14] * len(aucs), "o", color=colour, alpha=0.5, ms=5, mew=0)
@@ -70,10 +72,11 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
             axes.annotate(
                 _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
             )
-            paper = (row.row.paper or {}).get(task, {}).get("mean")
+            paper = (row.row.paper or {}).get(task, {})
+            paper = paper.get("mean", paper.get("auc"))
             if published and paper is not None:
                 axes.plot([paper], [line - 0.1], "x", color=_INK, ms=6)
-        known = [row.tasks[task].bayes_auc for row in result.rows if row.tasks[task].bayes_auc]
+        known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
         optimum = known[0] if known else None
         if optimum is not None:
             axes.axvline(optimum, color=_INK, lw=1, ls="--")
@@ -86,15 +89,42 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
                 fontsize=8,
             )
         axes.set_yticks([])
-        axes.set_ylim(len(result.rows) - 0.6, -1.0)
+        axes.set_ylim(len(result.ranking) - 0.6, -1.0)
         axes.margins(x=0.08)
         axes.grid(axis="x", color=_PALE, lw=0.6)
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("test AUC" + (" (x: published mean)" if published else ""))
 
-    height = 1.1 + 0.6 * len(result.rows)
+    height = 1.1 + 0.6 * len(result.ranking)
     return _picture(draw, task, f"Test AUC of {task} by model and seed", 4.6, height)
+
+
+def differences(result: TableResult, task: str, metric: str) -> Picture:
+    """Each model minus the baseline with its 95 % interval; hollow where that shows nothing."""
+    name, baseline = METRICS[metric][0], result.table.baseline
+    rows = [row for row in result.ranking if row.row.label != baseline]
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=_INK, lw=1)
+        for line, row in enumerate(rows):
+            difference = row.tasks[task].difference_of(metric)
+            if difference is None:
+                continue
+            low, high = difference.interval or (difference.mean, difference.mean)
+            axes.plot([low, high], [line] * 2, "-", color=_COLOURS[0], lw=1.6)
+            shown = difference.interval is not None and not low <= 0 <= high
+            fill = _COLOURS[0] if shown else "white"
+            axes.plot([difference.mean], [line], "o", color=_COLOURS[0], mfc=fill, ms=5)
+        axes.set_yticks(range(len(rows)), [_text(row.row.label) for row in rows])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.spines["left"].set_visible(False)
+        _finish(axes, f"test {name} minus that of {_text(baseline)}", "")
+
+    description = f"Test {name} of {task}, difference to {baseline} by model"
+    return _picture(draw, f"{task}, {name}", description, 4.9, 0.9 + 0.23 * len(rows))
 
 
 def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
@@ -108,7 +138,7 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
             style = {"color": _COLOURS[index % len(_COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
             marker = {"marker": _marker(index), "ms": 4} if len(common) < 12 else {}
             axes.plot(common, values.mean(0), lw=1.6, label=_text(label), **style, **marker)
-            if len(seeds) > 1:
+            if len(seeds) > 1 and len(curves) < MANY:
                 axes.fill_between(
                     common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
                 )
@@ -117,10 +147,10 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
         if low == high:
             axes.set_xlim(low - 1, high + 1)
         _finish(axes, x_label, y_label)
-        if len(curves) > 1:
-            axes.legend()
+        _legend(axes, len(curves))
 
-    return _picture(draw, title, f"{title}, over {x_label}s")
+    height = 2.8 + _legend_height(len(curves))
+    return _picture(draw, title, f"{title}, over {x_label}s", height=height)
 
 
 def roc(title: str, curves: Curves) -> Picture:
@@ -137,10 +167,10 @@ def roc(title: str, curves: Curves) -> Picture:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         _finish(axes, "false positive rate", "true positive rate")
-        if len(curves) > 1:
-            axes.legend(loc="lower right")
+        _legend(axes, len(curves), "lower right")
 
-    return _picture(draw, title, f"ROC curves of {title}", 3.5, 3.6)
+    height = 3.6 + _legend_height(len(curves))
+    return _picture(draw, title, f"ROC curves of {title}", 3.5, height)
 
 
 def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]) -> Picture:
@@ -168,6 +198,19 @@ def _finish(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_ylabel(y_label)
     axes.grid(color=_PALE, lw=0.6)
     axes.set_axisbelow(True)
+
+
+def _legend(axes: Axes, curves: int, place: str = "best") -> None:
+    """Within the panel, or under it where it would hide the curves."""
+    if curves >= MANY:
+        axes.figure.legend(loc="outside lower left", ncols=2, columnspacing=1.0)
+    elif curves > 1:
+        axes.legend(loc=place)
+
+
+def _legend_height(curves: int) -> float:
+    """Inches that a legend under the panel takes."""
+    return 0.2 + 0.17 * -(-curves // 2) if curves >= MANY else 0.0
 
 
 def _picture(

@@ -61,6 +61,7 @@ def render_run_report(run_dir: str | pathlib.Path) -> pathlib.Path:
         title=f"{run.config['model']} on {data['name']}, seed {run.seed}",
         warning="Simulated data" if data["simulated"] else None,
         source=None,
+        origin=None,
         incomplete=[] if done else ["This run is not finished"],
         sections=[section for section in sections if section],
     )
@@ -74,12 +75,12 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
     """
     path = pathlib.Path(path)
     table = result.table
-    runs = {row.row.label: row.runs for row in result.rows if row.runs}
+    drawn = result.ranking or result.rows
+    runs = {row.row.label: row.runs for row in drawn if row.runs}
     first, *others, cost, settings = table_text.grids(result)
-    verdicts = [f"{label}, {sentence}" for label, sentence in table_text.verdicts(result)]
     sections = [
         Section(first.title, first),
-        Section(f"Against {table.baseline}", sentences=verdicts),
+        _verdict_section(result),
         Section(
             "AUC by seed",
             sentences=["Dots are seeds, the bar is the 95 % interval of their mean."],
@@ -100,8 +101,30 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
         title=table.title,
         warning=table_text.warning(result),
         source=table.source,
+        origin=table_text.origin(table),
         incomplete=table_text.incomplete(result),
         sections=sections,
+    )
+
+
+def _verdict_section(result: TableResult) -> Section:
+    """The differences to the baseline: in sentences, or in pictures where those are too many."""
+    heading = f"Against {result.table.baseline}"
+    if len(result.rows) < plots.MANY:
+        verdicts = table_text.verdicts(result)
+        return Section(heading, sentences=[f"{label}, {sentence}" for label, sentence in verdicts])
+    return Section(
+        heading,
+        sentences=[
+            "Bars are 95 % intervals over seeds. A hollow dot has an interval that holds 0, or "
+            "none: no difference is shown. The figures stand under Intervals and tests."
+        ],
+        small=True,
+        figures=[
+            plots.differences(result, task, metric)
+            for metric in result.table.metrics
+            for task in result.table.tasks
+        ],
     )
 
 
@@ -155,8 +178,12 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]]) -> list[Section]:
             if seeds and task in seeds[0]
         ]
     several = any(len(row_runs) > 1 for row_runs in runs.values())
+    many = len(runs) >= plots.MANY
+    if many:
+        scores = []  # the runs' own reports show them
+    seeds = f", mean {'' if many else 'and range '}over seeds" if several else ""
     sections = [
-        Section("Training" + (", mean and range over seeds" if several else ""), figures=training),
+        Section("Training" + seeds, figures=training),
         Section("ROC curves" + (", mean over seeds" if several else ""), figures=roc),
         Section("Scores" + (", of the lowest seed" if several else ""), figures=scores),
     ]

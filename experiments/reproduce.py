@@ -1,70 +1,59 @@
-"""Reproduces a table of a paper: data, all runs, statistics, report.
+"""Reproduces tables of the papers: data, all runs, statistics, reports.
 
-Without --data_dir it makes a simulated Ali-CCP first; with it, it works on the real files. Runs
-that are finished are not repeated, and a run that was interrupted goes on from its checkpoint.
+Without --data_dir it simulates the data first; with it, it works on the real files. Runs that are
+finished are not repeated, and a run that was interrupted goes on from its checkpoint.
 
 Example:
   python -m experiments.reproduce --table=table4 --preset=small
   python -m experiments.reproduce --table=table4 --data_dir=path/to/ali_ccp
+
+Several tables, separated by commas, are made one after the other, each in a folder of its own.
 """
 
 import ctypes
 import dataclasses
-import hashlib
 import json
+import math
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import tqdm
 from absl import flags
 
 from dcrnn_tf import command_line
-from experiments import dcrnn_tables
+from experiments import datasets, dcrnn_tables, dephn_tables
 from experiments.run_folder import finished
+from experiments.table_specs import Preset, Table
 
 FLAGS = flags.FLAGS
 
 
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """How much to run, and on what.
-
-    Attributes:
-      rows: training rows to simulate, or to sample from each real split.
-      epochs: passes over the training split.
-      seeds: runs per row.
-      batch_size: rows of a training step.
-      learning_rate: of all models.
-      min_count: how often an id must occur to be in the vocabulary.
-    """
-
-    rows: int
-    epochs: int
-    seeds: int
-    batch_size: int
-    learning_rate: float
-    min_count: int = 10
-
-
-PAPER = Preset(rows=40_000_000, epochs=3, seeds=5, batch_size=1024, learning_rate=1e-4)
-PRESETS = {
-    "small": Preset(rows=220_000, epochs=3, seeds=5, batch_size=1024, learning_rate=8.5e-5),
-    "smoke": Preset(rows=20_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
+PRESETS = ("small", "smoke")
+TABLES = {table.name: table for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES)}
+PROGRAMS = {
+    "constant": "experiments.constant",
+    "logistic_regression": "experiments.logistic_regression",
 }
-TABLES = {table.name: table for table in dcrnn_tables.TABLES}
-PROGRAMS = {"logistic_regression": "experiments.logistic_regression"}
 
-flags.DEFINE_enum("table", "table4", sorted(TABLES), "Table to reproduce.")
-flags.DEFINE_string("data_dir", None, "Folder of the four real Ali-CCP files; simulated if none.")
-flags.DEFINE_enum("preset", None, sorted(PRESETS), "Size of the simulated form; default small.")
+flags.DEFINE_list("table", ["table4"], f"Tables to reproduce, of {', '.join(TABLES)}.")
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of the real files; simulated if none. For tables of several datasets, a folder with "
+    f"one of theirs for each ({', '.join(sorted({s.raw for s in datasets.SOURCES.values()}))}).",
+)
+flags.DEFINE_enum("preset", None, PRESETS, "Size of the simulated form; default small.")
 flags.DEFINE_integer("seeds", None, "Runs per row; the preset's if not given.", lower_bound=1)
 flags.DEFINE_integer("epochs", None, "Epochs; the preset's if not given.", lower_bound=1)
-flags.DEFINE_integer("rows", None, "Training rows; the preset's if not given.", lower_bound=1000)
-flags.DEFINE_string("out_dir", None, "Folder of the table; runs/TABLE if not given.")
+flags.DEFINE_integer("rows", None, "Rows of the data; the preset's if not given.", lower_bound=1000)
+flags.DEFINE_string(
+    "out_dir", None, "Folder of the table, or of the tables' folders; runs/TABLE if not given."
+)
 flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
 flags.DEFINE_integer(
     "parallel_runs", 0, "Runs at a time, sharing the processor; 0 is one per core.", lower_bound=0
@@ -77,72 +66,79 @@ def main() -> None:
         raise command_line.UsageError(
             "--preset is for simulated data, --data_dir for real data; give one of them"
         )
-    table = TABLES[FLAGS.table]
+    unknown = [name for name in FLAGS.table if name not in TABLES]
+    if unknown or not FLAGS.table:
+        raise command_line.UsageError(
+            f"--table={','.join(FLAGS.table)}: each must be one of {', '.join(TABLES)}"
+        )
+    tables = [TABLES[name] for name in dict.fromkeys(FLAGS.table)]
     name = None if FLAGS.data_dir else FLAGS.preset or "small"
+    reports = []
+    for table, data_dir, out_dir in zip(
+        tables, _data_dirs(tables), _out_dirs(tables, name), strict=True
+    ):
+        started = time.monotonic()
+        path = _reproduce(table, name, data_dir, out_dir)
+        minutes = (time.monotonic() - started) / 60
+        reports.append(f"Report: {path} ({minutes:.1f} minutes)")
+    print("\n".join(reports))
+
+
+def _reproduce(
+    table: Table, name: str | None, data_dir: pathlib.Path | None, out_dir: pathlib.Path
+) -> pathlib.Path:
+    """Makes one table, of a preset or for None of the real data; returns its report's path."""
     given = {key: getattr(FLAGS, key) for key in ("rows", "epochs", "seeds")}
     given = {key: value for key, value in given.items() if value is not None}
-    preset = dataclasses.replace(PRESETS[name] if name else PAPER, **given)
-    out_dir = pathlib.Path(FLAGS.out_dir or f"runs/{table.name}{_suffix(name)}")
-    started = time.monotonic()
-
-    prepared = _prepare(name, preset)
+    preset = dataclasses.replace(table.presets[name or "paper"], **given)
+    prepared = datasets.make(table.data, preset, data_dir, FLAGS.work_dir)
     from dcrnn_tf.schema import load_schema
-    from experiments import report, run_folder, table_text, tables
+    from experiments import report, run_folder, table_files
+    from experiments.tables import aggregate
 
+    schema = load_schema(prepared)
     config = {
         "table": table.name,
         "preset": name or "paper",
         "data_dir": str(prepared),
-        "dataset_fingerprint": load_schema(prepared).fingerprint,
+        "dataset_fingerprint": schema.fingerprint,
         **{key: value for key, value in dataclasses.asdict(preset).items() if key != "seeds"},
     }
     run_folder.open_run(out_dir, config)
-    _run_all(_runs(table, preset, prepared, out_dir), preset)
-    result = tables.aggregate(table, out_dir, range(1, preset.seeds + 1))
-    table_text.write_csv(result, out_dir / f"{table.name}.csv")
-    table_text.write_markdown(result, out_dir / f"{table.name}.md")
-    report.render_table_report(result, out_dir / "report.html")
+    steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
+    _run_all(_runs(table, preset, prepared, out_dir), steps, preset.batch_size)
+    result = aggregate(table, out_dir, range(1, preset.seeds + 1))
+    table_files.write_csv(result, out_dir / f"{table.name}.csv")
+    table_files.write_markdown(result, out_dir / f"{table.name}.md")
     print((out_dir / f"{table.name}.md").read_text(encoding="utf-8"))
-    minutes = (time.monotonic() - started) / 60
-    print(f"Report: {out_dir / 'report.html'} ({minutes:.1f} minutes)")
+    return report.render_table_report(result, out_dir / "report.html")
 
 
-def _suffix(preset: str | None) -> str:
-    return {"small": "", None: "-ali_ccp"}.get(preset, f"-{preset}")
-
-
-def _prepare(name: str | None, preset: Preset) -> pathlib.Path:
-    """Simulates if need be, prepares if need be, and returns the prepared dataset's folder."""
-    work = pathlib.Path(FLAGS.work_dir)
-    if name is None:
-        raw = pathlib.Path(FLAGS.data_dir)
-        place = hashlib.sha256(str(raw.resolve()).encode()).hexdigest()[:8]
-        prepared = work / f"ali_ccp-{place}-{preset.rows}"
-        sampling = [f"--rows={preset.rows}"]
-    else:
-        raw = work / f"simulated_ali_ccp-{preset.rows}"
-        prepared = work / f"simulated_ali_ccp-{preset.rows}-prepared"
-        sampling = []
-        if not raw.exists():
-            arguments = ["--preset=small", f"--train_rows={preset.rows}"]
-            arguments.append(f"--test_rows={preset.rows * 2 // 3}")
-            _call("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *arguments)
-    if not prepared.exists():
-        _call(
-            "data_prep.ali_ccp",
-            f"--raw_dir={raw}",
-            f"--out_dir={prepared}",
-            f"--min_count={preset.min_count}",
-            *sampling,
+def _data_dirs(tables: Sequence[Table]) -> list[pathlib.Path | None]:
+    """Where each table's real files lie; None for simulated data."""
+    if not FLAGS.data_dir:
+        return [None] * len(tables)
+    raw = [datasets.SOURCES[table.data].raw for table in tables]
+    folder = pathlib.Path(FLAGS.data_dir)
+    if len(set(raw)) == 1:
+        return [folder] * len(tables)
+    if missing := [name for name in dict.fromkeys(raw) if not (folder / name).is_dir()]:
+        raise command_line.UsageError(
+            f"these tables are of {' and '.join(dict.fromkeys(raw))}, so --data_dir={folder} must "
+            f"hold a folder of each, and lacks {' and '.join(missing)}"
         )
-    return prepared
+    return [folder / name for name in raw]
 
 
-def _call(module: str, *arguments: str) -> None:
-    """Runs a program of this project in the foreground; ends with its exit code if it fails."""
-    code = subprocess.call([sys.executable, "-m", module, *arguments])
-    if code:
-        sys.exit(code)
+def _out_dirs(tables: Sequence[Table], preset: str | None) -> list[pathlib.Path]:
+    if FLAGS.out_dir and len(tables) == 1:
+        return [pathlib.Path(FLAGS.out_dir)]
+    folder = pathlib.Path(FLAGS.out_dir or "runs")
+    return [folder / f"{table.name}{_suffix(table, preset)}" for table in tables]
+
+
+def _suffix(table: Table, preset: str | None) -> str:
+    return {"small": "", None: f"-{table.data}"}.get(preset, f"-{preset}")
 
 
 @dataclasses.dataclass
@@ -178,7 +174,9 @@ class _Run:
         return lines[-1] if lines else "it said nothing"
 
 
-def _runs(table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path) -> list[_Run]:
+def _runs(
+    table: Table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path
+) -> list[_Run]:
     """All runs of a table, seed by seed, so that every row has as many seeds at any time."""
     runs = []
     for seed in range(1, preset.seeds + 1):
@@ -197,23 +195,29 @@ def _runs(table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path) 
                     f"--epochs={preset.epochs}",
                     f"--batch_size={preset.batch_size}",
                     f"--learning_rate={preset.learning_rate}",
-                    "--log_every=20" if preset.rows < 1_000_000 else "--log_every=500",
+                    f"--log_every={20 if (preset.rows or math.inf) < 1_000_000 else 500}",
+                    *(f"--{flag}={value}" for flag, value in table.run_flags.items()),
                 ]
             runs.append(_Run(command, folder, trains=not program))
     return runs
 
 
-def _run_all(runs: list[_Run], preset: Preset) -> None:
-    """Runs what is not finished, several at a time, under one progress bar."""
+def _run_all(runs: list[_Run], steps: int, batch_size: int) -> None:
+    """Runs what is not finished, several at a time, under one progress bar.
+
+    Args:
+      runs: all of a table.
+      steps: of one run.
+      batch_size: rows of a step.
+    """
     cores = os.cpu_count() or 1
     waiting = [run for run in runs if not run.done()]
     parallel = min(FLAGS.parallel_runs or cores, max(len(waiting), 1))
     trainings = [run for run in waiting if run.trains]
-    steps = -(-preset.rows // preset.batch_size) * preset.epochs
     active: list[_Run] = []
     shown = len(runs) - len(waiting)
     with tqdm.tqdm(
-        total=steps * len(trainings) * preset.batch_size,
+        total=steps * len(trainings) * batch_size,
         unit=" rows",
         unit_scale=True,
         desc=f"{shown}/{len(runs)} runs",
@@ -235,7 +239,7 @@ def _run_all(runs: list[_Run], preset: Preset) -> None:
                     )
                 shown += 1
                 bar.set_description(f"{shown}/{len(runs)} runs")
-            bar.n = preset.batch_size * sum(run.steps() for run in trainings)
+            bar.n = batch_size * sum(run.steps() for run in trainings)
             bar.refresh()
 
 

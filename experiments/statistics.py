@@ -1,7 +1,7 @@
 """Statistics over seeds: what a handful of runs of one model says, and what it does not."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -18,7 +18,7 @@ class Summary:
 
     Attributes:
       count: number of values.
-      best: the largest.
+      best: the largest, or the smallest of a figure that is to be small.
       mean: their mean.
       std: sample standard deviation (n - 1 in the denominator); None for a single value.
       interval: 95 % t interval of the mean; None where `mean_interval` has none.
@@ -63,12 +63,12 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return float(low), float(high)
 
 
-def summarise(values: Sequence[float]) -> Summary:
-    """Best, mean, standard deviation and interval of at least one value."""
+def summarise(values: Sequence[float], best: Callable = max) -> Summary:
+    """Best (`max` or `min`), mean, standard deviation and interval of at least one value."""
     values = np.asarray(values, np.float64)
     return Summary(
         count=len(values),
-        best=float(values.max()),
+        best=float(best(values)),
         mean=float(values.mean()),
         std=float(values.std(ddof=1)) if len(values) > 1 else None,
         interval=mean_interval(values),

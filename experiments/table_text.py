@@ -1,14 +1,13 @@
-"""A table's result in words and figures: a CSV for machines, a Markdown page for readers."""
+"""A table's result in words and printed figures."""
 
-import csv
 import dataclasses
-import pathlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from experiments.table_specs import COLUMNS, Column, Table
 from experiments.tables import RowResult, TableResult
 
 NOT_AVAILABLE = "n/a"
+METRICS = {"auc": ("AUC", ".4f"), "logloss": ("logloss", ".6f")}  # names and forms, as printed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +62,11 @@ def warning(result: TableResult) -> str | None:
     return f"Simulated data, not {result.table.dataset}" if result.data["simulated"] else None
 
 
+def origin(table: Table) -> str:
+    """What `source` is of a table."""
+    return "Published figures" if table.published else "After"
+
+
 def incomplete(result: TableResult) -> list[str]:
     """What the table lacks, a sentence for each row that lacks something."""
     sentences = []
@@ -75,45 +79,45 @@ def incomplete(result: TableResult) -> list[str]:
 
 
 def verdicts(result: TableResult) -> list[tuple[str, str]]:
-    """A sentence per row and task on the row against the baseline, never without its interval."""
+    """Sentences on each row against the baseline, never without an interval.
+
+    One per task, and one more per task if the table compares by logloss too.
+    """
+    metrics = result.table.metrics
     return [
-        (row.row.label, f"{task}: {_verdict(result, row, task)}")
+        (row.row.label, f"{task}: {name}{_verdict(result, row, task, metric)}")
         for row in result.rows
         if row.row.label != result.table.baseline
         for task in row.tasks
+        for metric in metrics
+        for name in [f"{METRICS[metric][0]} " if len(metrics) > 1 else ""]
     ]
+
+
+def published(row: RowResult, task: str) -> Mapping[str, float]:
+    """What the paper printed of a task, `{column: figure}`."""
+    return (row.row.paper or {}).get(task, {})
 
 
 def grids(result: TableResult) -> list[Grid]:
     """All tables of a report; the first has the paper's form."""
     table = result.table
-    columns = [(task, name) for task in table.tasks for name in table.columns]
     pairs = [(row, task) for row in result.rows for task in table.tasks]
     return [
-        Grid(
-            "AUC on the test split",
-            (
-                "model",
-                *(f"{task} {name}" for task, name in columns),
-                *(f"paper: {task} {name}" for task, name in columns),
-            ),
-            tuple(
+        _main_grid(result),
+        *(
+            Grid(
+                "Intervals and tests" + ("" if metric == "auc" else f" of {METRICS[metric][0]}"),
                 (
-                    row.row.label,
-                    *(number(_auc(row, task, name)) for task, name in columns),
-                    *(number(_published(row, task).get(name)) for task, name in columns),
-                )
-                for row in result.rows
-            ),
-        ),
-        Grid(
-            "Intervals and tests",
-            (
-                *("model", "task", "seeds", "mean", "95 % interval", "std"),
-                *(f"minus {table.baseline}", "95 % interval of it", "p"),
-            ),
-            tuple((row.row.label, task, *_test_cells(row, task)) for row, task in pairs),
-            texts=2,
+                    *("model", "task", "seeds", "mean", "95 % interval", "std"),
+                    *(f"minus {table.baseline}", "95 % interval of it", "p"),
+                ),
+                tuple(
+                    (row.row.label, task, *_test_cells(row, task, metric)) for row, task in pairs
+                ),
+                texts=2,
+            )
+            for metric in table.metrics
         ),
         Grid(
             "Distance to the optimum, and quality of the probabilities",
@@ -138,6 +142,26 @@ def grids(result: TableResult) -> list[Grid]:
     ]
 
 
+def _main_grid(result: TableResult) -> Grid:
+    """Ours and, where there is any, the paper's."""
+    table = result.table
+    columns = [(task, name, COLUMNS[name]) for task in table.tasks for name in table.columns]
+    header = [f"{task} {column.label}" for task, _, column in columns]
+    if table.published:
+        header += [f"paper: {task} {column.label}" for task, _, column in columns]
+    lines = []
+    for row in result.rows:
+        cells = [number(_figure(row, task, column), column.form) for task, _, column in columns]
+        if table.published:
+            cells += [
+                number(published(row, task).get(name), column.form)
+                for task, name, column in columns
+            ]
+        lines.append((row.row.label, *cells))
+    names = [METRICS[metric][0] for metric in table.metrics]
+    return Grid(f"{' and '.join(names)} on the test split", ("model", *header), tuple(lines))
+
+
 def notes(result: TableResult) -> list[str]:
     """How the figures are to be read."""
     baseline = result.table.baseline
@@ -150,6 +174,10 @@ def notes(result: TableResult) -> list[str]:
         "observed positives, 1 is right.",
         "Rows/s and wall time are medians over the runs.",
     ]
+    if "logloss" in result.table.metrics:
+        lines.insert(
+            2, "Of differences, one of AUC above 0 and one of logloss below 0 speak for the model."
+        )
     if any(row.row.deterministic for row in result.rows):
         lines.append("A model that no seed changes is run once and compared with every seed.")
     if result.data["simulated"]:
@@ -160,62 +188,35 @@ def notes(result: TableResult) -> list[str]:
     return lines
 
 
-def write_csv(result: TableResult, path: str | pathlib.Path) -> None:
-    """Writes one line per row and task; a figure that does not exist is an empty cell."""
-    lines = list(_csv_lines(result))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, lines[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-
-
-def write_markdown(result: TableResult, path: str | pathlib.Path) -> None:
-    """Writes the paper's table with our figures, then what is needed to judge them."""
-    table = result.table
-    first, *others = grids(result)
-    parts = []
-    if words := warning(result):
-        parts.append(f"**{words}.** The published figures are of {table.dataset}.")
-    parts.append(f"# {_escape(table.title)}")
-    if lacking := incomplete(result):
-        parts.append(f"**Incomplete.** {_escape('; '.join(lacking))}.")
-    parts += [_markdown_grid(first), f"Published figures: {_escape(table.source)}."]
-    sentences = [f"- {_escape(f'{label}, {sentence}')}." for label, sentence in verdicts(result)]
-    parts += [f"## Against {_escape(table.baseline)}", "\n".join(sentences)]
-    for grid in others:
-        parts += [f"## {grid.title}", _markdown_grid(grid)]
-    name, fingerprint = result.data["name"], result.data["fingerprint"]
-    parts.append(f"Dataset {_escape(name)}, fingerprint {fingerprint}.")
-    parts += ["## Reading the figures", "\n".join(f"- {_escape(note)}" for note in notes(result))]
-    pathlib.Path(path).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-def _verdict(result: TableResult, row: RowResult, task: str) -> str:
-    baseline, difference = result.table.baseline, row.tasks[task].difference
+def _verdict(result: TableResult, row: RowResult, task: str, metric: str) -> str:
+    baseline, difference = result.table.baseline, row.tasks[task].difference_of(metric)
+    form = METRICS[metric][1]
     if difference is None:
-        return f"not compared, no seed has an AUC here and of {baseline}"
-    against = f"{difference.mean:+.4f} against {baseline}"
+        name = {"auc": "an AUC", "logloss": "a logloss"}[metric]
+        return f"not compared, no seed has {name} here and of {baseline}"
+    against = f"{difference.mean:+{form}} against {baseline}"
     if difference.interval is None:
         pairs = "1 seed" if difference.pairs == 1 else f"{difference.pairs} seeds without spread"
         return f"{against} ({pairs}: no interval, no test)"
     p = p_value(difference.p_value)
     words = (
-        f"{against} (95 % interval {interval(difference.interval)}, "
+        f"{against} (95 % interval {interval(difference.interval, form)}, "
         f"p {p if p.startswith('<') else f'= {p}'}, {difference.pairs} paired seeds)"
     )
     low, high = difference.interval
     return words + ("; the interval holds 0, no difference is shown" if low <= 0 <= high else "")
 
 
-def _test_cells(row: RowResult, task: str) -> tuple[str, ...]:
-    auc, difference = row.tasks[task].auc, row.tasks[task].difference
+def _test_cells(row: RowResult, task: str, metric: str) -> tuple[str, ...]:
+    form = METRICS[metric][1]
+    summary, difference = row.tasks[task].summary(metric), row.tasks[task].difference_of(metric)
     return (
-        str(auc.count if auc else 0),
-        number(auc and auc.mean),
-        interval(auc and auc.interval),
-        number(auc and auc.std),
-        number(difference and difference.mean, "+.4f"),
-        interval(difference and difference.interval, "+.4f"),
+        str(summary.count if summary else 0),
+        number(summary and summary.mean, form),
+        interval(summary and summary.interval, form),
+        number(summary and summary.std, form),
+        number(difference and difference.mean, f"+{form}"),
+        interval(difference and difference.interval, f"+{form}"),
         p_value(difference and difference.p_value),
     )
 
@@ -259,82 +260,10 @@ def _by_value(values: Mapping[str, object]) -> str:
     return "; ".join(f"{value} ({', '.join(labels)})" for value, labels in groups.items())
 
 
-def _csv_lines(result: TableResult) -> Iterator[dict[str, object]]:
-    for row in result.rows:
-        for task, figures in row.tasks.items():
-            auc, difference = figures.auc, figures.difference
-            low, high = (auc and auc.interval) or (None, None)
-            difference_low, difference_high = (difference and difference.interval) or (None, None)
-            published = _published(row, task)
-            yield {
-                "table": result.table.name,
-                "row": row.row.label,
-                "model": row.row.model,
-                "task": task,
-                "simulated": result.data["simulated"],
-                "seeds": auc.count if auc else 0,
-                "auc_best": auc and auc.best,
-                "auc_mean": auc and auc.mean,
-                "auc_std": auc and auc.std,
-                "auc_low": low,
-                "auc_high": high,
-                **{f"paper_{name}": published.get(name) for name in result.table.columns},
-                "baseline": result.table.baseline,
-                "difference": difference and difference.mean,
-                "difference_low": difference_low,
-                "difference_high": difference_high,
-                "p_value": difference and difference.p_value,
-                "pairs": difference.pairs if difference else 0,
-                "bayes_auc": figures.bayes_auc,
-                "gap_to_bayes": figures.gap,
-                "attained": figures.attained,
-                "logloss": figures.logloss,
-                "constant_logloss": figures.constant_logloss,
-                "calibration": figures.calibration,
-                "parameters_total": row.parameters("total"),
-                "parameters_embedding": row.parameters("embedding"),
-                "parameters_other": row.parameters("other"),
-                "rows_per_second": row.median("result.rows_per_second"),
-                "wall_seconds": row.median("result.wall_seconds"),
-                "seeds_lacking": len(row.missing) + len(row.unfinished),
-                "fingerprint": result.data["fingerprint"],
-            }
-
-
-def _auc(row: RowResult, task: str, name: str) -> float | None:
-    auc = row.tasks[task].auc
-    return auc and getattr(auc, name)
-
-
-def _published(row: RowResult, task: str) -> Mapping[str, float]:
-    return (row.row.paper or {}).get(task, {})
+def _figure(row: RowResult, task: str, column: Column) -> float | None:
+    summary = row.tasks[task].summary(column.metric)
+    return summary and getattr(summary, column.statistic)
 
 
 def _seeds(seeds: Sequence[int]) -> str:
     return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(str(seed) for seed in seeds)
-
-
-def _markdown_grid(grid: Grid) -> str:
-    """A Markdown table, padded so that it reads well as plain text too."""
-    lines = [[_escape(cell) for cell in line] for line in (grid.header, *grid.lines)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(grid.header))]
-    rule = [
-        "-" * width if column < grid.texts else "-" * (width - 1) + ":"
-        for column, width in enumerate(widths)
-    ]
-    lines.insert(1, rule)
-    return "\n".join(
-        "| "
-        + " | ".join(
-            cell.ljust(width) if column < grid.texts else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        + " |"
-        for line in lines
-    )
-
-
-def _escape(text: str) -> str:
-    """Text that Markdown takes literally, on one line."""
-    text = re.sub(r"([\\|*`\[\]]|[<&](?=\S)|\b_|_\b)", r"\\\1", " ".join(str(text).split()))
-    return text

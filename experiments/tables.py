@@ -1,11 +1,10 @@
-"""A table of a paper as data, and what finished runs say about it.
+"""What finished runs say about a table of a paper.
 
 The runs of a table lie in `TABLE_DIR/runs/ROW_SLUG/seed_N/`, each a run folder.
 """
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,86 +12,9 @@ import numpy as np
 from dcrnn_tf.schema import DatasetError
 from experiments import run_folder
 from experiments.statistics import PairedDifference, Summary, paired_difference, summarise
+from experiments.table_specs import Row, Table
 
 TEST = "test"
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One model of a table.
-
-    Attributes:
-      label: as the paper prints it.
-      model: name in the model registry.
-      settings: of the model.
-      paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
-      deterministic: whether the seed changes nothing, so that one run stands for every seed.
-    """
-
-    label: str
-    model: str
-    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    paper: Mapping[str, Mapping[str, float]] | None = None
-    deterministic: bool = False
-
-    @property
-    def slug(self) -> str:
-        """The label as a folder's name."""
-        return re.sub(r"[^a-z0-9]+", "_", self.label.lower()).strip("_")
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """A setting that the paper states or leaves open.
-
-    Attributes:
-      label: as printed.
-      key: where a run has its own value, a path such as `config.batch_size`, `record.machine.cores`
-        or `config.settings.units`.
-      paper: the paper's value; None where it gives none.
-    """
-
-    label: str
-    key: str
-    paper: object = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table of a paper: which runs make it, and what the paper printed.
-
-    Attributes:
-      name: of the files that are written, such as `table4`.
-      title: heading.
-      source: where the published figures stand.
-      dataset: the paper's data, as a reader knows it.
-      tasks: whose AUC the table gives.
-      columns: per task, of `best` and `mean`.
-      baseline: label of the row that the others are compared with.
-      rows: the models.
-      settings: what to list of the paper's settings beside the runs' own.
-    """
-
-    name: str
-    title: str
-    source: str
-    dataset: str
-    tasks: tuple[str, ...]
-    columns: tuple[str, ...]
-    baseline: str
-    rows: tuple[Row, ...]
-    settings: tuple[Setting, ...] = ()
-
-    def __post_init__(self) -> None:
-        slugs = [row.slug for row in self.rows]
-        if len(set(slugs)) < len(slugs):
-            raise ValueError(f"{self.name}: two rows share a folder's name: {', '.join(slugs)}")
-        if self.baseline not in [row.label for row in self.rows]:
-            raise ValueError(f"{self.name}: the baseline {self.baseline!r} is no row")
-
-    def run_dir(self, table_dir: str | pathlib.Path, row: Row, seed: int) -> pathlib.Path:
-        """Folder of one run of the table."""
-        return pathlib.Path(table_dir, "runs", row.slug, f"seed_{seed}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,16 +48,32 @@ class TaskResult:
       auc: the summary over seeds; None if no finished run has an AUC.
       difference: to the baseline over common seeds; None for the baseline itself and without one.
       bayes_auc: best AUC that any model can reach, known for simulated data alone.
-      logloss, constant_logloss, calibration: means over seeds.
+      loglosses: the summary of the logloss over seeds, the lowest as its best.
+      logloss_difference: as `difference`; negative where the model is the better one.
+      constant_logloss, calibration: means over seeds.
     """
 
     aucs: Mapping[int, float]
     auc: Summary | None
     difference: PairedDifference | None
     bayes_auc: float | None
-    logloss: float | None
+    loglosses: Summary | None
+    logloss_difference: PairedDifference | None
     constant_logloss: float | None
     calibration: float | None
+
+    @property
+    def logloss(self) -> float | None:
+        """The mean logloss over seeds."""
+        return self.loglosses and self.loglosses.mean
+
+    def summary(self, metric: str) -> Summary | None:
+        """Over seeds, of `auc` or `logloss`."""
+        return {"auc": self.auc, "logloss": self.loglosses}[metric]
+
+    def difference_of(self, metric: str) -> PairedDifference | None:
+        """To the baseline, of `auc` or `logloss`."""
+        return {"auc": self.difference, "logloss": self.logloss_difference}[metric]
 
     @property
     def gap(self) -> float | None:
@@ -170,6 +108,11 @@ class RowResult:
     missing: tuple[int, ...]
     unfinished: tuple[int, ...]
 
+    @property
+    def constant(self) -> bool:
+        """Whether the model ranks nothing, with an AUC of exactly 0.5 in all there is of it."""
+        return {auc for task in self.tasks.values() for auc in task.aucs.values()} == {0.5}
+
     def median(self, key: str) -> float | None:
         """Median over the runs of a number such as `result.rows_per_second`."""
         values = [run.value(key) for run in self.runs]
@@ -194,6 +137,11 @@ class TableResult:
     def runs(self) -> tuple[Run, ...]:
         """All finished runs."""
         return tuple(run for row in self.rows for run in row.runs)
+
+    @property
+    def ranking(self) -> tuple[RowResult, ...]:
+        """The rows to draw: those whose model ranks at all."""
+        return tuple(row for row in self.rows if not row.constant)
 
     @property
     def data(self) -> Mapping:
@@ -303,29 +251,35 @@ def _task_result(
     baseline_runs: Sequence[Run],
     seeds: Sequence[int],
 ) -> TaskResult:
-    aucs = _figures(task, runs, "auc")
-    difference = None
-    if row.label != baseline.label:
+    aucs, loglosses = (_figures(task, runs, name) for name in ("auc", "logloss"))
+
+    def difference(name: str) -> PairedDifference | None:
+        if row.label == baseline.label:
+            return None
         # Whatever the seed, a deterministic model gives its one figure: it pairs with every seed.
         pairs = [
             dict.fromkeys(seeds, *values.values()) if each.deterministic and values else values
             for each, values in (
-                (row, aucs),
-                (baseline, _figures(task, baseline_runs, "auc")),
+                (row, _figures(task, runs, name)),
+                (baseline, _figures(task, baseline_runs, name)),
             )
         ]
-        difference = paired_difference(*pairs)
-    bayes = runs[0].value(f"record.dataset.simulation.bayes_auc.{TEST}.{task}") if runs else None
+        return paired_difference(*pairs)
+
     means = {
         name: summarise(list(values.values())).mean if values else None
-        for name in ("logloss", "constant_logloss", "calibration")
+        for name in ("constant_logloss", "calibration")
         for values in [_figures(task, runs, name)]
     }
     return TaskResult(
         aucs=aucs,
         auc=summarise(list(aucs.values())) if aucs else None,
-        difference=difference,
-        bayes_auc=bayes,
+        difference=difference("auc"),
+        bayes_auc=runs[0].value(f"record.dataset.simulation.bayes_auc.{TEST}.{task}")
+        if runs
+        else None,
+        loglosses=summarise(list(loglosses.values()), best=min) if loglosses else None,
+        logloss_difference=difference("logloss"),
         **means,
     )
 

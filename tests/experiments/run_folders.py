@@ -14,6 +14,7 @@ def write_run(
     simulated: bool = True,
     finished: bool = True,
     fingerprint: str = "f00d",
+    logloss: float | None = None,  # of each task; follows from the seed if not given
     rows_per_second: float | None = 12000.0,
     wall_seconds: float = 50.0,
     curves: bool = True,
@@ -25,7 +26,7 @@ def write_run(
     metrics = {
         task: {
             "auc": auc,
-            "logloss": 0.1 + seed / 100,
+            "logloss": 0.1 + seed / 100 if logloss is None else logloss,
             "constant_logloss": 0.2,
             "calibration": 1.5,
             "rows": 1000,

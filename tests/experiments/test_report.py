@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import html.parser
 import re
 import xml.etree.ElementTree
@@ -7,7 +8,8 @@ import pytest
 
 from dcrnn_tf.schema import DatasetError
 from experiments.report import read_metrics, render_run_report, render_table_report
-from experiments.tables import Row, Table, aggregate, load_run
+from experiments.table_specs import Row, Table
+from experiments.tables import aggregate, load_run
 from tests.experiments.run_folders import write_run
 
 TABLE = Table(
@@ -47,6 +49,11 @@ class Page(html.parser.HTMLParser):
         self.text += data
         if self._in_cell:
             self.cells.append(data)
+
+    def svgs(self):
+        """The pictures' sources."""
+        sources = [attributes["src"] for tag, attributes in self.tags if tag == "img"]
+        return [base64.b64decode(source.partition(",")[2]).decode() for source in sources]
 
     def images(self):
         """`{description: SVG root}`; an image from anywhere but the page itself fails."""
@@ -172,3 +179,37 @@ def test_a_damaged_line_of_metrics_is_named(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="is this a run folder"):
         render_run_report(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def long_page(tmp_path_factory):
+    """A report of ten models, one of them constant, with logloss."""
+    folder = tmp_path_factory.mktemp("long")
+    models = [Row(f"Model {number}", "dcrnn") for number in range(8)]
+    rows = (TABLE.rows[0], *models, Row("Constant", "constant"))
+    table = dataclasses.replace(TABLE, rows=rows, columns=("logloss", "auc"))
+    for seed in (1, 2):
+        for number, row in enumerate(rows):
+            auc = 0.5 if row.model == "constant" else 0.6 + number / 100 + seed / 1000
+            aucs = dict.fromkeys(table.tasks, auc)
+            write_run(table.run_dir(folder, row, seed), aucs, seed=seed, model=row.model)
+    return Page(render_table_report(aggregate(table, folder), folder / "report.html"))
+
+
+def test_a_report_of_many_models_draws_differences_instead_of_sentences(long_page):
+    page = long_page
+    assert "paired seeds" not in page.text
+    images = page.images()
+    for task in TABLE.tasks:
+        for metric in ("AUC", "logloss"):
+            assert f"Test {metric} of {task}, difference to MMoE by model" in images
+    assert not [name for name in images if name.startswith("Spread of the scores")]
+    assert "Training, mean over seeds" in page.text
+
+
+def test_pictures_leave_out_a_model_that_ranks_nothing(long_page):
+    page = long_page
+    assert page.cells.count("Constant") > 1
+    # Letters are drawn as paths; Matplotlib notes the words in comments.
+    assert "Constant" not in "".join(page.svgs())
+    assert "Model 7" in "".join(page.svgs())

@@ -5,8 +5,10 @@ import sys
 
 import pandas as pd
 import pytest
+from absl.testing import flagsaver
 
-from experiments import dcrnn_tables, reproduce
+from dcrnn_tf import command_line
+from experiments import dcrnn_tables, dephn_tables, reproduce
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -16,6 +18,11 @@ ROOT = pathlib.Path(__file__).parents[2]
     [
         (["--preset=small", "--data_dir=x"], "--preset is for simulated data"),
         (["--table=table9"], "table9"),
+        (["--table=table4,table9"], "each must be one of table4, dephn_table1"),
+        (
+            ["--table=dephn_table1,dephn_table2_wechat", "--data_dir=nowhere"],
+            "must hold a folder of each, and lacks ali_ccp and wechat",
+        ),
         (["--seeds=0"], "seeds"),
         (["--sedes=2"], "Unknown command line flag 'sedes'"),
     ],
@@ -31,7 +38,7 @@ def test_bad_flags_get_one_sentence(flags, sentence):
 
 
 def test_every_row_runs_with_the_same_seeds_and_settings(tmp_path):
-    preset = dataclasses.replace(reproduce.PRESETS["smoke"], seeds=3)
+    preset = dataclasses.replace(dcrnn_tables.TABLE_4.presets["smoke"], seeds=3)
     table = dcrnn_tables.TABLE_4
     runs = reproduce._runs(table, preset, tmp_path / "data", tmp_path / "table")
     assert len(runs) == 3 * 3 + 1
@@ -54,6 +61,51 @@ def test_every_row_runs_with_the_same_seeds_and_settings(tmp_path):
     }
 
 
+def test_a_tables_own_flags_reach_its_runs_and_not_its_programs(tmp_path):
+    table = dephn_tables.TABLE_1
+    runs = reproduce._runs(table, table.presets["smoke"], tmp_path / "data", tmp_path / "table")
+    for run in runs:
+        assert run.trains == ("--positive_weights=none" in run.command)
+    assert "experiments.constant" in runs[-1].command
+    private = next(run for run in runs if run.folder.parent.name == "mtphn_dnn_private")
+    assert '--set=private_experts=["dnn"]' in private.command
+
+
+@pytest.fixture
+def flag_values():
+    """The program's flags, at their defaults."""
+    reproduce.FLAGS(["reproduce"])
+    with flagsaver.flagsaver():
+        yield reproduce.FLAGS
+
+
+def test_tables_lie_side_by_side(flag_values):
+    two = [dephn_tables.TABLE_2_ALI_CCP, dephn_tables.TABLE_2_WECHAT]
+    assert reproduce._out_dirs(two, "smoke") == [
+        pathlib.Path("runs/dephn_table2_ali_ccp-smoke"),
+        pathlib.Path("runs/dephn_table2_wechat-smoke"),
+    ]
+    flag_values.out_dir = "here"
+    assert reproduce._out_dirs(two[:1], "small") == [pathlib.Path("here")]
+    assert reproduce._out_dirs(two, "small") == [
+        pathlib.Path("here/dephn_table2_ali_ccp"),
+        pathlib.Path("here/dephn_table2_wechat"),
+    ]
+
+
+def test_tables_of_several_datasets_take_a_folder_of_each(flag_values, tmp_path):
+    ali_ccp, wechat = dephn_tables.TABLE_2_ALI_CCP, dephn_tables.TABLE_2_WECHAT
+    assert reproduce._data_dirs([ali_ccp, wechat]) == [None, None]
+    flag_values.data_dir = str(tmp_path)
+    criteo = [dephn_tables.CRITEO_R, dephn_tables.CRITEO_UR]
+    assert reproduce._data_dirs(criteo) == [tmp_path, tmp_path]
+    (tmp_path / "ali_ccp").mkdir()
+    with pytest.raises(command_line.UsageError, match="lacks wechat"):
+        reproduce._data_dirs([ali_ccp, wechat])
+    (tmp_path / "wechat").mkdir()
+    assert reproduce._data_dirs([ali_ccp, wechat]) == [tmp_path / "ali_ccp", tmp_path / "wechat"]
+
+
 def test_progress_of_a_run_passes_over_a_line_that_is_being_written(tmp_path):
     run = reproduce._Run([], tmp_path, trains=True)
     assert run.steps() == 0
@@ -62,7 +114,7 @@ def test_progress_of_a_run_passes_over_a_line_that_is_being_written(tmp_path):
 
 
 def test_the_papers_settings_are_those_of_the_real_data():
-    assert dataclasses.asdict(reproduce.PAPER) == {
+    assert dataclasses.asdict(dcrnn_tables.TABLE_4.presets["paper"]) == {
         "rows": 40_000_000,
         "epochs": 3,
         "seeds": 5,

@@ -72,3 +72,8 @@ def test_one_common_seed_gives_the_difference_alone():
 def test_no_common_seed_is_no_comparison():
     assert paired_difference({1: 0.6}, {2: 0.6}) is None
     assert paired_difference({}, {2: 0.6}) is None
+
+
+def test_the_best_of_a_figure_that_is_to_be_small_is_the_smallest():
+    assert summarise([0.3, 0.1, 0.2], best=min).best == 0.1
+    assert summarise([0.3, 0.1, 0.2]).best == 0.3

@@ -5,8 +5,10 @@ import math
 import pytest
 
 from dcrnn_tf.schema import DatasetError
-from experiments.table_text import grids, plain, verdicts, write_csv, write_markdown
-from experiments.tables import Row, Setting, Table, aggregate
+from experiments.table_files import write_csv, write_markdown
+from experiments.table_specs import Row, Setting, Table
+from experiments.table_text import grids, plain, verdicts
+from experiments.tables import aggregate
 from tests.experiments.run_folders import write_run
 
 TABLE = Table(
@@ -50,6 +52,20 @@ def table_dir(tmp_path):
         add(tmp_path, DCRNN, seed, dcrnn, 0.7 + seed / 1000, settings={"units": 32})
     add(tmp_path, LINEAR, 1, 0.66, rows_per_second=None)
     return tmp_path
+
+
+@pytest.fixture
+def logloss_table(tmp_path_factory):
+    """A table as of the DEPHN paper, and its result: MMoE 0.165, DCRNN lower by 0.001 to 0.002."""
+    folder = tmp_path_factory.mktemp("logloss")
+    paper = {"click": {"logloss": 0.161248, "auc": 0.620267}}
+    table = dataclasses.replace(
+        TABLE, columns=("logloss", "auc"), rows=(dataclasses.replace(MMOE, paper=paper), DCRNN)
+    )
+    for seed, loss in ((1, 0.164), (2, 0.163), (3, 0.164)):
+        add(folder, MMOE, seed, 0.69, logloss=0.165)
+        add(folder, DCRNN, seed, 0.69 + seed / 100, logloss=loss)
+    return table, aggregate(table, folder)
 
 
 def markdown(result, folder):
@@ -297,6 +313,64 @@ def test_seeds_of_a_row_differ_in_nothing_else(table_dir):
     add(table_dir, DCRNN, 4, 0.7, settings={"units": 32}, learning_rate=0.5)
     with pytest.raises(DatasetError, match=r"seed_4 and .* differ in learning_rate, not in their"):
         aggregate(TABLE, table_dir)
+
+
+def test_the_logloss_is_compared_as_the_auc_is(logloss_table):
+    mmoe, dcrnn = (row.tasks["click"] for row in logloss_table[1].rows)
+    assert mmoe.logloss_difference is None
+    assert dcrnn.logloss == pytest.approx(0.491 / 3)
+    assert dcrnn.loglosses.best == 0.163
+    # Differences -0.001, -0.002, -0.001: t = -4 with 2 degrees of freedom.
+    assert dcrnn.logloss_difference.mean == pytest.approx(-0.004 / 3)
+    assert dcrnn.logloss_difference.p_value == pytest.approx(1 - 4 / math.sqrt(18))
+
+
+def test_a_table_of_logloss_prints_six_decimals(logloss_table, tmp_path):
+    text = markdown(logloss_table[1], tmp_path)
+    assert cells(text, ["model"])[:5] == [
+        *("model", "click logloss", "click AUC", "conversion logloss", "conversion AUC"),
+    ]
+    assert cells(text, ["MMoE"]) == [
+        *("MMoE", "0.165000", "0.690000", "0.165000", "0.700000"),
+        *("0.161248", "0.620267", "n/a", "n/a"),
+    ]
+    assert "## Intervals and tests of logloss" in text
+
+
+def test_a_table_of_logloss_has_verdicts_on_both(logloss_table):
+    (_, auc), (_, logloss), *others = verdicts(logloss_table[1])
+    assert auc.startswith("click: AUC +0.0200 against MMoE (95 % interval ")
+    assert logloss == (
+        "click: logloss -0.001333 against MMoE (95 % interval -0.002768 to 0.000101, p = 0.057, "
+        "3 paired seeds); the interval holds 0, no difference is shown"
+    )
+    assert len(others) == 2
+
+
+def test_only_a_table_of_logloss_has_its_difference_in_the_csv(logloss_table, table_dir):
+    result = logloss_table[1]
+    write_csv(result, table_dir / "logloss.csv")
+    write_csv(aggregate(TABLE, table_dir, [1, 2, 3]), table_dir / "auc.csv")
+    with open(table_dir / "logloss.csv", newline="") as file:
+        line = list(csv.DictReader(file))[2]
+    assert float(line["logloss_difference"]) == pytest.approx(-0.004 / 3)
+    assert float(line["logloss_high"]) > float(line["logloss"]) > float(line["logloss_low"])
+    assert (line["paper_auc"], line["pairs"]) == ("", "3")
+    assert "logloss_difference" not in (table_dir / "auc.csv").read_text()
+
+
+def test_a_table_without_published_figures_has_no_columns_for_them(tmp_path):
+    table = dataclasses.replace(TABLE, rows=(dataclasses.replace(MMOE, paper=None), DCRNN))
+    add(tmp_path, MMOE, 1, 0.6)
+    text = markdown(aggregate(table, tmp_path), tmp_path)
+    assert "paper:" not in text
+    assert "published" not in text.lower()
+    assert "After: A paper." in text
+
+
+def test_a_column_that_no_table_has_is_refused():
+    with pytest.raises(ValueError, match="table0: no column is called median"):
+        dataclasses.replace(TABLE, columns=("best", "median"))
 
 
 def test_rows_have_folders_of_their_own():

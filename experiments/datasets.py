@@ -1,0 +1,154 @@
+"""How the data of a table are made, by name: simulated if need be, and prepared.
+
+Every step leaves a folder that is complete or absent, so that what exists is not made again.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from dcrnn_tf import command_line
+from experiments.table_specs import Preset
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """How to make one prepared dataset.
+
+    Attributes:
+      raw: name of the raw data; sources with the same raw data share its files.
+      simulate: writes simulated raw data, given the folder and the preset's rows.
+      prepare: makes the prepared dataset from a folder of raw files; given that folder, the folder
+        to make (others beside it may begin with its name), the preset, and whether to sample
+        `preset.rows` rows. Returns the prepared dataset's folder.
+    """
+
+    raw: str
+    simulate: Callable[[pathlib.Path, int], None]
+    prepare: Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]
+
+
+def make(
+    name: str,
+    preset: Preset,
+    data_dir: str | pathlib.Path | None = None,
+    work_dir: str | pathlib.Path = "data",
+) -> pathlib.Path:
+    """Makes a dataset, or finds it made.
+
+    Args:
+      name: of `SOURCES`.
+      preset: how many rows, and the vocabularies' `min_count`.
+      data_dir: folder of the real raw files; simulated data if not given.
+      work_dir: folder of simulated and prepared data.
+
+    Returns:
+      The prepared dataset's folder.
+
+    Raises:
+      UsageError: `data_dir` lacks a file.
+    """
+    source, work = SOURCES[name], pathlib.Path(work_dir)
+    if data_dir is None:
+        raw = work / f"simulated_{source.raw}-{preset.rows}"
+        if not raw.exists():
+            source.simulate(raw, preset.rows)
+        prepared = work / f"{raw.name}-prepared"
+    else:
+        raw = pathlib.Path(data_dir)
+        place = hashlib.sha256(str(raw.resolve()).encode()).hexdigest()[:8]
+        prepared = work / f"{source.raw}-{place}-{preset.rows or 'all'}"
+    if preset.min_count != Preset.min_count:
+        prepared = prepared.with_name(f"{prepared.name}-min_count_{preset.min_count}")
+    sample = data_dir is not None and preset.rows is not None
+    return source.prepare(raw, prepared, preset, sample)
+
+
+def call(module: str, *arguments: str) -> None:
+    """Runs a program of this project in the foreground; ends with its exit code if it fails."""
+    code = subprocess.call([sys.executable, "-m", module, *arguments])
+    if code:
+        sys.exit(code)
+
+
+def _simulate_ali_ccp(raw: pathlib.Path, rows: int) -> None:
+    call(
+        "data_prep.simulate_ali_ccp",
+        f"--out_dir={raw}",
+        "--preset=small",
+        f"--train_rows={rows}",
+        f"--test_rows={rows * 2 // 3}",
+    )
+
+
+def _simulator(module: str) -> Callable[[pathlib.Path, int], None]:
+    return lambda raw, rows: call(module, f"--out_dir={raw}", f"--rows={rows}")
+
+
+def _preparer(module: str) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
+    """Of a log whose program reads a folder and can draw rows."""
+
+    def prepare(
+        raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+    ) -> pathlib.Path:
+        if not prepared.exists():
+            sampling = [f"--rows={preset.rows}"] if sample else []
+            _prepare(module, prepared, preset, f"--raw_dir={raw}", *sampling)
+        return prepared
+
+    return prepare
+
+
+def _criteo_preparer(
+    name: str,
+) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
+    """Of one of the two datasets that are made of a prepared Criteo, both by one program."""
+
+    def prepare(
+        raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+    ) -> pathlib.Path:
+        if sample:
+            raise command_line.UsageError(
+                "--rows is not for the real Criteo, which is prepared with all of its rows"
+            )
+        if not prepared.exists():
+            file = _one_of(raw, ("train.txt", "train.txt.gz"))
+            _prepare("data_prep.criteo", prepared, preset, f"--data_file={file}")
+        relations = prepared.with_name(f"{prepared.name}-relations")
+        if not (relations / name).exists():
+            call("data_prep.criteo_relations", f"--data_dir={prepared}", f"--out_dir={relations}")
+        return relations / name
+
+    return prepare
+
+
+def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
+    call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
+
+
+def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
+    for name in names:
+        if (folder / name).exists():
+            return folder / name
+    raise command_line.UsageError(f"{folder} holds no {' and no '.join(names)}")
+
+
+_CRITEO = ("criteo", _simulator("data_prep.simulate_criteo"))
+
+SOURCES = {
+    "ali_ccp": Source(
+        "ali_ccp",
+        _simulate_ali_ccp,
+        _preparer("data_prep.ali_ccp"),
+    ),
+    "wechat": Source(
+        "wechat",
+        _simulator("data_prep.simulate_wechat"),
+        _preparer("data_prep.wechat"),
+    ),
+    "criteo_r": Source(*_CRITEO, _criteo_preparer("criteo_r")),
+    "criteo_ur": Source(*_CRITEO, _criteo_preparer("criteo_ur")),
+}

@@ -1,0 +1,149 @@
+"""A table of a paper as data: which runs make it, of which size, and what the paper printed."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A figure that a table gives of each task.
+
+    Attributes:
+      label: as printed.
+      metric: of the test split, `auc` or `logloss`.
+      statistic: over seeds, `best` or `mean`.
+      form: how figures are formatted, with as many decimals as the papers print.
+    """
+
+    label: str
+    metric: str
+    statistic: str
+    form: str
+
+
+COLUMNS = {
+    "best": Column("best", "auc", "best", ".4f"),
+    "mean": Column("mean", "auc", "mean", ".4f"),
+    "logloss": Column("logloss", "logloss", "mean", ".6f"),
+    "auc": Column("AUC", "auc", "mean", ".6f"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """How much to run, and on what.
+
+    Attributes:
+      rows: of the data to simulate, or to sample of real data; None is all of them.
+      epochs: passes over the training split.
+      seeds: runs per row.
+      batch_size: rows of a training step.
+      learning_rate: of all models.
+      min_count: how often an id must occur to be in the vocabulary.
+    """
+
+    rows: int | None
+    epochs: int
+    seeds: int
+    batch_size: int
+    learning_rate: float
+    min_count: int = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One model of a table.
+
+    Attributes:
+      label: as the paper prints it.
+      model: name in the model registry.
+      settings: of the model.
+      paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
+      deterministic: whether the seed changes nothing, so that one run stands for every seed.
+    """
+
+    label: str
+    model: str
+    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    paper: Mapping[str, Mapping[str, float]] | None = None
+    deterministic: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The label as a folder's name."""
+        return re.sub(r"[^a-z0-9]+", "_", self.label.lower()).strip("_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A setting that the paper states or leaves open.
+
+    Attributes:
+      label: as printed.
+      key: where a run has its own value, a path such as `config.batch_size`, `record.machine.cores`
+        or `config.settings.units`.
+      paper: the paper's value; None where it gives none.
+    """
+
+    label: str
+    key: str
+    paper: object = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of a paper: which runs make it, and what the paper printed.
+
+    Attributes:
+      name: of the files that are written, such as `table4`.
+      title: heading.
+      source: where the published figures stand, or what the table is made after.
+      dataset: the paper's data, as a reader knows it.
+      tasks: that the table has figures of.
+      columns: per task, of `COLUMNS`.
+      baseline: label of the row that the others are compared with.
+      rows: the models.
+      settings: what to list of the paper's settings beside the runs' own.
+      data: name in `datasets.SOURCES`.
+      run_flags: flags of experiments.train that all runs get beside the preset's.
+      presets: sizes by name: `small` and `smoke` on simulated data, `paper` on the real data.
+    """
+
+    name: str
+    title: str
+    source: str
+    dataset: str
+    tasks: tuple[str, ...]
+    columns: tuple[str, ...]
+    baseline: str
+    rows: tuple[Row, ...]
+    settings: tuple[Setting, ...] = ()
+    data: str = "ali_ccp"
+    run_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    presets: Mapping[str, Preset] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        slugs = [row.slug for row in self.rows]
+        if len(set(slugs)) < len(slugs):
+            raise ValueError(f"{self.name}: two rows share a folder's name: {', '.join(slugs)}")
+        if self.baseline not in [row.label for row in self.rows]:
+            raise ValueError(f"{self.name}: the baseline {self.baseline!r} is no row")
+        if unknown := [column for column in self.columns if column not in COLUMNS]:
+            raise ValueError(f"{self.name}: no column is called {', '.join(unknown)}")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What models are compared by: the AUC, and the logloss where the table gives it."""
+        printed = {COLUMNS[column].metric for column in self.columns}
+        return ("auc", "logloss") if "logloss" in printed else ("auc",)
+
+    @property
+    def published(self) -> bool:
+        """Whether there are published figures."""
+        return any(row.paper for row in self.rows)
+
+    def run_dir(self, table_dir: str | pathlib.Path, row: Row, seed: int) -> pathlib.Path:
+        """Folder of one run of the table."""
+        return pathlib.Path(table_dir, "runs", row.slug, f"seed_{seed}")

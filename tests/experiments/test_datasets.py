@@ -1,0 +1,121 @@
+import pathlib
+
+import pytest
+
+from dcrnn_tf import command_line
+from experiments import datasets
+from experiments.table_specs import Preset
+
+PRESET = Preset(rows=5000, epochs=1, seeds=1, batch_size=64, learning_rate=1e-3)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The programs that are called; each makes its output folder, as they do."""
+    made = []
+
+    def call(module, *arguments):
+        flags = dict(argument.removeprefix("--").split("=", 1) for argument in arguments)
+        folder = pathlib.Path(flags["out_dir"])
+        assert not folder.exists()
+        folder.mkdir(parents=True)
+        if module == "data_prep.simulate_criteo":
+            (folder / "train.txt").touch()
+        if module == "data_prep.criteo_relations":
+            (folder / "criteo_r").mkdir()
+            (folder / "criteo_ur").mkdir()
+        made.append((module, flags))
+
+    monkeypatch.setattr(datasets, "call", call)
+    return made
+
+
+def programs(calls):
+    return [module.removeprefix("data_prep.") for module, _ in calls]
+
+
+def test_simulated_ali_ccp(calls, tmp_path):
+    folder = datasets.make("ali_ccp", PRESET, None, tmp_path)
+    assert programs(calls) == ["simulate_ali_ccp", "ali_ccp"]
+    (_, simulation), (_, preparation) = calls
+    assert (simulation["train_rows"], simulation["test_rows"]) == ("5000", "3333")
+    assert preparation == {
+        "raw_dir": simulation["out_dir"],
+        "out_dir": str(folder),
+        "min_count": "10",
+    }
+
+
+def test_simulated_wechat(calls, tmp_path):
+    folder = datasets.make("wechat", PRESET, None, tmp_path)
+    (_, simulation), (_, preparation) = calls
+    assert programs(calls) == ["simulate_wechat", "wechat"]
+    assert simulation["rows"] == "5000"
+    assert preparation["raw_dir"] == simulation["out_dir"]
+    assert preparation["out_dir"] == str(folder)
+
+
+def test_both_criteos_come_of_one_simulation_and_one_call(calls, tmp_path):
+    related = datasets.make("criteo_r", PRESET, None, tmp_path)
+    unrelated = datasets.make("criteo_ur", PRESET, None, tmp_path)
+    assert programs(calls) == ["simulate_criteo", "criteo", "criteo_relations"]
+    (_, simulation), (_, preparation), (_, relations) = calls
+    assert preparation["data_file"] == f"{simulation['out_dir']}/train.txt"
+    assert relations["data_dir"] == preparation["out_dir"]
+    assert (related.name, unrelated.name) == ("criteo_r", "criteo_ur")
+    assert str(related.parent) == str(unrelated.parent) == relations["out_dir"]
+
+
+@pytest.mark.parametrize("name", datasets.SOURCES)
+def test_what_is_there_is_not_made_again(calls, tmp_path, name):
+    first = datasets.make(name, PRESET, None, tmp_path)
+    done = len(calls)
+    assert datasets.make(name, PRESET, None, tmp_path) == first
+    assert len(calls) == done
+
+
+@pytest.mark.parametrize("name", ["ali_ccp", "wechat"])
+def test_rows_of_real_data_are_drawn_when_they_are_prepared(calls, tmp_path, name):
+    sample = datasets.make(name, PRESET, tmp_path / "real", tmp_path)
+    whole = datasets.make(
+        name, Preset(None, 1, 1, 64, 1e-3, min_count=3), tmp_path / "real", tmp_path
+    )
+    (_, drawn), (_, all_rows) = calls
+    assert drawn["raw_dir"] == all_rows["raw_dir"] == str(tmp_path / "real")
+    assert drawn["rows"] == "5000"
+    assert "rows" not in all_rows
+    assert all_rows["min_count"] == "3"
+    assert sample != whole
+
+
+@pytest.mark.parametrize("file", ["train.txt", "train.txt.gz"])
+def test_real_criteo_is_plain_or_compressed(calls, tmp_path, file):
+    preset = Preset(None, 1, 1, 64, 1e-3)
+    with pytest.raises(command_line.UsageError, match=r"holds no train.txt and no train.txt.gz"):
+        datasets.make("criteo_r", preset, tmp_path, tmp_path / "work")
+    (tmp_path / file).touch()
+    datasets.make("criteo_r", preset, tmp_path, tmp_path / "work")
+    assert calls[0][1]["data_file"] == str(tmp_path / file)
+
+
+def test_rows_of_real_criteo_are_refused(calls, tmp_path):
+    with pytest.raises(command_line.UsageError, match="--rows is not for the real Criteo"):
+        datasets.make("criteo_ur", PRESET, tmp_path, tmp_path)
+
+
+def test_another_min_count_or_another_folder_is_another_dataset(calls, tmp_path):
+    rare = Preset(5000, 1, 1, 64, 1e-3, min_count=2)
+    folders = [
+        datasets.make("wechat", PRESET, None, tmp_path),
+        datasets.make("wechat", rare, None, tmp_path),
+        datasets.make("wechat", PRESET, tmp_path / "a", tmp_path),
+        datasets.make("wechat", PRESET, tmp_path / "b", tmp_path),
+    ]
+    assert len(set(folders)) == 4
+    assert programs(calls).count("simulate_wechat") == 1
+
+
+def test_a_program_that_fails_ends_this_one(tmp_path):
+    with pytest.raises(SystemExit) as end:
+        datasets.call("data_prep.ali_ccp", f"--raw_dir={tmp_path}", f"--out_dir={tmp_path / 'x'}")
+    assert end.value.code == 1

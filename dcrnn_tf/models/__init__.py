@@ -7,13 +7,17 @@ from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, featur
 from dcrnn_tf.models.dcrnn import DCRNN
 from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.mmoe import MMoE
+from dcrnn_tf.models.ple import PLE
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.snr import SNR
 from dcrnn_tf.schema import Schema
 
 __all__ = [
     "DCRNN",
     "DNN",
+    "PLE",
+    "SNR",
     "Explanation",
     "MMoE",
     "ModelError",
@@ -31,7 +35,9 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcrnn": DCRNN,
     "dnn": DNN,
     "mmoe": MMoE,
+    "ple": PLE,
     "shared_bottom": SharedBottom,
+    "snr": SNR,
 }
 
 

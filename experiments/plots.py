@@ -184,6 +184,9 @@ def heat_map(
     """
     matrix = np.asarray(values, np.float64)
     numbers = matrix.size <= _MOST_NUMBERS
+    # Two digits of the largest value behind the point at least, three where it is above 10.
+    magnitude = math.floor(math.log10(np.abs(matrix).max() or 1.0))
+    decimals = max(1 - magnitude, 2) if magnitude < 1 else max(2 - magnitude, 0)
     low, high = float(min(matrix.min(), 0.0)), float(matrix.max())
     colours = "Blues"
     if low < 0:  # white is zero, and the two signs have a colour each
@@ -211,9 +214,11 @@ def heat_map(
             axes.grid(which="minor", color="white", lw=1.5)
             axes.tick_params(which="minor", length=0)
             for (row, column), value in np.ndenumerate(matrix):
-                words = f"{value:.2g}"
+                words = f"{value:.{decimals}f}"
                 if spread is not None:
-                    words += f"\n±{spread[row][column]:.1g}"
+                    words += f"\n±{spread[row][column]:.{decimals}f}"
+                    if value == spread[row][column] == 0:  # a gate that does not exist, say
+                        words = "0"
                 red, green, blue, _ = image.to_rgba(value)
                 dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
                 ink = "white" if dark else _INK
@@ -221,11 +226,15 @@ def heat_map(
                 axes.text(column, row, words, **style)
         axes.figure.colorbar(image, ax=axes, aspect=12, pad=0.02).outline.set_visible(False)
 
-    cell = min(0.62, 8.0 / matrix.shape[1]) if numbers else min(0.2, 8.0 / matrix.shape[1])
-    line = (0.42 if spread is not None else 0.32) if numbers else min(0.2, 8.0 / matrix.shape[0])
     longest = max(len(name) for name in columns)
-    turned = 0.075 * longest > cell
-    width = cell * matrix.shape[1] + 0.075 * max(len(name) for name in rows) + 1.0
+    cell = line = 0.2
+    if numbers:
+        cell = min(max(0.62, 0.078 * longest), 0.95)
+        line = 0.42 if spread is not None else 0.32
+    cell, line = min(cell, 8.0 / matrix.shape[1]), min(line, 8.0 / matrix.shape[0])
+    turned = 0.078 * longest > cell
+    beside = 0.075 * max(len(name) for name in rows)
+    width = beside + max(cell * matrix.shape[1] + 1.0, 0.085 * len(title) + 0.2)
     height = line * matrix.shape[0] + (0.075 * longest if turned else 0.2) + 0.4
     return _picture(draw, title, f"Heat map of {title}", max(width, 2.6), max(height, 1.4))
 

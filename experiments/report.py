@@ -161,7 +161,7 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
     if statistics:
         for name in _statistic_names(metrics):
             values = _lines(metrics, functools.partial(_statistic, name))
-            training.append(plots.lines(name, values, "step", name))
+            training.append(plots.lines(name, values, "step", "mean"))
     several = any(len(row_runs) > 1 for row_runs in runs.values())
     sections = [
         Section("Training" + (", mean and range over seeds" if several else ""), figures=training),
@@ -214,11 +214,13 @@ def _explanation_section(run: Run) -> Section | None:
         varies |= spread is not None
         matrix = (content["mean"], content["rows"], content["columns"])
         pictures.append(plots.heat_map(name, *matrix, spread))
+    if not pictures:
+        return None
     split = list((run.result or {}).get("metrics") or ["evaluation"])[-1]
-    sentence = f"Means over a sample of the {split} split, ± the standard deviation over examples."
-    return Section(
-        "Inside the model", sentences=[sentence] if varies else (), small=True, figures=pictures
-    )
+    sentence = "The same for every example."
+    if varies:
+        sentence = f"Means over a sample of the {split} split, ± the standard deviation."
+    return Section("Inside the model", sentences=[sentence], small=True, figures=pictures)
 
 
 def _metrics_grid(run: Run) -> Grid:

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
@@ -20,6 +21,8 @@ _DASHES = ("-", "--", "-.", ":")
 MANY = len(_COLOURS) + 1  # models that are too many to be drawn and named within one panel
 _MARKERS = "osD^vP*"
 _INK, _PALE = "#333333", "#d8d8d8"
+_MOST_NUMBERS = 80  # cells of a heat map that says its values
+_LABEL_INCHES = 0.16  # from one label to the next at least
 _STYLE = {
     "svg.hashsalt": "report",  # the same picture has the same bytes
     "font.family": "DejaVu Sans",
@@ -191,6 +194,79 @@ def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]
         axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # so that the legend hides no step
 
     return _picture(draw, label, f"Spread of the scores of {label}, {task}", 2.55, 2.1)
+
+
+def heat_map(
+    title: str,
+    values: Sequence[Sequence[float]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    spread: Sequence[Sequence[float]] | None = None,
+) -> Picture:
+    """A matrix in colours, with its values in the cells unless there are too many to read.
+
+    Args:
+      title: above it.
+      values: the matrix.
+      rows: names.
+      columns: names.
+      spread: standard deviations, said beneath the values.
+    """
+    matrix = np.asarray(values, np.float64)
+    numbers = matrix.size <= _MOST_NUMBERS
+    # Two digits of the largest value behind the point at least, three where it is above 10.
+    magnitude = math.floor(math.log10(np.abs(matrix).max() or 1.0))
+    decimals = max(1 - magnitude, 2) if magnitude < 1 else max(2 - magnitude, 0)
+    low, high = float(min(matrix.min(), 0.0)), float(matrix.max())
+    colours = "Blues"
+    if low < 0:  # white is zero, and the two signs have a colour each
+        high = max(-low, high)
+        low, colours = -high, "RdBu_r"
+    if high == low:
+        high = low + 1.0
+
+    def draw(axes: Axes) -> None:
+        limits = {"vmin": low, "vmax": high}
+        image = axes.imshow(
+            matrix, cmap=colours, aspect="auto", interpolation="nearest", rasterized=True, **limits
+        )
+        for axis, names, room in ((axes.xaxis, columns, cell), (axes.yaxis, rows, line)):
+            every = max(1, math.ceil(_LABEL_INCHES / room))  # labels that do not overlap
+            places = range(0, len(names), every)
+            axis.set_ticks(places, [_text(names[place]) for place in places])
+        axes.tick_params(length=0)
+        if turned:
+            axes.tick_params(axis="x", labelrotation=90)
+        axes.spines[:].set_visible(False)
+        if numbers:
+            axes.set_xticks(np.arange(0.5, matrix.shape[1] - 1), minor=True)
+            axes.set_yticks(np.arange(0.5, matrix.shape[0] - 1), minor=True)
+            axes.grid(which="minor", color="white", lw=1.5)
+            axes.tick_params(which="minor", length=0)
+            for (row, column), value in np.ndenumerate(matrix):
+                words = f"{value:.{decimals}f}"
+                if spread is not None:
+                    words += f"\n±{spread[row][column]:.{decimals}f}"
+                    if value == spread[row][column] == 0:  # a gate that does not exist, say
+                        words = "0"
+                red, green, blue, _ = image.to_rgba(value)
+                dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+                ink = "white" if dark else _INK
+                style = {"ha": "center", "va": "center", "fontsize": 7.5, "color": ink}
+                axes.text(column, row, words, **style)
+        axes.figure.colorbar(image, ax=axes, aspect=12, pad=0.02).outline.set_visible(False)
+
+    longest = max(len(name) for name in columns)
+    cell = line = 0.2
+    if numbers:
+        cell = min(max(0.62, 0.078 * longest), 0.95)
+        line = 0.42 if spread is not None else 0.32
+    cell, line = min(cell, 8.0 / matrix.shape[1]), min(line, 8.0 / matrix.shape[0])
+    turned = 0.078 * longest > cell
+    beside = 0.075 * max(len(name) for name in rows)
+    width = beside + max(cell * matrix.shape[1] + 1.0, 0.085 * len(title) + 0.2)
+    height = line * matrix.shape[0] + (0.075 * longest if turned else 0.2) + 0.4
+    return _picture(draw, title, f"Heat map of {title}", max(width, 2.6), max(height, 1.4))
 
 
 def _finish(axes: Axes, x_label: str, y_label: str) -> None:

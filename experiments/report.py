@@ -51,7 +51,8 @@ def render_run_report(run_dir: str | pathlib.Path) -> pathlib.Path:
     done = run.result is not None
     sections = [
         Section("Metrics", _metrics_grid(run)) if done else None,
-        *_curve_sections({run.config["model"]: [run]}),
+        *_curve_sections({run.config["model"]: [run]}, statistics=True),
+        _explanation_section(run),
         Section("Settings", _settings_grid(run)),
         Section("Data", _data_grid(data)),
         Section("Origin", facts=_facts([run])),
@@ -145,8 +146,11 @@ def read_metrics(run: Run) -> list[dict]:
     return entries
 
 
-def _curve_sections(runs: Mapping[str, Sequence[Run]]) -> list[Section]:
-    """Pictures of training, ROC and scores for `{label: runs}`; those without data left out."""
+def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False) -> list[Section]:
+    """Pictures of training, ROC and scores for `{label: runs}`; those without data left out.
+
+    `statistics` asks for what the models say of their training steps too.
+    """
     metrics = {label: [read_metrics(run) for run in row_runs] for label, row_runs in runs.items()}
     curves = {
         label: [
@@ -177,6 +181,10 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]]) -> list[Section]:
             for label, seeds in curves.items()
             if seeds and task in seeds[0]
         ]
+    if statistics:
+        for name in _statistic_names(metrics):
+            values = _lines(metrics, functools.partial(_statistic, name))
+            training.append(plots.lines(name, values, "step", "mean"))
     several = any(len(row_runs) > 1 for row_runs in runs.values())
     many = len(runs) >= plots.MANY
     if many:
@@ -205,11 +213,41 @@ def _loss(entry: dict) -> tuple[int, float] | None:
     return (entry["step"], entry["loss"]) if entry["kind"] == "train" else None
 
 
+def _statistic(name: str, entry: dict) -> tuple[int, float] | None:
+    value = (entry.get("statistics") or {}).get(name) if entry["kind"] == "train" else None
+    return None if value is None else (entry["step"], value)
+
+
+def _statistic_names(metrics: Mapping[str, Sequence[list[dict]]]) -> list[str]:
+    entries = [entry for seeds in metrics.values() for lines in seeds for entry in lines]
+    return list(dict.fromkeys(n for entry in entries for n in entry.get("statistics") or {}))
+
+
 def _validation_auc(task: str, entry: dict) -> tuple[int, float] | None:
     if entry["kind"] != "evaluation" or entry["split"] != "validation":
         return None
     auc = entry["metrics"][task]["auc"]
     return None if auc is None else (entry["epoch"], auc)
+
+
+def _explanation_section(run: Run) -> Section | None:
+    """Heat maps of what the model said of itself; None where it said nothing."""
+    path = run.folder / run_folder.EXPLANATION_FILE
+    if not path.exists():
+        return None
+    pictures, varies = [], False
+    for name, content in run_folder.read_json(path).items():
+        spread = content["std"]
+        varies |= spread is not None
+        matrix = (content["mean"], content["rows"], content["columns"])
+        pictures.append(plots.heat_map(name, *matrix, spread))
+    if not pictures:
+        return None
+    split = list((run.result or {}).get("metrics") or ["evaluation"])[-1]
+    sentence = "The same for every example."
+    if varies:
+        sentence = f"Means over a sample of the {split} split, ± the standard deviation."
+    return Section("Inside the model", sentences=[sentence], small=True, figures=pictures)
 
 
 def _metrics_grid(run: Run) -> Grid:

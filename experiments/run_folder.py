@@ -16,6 +16,7 @@ CONFIG_FILE = "config.json"
 RUN_FILE = "run.json"
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.json"
+EXPLANATION_FILE = "explanation.json"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")
 
 

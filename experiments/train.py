@@ -65,7 +65,7 @@ def main() -> None:
     from dcrnn_tf import evaluation, losses, models, optimizers
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.training import Trainer, TrainingSettings
-    from experiments import report, run_folder
+    from experiments import explanations, report, run_folder
 
     command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
@@ -113,6 +113,9 @@ def main() -> None:
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )
+    for last_split in list(figures)[-1:]:
+        if explained := explanations.collect(model, dataset, last_split):
+            run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
     result = {
         "epochs": settings.epochs,
         "steps": trainer.steps,

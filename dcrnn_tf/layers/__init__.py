@@ -10,12 +10,14 @@ from dcrnn_tf.layers.experts import Experts
 from dcrnn_tf.layers.explicit_mapping import ExplicitMapping
 from dcrnn_tf.layers.field_interaction import FieldInteraction
 from dcrnn_tf.layers.fork import fork
+from dcrnn_tf.layers.gate_control import GateControl
 from dcrnn_tf.layers.gates import SoftmaxGates
 from dcrnn_tf.layers.heterogeneous_experts import HeterogeneousExperts
 from dcrnn_tf.layers.matrix_cross import MatrixCross
 from dcrnn_tf.layers.mlp import MLP
 from dcrnn_tf.layers.residual import ResidualLink
 from dcrnn_tf.layers.soft_selection import SoftSelection
+from dcrnn_tf.layers.sub_network_routing import SubNetworkRouting, SubNetworks
 from dcrnn_tf.layers.subsequences import sequence_length, subsequence_steps, subsequences
 from dcrnn_tf.layers.towers import Tower
 from dcrnn_tf.layers.value_gates import ValueGates
@@ -32,11 +34,14 @@ __all__ = [
     "FeatureAdaptation",
     "FieldEmbedding",
     "FieldInteraction",
+    "GateControl",
     "HeterogeneousExperts",
     "MatrixCross",
     "ResidualLink",
     "SoftSelection",
     "SoftmaxGates",
+    "SubNetworkRouting",
+    "SubNetworks",
     "Tower",
     "ValueGates",
     "VirtualGradient",

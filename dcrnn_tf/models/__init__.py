@@ -14,8 +14,10 @@ from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
 from dcrnn_tf.models.nfm import NFM
 from dcrnn_tf.models.phn import PHN
+from dcrnn_tf.models.ple import PLE
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.snr import SNR
 from dcrnn_tf.models.wide_and_deep import WideAndDeep
 from dcrnn_tf.models.xdeepfm import XDeepFM
 from dcrnn_tf.schema import Schema
@@ -30,6 +32,8 @@ __all__ = [
     "MTPHN",
     "NFM",
     "PHN",
+    "PLE",
+    "SNR",
     "Explanation",
     "MMoE",
     "ModelError",
@@ -56,7 +60,9 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "mtphn": MTPHN,
     "nfm": NFM,
     "phn": PHN,
+    "ple": PLE,
     "shared_bottom": SharedBottom,
+    "snr": SNR,
     "wide_and_deep": WideAndDeep,
     "xdeepfm": XDeepFM,
 }

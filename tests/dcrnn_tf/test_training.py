@@ -22,9 +22,9 @@ def dataset(dataset_folder):
     return PreparedDataset(dataset_folder)
 
 
-def make_trainer(dataset, run_dir, settings=SETTINGS, **model_settings):
+def make_trainer(dataset, run_dir, settings=SETTINGS, model="shared_bottom", **model_settings):
     keras.utils.set_random_seed(settings.seed)
-    model = models.build("shared_bottom", dataset.schema, embedding_dim=8, **model_settings)
+    model = models.build(model, dataset.schema, embedding_dim=8, **model_settings)
     weights = losses.positive_weights(dataset.schema, "auto")
     return Trainer(model, dataset, settings, weights, run_dir)
 
@@ -122,6 +122,27 @@ def test_an_interrupted_run_ends_with_the_same_bits(dataset, whole, tmp_path, st
     assert read_metrics(tmp_path / "cut") == whole[1]
     for mine, other in zip(second.model.variables, whole[0].model.variables, strict=True):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
+
+
+def test_a_model_with_noise_goes_on_with_the_same_bits(dataset, tmp_path):
+    settings = dataclasses.replace(SETTINGS, epochs=2)
+    whole = make_trainer(dataset, tmp_path / "whole", settings, "snr")
+    whole.train()
+    first = make_trainer(dataset, tmp_path / "cut", settings, "snr")
+    kill_at(first, 18)
+    with pytest.raises(Killed):
+        first.train()
+    second = make_trainer(dataset, tmp_path / "cut", settings, "snr")
+    for routes in second.model.routes:  # all that counts comes from the checkpoint
+        routes.noise.state.assign([7, 7])
+    assert second.restore() == 16
+    second.train()
+    lines = read_metrics(tmp_path / "whole")
+    assert read_metrics(tmp_path / "cut") == lines
+    assert all(line["statistics"].keys() == {"open_routes"} for line in lines if "loss" in line)
+    for mine, other in zip(second.model.variables, whole.model.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+    assert int(second.model.routes[0].noise.state.numpy()[1]) == second.steps
 
 
 def test_deferred_adam_trains_as_adam_does_and_resumes(dataset, tmp_path):

@@ -19,9 +19,14 @@ def write_run(
     wall_seconds: float = 50.0,
     curves: bool = True,
     name: str = "ali_ccp",
+    statistics: dict | None = None,
+    explanation: dict | None = None,
     **config,
 ) -> pathlib.Path:
-    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`."""
+    """Writes a run whose test AUCs are `aucs`, `{task: AUC}`.
+
+    `statistics` are those of every line of training, `explanation` is that file's content.
+    """
     folder.mkdir(parents=True)
     metrics = {
         task: {
@@ -86,6 +91,7 @@ def write_run(
                 "step": step,
                 "loss": 1.4 - step / 1500 + 0.01 * (step * seed % 7),
                 "losses": dict.fromkeys(aucs, 0.7),
+                **({"statistics": statistics} if statistics else {}),
                 "rows_per_second": 12000.0,
             }
             for step in range(20, 301, 20)
@@ -105,6 +111,8 @@ def write_run(
             )
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / "metrics.jsonl").write_text(text)
+    if explanation is not None:
+        _write(folder / "explanation.json", explanation)
     if finished:
         _write(folder / "curves.json", {task: _curve(auc or 0.5) for task, auc in aucs.items()})
         _write(folder / "result.json", result)

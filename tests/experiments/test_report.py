@@ -7,6 +7,7 @@ import xml.etree.ElementTree
 import pytest
 
 from dcrnn_tf.schema import DatasetError
+from experiments import plots
 from experiments.report import read_metrics, render_run_report, render_table_report
 from experiments.table_specs import Row, Table
 from experiments.tables import aggregate, load_run
@@ -156,6 +157,79 @@ def test_run_report(tmp_path):
     assert page.cells[page.cells.index("mmoe: units") + 1] == "64"
     assert "7.8" in page.text
     assert len(page.images()) == 4
+
+
+def test_run_report_shows_what_the_model_says_of_itself(tmp_path):
+    gate = {
+        "rows": ["click", "conversion"],
+        "columns": ["<b>x</b>", "$y^2$", "z"],
+        "mean": [[0.125, 0.75, 0.125], [0.5, 0.0, 0.5]],
+        "std": [[0.0625, 0.25, 0.3], [0.1, 0.0, 0.1]],
+    }
+    selection = {
+        "rows": [f"field_{i}" for i in range(23)],
+        "columns": [f"dim_{i}" for i in range(32)],
+        "mean": [[(i - j) / 9 for j in range(32)] for i in range(23)],
+        "std": None,
+    }
+    run_dir = write_run(
+        tmp_path / "run",
+        {"click": 0.66},
+        statistics={"gamma_mean": 1.25, "gamma_max": 2.0},
+        explanation={"gate": gate, "selection": selection},
+    )
+    page = Page(render_run_report(run_dir))
+    assert page.text.index("Scores") < page.text.index("Inside the model")
+    assert "Means over a sample of the test split, ± the standard deviation." in page.text
+    images = page.images()
+    assert {"Heat map of gate", "Heat map of selection"} < set(images)
+    assert {"gamma_mean, over steps", "gamma_max, over steps"} < set(images)
+    before = run_dir.joinpath("report.html").read_bytes()
+    assert render_run_report(run_dir).read_bytes() == before
+
+
+def test_run_report_says_where_all_examples_are_alike(tmp_path):
+    routes = {"rows": ["click"], "columns": ["a"], "mean": [[0.0]], "std": None}
+    run_dir = write_run(tmp_path / "run", {"click": 0.66}, explanation={"routes": routes})
+    page = Page(render_run_report(run_dir))
+    assert "The same for every example." in page.text
+    assert "Heat map of routes" in page.images()
+
+
+def test_a_damaged_explanation_is_named(tmp_path):
+    run_dir = write_run(tmp_path / "run", {"click": 0.66}, explanation={})
+    assert "Inside the model" not in Page(render_run_report(run_dir)).text
+    (run_dir / "explanation.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"explanation.json is not JSON"):
+        render_run_report(run_dir)
+
+
+def words_of(picture):
+    """What a picture says, read from its comments: Matplotlib draws text as outlines."""
+    svg = base64.b64decode(picture.image.partition(",")[2]).decode()
+    return [comment.strip() for comment in re.findall(r"<!--(.*?)-->", svg, re.DOTALL)]
+
+
+def test_heat_map_says_values_where_there_is_room():
+    picture = plots.heat_map("gate", [[0.125, 0.75, 0.0]], ["click"], ["a", "b", "c"])
+    assert {"gate", "click", "a", "b", "c", "0.12", "0.75", "0.00"} <= set(words_of(picture))
+    spread = plots.heat_map("gate", [[0.25, 0.0]], ["click"], ["a", "b"], [[0.125, 0.0]])
+    words = words_of(spread)
+    assert "0.25\n±0.12" in words or {"0.25", "±0.12"} <= set(words)
+    assert "0" in words  # nothing there, and nothing varies
+    small = words_of(plots.heat_map("x", [[-0.0012, 0.00034]], ["r"], ["a", "b"]))
+    assert {"-0.0012", "0.0003"} <= set(small)
+    large = words_of(plots.heat_map("x", [[1234.5, 2.0]], ["r"], ["a", "b"]))
+    assert {"1234", "2"} <= set(large)
+
+
+def test_a_large_heat_map_keeps_its_labels_apart():
+    names = [f"dim_{i}" for i in range(200)]
+    words = words_of(plots.heat_map("large", [[i / 200 for i in range(200)]], ["row"], names))
+    labels = [word for word in words if word.startswith("dim_")]
+    assert labels[0] == "dim_0"
+    assert 20 < len(labels) < 100
+    assert not [word for word in words if re.fullmatch(r"0\.\d\d\d", word)]
 
 
 def test_report_of_an_unfinished_run_shows_how_far_it_came(tmp_path):

@@ -28,6 +28,9 @@ VARIANTS = [
     ("dcn_v2", {"hidden_units": (6,), "num_cross_layers": 3, "projection_dim": 2}),
     ("phn", {"hidden_units": (), "num_cross_layers": 1, "num_interaction_layers": 1}),
     ("xdeepfm", {"feature_maps": (6, 4, 3), "activation": "tanh", "split_half": True}),
+    ("ple", {"num_levels": 1, "num_shared_experts": 1, "expert_units": (6,), "tower_units": (5,)}),
+    ("snr", {"transform": "aver", "num_subnetworks": 3, "level_units": (6, 5, 4)}),
+    ("snr", {"level_units": (6,), "num_subnetworks": 2, "l0_penalty": 0.0}),
 ]
 every_model = pytest.mark.parametrize("name", models.names())
 every_variant = pytest.mark.parametrize(("name", "settings"), VARIANTS)
@@ -91,12 +94,21 @@ def test_gradients_by_finite_differences(name, settings, dataset, batch):
     model.build()
     randomise(model)
     variables = [variable.value for variable in model.trainable_variables]
+    weights = {id(variable) for variable in model.weights}
+    random_states = [v for v in model.variables if id(v) not in weights]
+    start_states = [v.numpy() for v in random_states]
 
     @tf.function
-    def loss_and_gradients():
+    def traced():
         with tf.GradientTape() as tape:
-            loss = loss_of(model, batch)
+            loss = sum([loss_of(model, batch), *model.losses])
         return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+
+    def loss_and_gradients():
+        """With the same noise each time, where a model draws some."""
+        for variable, value in zip(random_states, start_states, strict=True):
+            variable.assign(value)
+        return traced()
 
     loss, gradients = loss_and_gradients()
     assert loss.dtype == tf.float64

@@ -1,0 +1,162 @@
+"""Sub-network routing: routes between the sub-networks of two levels, learnt to be open or shut."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.initializers import blockwise
+from dcrnn_tf.layers.product import product
+
+LOW, HIGH = -0.1, 1.1  # gamma and zeta, what a gate is stretched to before it is clipped
+TRANSFORMS = ("trans", "aver")
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SubNetworkRouting(keras.layers.Layer):
+    """Routes with coding variables z from N sub-networks to M (Ma et al., AAAI 2019).
+
+    `out_j = sum_i z_ij W_ij x_i` with square W_ij (SNR-Trans), or `W_ij = I` (SNR-Aver). Every z_ij
+    is a hard concrete variable (Louizos et al., ICLR 2018) with the weight `log_alpha`:
+
+        u ~ U(0, 1),  s = sigmoid((log u - log(1 - u) + log_alpha) / beta)
+        z = clip(s (zeta - gamma) + gamma, 0, 1),  gamma = -0.1, zeta = 1.1
+
+    drawn once per route and training step, from the global seed on. Otherwise there is no noise:
+    `z = clip(sigmoid(log_alpha) (zeta - gamma) + gamma, 0, 1)`. A training call adds the loss
+    `l0_penalty * sum_ij P(z_ij > 0)`, with `P(z > 0) = sigmoid(log_alpha - beta log(-gamma/zeta))`.
+
+    The products of all routes are one product, with the kernels scaled by z beforehand. The gates
+    are computed in the weights' precision.
+
+    Args:
+      num_outputs: M.
+      transform: `trans` or `aver`.
+      temperature: beta.
+      l0_penalty: factor of the loss.
+
+    Call arguments:
+      inputs: `(N, batch, d)`.
+      training: whether gates are drawn, and the loss added.
+
+    Returns:
+      `(M, batch, d)`.
+
+    Raises:
+      ValueError: an unknown transform, or a temperature that is not positive.
+    """
+
+    def __init__(
+        self,
+        num_outputs: int,
+        transform: str = "trans",
+        temperature: float = 0.5,
+        l0_penalty: float = 1e-4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if transform not in TRANSFORMS:
+            raise ValueError(f"transform={transform!r} is not one of {', '.join(TRANSFORMS)}")
+        if temperature <= 0:
+            raise ValueError(f"temperature={temperature} must be above 0")
+        self.num_outputs = num_outputs
+        self.transform = transform
+        self.temperature = temperature
+        self.l0_penalty = l0_penalty
+        # Its state is among the variables of the model: a run that goes on draws what it would
+        # have drawn.
+        self.noise = keras.random.SeedGenerator(name="noise")
+
+    def build(self, input_shape) -> None:
+        """Creates `log_alpha`, `(N, M)`, and for Trans the kernel, `(N * d, M * d)`.
+
+        The maps into one output start as one matrix `(N * d, d)`, so that a sum over many routes
+        is no larger than one over few.
+        """
+        self.num_inputs, _, self.width = input_shape
+        self.log_alpha = self.add_weight(
+            name="log_alpha",
+            shape=(self.num_inputs, self.num_outputs),
+            initializer="zeros",
+            autocast=False,
+        )
+        self.kernel = None
+        if self.transform == "trans":
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(self.num_inputs * self.width, self.num_outputs * self.width),
+                initializer=blockwise(keras.initializers.GlorotUniform, self.num_outputs, axis=1),
+            )
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The routed mixtures."""
+        gates = self.gates(training)
+        if training and self.l0_penalty:
+            self.add_loss(self.l0_penalty * tf.reduce_sum(self.open_probability()))
+        gates = tf.cast(gates, inputs.dtype)
+        if self.kernel is None:
+            return tf.einsum("nbd,nm->mbd", inputs, gates)
+        shape = (self.num_inputs, self.width, self.num_outputs, self.width)
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), shape) * gates[:, None, :, None]
+        kernel = tf.reshape(kernel, (shape[0] * shape[1], shape[2] * shape[3]))
+        inputs = tf.reshape(tf.transpose(inputs, (1, 0, 2)), (-1, kernel.shape[0]))
+        outputs = tf.reshape(product(inputs, kernel), (-1, self.num_outputs, self.width))
+        return tf.transpose(outputs, (1, 0, 2))
+
+    def gates(self, training: bool = False) -> tf.Tensor:
+        """z, `(N, M)`: drawn anew when training, otherwise without noise."""
+        log_alpha = tf.convert_to_tensor(self.log_alpha)
+        if training:
+            tiny = keras.config.epsilon()
+            u = keras.random.uniform(
+                log_alpha.shape, tiny, 1 - tiny, dtype=self.variable_dtype, seed=self.noise
+            )
+            log_alpha = (tf.math.log(u) - tf.math.log(1 - u) + log_alpha) / self.temperature
+        return tf.clip_by_value(tf.sigmoid(log_alpha) * (HIGH - LOW) + LOW, 0.0, 1.0)
+
+    def open_probability(self) -> tf.Tensor:
+        """`P(z > 0)` of each route when training, `(N, M)`."""
+        log_alpha = tf.convert_to_tensor(self.log_alpha)
+        return tf.sigmoid(log_alpha - self.temperature * math.log(-LOW / HIGH))
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_outputs": self.num_outputs,
+            "transform": self.transform,
+            "temperature": self.temperature,
+            "l0_penalty": self.l0_penalty,
+        }
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SubNetworks(keras.layers.Layer):
+    """N dense layers, each on an input of its own: `h_i = relu(x_i W_i + b_i)`.
+
+    Args:
+      units: width of each.
+
+    Call arguments: `(N, batch, d)`. Returns `(N, batch, units)`.
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape) -> None:
+        """Creates the kernels, `(N, d, units)`, and biases."""
+        number, _, depth = input_shape
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(number, depth, self.units),
+            initializer=blockwise(keras.initializers.GlorotUniform, number, axis=0),
+        )
+        self.bias = self.add_weight(name="bias", shape=(number, 1, self.units), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The sub-networks' outputs."""
+        return tf.nn.relu(inputs @ self.kernel + self.bias)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"units": self.units}

@@ -1,0 +1,94 @@
+"""PLE: progressive layered extraction."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import GateControl, Tower
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class PLE(MultiTaskModel):
+    """Levels of customised gate control (Tang et al., RecSys 2020), then a tower per task.
+
+    The first level reads the embeddings; each later one reads, for each task and for the shared
+    experts, the mixture that the level before made for it. The last level has no shared mixture.
+    One level is the paper's CGC. With two tasks a level has as many experts as MMoE's default.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      num_shared_experts: shared experts of a level.
+      num_task_experts: experts of a level that belong to one task, for each task.
+      num_levels: number of levels.
+      expert_units: layers of an expert.
+      tower_units: hidden layers of a task's tower.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        num_shared_experts: int = 4,
+        num_task_experts: int = 2,
+        num_levels: int = 2,
+        expert_units: Sequence[int] = (128, 64),
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if num_levels < 1:
+            raise ValueError(f"num_levels={num_levels} must be at least 1")
+        self.expert_units = tuple(expert_units)
+        self.levels = tuple(
+            GateControl(
+                len(self.tasks),
+                num_shared_experts,
+                num_task_experts,
+                self.expert_units,
+                shared_gate=level < num_levels,
+                name=f"level_{level}",
+                dtype=self.dtype_policy,
+            )
+            for level in range(1, num_levels + 1)
+        )
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's mixture of the last level."""
+        mixtures = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        for level in self.levels:
+            mixtures = level(mixtures)
+        mixtures = tf.unstack(mixtures, num=len(self.tasks))
+        return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`gate, level 1` and so on: what each task, and the shared gate, takes of each expert."""
+        embeddings = self.embedding(features)
+        mixtures = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        first = self.levels[0]
+        experts = tuple(f"{t}_{e}" for t in self.tasks for e in range(first.num_task_experts))
+        experts += tuple(f"shared_{e}" for e in range(first.num_shared_experts))
+        gates = {}
+        for number, level in enumerate(self.levels, start=1):
+            rows = (*self.tasks, "shared") if level.shared_gate else self.tasks
+            gates[f"gate, level {number}"] = Explanation(level.shares(mixtures), rows, experts)
+            mixtures = level(mixtures)
+        return gates
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        first = self.levels[0]
+        return super().get_config() | {
+            "num_shared_experts": first.num_shared_experts,
+            "num_task_experts": first.num_task_experts,
+            "num_levels": len(self.levels),
+            "expert_units": list(self.expert_units),
+            "tower_units": list(self.tower_units),
+        }

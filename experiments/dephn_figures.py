@@ -83,6 +83,7 @@ def main() -> None:
         title="Figures of the DEPHN paper",
         warning="Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo",
         source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
+        origin="Drawn after",
         incomplete=[],
         sections=sections,
     )
@@ -94,7 +95,8 @@ def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
     from experiments import dephn_plots, run_folder
 
     table = dephn_tables.FIGURE_3
-    folder = table.run_dir(folders[table.name], table.rows[0], 1)
+    row = next(row for row in table.rows if row.model == "mtphn")
+    folder = table.run_dir(folders[table.name], row, 1)
     explained = run_folder.read_json(folder / run_folder.EXPLANATION_FILE)
     gates = {
         name.removeprefix("soft selection, "): _array(found["mean"])

@@ -5,6 +5,7 @@ embedding size, the optimizers and the learning rate; layers and experts are the
 It compares by the logloss of plain probabilities, so losses are not weighted.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from experiments.table_specs import Preset, Row, Setting, Table
@@ -104,14 +105,16 @@ def _rows(labels: Sequence[str], tasks: Sequence[str], published: Mapping) -> tu
     return tuple(_row(label, *_MODELS[label], tasks, published[label]) for label in labels)
 
 
-def _table(name: str, title: str, dataset: str, tasks: tuple[str, ...], **more) -> Table:
+def _table(
+    name: str, title: str, dataset: str, tasks: tuple[str, ...], baseline: str = "MMoE", **more
+) -> Table:
     return Table(
         name=name,
         title=title,
         dataset=dataset,
         tasks=tasks,
         columns=("logloss", "auc"),
-        baseline="MMoE",
+        baseline=baseline,
         settings=_SETTINGS,
         run_flags=_RUN_FLAGS,
         **more,
@@ -213,12 +216,38 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
 CRITEO_R, FIGURE_5_R = _criteo("R", "related")
 CRITEO_UR, FIGURE_5_UR = _criteo("UR", "unrelated")
 
+FIGURE_3 = _table(
+    "dephn_figure3",
+    "DEPHN, Figure 3: the MTPHN whose soft selection and shares are drawn",
+    "Ali-CCP",
+    _ALI_CCP_TASKS,
+    source=f"{_PAPER}, Figure 3, which is drawn without figures",
+    rows=(_row("MMoE", *_MODELS["MMoE"], _ALI_CCP_TASKS), _row("MTPHN", *_MODELS["MTPHN"], ())),
+    presets=_presets(dataclasses.replace(TABLE_1.presets["small"], seeds=1)),
+)
+FIGURE_6 = _table(
+    "dephn_figure6",
+    "DEPHN, Figure 6: trainable value gates (TVG) and mapping gates (MG) on Criteo-UR",
+    FIGURE_5_UR.dataset,
+    FIGURE_5_UR.tasks,
+    source=f"{_PAPER}, Figure 6, which is drawn without figures",
+    baseline="TVG",
+    rows=(
+        _row("TVG", "dephn", {**_DEPHN, "gating": "value"}, ()),
+        _row("MG", "dephn", {**_DEPHN, "gating": "mapping"}, ()),
+    ),
+    data=FIGURE_5_UR.data,
+    presets=FIGURE_5_UR.presets,
+)
+
 TABLES = (
     TABLE_1,
     TABLE_2_ALI_CCP,
     TABLE_2_WECHAT,
     CRITEO_R,
     CRITEO_UR,
+    FIGURE_3,
     FIGURE_5_R,
     FIGURE_5_UR,
+    FIGURE_6,
 )

@@ -16,22 +16,22 @@ from experiments.table_text import METRICS
 from experiments.tables import TableResult
 
 # Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":")
-MANY = len(_COLOURS) + 1  # models that are too many to be drawn and named within one panel
-_MARKERS = "osD^vP*"
-_INK, _PALE = "#333333", "#d8d8d8"
+MANY = len(COLOURS) + 1  # models that are too many to be drawn and named within one panel
+MARKERS = "osD^vP*"
+INK, PALE = "#333333", "#d8d8d8"
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "report",  # the same picture has the same bytes
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#888888",
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 10,
@@ -61,7 +61,7 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
         # The published figures are of other data than simulated ones: they would mislead here.
         published = not result.data["simulated"]
         for line, row in enumerate(result.ranking):
-            figures, colour = row.tasks[task], _COLOURS[line % len(_COLOURS)]
+            figures, colour = row.tasks[task], COLOURS[line % len(COLOURS)]
             aucs = list(figures.aucs.values())
             axes.plot(aucs, [line + 0.14] * len(aucs), "o", color=colour, alpha=0.5, ms=5, mew=0)
             words = f"{row.row.label}: no finished run"
@@ -78,11 +78,11 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
             paper = (row.row.paper or {}).get(task, {})
             paper = paper.get("mean", paper.get("auc"))
             if published and paper is not None:
-                axes.plot([paper], [line - 0.1], "x", color=_INK, ms=6)
+                axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
         known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
         optimum = known[0] if known else None
         if optimum is not None:
-            axes.axvline(optimum, color=_INK, lw=1, ls="--")
+            axes.axvline(optimum, color=INK, lw=1, ls="--")
             axes.annotate(
                 f"Bayes-optimal {optimum:.4f} ",
                 (optimum, 1.0),
@@ -94,7 +94,7 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
         axes.set_yticks([])
         axes.set_ylim(len(result.ranking) - 0.6, -1.0)
         axes.margins(x=0.08)
-        axes.grid(axis="x", color=_PALE, lw=0.6)
+        axes.grid(axis="x", color=PALE, lw=0.6)
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("test AUC" + (" (x: published mean)" if published else ""))
@@ -109,16 +109,16 @@ def differences(result: TableResult, task: str, metric: str) -> Picture:
     rows = [row for row in result.ranking if row.row.label != baseline]
 
     def draw(axes: Axes) -> None:
-        axes.axvline(0, color=_INK, lw=1)
+        axes.axvline(0, color=INK, lw=1)
         for line, row in enumerate(rows):
             difference = row.tasks[task].difference_of(metric)
             if difference is None:
                 continue
             low, high = difference.interval or (difference.mean, difference.mean)
-            axes.plot([low, high], [line] * 2, "-", color=_COLOURS[0], lw=1.6)
+            axes.plot([low, high], [line] * 2, "-", color=COLOURS[0], lw=1.6)
             shown = difference.interval is not None and not low <= 0 <= high
-            fill = _COLOURS[0] if shown else "white"
-            axes.plot([difference.mean], [line], "o", color=_COLOURS[0], mfc=fill, ms=5)
+            fill = COLOURS[0] if shown else "white"
+            axes.plot([difference.mean], [line], "o", color=COLOURS[0], mfc=fill, ms=5)
         axes.set_yticks(range(len(rows)), [_text(row.row.label) for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -138,7 +138,7 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
             common = sorted(set.intersection(*(set(x) for x, _ in seeds)))
             by_x = [dict(zip(x, y, strict=True)) for x, y in seeds]
             values = np.array([[seed[x] for x in common] for seed in by_x])
-            style = {"color": _COLOURS[index % len(_COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
+            style = {"color": COLOURS[index % len(COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
             marker = {"marker": _marker(index), "ms": 4} if len(common) < 12 else {}
             axes.plot(common, values.mean(0), lw=1.6, label=_text(label), **style, **marker)
             if len(seeds) > 1 and len(curves) < MANY:
@@ -164,7 +164,7 @@ def roc(title: str, curves: Curves) -> Picture:
         axes.plot([0, 1], [0, 1], color="#999999", lw=0.8)
         for index, (label, seeds) in enumerate(curves.items()):
             mean = np.mean([np.interp(grid, x, y) for x, y in seeds], axis=0)
-            colour, dashes = _COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)]
+            colour, dashes = COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)]
             axes.plot(grid, mean, lw=1.4, color=colour, ls=dashes, label=_text(label))
         axes.set_aspect("equal")
         axes.set_xlim(0, 1)
@@ -251,7 +251,7 @@ def heat_map(
                         words = "0"
                 red, green, blue, _ = image.to_rgba(value)
                 dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-                ink = "white" if dark else _INK
+                ink = "white" if dark else INK
                 style = {"ha": "center", "va": "center", "fontsize": 7.5, "color": ink}
                 axes.text(column, row, words, **style)
         axes.figure.colorbar(image, ax=axes, aspect=12, pad=0.02).outline.set_visible(False)
@@ -272,7 +272,7 @@ def heat_map(
 def _finish(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(color=_PALE, lw=0.6)
+    axes.grid(color=PALE, lw=0.6)
     axes.set_axisbelow(True)
 
 
@@ -297,19 +297,24 @@ def _picture(
     height: float = 2.8,
 ) -> Picture:
     """Draws one panel; sizes in inches."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
         axes.set_title(_text(title))
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        return picture(figure, description)
+
+
+def picture(figure: Figure, description: str) -> Picture:
+    """A figure as an image; drawn in `STYLE` if it is made and turned into one within that."""
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
     encoded = base64.b64encode(file.getvalue()).decode()
     return Picture(description, f"data:image/svg+xml;base64,{encoded}")
 
 
 def _marker(index: int) -> str:
-    return _MARKERS[index % len(_MARKERS)]
+    return MARKERS[index % len(MARKERS)]
 
 
 def _text(label: str) -> str:

@@ -57,7 +57,7 @@ def render_run_report(run_dir: str | pathlib.Path) -> pathlib.Path:
         Section("Data", _data_grid(data)),
         Section("Origin", facts=_facts([run])),
     ]
-    return _write(
+    return write_page(
         pathlib.Path(run_dir, REPORT_FILE),
         title=f"{run.config['model']} on {data['name']}, seed {run.seed}",
         warning="Simulated data" if data["simulated"] else None,
@@ -97,7 +97,7 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
         Section("The runs", links=_run_links(result, path.parent)),
         Section("Reading the figures", sentences=table_text.notes(result), small=True),
     ]
-    return _write(
+    return write_page(
         path,
         title=table.title,
         warning=table_text.warning(result),
@@ -341,7 +341,8 @@ def _run_links(result: TableResult, folder: pathlib.Path) -> list[tuple[str, lis
     return links
 
 
-def _write(path: pathlib.Path, **content: object) -> pathlib.Path:
+def write_page(path: pathlib.Path, **content: object) -> pathlib.Path:
+    """Writes a page of `Section`s; `content` is what the template needs. Returns its path."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
         autoescape=True,

@@ -23,8 +23,18 @@ import numpy as np
 import polars as pl
 import tqdm
 from absl import flags, logging
-from scipy.optimize import brentq
 
+from data_prep.criteo_planting import (
+    BASE,
+    RELATED,
+    SIGN_OF_BOTH,
+    UNRELATED,
+    choose_scale,
+    measure,
+    related,
+    source_of,
+    unrelated,
+)
 from data_prep.work_folder import WorkFolder
 from data_prep.writer import DatasetWriter
 from dcrnn_tf import command_line, metrics
@@ -39,29 +49,14 @@ from dcrnn_tf.schema import (
 
 FLAGS = flags.FLAGS
 CLICK = "click"
-BASE, RELATED, UNRELATED = "base", "related", "unrelated"
 DATASETS = {"criteo_r": RELATED, "criteo_ur": UNRELATED}
-PUBLISHED_CORRELATIONS = {RELATED: 0.9877, UNRELATED: 0.5288}
 CONFIDENCE = "confidence"
 AUTO = "auto"
 
 NETWORK = {"embedding_dim": 16, "bottom_units": [64, 32], "tower_units": []}
 TRAINING = {"batch_size": 512, "learning_rate": 1e-3}
 READ_ROWS = 1 << 16
-SCALES = np.geomspace(1 / 16, 16, 257)  # among which auto looks
 SCALE_ROWS = 1 << 18  # training rows that auto looks at
-
-
-def related(confidence: np.ndarray, noise: np.ndarray | float = 0.0) -> np.ndarray:
-    """`sign(c) 2 ln(|c| + 1) + 0.1 exp(|c|) + noise`: the sign is that of the first term only."""
-    size = np.abs(np.asarray(confidence, np.float64))
-    return np.sign(confidence) * 2 * np.log1p(size) + 0.1 * np.exp(size) + noise
-
-
-def unrelated(confidence: np.ndarray) -> np.ndarray:
-    """`sign(c) (2 sin|c| + 0.1 cos|c|)`."""
-    size = np.abs(np.asarray(confidence, np.float64))
-    return np.sign(confidence) * (2 * np.sin(size) + 0.1 * np.cos(size))
 
 
 def make(
@@ -120,9 +115,9 @@ def make(
     }
     sources = {}
     for name, task in DATASETS.items():
-        facts = _measure(task, confidences, planted[task])
+        facts = measure(task, confidences, planted[task])
         facts |= {"confidence_scale": round(float(scale), 6), "network_auc": auc}
-        sources[name] = _source(schema, settings, task, facts, confidences, planted[task])
+        sources[name] = source_of(schema, settings, facts, confidences, planted[task])
     partial = out_dir.with_name(out_dir.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -130,33 +125,6 @@ def make(
     partial.rename(out_dir)
     work.remove()
     return schemas
-
-
-def choose_scale(confidence: np.ndarray) -> float:
-    """The factor on c that `auto` stands for.
-
-    From where c's correlation with `unrelated(c)` is highest the factor grows until the correlation
-    has come down to the published one; where it never does, it is the factor that comes nearest.
-    """
-    confidence = np.asarray(confidence, np.float64)
-
-    def above(scale: float) -> float:
-        found = correlation(confidence, unrelated(scale * confidence))
-        return found - PUBLISHED_CORRELATIONS[UNRELATED]
-
-    apart = np.array([above(scale) for scale in SCALES])
-    top = int(apart.argmax())
-    down = top + np.flatnonzero(apart[top:] <= 0)
-    if len(down) and down[0] > top:
-        return float(brentq(above, SCALES[down[0] - 1], SCALES[down[0]], xtol=1e-6))
-    return float(SCALES[np.abs(apart).argmin()])
-
-
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's."""
-    first, second = first - np.mean(first, dtype=np.float64), second - np.mean(second)
-    size = math.sqrt(float(first @ first)) * math.sqrt(float(second @ second))
-    return float(first @ second) / size if size else 0.0
 
 
 def summary(schemas: dict[str, Schema]) -> str:
@@ -168,7 +136,12 @@ def summary(schemas: dict[str, Schema]) -> str:
         lines += [
             f"{name}: {total:,} rows, {schema.source['simulation']['labels']}",
             f"  correlation of c with {facts['task']}(c): {facts['correlation']:.4f} "
-            f"(published {facts['published_correlation']})",
+            f"(published {facts['published_correlation']})"
+            + (
+                f"; with the sign over both terms {facts[SIGN_OF_BOTH]:.4f}"
+                if SIGN_OF_BOTH in facts
+                else ""
+            ),
             f"  both labels agree on {facts['agreement']:.4f} of the rows; positive: "
             + ", ".join(f"{task} {rate:.4f}" for task, rate in facts["positive_rates"].items()),
         ]
@@ -227,63 +200,6 @@ def _confidences(data_dir: str | pathlib.Path, work: WorkFolder, network: dict):
             done[split] = metrics.auc(labels[CLICK], logits[CLICK])
         work.save("network.json", done)
     return {split: np.load(work.path / f"{split}.npy") for split in done}, done
-
-
-def _measure(task: str, confidences: dict, planted: dict) -> dict:
-    """What is known of a relation once it is planted, over the rows of all splits."""
-    confidence = np.concatenate(list(confidences.values())).astype(np.float64)
-    function = np.concatenate(list(planted.values()))
-    labels = {BASE: confidence > 0, task: function > 0}
-    for name, label in labels.items():
-        if not 0 < label[: len(confidences["train"])].sum() < len(confidences["train"]):
-            raise DatasetError(
-                f"task {name} would be {int(label[0])} on every training row, c being from "
-                f"{confidence.min():.3f} to {confidence.max():.3f}; choose another "
-                "--confidence_scale, or train the network longer with --epochs"
-            )
-    return {
-        "task": task,
-        "correlation": correlation(confidence, function),
-        "published_correlation": PUBLISHED_CORRELATIONS[task],
-        "agreement": float(np.mean(labels[BASE] == labels[task])),
-        "positive_rates": {name: float(np.mean(label)) for name, label in labels.items()},
-        "confidence": {
-            "mean": float(confidence.mean()),
-            "standard_deviation": float(confidence.std()),
-            "least": float(confidence.min()),
-            "largest": float(confidence.max()),
-        },
-    }
-
-
-def _source(
-    schema: Schema, settings: dict, task: str, facts: dict, confidences: dict, planted: dict
-) -> dict:
-    """The source of a dataset: that of the features, and that the labels are planted."""
-    of_features = "simulated" if schema.simulated else "real"
-    simulation: dict[str, object] = {
-        "labels": f"labels planted on {of_features} features",
-        "seed": settings["seed"],
-        "settings": settings,
-        # Without its noise, the function ranks rows as their true probabilities do.
-        "bayes_auc": {
-            split: {
-                BASE: metrics.auc(values > 0, values),
-                task: metrics.auc(
-                    planted[split] > 0, related(values) if task == RELATED else unrelated(values)
-                ),
-            }
-            for split, values in confidences.items()
-        },
-    }
-    if schema.simulated:
-        simulation["features"] = schema.source.get("simulation")
-    return dict(schema.source) | {
-        "simulated": True,
-        "simulation": simulation,
-        "features_from": {"dataset": schema.name, "fingerprint": schema.fingerprint},
-        "relations": facts,
-    }
 
 
 def _write(

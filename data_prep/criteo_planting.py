@@ -12,8 +12,8 @@ from dcrnn_tf.schema import DatasetError, Schema
 BASE, RELATED, UNRELATED = "base", "related", "unrelated"
 SIGN_OF_BOTH = "correlation_with_sign_of_both_terms"  # a fact of `related`
 PUBLISHED_CORRELATIONS = {RELATED: 0.9877, UNRELATED: 0.5288}
-LARGEST_CONFIDENCE = 300.0  # squares of its exponential are still numbers
-SCALES = np.geomspace(1 / 16, 16, 257)  # among which `choose_scale` looks
+LARGEST_CONFIDENCE = 80.0  # its exponential is still a float32
+SCALES = np.geomspace(1 / 16, 16, 97)  # among which `choose_scale` looks
 
 Splits = Mapping[str, np.ndarray]  # of each split a column, `(rows,)`
 
@@ -66,6 +66,31 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(first @ second) / size if size else 0.0
 
 
+def plant(task: str, confidences: Splits, noise: float, seed: int) -> Splits:
+    """The task's function of c on every split, float32; `related` with noise of its own.
+
+    Raises:
+      DatasetError: c is too large for the functions.
+    """
+    least = min(values.min() for values in confidences.values())
+    largest = max(values.max() for values in confidences.values())
+    if max(-least, largest) > LARGEST_CONFIDENCE:
+        raise DatasetError(
+            f"confidences are from {least:.3f} to {largest:.3f}, and beyond "
+            f"{LARGEST_CONFIDENCE:g} exp(|c|) leaves the range of numbers; choose a smaller "
+            "--confidence_scale"
+        )
+    planted = {}
+    for split, values in confidences.items():
+        if task == RELATED:
+            random = np.random.default_rng([seed, *split.encode()])
+            function = related(values, random.normal(0, noise, len(values)))
+        else:
+            function = unrelated(values)
+        planted[split] = function.astype(np.float32)
+    return planted
+
+
 def measure(task: str, confidences: Splits, planted: Splits) -> dict[str, object]:
     """What is known of a relation once it is planted, over the rows of all splits.
 
@@ -75,16 +100,10 @@ def measure(task: str, confidences: Splits, planted: Splits) -> dict[str, object
       planted: the function of it.
 
     Raises:
-      DatasetError: c is too large for the functions, or a label would be constant in training.
+      DatasetError: a label would be constant in training.
     """
     confidence = np.concatenate(list(confidences.values())).astype(np.float64)
-    if np.abs(confidence).max() > LARGEST_CONFIDENCE:
-        raise DatasetError(
-            f"confidences are from {confidence.min():.3f} to {confidence.max():.3f}, beyond "
-            f"{LARGEST_CONFIDENCE:g} exp(|c|) leaves the range of numbers; choose a smaller "
-            "--confidence_scale"
-        )
-    function = np.concatenate(list(planted.values()))
+    function = np.concatenate(list(planted.values())).astype(np.float64)
     labels = {BASE: confidence > 0, task: function > 0}
     advice = {BASE: "train the network longer with --epochs"}
     for name, part in ((BASE, confidences), (task, planted)):

@@ -31,9 +31,8 @@ from data_prep.criteo_planting import (
     UNRELATED,
     choose_scale,
     measure,
-    related,
+    plant,
     source_of,
-    unrelated,
 )
 from data_prep.work_folder import WorkFolder
 from data_prep.writer import DatasetWriter
@@ -56,7 +55,7 @@ AUTO = "auto"
 NETWORK = {"embedding_dim": 16, "bottom_units": [64, 32], "tower_units": []}
 TRAINING = {"batch_size": 512, "learning_rate": 1e-3}
 READ_ROWS = 1 << 16
-SCALE_ROWS = 1 << 18  # training rows that auto looks at
+SCALE_ROWS = 1 << 17  # training rows that auto looks at
 
 
 def make(
@@ -98,15 +97,7 @@ def make(
     if scale == AUTO:
         scale = choose_scale(logits["train"][:SCALE_ROWS])
     confidences = {split: values * np.float32(scale) for split, values in logits.items()}
-    planted = {
-        RELATED: {
-            split: related(
-                values, np.random.default_rng([seed, *split.encode()]).normal(0, noise, len(values))
-            )
-            for split, values in confidences.items()
-        },
-        UNRELATED: {split: unrelated(values) for split, values in confidences.items()},
-    }
+    planted = {task: plant(task, confidences, noise, seed) for task in DATASETS.values()}
     settings = {
         "noise": noise,
         "confidence_scale": confidence_scale,
@@ -232,14 +223,10 @@ def _write(
             )
             for name, task in DATASETS.items()
         }
-        for field in schema.fields:
-            path = pathlib.Path(data_dir, VOCABULARY_FOLDER, f"{field.name}.parquet")
-            if path.exists():
-                table = pl.read_parquet(path)
-                for writer in writers.values():
-                    writer.add_vocabulary(
-                        field.name, table["id"].to_numpy(), table["count"].to_numpy()
-                    )
+        for path in sorted(pathlib.Path(data_dir, VOCABULARY_FOLDER).glob("*.parquet")):
+            table = pl.read_parquet(path)
+            for writer in writers.values():
+                writer.add_vocabulary(path.stem, table["id"].to_numpy(), table["count"].to_numpy())
         with _bar("planting", total) as bar, dataset.naming_damage():
             for split, confidence in confidences.items():
                 start = 0

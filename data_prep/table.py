@@ -10,13 +10,14 @@ fit scalings on the training rows, once to encode and write.
 
 import collections
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 from absl import flags, logging
 from tqdm import tqdm
 
+from data_prep.binning import Binning
 from data_prep.scaling import Scaling
 from data_prep.table_declaration import SPLIT_NAMES, Declaration, DeclaredField, load_declaration
 from data_prep.table_files import as_text
@@ -48,6 +49,7 @@ class FieldEncoder:
         self.scaling = Scaling(declared.scaling, seed)
         self.vocabulary: Vocabulary | None = None
         self._counter = IdCounter()
+        self._binning = Binning(declared.bins) if declared.bins else None
 
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
@@ -55,6 +57,8 @@ class FieldEncoder:
         self.missing += column.null_count()
         if self.declared.kind == NUMERIC:
             self.scaling.add(column.to_numpy()[train])
+        elif self._binning is not None:
+            self._binning.add(column.to_numpy()[train])
         elif self.declared.kind == CATEGORICAL:
             self._counter.add(text_of(frame, self.declared.column).filter(pl.Series(train)))
         else:
@@ -68,7 +72,8 @@ class FieldEncoder:
         name, kind, source = self.declared.name, self.declared.kind, self.declared.column
         if kind == NUMERIC:
             return Field(name, kind, source=source)
-        self.vocabulary = self._counter.vocabulary(self.declared.min_count)
+        learned = self._counter if self._binning is None else self._binning
+        self.vocabulary = learned.vocabulary(self.declared.min_count)
         self._counter = IdCounter()
         longest = self.declared.max_values if kind == MULTI_CATEGORICAL else 1
         return Field(name, kind, self.vocabulary.size, longest, source=source)
@@ -77,6 +82,8 @@ class FieldEncoder:
         """Returns the field's column of the dataset."""
         if self.declared.kind == NUMERIC:
             return self.scaling(frame[self.declared.column].to_numpy())
+        if self._binning is not None:
+            return self.vocabulary.encode(self._binning(frame[self.declared.column].to_numpy()))
         if self.declared.kind == CATEGORICAL:
             return self.vocabulary.encode(text_of(frame, self.declared.column))
         lists = self._lists(frame).list.head(self.declared.max_values)
@@ -99,6 +106,7 @@ def prepare(
     out_dir: str | pathlib.Path,
     seed: int = 0,
     max_bad_rows: int = 0,
+    simulation: Mapping[str, object] | None = None,
 ) -> Schema:
     """Writes the prepared dataset that a declaration describes.
 
@@ -108,6 +116,7 @@ def prepare(
       out_dir: folder of the dataset; must not exist.
       seed: of the split and the shuffle.
       max_bad_rows: how many bad rows are left out and counted before that is an error.
+      simulation: what a simulator said of the rows; they are simulated, then.
 
     Returns:
       The schema of the dataset.
@@ -150,7 +159,12 @@ def prepare(
                     chosen = np.flatnonzero(splits == split)
                     columns = {name: _take(column, chosen) for name, column in encoded.items()}
                     writer.add_rows(SPLIT_NAMES[split], columns)
-        files = [{"name": file.path.name, "bytes": file.bytes} for _, file in table.files]
+        source: dict[str, object] = {
+            "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in table.files],
+            "simulated": declaration.simulated or simulation is not None,
+        }
+        if simulation is not None:
+            source["simulation"] = simulation
         filters = {
             "declaration": declaration.content,
             "bad_rows": dict(table.bad_rows.counts),
@@ -168,9 +182,7 @@ def prepare(
             },
         }
         with _bar("3/3 shuffling", int(rows.sum()), " rows") as bar:
-            return writer.finish(
-                {"files": files, "simulated": declaration.simulated}, filters, bar.update
-            )
+            return writer.finish(source, filters, bar.update)
 
 
 def summary(schema: Schema) -> str:

@@ -24,6 +24,7 @@ from dcrnn_tf.schema import (
 )
 
 SCALINGS = ("none", "standard", "log", "quantile")
+BINS = ("log", "quantile")
 # Labels of a task that declares none, as the usual writers of CSV and Parquet spell them.
 ONE, ZERO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False")
 SPLIT_NAMES = ("train", "validation", "test")
@@ -34,7 +35,7 @@ SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
     "fraction": ("by", "files", "test_fraction", "validation_fraction"),
 }
 FIELD_KEYS = {
-    CATEGORICAL: ("kind", "column", "min_count"),
+    CATEGORICAL: ("kind", "column", "min_count", "bins"),
     MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values"),
     NUMERIC: ("kind", "column", "scaling"),
 }
@@ -51,6 +52,12 @@ class DeclaredField:
     separator: str = ";"
     max_values: int = 50
     scaling: str = "standard"
+    bins: str | None = None
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether the column's cells are numbers rather than ids."""
+        return self.kind == NUMERIC or self.bins is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +143,19 @@ def load_declaration(path: str | pathlib.Path) -> Declaration:
     except (yaml.YAMLError, ValueError, TypeError) as error:
         kind = "JSON" if path.suffix == ".json" else "YAML"
         raise DatasetError(f"{path} is not {kind}: {' '.join(str(error).split())}") from None
+    return parse_declaration(content, path)
+
+
+def parse_declaration(content: object, path: pathlib.Path) -> Declaration:
+    """Makes a declaration of a file's content, or of the same made by a program.
+
+    Args:
+      content: mappings, lists and values as YAML or JSON gives them.
+      path: what messages name as the place of the declaration.
+
+    Raises:
+      DatasetError: an unknown or missing key, or a value that cannot be.
+    """
     try:
         return _declaration(path, content)
     except DatasetError as error:
@@ -163,6 +183,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
                 separator=keys.text("separator", ";"),
                 max_values=keys.whole_number("max_values", 50, at_most=65535),
                 scaling=keys.choice("scaling", SCALINGS, "standard"),
+                bins=keys.choice("bins", BINS) if "bins" in keys.entry else None,
             )
         )
     tasks = []

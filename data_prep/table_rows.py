@@ -17,7 +17,7 @@ from data_prep.table_files import (
     as_text,
     open_table,
 )
-from dcrnn_tf.schema import NUMERIC, DatasetError
+from dcrnn_tf.schema import DatasetError
 
 TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
 
@@ -64,7 +64,7 @@ class TableRows:
     def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
 
-        Every call yields the same rows. Numeric fields come as Float64 columns.
+        Every call yields the same rows. Numbers come as Float64 columns.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
@@ -83,9 +83,9 @@ class TableRows:
                 yield frame, splits, {task: label[good] for task, label in labels.items()}
 
     def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
-        """Parses the numeric fields."""
+        """Parses the columns of numbers."""
         for field in self._declaration.fields:
-            if field.kind == NUMERIC:
+            if field.reads_numbers:
                 text = frame[field.column]
                 numbers = text.cast(pl.Float64, strict=False)
                 finite = numbers.cast(pl.Float32).is_finite().fill_null(text.is_null())

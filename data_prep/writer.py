@@ -61,6 +61,8 @@ class DatasetWriter:
       seed: of the shuffle.
       expected_rows: rows of the largest split, as far as known. It decides over how many bucket
         files a split is scattered, hence the memory of the shuffle.
+      beside: names of columns of numbers that are no part of the dataset, but follow its order of
+        rows: each becomes the files `NAME_SPLIT.npy`, float32 `(rows,)`, in its folder.
 
     Raises:
       DatasetError: the folder exists.
@@ -74,6 +76,7 @@ class DatasetWriter:
         tasks: Sequence[Task],
         seed: int,
         expected_rows: int = 0,
+        beside: Sequence[str] = (),
     ):
         self._folder = pathlib.Path(folder)
         if self._folder.exists():
@@ -95,6 +98,7 @@ class DatasetWriter:
             seed=seed,
         )
         self._bucket_count = max(1, -(-expected_rows // BUCKET_ROWS))
+        self._beside = dict.fromkeys(beside, "float32")
         self._splits: dict[str, _SplitBuckets] = {}
         self._entities: dict[str, _ShardWriter] = {}
 
@@ -107,7 +111,9 @@ class DatasetWriter:
 
     def add_vocabulary(self, field: str, ids: np.ndarray, counts: np.ndarray) -> None:
         """Stores a field's raw ids (integers or strings), the first of them being row 2."""
-        table = pl.DataFrame({"id": ids, "count": np.asarray(counts, np.int64)})
+        # Of no strings at all Polars would not know that they are strings.
+        raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
+        table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
         table.write_parquet(self._partial / VOCABULARY_FOLDER / f"{field}.parquet")
 
     def add_entity_rows(self, entity: str, columns: Columns) -> None:
@@ -132,14 +138,16 @@ class DatasetWriter:
         Args:
           split: `train`, `validation` or `test`.
           columns: one array or `Ragged` per field that no entity table holds, one array of zeros
-            and ones per task, and for each entity table its row numbers as `ENTITY_row`.
+            and ones per task, for each entity table its row numbers as `ENTITY_row`, and the
+            columns `beside`.
         """
         if split not in self._splits:
             folder = self._partial / f"buckets_{split}"
             seed = [self._schema.seed, *split.encode()]
             self._splits[split] = _SplitBuckets(folder, self._bucket_count, seed)
         fields = self._schema.exposure_fields()
-        self._splits[split].add(_disk_columns(columns, fields, self._schema.exposure_columns()))
+        dtypes = self._schema.exposure_columns() | self._beside
+        self._splits[split].add(_disk_columns(columns, fields, dtypes))
 
     def finish(
         self,
@@ -179,7 +187,18 @@ class DatasetWriter:
         writer = _ShardWriter(self._partial, self._schema.name, name)
         positives = dict.fromkeys(self._schema.task_names, 0)
         defined = dict(positives)
+        files = {
+            column: np.lib.format.open_memmap(
+                self._partial / f"{column}_{name}.npy", "w+", dtype, (buckets.rows,)
+            )
+            for column, dtype in self._beside.items()
+        }
+        done = 0
         for columns in buckets.shuffled():
+            rows = _row_count(columns)
+            for column, file in files.items():
+                file[done : done + rows] = columns.pop(column)
+            done += rows
             for task in self._schema.tasks:
                 label = columns[task.name]
                 if task.only_where is not None:
@@ -187,7 +206,7 @@ class DatasetWriter:
                 positives[task.name] += int(label.sum())
                 defined[task.name] += len(label)
             writer.add(columns)
-            progress(_row_count(columns))
+            progress(rows)
         return Split(name, buckets.rows, positives, defined, writer.close())
 
 

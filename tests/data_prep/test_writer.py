@@ -179,3 +179,32 @@ def test_columns_that_do_not_fit_the_schema_are_refused(tmp_path, changed, messa
         DatasetWriter(tmp_path / "made", "made", FIELDS, TASKS, seed=0) as writer,
     ):
         writer.add_rows("train", columns(1, 2) | changed)
+
+
+def test_column_beside_the_dataset_lies_in_its_order(tmp_path):
+    rows = 3000
+    expected = 2 * writer_module.BUCKET_ROWS
+    fields = (Field("number", vocabulary_size=5000),)
+    with DatasetWriter(
+        tmp_path / "out", "made", fields, TASKS[:1], 5, expected, beside=["score"]
+    ) as writer:
+        for start in range(0, rows, 700):
+            number = np.arange(start, min(rows, start + 700))
+            columns = {"number": number, "click": number % 2, "score": number / 8}
+            writer.add_rows("train", columns)
+        schema = writer.finish({}, {})
+    assert list(schema.exposure_columns()) == ["number", "click"]
+    found = read(tmp_path / "out")
+    score = np.load(tmp_path / "out" / "score_train.npy")
+    assert score.dtype == np.float32
+    assert (score == found["number"] / 8).all()
+    assert not (np.diff(score) > 0).all()
+
+
+def test_vocabulary_without_a_string_is_stored(tmp_path):
+    with DatasetWriter(tmp_path / "out", "made", FIELDS[2:3], TASKS[:1], 5) as writer:
+        writer.add_vocabulary("city", np.empty(0, object), np.empty(0, np.int64))
+        writer.add_rows("train", {"price": np.zeros(2), "click": np.array([0, 1])})
+        writer.finish({}, {})
+    table = pl.read_parquet(tmp_path / "out" / "vocabularies" / "city.parquet")
+    assert table.schema == {"id": pl.String, "count": pl.Int64}

@@ -124,8 +124,13 @@ def _criteo_preparer(
             # Few rows need more passes: a network that has learned little is sure of nothing, and
             # labels that say where its confidence is above 0 would all be 0.
             passes = 2 if preset.rows is None else max(2, -(-_NETWORK_ROWS // preset.rows))
-            folders = f"--data_dir={prepared}", f"--out_dir={relations}"
-            call("data_prep.criteo_relations", *folders, f"--epochs={passes}")
+            call(
+                "data_prep.criteo_relations",
+                f"--data_dir={prepared}",
+                f"--out_dir={relations}",
+                f"--epochs={passes}",
+                "--confidence_scale=auto",  # the correlation with the unrelated task is the paper's
+            )
         return relations / name
 
     return prepare

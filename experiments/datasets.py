@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dcrnn_tf import command_line
 from experiments.table_specs import Preset
 
+_NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see, repeated or not
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -119,7 +121,16 @@ def _criteo_preparer(
             _prepare("data_prep.criteo", prepared, preset, f"--data_file={file}")
         relations = prepared.with_name(f"{prepared.name}-relations")
         if not (relations / name).exists():
-            call("data_prep.criteo_relations", f"--data_dir={prepared}", f"--out_dir={relations}")
+            # Few rows need more passes: a network that has learned little is sure of nothing, and
+            # labels that say where its confidence is above 0 would all be 0.
+            passes = 2 if preset.rows is None else max(2, -(-_NETWORK_ROWS // preset.rows))
+            call(
+                "data_prep.criteo_relations",
+                f"--data_dir={prepared}",
+                f"--out_dir={relations}",
+                f"--epochs={passes}",
+                "--confidence_scale=auto",  # the correlation with the unrelated task is the paper's
+            )
         return relations / name
 
     return prepare

@@ -58,8 +58,12 @@ def plain(value: object) -> str:
 
 
 def warning(result: TableResult) -> str | None:
-    """The words that must stand above simulated figures; None for real data."""
-    return f"Simulated data, not {result.table.dataset}" if result.data["simulated"] else None
+    """The words that must stand above figures of made data; None for real data."""
+    if not result.data["simulated"]:
+        return None
+    # Such as "labels planted on real features", for tasks that are made by definition.
+    labels = (result.data["simulation"] or {}).get("labels")
+    return labels.capitalize() if labels else f"Simulated data, not {result.table.dataset}"
 
 
 def origin(table: Table) -> str:

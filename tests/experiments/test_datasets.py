@@ -62,6 +62,7 @@ def test_both_criteos_come_of_one_simulation_and_one_call(calls, tmp_path):
     (_, simulation), (_, preparation), (_, relations) = calls
     assert preparation["data_file"] == f"{simulation['out_dir']}/train.txt"
     assert relations["data_dir"] == preparation["out_dir"]
+    assert (relations["epochs"], relations["confidence_scale"]) == ("24", "auto")
     assert (related.name, unrelated.name) == ("criteo_r", "criteo_ur")
     assert str(related.parent) == str(unrelated.parent) == relations["out_dir"]
 

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import json
 import math
 
 import pytest
@@ -224,6 +225,15 @@ def test_real_data_is_not_called_simulated(tmp_path):
     assert "imulated" not in text
     assert "Bayes-optimal AUC is" not in text
     assert result.rows[0].tasks["click"].gap is None
+
+
+def test_planted_labels_are_called_so(tmp_path):
+    run_dir = add(tmp_path, MMOE, 1, 0.6)
+    record = json.loads((run_dir / "run.json").read_text())
+    record["dataset"]["simulation"]["labels"] = "labels planted on real features"
+    (run_dir / "run.json").write_text(json.dumps(record))
+    text = markdown(aggregate(TABLE, tmp_path), tmp_path)
+    assert text.startswith("**Labels planted on real features.** ")
 
 
 def test_settings_stand_beside_the_papers(table_dir):

@@ -166,8 +166,8 @@ def feed_table(simulated: simulation.Simulation) -> pl.DataFrame:
         columns[name] = _texts(random, count, 50_000)
         columns[name + "_char"] = _texts(random, count, 6_000)
     missing = {name: pl.Series(random.random(count) < share) for name, share in MISSING.items()}
-    for name, copies in (("bgm_song_id", "bgm_singer_id"), ("ocr", "ocr_char"), ("asr", "asr_char")):
-        missing[copies] = missing[name]
+    copies = {"bgm_song_id": "bgm_singer_id", "ocr": "ocr_char", "asr": "asr_char"}
+    missing |= {copy: missing[name] for name, copy in copies.items()}
     columns |= {name: columns[name].set(rows, None) for name, rows in missing.items()}
     return pl.DataFrame({name: columns[name] for name in FEED_COLUMNS})
 

@@ -26,15 +26,15 @@ import numpy as np
 from data_prep.wechat_fields import BEHAVIOURS
 
 DAYS = 14
-TOPICS = 6
-CIRCLES = 6
+TOPICS = 4
+CIRCLES = 4
 DEVICES = 2
 BLOCK_ROWS = 1 << 16
 PILOT_ROWS = 1 << 17
-USER_SKEW = 2.5  # the user of an exposure has number `users * uniform ** USER_SKEW`
-FEED_SKEW = 2.0
+USER_SKEW = 4.0  # the user of an exposure has number `users * uniform ** USER_SKEW`
+FEED_SKEW = 3.0
 DEVICE_SURE = 0.9  # share of the users whose device is that of most of their circle
-SHARED = 0.7
+SHARED = 0.8
 
 # Share of the exposures with each behaviour, about the published ones.
 RATES = {
@@ -48,19 +48,19 @@ RATES = {
 }
 # Relative sizes of the effects, and the standard deviation of each behaviour's logit.
 EFFECTS = {
-    "user": 0.6,
-    "circle x topic": 0.6,
-    "device x topic": 0.3,
-    "author": 0.3,
-    "feed": 0.15,
-    "topic": 0.3,
-    "length": 0.2,
+    "user": 0.5,
+    "circle x topic": 0.4,
+    "device x topic": 0.5,
+    "author": 0.25,
+    "feed": 0.1,
+    "topic": 0.5,
+    "length": 0.35,
 }
 SCALES = {
-    "read_comment": 2.1,
+    "read_comment": 2.3,
     "comment": 1.7,
-    "like": 1.8,
-    "click_avatar": 1.8,
+    "like": 2.1,
+    "click_avatar": 2.1,
     "forward": 1.7,
     "follow": 1.7,
     "favorite": 1.7,

@@ -133,7 +133,9 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         feeds = feeds.with_unknown(log.unknown_feeds)
         vocabularies = _vocabularies(split, feeds, settings.min_count, log.rows)
         filters = dataclasses.asdict(settings) | {
-            "test_days": split.test_days,
+            "tasks": list(settings.tasks),
+            "test_days": list(split.test_days),
+            "validation_days": list(settings.validation_days),
             "bad_rows": {name: dict(bad.counts) for name, bad in bad_rows.items()},
             "rows_by_day": {str(day): count for day, count in log.days.items()},
             "rows_after_test_days": split.rows_after,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ class Faults:
         Raises:
           DatasetError: there are more bad rows than tolerated.
         """
-        for cell in np.flatnonzero(wrong.to_numpy()):
+        for cell in np.flatnonzero(wrong.to_numpy()).tolist():
             if not self.bad[row[cell]]:
                 self.bad[row[cell]] = True
                 held = "is empty" if text[cell] is None else f"holds {text[cell]!r}"
@@ -129,7 +130,7 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
     kinds |= dict.fromkeys(LISTS, MULTI_CATEGORICAL)
     singles = [pl.DataFrame(schema=dict.fromkeys(FEED_IDS, pl.Int64) | {SECONDS: pl.Float64})]
     lists: list[dict[str, Ragged]] = [_no_lists()]
-    places: list[tuple[Chunk, np.ndarray]] = []
+    places: list[tuple[Callable[[int], str], np.ndarray]] = []
     for chunk in open_table(path, declare(path, kinds)).chunks(bad_rows, progress):
         faults = Faults(chunk, bad_rows)
         single = _single(chunk.frame, faults)
@@ -137,7 +138,7 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
         good = ~faults.bad
         singles.append(single.filter(pl.Series(good)))
         lists.append(select(columns, good))
-        places.append((chunk, np.flatnonzero(good)))
+        places.append((chunk.place, np.flatnonzero(good)))
     single = pl.concat(singles)
     _check_distinct(single[FEED_ID], places)
     cut, truncated = {}, {}
@@ -175,17 +176,16 @@ def _list(frame: pl.DataFrame, name: str, faults: Faults) -> Ragged:
     weights = None
     if name == SCORED_LIST:
         parts = text.str.extract_groups(r"^(\S+)\s+(\S+)$").struct
-        numbers = whole_numbers(parts[0])
-        scores = parts[1].cast(pl.Float64, strict=False)
-        wrong = numbers.is_null()
-        faults.add(name, row, wrong, text, "a list of integers, each with a score")
+        numbers = whole_numbers(parts.field("1"))
+        scores = parts.field("2").cast(pl.Float64, strict=False)
         # A mean weighted with negative numbers would be none.
-        wrong = ~(scores.is_finite() & (scores >= 0)).fill_null(False)
-        faults.add(name, row, wrong, text, "a list whose scores are numbers from 0")
+        scored = (scores.is_finite() & (scores >= 0)).fill_null(False)
+        expected = "an integer and a score from 0, such as 5 0.25"
+        faults.add(name, row, numbers.is_null() | ~scored, text, expected)
         weights = scores.fill_null(0.0).to_numpy()
     else:
         numbers = whole_numbers(text)
-        faults.add(name, row, numbers.is_null(), text, "a list of integers")
+        faults.add(name, row, numbers.is_null(), text, "an integer")
     lengths = np.bincount(row, minlength=frame.height)
     return Ragged(numbers.fill_null(0).to_numpy(), lengths, weights)
 
@@ -217,7 +217,7 @@ def _cut(column: Ragged, longest: int) -> Ragged:
     return Ragged(column.values[kept], np.minimum(lengths, longest), weights)
 
 
-def _check_distinct(ids: pl.Series, places: list[tuple[Chunk, np.ndarray]]) -> None:
+def _check_distinct(ids: pl.Series, places: list[tuple[Callable[[int], str], np.ndarray]]) -> None:
     """Refuses two rows of one feed."""
     again = ~ids.is_first_distinct()
     if not again.any():
@@ -226,9 +226,9 @@ def _check_distinct(ids: pl.Series, places: list[tuple[Chunk, np.ndarray]]) -> N
     first = int((ids == ids[second]).arg_max())
 
     def place(position: int) -> str:
-        for chunk, rows in places:
+        for chunk_place, rows in places:
             if position < len(rows):
-                return chunk.place(int(rows[position]))
+                return chunk_place(int(rows[position]))
             position -= len(rows)
         raise AssertionError("a row of no chunk")
 

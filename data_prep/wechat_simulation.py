@@ -57,10 +57,10 @@ EFFECTS = {
     "length": 0.35,
 }
 SCALES = {
-    "read_comment": 2.3,
+    "read_comment": 2.2,
     "comment": 1.7,
-    "like": 2.1,
-    "click_avatar": 2.1,
+    "like": 2.0,
+    "click_avatar": 2.0,
     "forward": 1.7,
     "follow": 1.7,
     "favorite": 1.7,
@@ -198,17 +198,20 @@ class Simulation:
             "length": (LENGTH_STEPS,),
         }
 
-        def draw(size: tuple[int, ...]) -> np.ndarray:
+        def draw(size: tuple[int, ...], apart_from: np.ndarray | None = None) -> np.ndarray:
             values = random.normal(size=size)
             for axis in range(len(size)):  # a product holds nothing that its sides hold alone
                 values -= values.mean(axis=axis, keepdims=True)
-            return values.ravel()
+            values = values.ravel()
+            if apart_from is not None:  # else small tables would be correlated by chance
+                values -= (values @ apart_from) / (apart_from @ apart_from) * apart_from
+            return values / values.std()
 
         shared = {effect: draw(size) for effect, size in sizes.items()}
         own_part = np.sqrt(1 - SHARED**2)
         return {
             name: {
-                effect: SHARED * shared[effect] + own_part * draw(size)
+                effect: SHARED * shared[effect] + own_part * draw(size, shared[effect])
                 for effect, size in sizes.items()
             }
             for name in BEHAVIOURS

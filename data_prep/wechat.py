@@ -24,7 +24,7 @@ from absl import flags, logging
 from data_prep.ali_ccp_parser import select
 from data_prep.scaling import Scaling
 from data_prep.table_declaration import SPLIT_NAMES
-from data_prep.table_files import BadRows
+from data_prep.table_files import BadRows, Progress
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.wechat_feeds import Feeds, read_feeds
 from data_prep.wechat_fields import (
@@ -37,6 +37,8 @@ from data_prep.wechat_fields import (
     FEED_IDS,
     LISTS,
     PAPER_TASKS,
+    PUBLISHED_DAYS,
+    PUBLISHED_ROWS,
     SCORED_LIST,
     SECONDS,
     SIMULATION_FILE,
@@ -56,6 +58,7 @@ from dcrnn_tf.schema import (
 
 FLAGS = flags.FLAGS
 NAME = "wechat"
+_FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
 FEED_CHUNK = 1 << 16  # feeds that are handed to the writer at a time
 
 
@@ -136,6 +139,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             "tasks": list(settings.tasks),
             "test_days": list(split.test_days),
             "validation_days": list(settings.validation_days),
+            "validation_fraction": split.validation_fraction,
             "bad_rows": {name: dict(bad.counts) for name, bad in bad_rows.items()},
             "rows_by_day": {str(day): count for day, count in log.days.items()},
             "rows_after_test_days": split.rows_after,
@@ -155,9 +159,6 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         with writer, _progress(log.rows + int(rows.sum()), "Writing", "row") as bar:
             _write(writer, split, feeds, vocabularies, settings.tasks, bar.update)
             return writer.finish(source, filters, bar.update)
-
-
-_FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
 
 
 def _vocabularies(
@@ -189,7 +190,7 @@ def _write(
     feeds: Feeds,
     vocabularies: dict[str, Vocabulary],
     tasks: tuple[str, ...],
-    progress,
+    progress: Progress,
 ) -> None:
     """Encodes the feeds and the exposures."""
     for name, vocabulary in vocabularies.items():
@@ -279,6 +280,11 @@ def summary(schema: Schema) -> str:
             for task, positives in split.positives.items()
         )
         lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
+    days = filters["rows_by_day"]
+    read = f"  {ACTION_FILE}: {sum(days.values()):,} usable rows on {len(days)} days"
+    if not schema.simulated:
+        read += f" (the published file: {PUBLISHED_ROWS:,} on {PUBLISHED_DAYS})"
+    lines.append(read)
     lines.append(f"  test days: {', '.join(map(str, filters['test_days']))}")
     if after := filters["rows_after_test_days"]:
         lines.append(f"  rows of other days after the first test day, left out: {after:,}")

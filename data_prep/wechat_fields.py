@@ -4,6 +4,7 @@ ACTION_FILE = "user_action.csv"
 FEED_FILE = "feed_info.csv"
 SIMULATION_FILE = "simulation.json"
 FEED = "feed"  # the entity table
+PUBLISHED_ROWS, PUBLISHED_DAYS = 7_317_882, 14  # of ACTION_FILE
 
 BEHAVIOURS = ("read_comment", "comment", "like", "click_avatar", "forward", "follow", "favorite")
 PAPER_TASKS = ("read_comment", "like", "click_avatar")  # of DEPHN, in its order

@@ -108,6 +108,7 @@ class DaySplit:
 
     Attributes:
       test_days: the days of the test split.
+      validation_fraction: the random share of the training rows that is validation.
       rows_after: how many rows are of later days than the first test day and in no split.
 
     Raises:
@@ -128,7 +129,7 @@ class DaySplit:
         self._log = log
         self.test_days = tuple(sorted(test_days)) or (max(log.days),)
         self._validation_days = tuple(validation_days)
-        self._validation_fraction = 0.0 if validation_days else validation_fraction
+        self.validation_fraction = 0.0 if validation_days else validation_fraction
         self._seed = seed
         found = f"the log has the days {', '.join(map(str, log.days))}"
         for flag, days in (("test_days", self.test_days), ("validation_days", validation_days)):
@@ -162,7 +163,7 @@ class DaySplit:
             splits = np.full(len(day), LEFT_OUT, np.int8)
             splits[day < self._first] = TRAIN
             # A draw for every row: it does not depend on how the rows come in chunks.
-            held_out = random.random(len(day)) < self._validation_fraction
+            held_out = random.random(len(day)) < self.validation_fraction
             splits[(splits == TRAIN) & held_out] = VALIDATION
             splits[np.isin(day, self._validation_days)] = VALIDATION
             splits[np.isin(day, self.test_days)] = TEST

@@ -225,6 +225,7 @@ def test_every_value_of_a_small_example(raw, tmp_path):
     }
     text = summary(schema)
     assert "train: 4 rows, read_comment 1 (0.2500), like 1 (0.2500)" in text
+    assert "user_action.csv: 6 usable rows on 3 days (the published file: 7,317,882 on 14)" in text
     assert "entity table feed: 4 rows, 1 of them not in feed_info.csv (shown in 1 rows)" in text
     assert "manual_tag_list: multi_categorical, 4 embedding rows, missing in 3 feeds, 1 lists" in (
         text
@@ -272,6 +273,7 @@ def test_days_decide_the_split(tmp_path):
     assert users == {"train": 13, "test": 1}
     assert filters["test_days"] == [14]
     assert filters["rows_after_test_days"] == 0
+    assert filters["validation_days"] == []
     users, filters = days(test_days=(12, 11), validation_days=(2, 10))
     assert users == {"train": 8, "validation": 2, "test": 2}
     assert filters["rows_after_test_days"] == 200

@@ -303,7 +303,7 @@ def summary(schema: Schema) -> str:
             what += f", {truncated:,} lists cut to {filters['max_values']} values"
         lines.append(f"  field {field.name}: {what}")
     for file, counts in filters["bad_rows"].items():
-        bad = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+        bad = ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
         lines.append(f"  bad rows of {file} left out: {bad or 'none'}")
     return "\n".join(lines)
 

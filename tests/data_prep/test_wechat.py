@@ -262,20 +262,15 @@ def test_days_decide_the_split(tmp_path):
     def days(**changes):
         out = tmp_path / str(len(list(tmp_path.iterdir())))
         schema = prepare(raw, out, changed(**changes))
-        users = {}
-        for split in schema.splits:
-            rows = rows_of(out, split)
-            assert len(rows) == schema.splits[split].rows
-            users[split] = len(rows) // 100
-        return users, schema.filters
+        return {name: split.rows // 100 for name, split in schema.splits.items()}, schema.filters
 
-    users, filters = days()
-    assert users == {"train": 13, "test": 1}
+    hundreds, filters = days()
+    assert hundreds == {"train": 13, "test": 1}
     assert filters["test_days"] == [14]
     assert filters["rows_after_test_days"] == 0
     assert filters["validation_days"] == []
-    users, filters = days(test_days=(12, 11), validation_days=(2, 10))
-    assert users == {"train": 8, "validation": 2, "test": 2}
+    hundreds, filters = days(test_days=(12, 11), validation_days=(2, 10))
+    assert hundreds == {"train": 8, "validation": 2, "test": 2}
     assert filters["rows_after_test_days"] == 200
 
 
@@ -328,103 +323,116 @@ def test_random_validation_and_sampling_are_seeded_and_independent_of_chunks(tmp
 
 
 ACTION = dict.fromkeys(ACTION_COLUMNS, 1)
+BAD_ROWS = [
+    ("user_action.csv", "1,2,3", "3 cells, expected 13", "wrong number of cells"),
+    (
+        "user_action.csv",
+        {**ACTION, "userid": "u7"},
+        "column 'userid' holds 'u7', expected an integer",
+        "userid is not an integer",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "device": ""},
+        "column 'device' is empty, expected an integer",
+        "device is not an integer",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "date_": "1.5"},
+        "column 'date_' holds '1.5', expected an integer",
+        "date_ is not an integer",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "like": 2},
+        "column 'like' holds '2', expected 0 or 1",
+        "like is not 0 or 1",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "click_avatar": "yes"},
+        "column 'click_avatar' holds 'yes', expected 0 or 1",
+        "click_avatar is not 0 or 1",
+    ),
+    ("feed_info.csv", "40,1,2", "3 cells, expected 15", "wrong number of cells"),
+    (
+        "feed_info.csv",
+        {"authorid": 1},
+        "column 'feedid' is empty, expected an integer",
+        "feedid is not an integer",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "bgm_song_id": "7.5"},
+        "column 'bgm_song_id' holds '7.5', expected an integer",
+        "bgm_song_id is not an integer",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": "inf"},
+        "column 'videoplayseconds' holds 'inf', expected a number",
+        "videoplayseconds is not a number",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "manual_tag_list": "1;b;2"},
+        "column 'manual_tag_list' holds 'b', expected an integer",
+        "manual_tag_list is not an integer",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "machine_tag_list": "1 0.5;2 high"},
+        "column 'machine_tag_list' holds '2 high', expected an integer and a score from 0",
+        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "machine_tag_list": "1"},
+        "column 'machine_tag_list' holds '1', expected an integer and a score",
+        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "machine_tag_list": "1 -0.5"},
+        "column 'machine_tag_list' holds '1 -0.5', expected an integer and a score",
+        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "row", "message", "reason"),
-    [
-        ("user_action.csv", "1,2,3", "3 cells, expected 13", "wrong number of cells"),
-        (
-            "user_action.csv",
-            {**ACTION, "userid": "u7"},
-            "column 'userid' holds 'u7', expected an integer",
-            "userid is not an integer",
-        ),
-        (
-            "user_action.csv",
-            {**ACTION, "device": ""},
-            "column 'device' is empty, expected an integer",
-            "device is not an integer",
-        ),
-        (
-            "user_action.csv",
-            {**ACTION, "date_": "1.5"},
-            "column 'date_' holds '1.5', expected an integer",
-            "date_ is not an integer",
-        ),
-        (
-            "user_action.csv",
-            {**ACTION, "like": 2},
-            "column 'like' holds '2', expected 0 or 1",
-            "like is not 0 or 1",
-        ),
-        (
-            "user_action.csv",
-            {**ACTION, "click_avatar": "yes"},
-            "column 'click_avatar' holds 'yes', expected 0 or 1",
-            "click_avatar is not 0 or 1",
-        ),
-        ("feed_info.csv", "40,1,2", "3 cells, expected 15", "wrong number of cells"),
-        (
-            "feed_info.csv",
-            {"authorid": 1},
-            "column 'feedid' is empty, expected an integer",
-            "feedid is not an integer",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "bgm_song_id": "7.5"},
-            "column 'bgm_song_id' holds '7.5', expected an integer",
-            "bgm_song_id is not an integer",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "videoplayseconds": "inf"},
-            "column 'videoplayseconds' holds 'inf', expected a number",
-            "videoplayseconds is not a number",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "manual_tag_list": "1;b;2"},
-            "column 'manual_tag_list' holds 'b', expected an integer",
-            "manual_tag_list is not an integer",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "machine_tag_list": "1 0.5;2 high"},
-            "column 'machine_tag_list' holds '2 high', expected an integer and a score from 0",
-            "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "machine_tag_list": "1"},
-            "column 'machine_tag_list' holds '1', expected an integer and a score",
-            "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
-        ),
-        (
-            "feed_info.csv",
-            {"feedid": 40, "machine_tag_list": "1 -0.5"},
-            "column 'machine_tag_list' holds '1 -0.5', expected an integer and a score",
-            "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
-        ),
-    ],
-)
-def test_a_bad_row_is_named_or_tolerated_and_counted(raw, tmp_path, file, row, message, reason):
+def add_line(path, row):
+    """Puts a row behind the first one, as line 3."""
     if isinstance(row, dict):
-        columns = ACTION_COLUMNS if file == "user_action.csv" else FEED_COLUMNS
+        columns = ACTION_COLUMNS if path.name == "user_action.csv" else FEED_COLUMNS
         row = ",".join(str(row.get(name, "")) for name in columns)
-    path = raw / file
-    good = path.read_text().splitlines()
-    path.write_text("\n".join([*good[:2], row, *good[2:]]) + "\n")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], row, *lines[2:]]) + "\n")
+
+
+@pytest.mark.parametrize(("file", "row", "message", "reason"), BAD_ROWS)
+def test_a_bad_row_is_named(raw, tmp_path, file, row, message, reason):
+    add_line(raw / file, row)
     with pytest.raises(DatasetError) as error:
         prepare(raw, tmp_path / "out", MADE)
-    assert str(error.value).startswith(f"{path}, line 3: {message}")
+    assert str(error.value).startswith(f"{raw / file}, line 3: {message}")
     assert "--max_bad_rows (now 0)" in str(error.value)
-    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=1))
-    assert schema.filters["bad_rows"][file] == {reason: 1}
+
+
+def test_tolerated_bad_rows_are_counted_by_reason(raw, tmp_path):
+    expected = {"user_action.csv": {}, "feed_info.csv": {}}
+    for file, row, _, reason in BAD_ROWS:
+        add_line(raw / file, row)
+        expected[file][reason] = expected[file].get(reason, 0) + 1
+    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=8))
+    assert schema.filters["bad_rows"] == expected
     assert sum(split.rows for split in schema.splits.values()) == len(ACTIONS)
     assert schema.entities["feed"].rows == len(FEEDS) + 1
-    assert f"bad rows of {file} left out: {reason} 1" in summary(schema)
+    text = summary(schema)
+    assert "bad rows of user_action.csv left out: " in text
+    assert "like is not 0 or 1: 1" in text
+    with pytest.raises(DatasetError, match=r"--max_bad_rows \(now 7\)"):
+        prepare(raw, tmp_path / "other", changed(max_bad_rows=7))
 
 
 def test_a_bad_row_counts_once_and_its_feed_becomes_one_that_is_not_known(tmp_path):

@@ -22,7 +22,8 @@ class SubNetworkRouting(keras.layers.Layer):
         u ~ U(0, 1),  s = sigmoid((log u - log(1 - u) + log_alpha) / beta)
         z = clip(s (zeta - gamma) + gamma, 0, 1),  gamma = -0.1, zeta = 1.1
 
-    drawn once per route and training step, from the global seed on. Otherwise there is no noise:
+    drawn once per route and training step, from the global seed on (XLA draws other numbers from
+    the same seed). Otherwise there is no noise:
     `z = clip(sigmoid(log_alpha) (zeta - gamma) + gamma, 0, 1)`. A training call adds the loss
     `l0_penalty * sum_ij P(z_ij > 0)`, with `P(z > 0) = sigmoid(log_alpha - beta log(-gamma/zeta))`.
 

@@ -24,7 +24,7 @@ def examples(rows: int, seed: int) -> tuple[dict, dict]:
     return features, labels
 
 
-def fit(name: str, epochs: int = 12, **settings) -> tuple[dict, dict]:
+def fit(name: str, epochs: int = 6, **settings) -> tuple[dict, dict]:
     """Trains on 2,000 examples; logits and labels of 1,000 others, by task."""
     keras.utils.set_random_seed(1)
     model = models.build(name, SCHEMA, embedding_dim=8, embedding_range=0.5, **settings)

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dcrnn_tf import metrics, models
+from dcrnn_tf.layers import GateControl
 from tests.dcrnn_tf.models import planted
 from tests.dcrnn_tf.models.test_values import BATCH, DIM, FIELDS, SCHEMA, build, check
 
@@ -160,7 +162,53 @@ def test_settings_without_experts_or_levels_are_refused(settings, sentence):
         models.build("ple", SCHEMA, **settings)
 
 
+@pytest.mark.parametrize("shape", [(BATCH, 6), (3, BATCH, 6)])
+def test_config_restores_the_layer(shape):
+    layer = GateControl(2, 3, 1, (5, 4), shared_gate=True)
+    again = GateControl.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    inputs = np.random.default_rng(0).normal(size=shape).astype("float32")
+    layer.build(shape)
+    again.build(shape)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(inputs), layer(inputs))
+    assert layer(inputs).shape == (3, BATCH, 4)
+
+
+def test_one_input_is_the_same_input_for_each_group():
+    inputs = np.random.default_rng(0).normal(size=(BATCH, 6)).astype("float32")
+    one, several = (GateControl(2, 2, 2, (5, 4), shared_gate=True) for _ in range(2))
+    one.build(inputs.shape)
+    several.build((3, *inputs.shape))
+    (all_experts,) = one.experts
+    first, bias, second, other = all_experts.get_weights()
+    for layer, own in zip(several.experts, (slice(0, 2), slice(2, 4), slice(4, 6)), strict=True):
+        wide = slice(5 * own.start, 5 * own.stop)
+        layer.set_weights([first[:, wide], bias[wide], second[own], other[own]])
+    several.task_gates.assign(np.stack(np.split(np.array(one.task_gates), 2, axis=1)))
+    several.shared_gate_kernel.assign(one.shared_gate_kernel)
+    np.testing.assert_allclose(several(np.stack([inputs] * 3)), one(inputs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(BATCH, 6), (3, BATCH, 6)])
+def test_xla_computes_the_same_mixtures_and_gradients(shape):
+    layer = GateControl(2, 3, 1, (5, 4), shared_gate=True)
+    layer.build(shape)
+    inputs = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
+
+    def mixtures_and_gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            mixtures = layer(inputs)
+            loss = tf.reduce_sum(mixtures**2)
+        return [mixtures, *tape.gradient(loss, [inputs, *(v.value for v in layer.weights)])]
+
+    compiled = tf.function(mixtures_and_gradients, jit_compile=True)()
+    for one, other in zip(compiled, mixtures_and_gradients(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_it_learns():
-    logits, labels = planted.fit("ple", num_levels=2, expert_units=(16, 8))
+    logits, labels = planted.fit("ple", expert_units=(16,), tower_units=(16,))
     for task in labels:
-        assert metrics.binary_metrics(labels[task], logits[task])["auc"] > 0.85
+        assert metrics.binary_metrics(labels[task], logits[task])["auc"] > 0.8

@@ -11,7 +11,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table4 reproduce-dephn-table1 reproduce-dephn-table2 \
-	reproduce-dephn-criteo reproduce-dephn-figure5 test test-slow lint format benchmark benchmark-quick clean
+	reproduce-dephn-criteo reproduce-dephn-figures test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -35,7 +35,6 @@ reproduce-dephn-table1: $(READY)  ## DEPHN's Table I; simulated data unless DATA
 
 DEPHN_TABLE_2 := dephn_table2_ali_ccp,dephn_table2_wechat
 DEPHN_CRITEO := dephn_criteo_ur,dephn_criteo_r
-DEPHN_FIGURE_5 := dephn_figure5_criteo_ur,dephn_figure5_criteo_r
 
 reproduce-dephn-table2: $(READY)  ## DEPHN's Table II; real data: DATA_DIR/ali_ccp and /wechat
 	$(RUN) -m experiments.reproduce --table=$(DEPHN_TABLE_2) $(TABLE_FLAGS)
@@ -43,8 +42,8 @@ reproduce-dephn-table2: $(READY)  ## DEPHN's Table II; real data: DATA_DIR/ali_c
 reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
 	$(RUN) -m experiments.reproduce --table=$(DEPHN_CRITEO) $(TABLE_FLAGS)
 
-reproduce-dephn-figure5: $(READY)  ## DEPHN's Figure 5: functions and correlations on both Criteos
-	$(RUN) -m experiments.reproduce --table=$(DEPHN_FIGURE_5) $(TABLE_FLAGS)
+reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one HTML page
+	$(RUN) -m experiments.dephn_figures $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 test: lint  ## Lint and tests
 	$(RUN) -m pytest

@@ -183,6 +183,8 @@ def _runs(
         for row in table.rows:
             if row.deterministic and seed > 1:
                 continue
+            if preset.labels and row.label not in preset.labels:
+                continue
             program = PROGRAMS.get(row.model)
             folder = table.run_dir(out_dir, row, seed)
             command = [sys.executable, "-m", program or "experiments.train"]

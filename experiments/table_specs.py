@@ -42,6 +42,7 @@ class Preset:
       batch_size: rows of a training step.
       learning_rate: of all models.
       min_count: how often an id must occur to be in the vocabulary.
+      labels: of the rows of the table to run; none means all.
     """
 
     rows: int | None
@@ -50,6 +51,7 @@ class Preset:
     batch_size: int
     learning_rate: float
     min_count: int = 10
+    labels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dcrnn_tf.layers.explicit_mapping import ExplicitMapping
 from dcrnn_tf.layers.field_interaction import FieldInteraction
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.gate_control import GateControl
-from dcrnn_tf.layers.gates import SoftmaxGates
+from dcrnn_tf.layers.gates import SoftmaxGates, expert_use
 from dcrnn_tf.layers.heterogeneous_experts import HeterogeneousExperts
 from dcrnn_tf.layers.matrix_cross import MatrixCross
 from dcrnn_tf.layers.mlp import MLP
@@ -45,6 +45,7 @@ __all__ = [
     "Tower",
     "ValueGates",
     "VirtualGradient",
+    "expert_use",
     "fork",
     "sequence_length",
     "subsequence_steps",

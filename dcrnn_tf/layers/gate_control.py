@@ -100,9 +100,18 @@ class GateControl(keras.layers.Layer):
         """The mixtures."""
         if not self.one_input:
             inputs = tf.unstack(inputs, num=self.num_tasks + 1)
+        return tf.einsum("bge,ebu->gbu", self._shares(inputs), self._outputs(inputs))
+
+    def outputs(self, inputs: tf.Tensor) -> tf.Tensor:
+        """What the experts make of the input, `(E, batch, units[-1])`, in the order of `shares`."""
+        inputs = tf.cast(inputs, self.compute_dtype)
+        return self._outputs(
+            inputs if self.one_input else tf.unstack(inputs, num=self.num_tasks + 1)
+        )
+
+    def _outputs(self, inputs) -> tf.Tensor:
         outputs = [experts(x) for experts, x in zip(self.experts, self._each(inputs), strict=True)]
-        outputs = outputs[0] if self.one_input else tf.concat(outputs, axis=0)
-        return tf.einsum("bge,ebu->gbu", self._shares(inputs), outputs)
+        return outputs[0] if self.one_input else tf.concat(outputs, axis=0)
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:
         """The gates: `(batch, G, E)`, 0 where a gate does not have an expert.

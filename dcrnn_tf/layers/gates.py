@@ -41,3 +41,20 @@ class SoftmaxGates(keras.layers.Layer):
             "num_gates": self.num_gates,
             "num_experts": self.num_experts,
         }
+
+
+def expert_use(gates: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Each expert's share of what a task takes in: `|g_te| ||f_e|| / sum_e |g_te| ||f_e||`.
+
+    A gate alone says little where experts' outputs differ in size.
+
+    Args:
+      gates: `(batch, T, E)`, or `(T, E)` if they are the same for every example.
+      outputs: of the experts, `(E, batch, width)`.
+
+    Returns:
+      `(batch, T, E)`; the last axis sums to 1, or is 0 where nothing comes in.
+    """
+    sizes = tf.transpose(tf.norm(tf.cast(outputs, tf.float32), axis=2))[:, None]
+    taken = tf.abs(tf.cast(gates, tf.float32)) * sizes
+    return tf.math.divide_no_nan(taken, tf.reduce_sum(taken, axis=2, keepdims=True))

@@ -116,6 +116,11 @@ class DEPHN(ParallelHeterogeneousModel):
         flat = tf.reshape(values, (*values.shape[:-2], len(names)))
         return Explanation(flat, self.tasks, tuple(names))
 
+    def gated_outputs(self, experts) -> tf.Tensor:
+        """The mapped experts, one after the other."""
+        mapped = self.mapping(experts)
+        return tf.reshape(mapped, (-1, tf.shape(experts)[1], self.public.width))
+
     def _gate_values(self, embeddings: tf.Tensor) -> tf.Tensor:
         """`(T, K, P)` under value gating, `(batch, T, K, P)` under mapping gating."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, SoftmaxGates, Tower
+from dcrnn_tf.layers import Experts, SoftmaxGates, Tower, expert_use
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 
 
@@ -49,11 +49,16 @@ class MMoE(MultiTaskModel):
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`gate`: the share that each task takes of each expert."""
+        """`gate`, what each task takes of each expert, and `expert use`, what that comes to."""
         embeddings = self.embedding(features)
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
-        experts = tuple(f"expert_{e}" for e in range(self.experts.num_experts))
-        return {"gate": Explanation(self.gates(inputs), self.tasks, experts)}
+        names = tuple(f"expert_{e}" for e in range(self.experts.num_experts))
+        gates = self.gates(inputs)
+        use = expert_use(gates, self.experts(inputs))
+        return {
+            "gate": Explanation(gates, self.tasks, names),
+            "expert use": Explanation(use, self.tasks, names),
+        }
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

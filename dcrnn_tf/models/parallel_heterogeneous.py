@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import HeterogeneousExperts, SoftSelection, Tower, fork
+from dcrnn_tf.layers import HeterogeneousExperts, SoftSelection, Tower, expert_use, fork
 from dcrnn_tf.layers.heterogeneous_experts import KINDS
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 
@@ -108,8 +108,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
     ) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
         """The public and the private part of each task's logit; None if all experts are public."""
         raw, selected_from = fork(embeddings, 2)
-        selected = tf.unstack(self.soft_selection(selected_from), num=len(KINDS))
-        inputs = dict(zip(KINDS, selected, strict=True))
+        inputs = self._selected(selected_from)
         experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
         private = [None] * len(self.tasks)
         if self.private:
@@ -122,15 +121,23 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         public = self.public_logits(experts, raw, labels)
         return list(zip(public, private, strict=True))
 
+    def _selected(self, embeddings: tf.Tensor) -> dict[str, tf.Tensor]:
+        selected = tf.unstack(self.soft_selection(embeddings), num=len(KINDS))
+        return dict(zip(KINDS, selected, strict=True))
+
     def gates(self, embeddings: tf.Tensor) -> Explanation:
         """What a task's public part takes of each public expert."""
         raise NotImplementedError
+
+    def gated_outputs(self, experts: tf.Tensor) -> tf.Tensor:
+        """What the gates are on, `(columns of gates, batch, width)`."""
+        return experts
 
     def explain(self, features) -> dict[str, Explanation]:
         """Soft selection, gates, and the shares of the public and the private part.
 
         - `soft selection, KIND`: `G_sg` of that structure, `(fields, dim)`.
-        - `gate`: what each task takes of each public expert.
+        - `gate`: what each task takes of each public expert, and `expert use`, what that comes to.
         - `share`: of a task's logit that is public and that is private, in absolute terms.
         """
         embeddings = self.embedding(features)
@@ -140,7 +147,11 @@ class ParallelHeterogeneousModel(MultiTaskModel):
             f"soft selection, {kind}": Explanation(gate[0], names, dimensions)
             for kind, gate in zip(KINDS, tf.unstack(self.soft_selection.gate), strict=True)
         }
-        found["gate"] = self.gates(embeddings)
+        found["gate"] = gates = self.gates(embeddings)
+        inputs = self._selected(embeddings)
+        experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
+        use = expert_use(gates.values, self.gated_outputs(experts))
+        found["expert use"] = gates._replace(values=use)
         shares = []
         for public, private in self.parts(embeddings):
             private = tf.zeros_like(public) if private is None else private

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import GateControl, Tower
+from dcrnn_tf.layers import GateControl, Tower, expert_use
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 
 
@@ -69,7 +69,10 @@ class PLE(MultiTaskModel):
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`gate, level 1` and so on: what each task, and the shared gate, takes of each expert."""
+        """What each task, and the shared gate, takes of each expert, level by level.
+
+        `gate, level 1` and so on are the gates, `expert use, level 1` what they come to.
+        """
         embeddings = self.embedding(features)
         mixtures = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         first = self.levels[0]
@@ -78,7 +81,10 @@ class PLE(MultiTaskModel):
         gates = {}
         for number, level in enumerate(self.levels, start=1):
             rows = (*self.tasks, "shared") if level.shared_gate else self.tasks
-            gates[f"gate, level {number}"] = Explanation(level.shares(mixtures), rows, experts)
+            shares = level.shares(mixtures)
+            use = expert_use(shares, level.outputs(mixtures))
+            gates[f"gate, level {number}"] = Explanation(shares, rows, experts)
+            gates[f"expert use, level {number}"] = Explanation(use, rows, experts)
             mixtures = level(mixtures)
         return gates
 

@@ -113,6 +113,17 @@ def test_progress_of_a_run_passes_over_a_line_that_is_being_written(tmp_path):
     assert run.steps() == 7
 
 
+def test_a_preset_may_run_some_of_the_rows():
+    table = dephn_tables.FIGURE_5_UR
+    runs = reproduce._runs(table, table.presets["smoke"], pathlib.Path("d"), pathlib.Path("t"))
+    assert [run.folder.parent.name for run in runs] == [
+        "mmoe",
+        "dephn_pearson_h",
+        "dephn_cosine_e",
+    ]
+    assert len(reproduce._runs(table, table.presets["small"], runs[0].folder, runs[0].folder)) == 51
+
+
 def test_the_papers_settings_are_those_of_the_real_data():
     assert dataclasses.asdict(dcrnn_tables.TABLE_4.presets["paper"]) == {
         "rows": 40_000_000,
@@ -121,6 +132,7 @@ def test_the_papers_settings_are_those_of_the_real_data():
         "batch_size": 1024,
         "learning_rate": 1e-4,
         "min_count": 10,
+        "labels": (),
     }
 
 

@@ -117,6 +117,15 @@ def test_explanations_of_dephn():
         values, rows, columns = found[f"soft selection, {kind}"]
         np.testing.assert_array_equal(values, np.array(model.soft_selection.gate)[number, 0])
         assert (rows, len(columns)) == (("field_0", "field_1", "field_2"), 4)
+    _, public, _ = experts(model)
+    mapped = np.stack([f(public) for f in (lambda x: x, np.sin, np.cos)], axis=1)
+    sizes = np.linalg.norm(mapped, axis=3).reshape(6, BATCH).T[:, None]
+    taken = abs(np.array(gate.values)) * sizes
+    use = found["expert use"]
+    np.testing.assert_allclose(
+        use.values, taken / taken.sum(axis=2, keepdims=True), rtol=1e-3, atol=1e-5
+    )
+    assert use.columns == gate.columns
     share = found["share"]
     assert share.columns == ("public", "private")
     for t, (public, private) in enumerate(dephn_parts(model)):

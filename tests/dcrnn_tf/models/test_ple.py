@@ -96,6 +96,11 @@ def test_logits(levels):
 def test_gates_are_explained_level_by_level():
     model = build("ple", num_levels=2, **SETTINGS)
     explained = model.explain(FEATURES)
+    for level in (1, 2):
+        gate, use = explained[f"gate, level {level}"], explained.pop(f"expert use, level {level}")
+        assert use[1:] == gate[1:]
+        np.testing.assert_allclose(np.sum(use.values, axis=2), 1, rtol=1e-5)
+        np.testing.assert_array_equal(np.array(use.values) > 0, np.array(gate.values) > 0)
     assert list(explained) == ["gate, level 1", "gate, level 2"]
     _, gates = numpy_levels(model, inputs_of(model))
     columns = ("click_0", "click_1", "conversion_0", "conversion_1")

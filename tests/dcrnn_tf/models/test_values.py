@@ -116,7 +116,8 @@ def test_parameter_count_of_the_papers_setting():
 
 def test_a_mmoe_gate_is_explained_expert_by_expert(ids):
     model = build("mmoe", num_experts=3, expert_units=(6, 4))
-    gate = model.explain({field.name: ids[:, f] for f, field in enumerate(FIELDS)})["gate"]
+    found = model.explain({field.name: ids[:, f] for f, field in enumerate(FIELDS)})
+    gate = found["gate"]
     assert gate.rows == ("click", "conversion")
     assert gate.columns == ("expert_0", "expert_1", "expert_2")
     table = np.array(model.embedding.table).reshape(3, 10, DIM)
@@ -124,3 +125,6 @@ def test_a_mmoe_gate_is_explained_expert_by_expert(ids):
     scores = np.exp(x0 @ np.array(model.gates.kernel)).reshape(BATCH, 2, 3)
     expected = scores / scores.sum(axis=2, keepdims=True)
     np.testing.assert_allclose(gate.values, expected, rtol=1e-4, atol=1e-6)
+    sizes = np.linalg.norm(model.experts(x0), axis=2).T[:, None]
+    use = expected * sizes / (expected * sizes).sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(found["expert use"].values, use, rtol=1e-4, atol=1e-6)

@@ -9,7 +9,6 @@ Example:
 """
 
 import dataclasses
-import json
 import pathlib
 
 from absl import flags
@@ -28,7 +27,10 @@ TABLES = (
 POINTS = 4000  # examples that Fig. 7 shows
 
 flags.DEFINE_string("out_dir", "runs/dephn_figures", "Folder of the figures and of their runs.")
-flags.DEFINE_enum("preset", "small", ["small", "smoke"], "Size of the runs.")
+flags.DEFINE_enum("preset", None, ["small", "smoke"], "Size of the runs; default small.")
+flags.DEFINE_string(
+    "data_dir", None, "Folder of the real files, with the folders ali_ccp and criteo; or simulated."
+)
 flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
 
 
@@ -45,12 +47,17 @@ class Shown:
 
 def main() -> None:
     """Runs the program."""
+    if FLAGS.data_dir and FLAGS.preset:
+        raise command_line.UsageError(
+            "--preset is for simulated data, --data_dir for real data; give one of them"
+        )
     out_dir = pathlib.Path(FLAGS.out_dir)
     runs = out_dir / "runs"
+    preset = None if FLAGS.data_dir else FLAGS.preset or "small"
     datasets.call(
         "experiments.reproduce",
         f"--table={','.join(table.name for table in TABLES)}",
-        f"--preset={FLAGS.preset}",
+        f"--preset={preset}" if preset else f"--data_dir={FLAGS.data_dir}",
         f"--out_dir={runs}",
         f"--work_dir={FLAGS.work_dir}",
     )
@@ -59,10 +66,7 @@ def main() -> None:
     from experiments import plots, report
 
     command_line.use_threads(0)
-    folders = {
-        table.name: runs / (table.name + ("" if FLAGS.preset == "small" else f"-{FLAGS.preset}"))
-        for table in TABLES
-    }
+    folders = {table.name: runs / table.folder_name(preset) for table in TABLES}
     with matplotlib.rc_context(plots.STYLE):
         shown = [
             *figure_3(folders),
@@ -81,7 +85,9 @@ def main() -> None:
     path = report.write_page(
         out_dir / "figures.html",
         title="Figures of the DEPHN paper",
-        warning="Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo",
+        warning="Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
+        if preset
+        else None,
         source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
         origin="Drawn after",
         incomplete=[],
@@ -307,12 +313,15 @@ def _first_run(table: Table, folders: dict[str, pathlib.Path]) -> pathlib.Path:
 
 
 def _made_on(table: Table, folder: pathlib.Path) -> str:
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    data = record["dataset"]
-    kind = "simulated" if data["simulated"] else "real"
+    """A sentence on the data of a table's runs."""
+    from experiments import run_folder
+
+    data = run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
+    planted = (data.get("simulation") or {}).get("labels")
+    kind = planted or ("simulated" if data["simulated"] else "real")
     rows = data["rows"]
     return (
-        f"Runs on {kind} {table.dataset}: {rows['train']:,} training and {rows['test']:,} test "
+        f"Runs on {table.dataset} ({kind}): {rows['train']:,} training and {rows['test']:,} test "
         "rows."
     )
 

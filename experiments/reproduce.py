@@ -134,11 +134,7 @@ def _out_dirs(tables: Sequence[Table], preset: str | None) -> list[pathlib.Path]
     if FLAGS.out_dir and len(tables) == 1:
         return [pathlib.Path(FLAGS.out_dir)]
     folder = pathlib.Path(FLAGS.out_dir or "runs")
-    return [folder / f"{table.name}{_suffix(table, preset)}" for table in tables]
-
-
-def _suffix(table: Table, preset: str | None) -> str:
-    return {"small": "", None: f"-{table.data}"}.get(preset, f"-{preset}")
+    return [folder / table.folder_name(preset) for table in tables]
 
 
 @dataclasses.dataclass

@@ -146,6 +146,10 @@ class Table:
         """Whether there are published figures."""
         return any(row.paper for row in self.rows)
 
+    def folder_name(self, preset: str | None) -> str:
+        """Name of the folder of a preset's runs; None is the real data."""
+        return self.name + {"small": "", None: f"-{self.data}"}.get(preset, f"-{preset}")
+
     def run_dir(self, table_dir: str | pathlib.Path, row: Row, seed: int) -> pathlib.Path:
         """Folder of one run of the table."""
         return pathlib.Path(table_dir, "runs", row.slug, f"seed_{seed}")

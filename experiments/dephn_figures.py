@@ -211,18 +211,21 @@ def figure_5(folders: dict[str, pathlib.Path]) -> Shown:
         f"Of {pairs} comparisons, {above} have an interval above 0 and {below} one below; 5 % of "
         "them would miss 0 by chance alone."
         if pairs
-        else "One seed alone gives no interval."
+        else "A single seed has no interval."
     )
     return Shown(
         "figure_5",
         "Figure 5: DEPHN's AUC minus MMoE's for each function of gamma",
         dephn_plots.figure_5(changes),
         (
-            f"Means of {' to '.join(str(n) for n in sorted(seeds))} paired seeds with 95 % "
-            "intervals; a panel for each dataset and correlation measure.",
+            f"Paired seeds: {' to '.join(str(n) for n in sorted(seeds))}. Dots are means, bars "
+            "95 % intervals; a panel for each dataset and correlation, the paper's letters below.",
             verdict,
         ),
-        _made_on(dephn_tables.FIGURE_5_R, _first_run(dephn_tables.FIGURE_5_R, folders)),
+        " ".join(
+            _made_on(table, _first_run(table, folders))
+            for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR)
+        ),
     )
 
 

@@ -100,21 +100,16 @@ def figure_5(changes: Mapping[str, Mapping[str, Mapping[str, PairedDifference | 
         place.axhline(0, color=INK, lw=0.8)
         for number, (task, functions) in enumerate(tasks.items()):
             shift = (number - (len(tasks) - 1) / 2) * 0.22
+            style = {"color": COLOURS[number], "lw": 1.4}
+            place.plot([], [], MARKERS[number], ms=5, label=task, **style)
             for position, difference in enumerate(functions.values()):
                 if difference is None:
                     continue
-                style = {"color": COLOURS[number], "lw": 1.4}
                 if difference.interval:
                     place.plot([position + shift] * 2, difference.interval, "_-", **style)
-                place.plot(
-                    position + shift,
-                    difference.mean,
-                    MARKERS[number],
-                    ms=5,
-                    **style,
-                    label=task if not position else None,
-                )
-            place.set_xticks(range(len(functions)), functions)
+                place.plot(position + shift, difference.mean, MARKERS[number], ms=5, **style)
+        place.set_xticks(range(len(functions)), functions)
+        place.set_xlim(-0.5, len(functions) - 0.5)
         place.set_title(panel)
         _grid(place)
         place.legend(loc="best")
@@ -136,7 +131,8 @@ def figure_6(losses: Mapping[str, Mapping[str, Sequence[tuple[np.ndarray, np.nda
             steps = seeds[0][0]
             values = np.array([loss for _, loss in seeds])
             style = {"color": COLOURS[number], "ls": ("-", "--")[number % 2]}
-            place.plot(steps, values.mean(axis=0), lw=1.5, label=gate, **style)
+            style["marker"] = MARKERS[number] if len(steps) < 12 else ""
+            place.plot(steps, values.mean(axis=0), lw=1.5, ms=4, label=gate, **style)
             if len(seeds) > 1:
                 place.fill_between(
                     steps,

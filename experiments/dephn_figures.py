@@ -26,13 +26,6 @@ TABLES = (
 )
 POINTS = 4000  # examples that Fig. 7 shows
 
-flags.DEFINE_string("out_dir", "runs/dephn_figures", "Folder of the figures and of their runs.")
-flags.DEFINE_enum("preset", None, ["small", "smoke"], "Size of the runs; default small.")
-flags.DEFINE_string(
-    "data_dir", None, "Folder of the real files, with the folders ali_ccp and criteo; or simulated."
-)
-flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
-
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
@@ -335,5 +328,17 @@ def _array(values):
     return np.asarray(values)
 
 
+def _define_flags() -> None:
+    flags.DEFINE_string("out_dir", "runs/dephn_figures", "Folder of the figures and of their runs.")
+    flags.DEFINE_enum("preset", None, ["small", "smoke"], "Size of the runs; default small.")
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of the real files, with the folders ali_ccp and criteo; or simulated.",
+    )
+    flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
+
+
 if __name__ == "__main__":
+    _define_flags()
     command_line.run(main)

@@ -43,7 +43,8 @@ reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
 	$(RUN) -m experiments.reproduce --table=$(DEPHN_CRITEO) $(TABLE_FLAGS)
 
 reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one HTML page
-	$(RUN) -m experiments.dephn_figures $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
+	$(RUN) -m experiments.dephn_figures $(call flag,DATA_DIR,data_dir) \
+		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 test: lint  ## Lint and tests
 	$(RUN) -m pytest

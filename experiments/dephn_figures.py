@@ -15,7 +15,7 @@ from absl import flags
 
 from dcrnn_tf import command_line
 from experiments import datasets, dephn_tables
-from experiments.table_specs import Table
+from experiments.table_specs import Row, Table
 
 FLAGS = flags.FLAGS
 TABLES = (
@@ -75,11 +75,12 @@ def main() -> None:
             words = ((one.data,) if one.data else ()) + one.sentences
             picture = plots.picture(one.figure, one.heading)
             sections.append(report.Section(one.heading, sentences=words, figures=[picture]))
+    simulated = any(_data(table, folders)["simulated"] for table in TABLES)
     path = report.write_page(
         out_dir / "figures.html",
         title="Figures of the DEPHN paper",
         warning="Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
-        if preset
+        if simulated
         else None,
         source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
         origin="Drawn after",
@@ -107,7 +108,7 @@ def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
     shares = dict(zip(share["rows"], (tuple(pair) for pair in share["mean"]), strict=True))
     means = ", ".join(f"{name} {gate.mean():.3f}" for name, gate in gates.items())
     spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
-    data = _made_on(table, folder)
+    data = _made_on(table, folders)
     return [
         Shown(
             "figure_3a",
@@ -117,7 +118,7 @@ def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
                 "Each map is G_sg of one structure, a row per field and a column per dimension of "
                 "the embedding. It starts at 0.5: red leans to attended embeddings, blue to raw "
                 "ones.",
-                f"Mean of the gates: {means}; standard deviation: {spreads}.",
+                f"One run. Mean of the gates: {means}; standard deviation: {spreads}.",
             ),
             data,
         ),
@@ -127,7 +128,7 @@ def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
             dephn_plots.figure_3b(shares),
             (
                 "A task's logit is a public plus a private part; the shares are of their absolute "
-                "values, averaged over test examples.",
+                "values, averaged over test examples of one run.",
             ),
             data,
         ),
@@ -178,13 +179,25 @@ _FORMULAS = {
 def figure_5(folders: dict[str, pathlib.Path]) -> Shown:
     """Change of AUC over MMoE for each function and correlation."""
     from experiments import dephn_plots
+    from experiments.statistics import paired_difference
     from experiments.tables import aggregate
 
     changes: dict[str, dict] = {}
     below = above = pairs = 0
     seeds: set[int] = set()
+    apart = []
     for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR):
         rows = {row.row.label: row for row in aggregate(table, folders[table.name]).rows}
+        plain = rows["DEPHN without virtual gradient"]
+        for task in table.tasks:
+            found = [
+                paired_difference(row.tasks[task].aucs, plain.tasks[task].aucs)
+                for label, row in rows.items()
+                if label.startswith(("DEPHN Pearson", "DEPHN cosine"))
+            ]
+            largest = max((abs(one.mean) for one in found if one), default=None)
+            words = "no runs" if largest is None else f"{largest:.1e}"
+            apart.append(f"{table.dataset} {task} {words}")
         for words in dephn_tables.CORRELATIONS:
             panel = changes.setdefault(f"{table.dataset}, {words}", {})
             for task in table.tasks:
@@ -201,22 +214,24 @@ def figure_5(folders: dict[str, pathlib.Path]) -> Shown:
                         below += difference.interval[1] < 0
                         above += difference.interval[0] > 0
     verdict = (
-        f"Of {pairs} comparisons, {above} have an interval above 0 and {below} one below; 5 % of "
-        "them would miss 0 by chance alone."
+        f"Of {pairs} comparisons with MMoE, {above} have an interval above 0 and {below} one "
+        "below. All of a dataset share MMoE's runs, so that they miss 0 together."
         if pairs
-        else "A single seed has no interval."
+        else "There are no intervals: they take two seeds that differ."
     )
     return Shown(
         "figure_5",
         "Figure 5: DEPHN's AUC minus MMoE's for each function of gamma",
         dephn_plots.figure_5(changes),
         (
-            f"Paired seeds: {' to '.join(str(n) for n in sorted(seeds))}. Dots are means, bars "
-            "95 % intervals; a panel for each dataset and correlation, the paper's letters below.",
+            f"{', '.join(str(n) for n in sorted(seeds))} paired seeds. Dots are means, bars 95 % "
+            "intervals; a panel for each dataset and correlation, the paper's letters below.",
             verdict,
+            "Largest mean difference of any function from DEPHN without virtual gradient, same "
+            f"seeds: {', '.join(apart)}.",
         ),
         " ".join(
-            _made_on(table, _first_run(table, folders))
+            _made_on(table, folders)
             for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR)
         ),
     )
@@ -248,71 +263,108 @@ def figure_6(folders: dict[str, pathlib.Path]) -> Shown:
         aucs = ", ".join(
             f"{task} {found.auc.mean:.4f}" for task, found in row.tasks.items() if found.auc
         )
-        sentences.append(f"{row.row.label}: last losses {words}; test AUC {aucs}.")
+        sentences.append(f"{row.row.label}: mean of the last losses logged {words}; AUC {aucs}.")
+        sentences += [
+            f"{row.row.label} minus {table.baseline}, AUC of {task}: {_words(found.difference)}."
+            for task, found in row.tasks.items()
+            if found.difference is not None
+        ]
     return Shown(
         "figure_6",
         "Figure 6: training loss under trainable value gates (TVG) and mapping gates (MG)",
         dephn_plots.figure_6(losses),
-        ("Mean over seeds, with the range from lowest to highest.", *sentences),
-        _made_on(table, _first_run(table, folders)),
+        (
+            "Mean over seeds, with the range from lowest to highest where there are several. Both "
+            "have the virtual gradient; softmax gates start almost equal, so that under MG gamma "
+            "is for long a function of the labels' correlation alone.",
+            *sentences,
+        ),
+        _made_on(table, folders),
     )
 
 
 def figure_7(folders: dict[str, pathlib.Path]) -> Shown:
     """Predicted activations on Criteo-UR beside the planted relation."""
     import numpy as np
+    from scipy.stats import spearmanr
 
     from data_prep import criteo_planting
     from experiments import dephn_plots, trained_runs
+    from experiments.statistics import paired_difference
 
     table = dephn_tables.FIGURE_5_UR
     rows = {row.label: row for row in table.rows}
-    activations, fits = {}, []
+    activations: dict[str, tuple] = {}
+    fits: dict[str, dict[str, dict[int, float]]] = {}
     for label, row in (("MMoE", rows["MMoE"]), ("DEPHN", rows["DEPHN Pearson, h"])):
-        run = trained_runs.load(table.run_dir(folders[table.name], row, 1))
-        _, logits = run.predictor.predict(run.dataset, "test")
-        confidence = np.load(pathlib.Path(run.config["data_dir"], "confidence_test.npy"))
-        one, other = (logits[task] for task in table.tasks)
-        activations[label] = tuple(values[:POINTS] for values in (confidence, one, other))
-        truth = criteo_planting.unrelated(confidence)
-        words = ", ".join(
-            f"{task} {_rank_correlation(planted, predicted):.3f}"
-            for task, planted, predicted in (
-                (table.tasks[0], confidence, one),
-                (table.tasks[1], truth, other),
-            )
+        fits[label] = {task: {} for task in table.tasks}
+        for seed in _finished_seeds(table, folders[table.name], row):
+            run = trained_runs.load(table.run_dir(folders[table.name], row, seed))
+            _, logits = run.predictor.predict(run.dataset, "test")
+            confidence = np.load(pathlib.Path(run.config["data_dir"], "confidence_test.npy"))
+            one, other = (logits[task] for task in table.tasks)
+            planted = (confidence, criteo_planting.unrelated(confidence))
+            for task, truth, predicted in zip(table.tasks, planted, (one, other), strict=True):
+                fits[label][task][seed] = float(spearmanr(truth, predicted).statistic)
+            columns = tuple(values[:POINTS] for values in (confidence, one, other))
+            activations.setdefault(label, columns)
+    sentences = []
+    for task in table.tasks:
+        means = ", ".join(
+            f"{label} {np.mean(list(found[task].values())):.3f}" for label, found in fits.items()
         )
-        fits.append(f"{label}: rank correlation of predicted and planted confidence: {words}.")
+        difference = paired_difference(fits["DEPHN"][task], fits["MMoE"][task])
+        sentences.append(
+            f"Rank correlation of predicted and planted confidence, {task}, mean over seeds: "
+            f"{means}; DEPHN minus MMoE {_words(difference)}."
+        )
     return Shown(
         "figure_7",
         "Figure 7: predicted activations on Criteo-UR, MMoE and DEPHN",
         dephn_plots.figure_7(activations, table.tasks, criteo_planting.unrelated),
         (
-            "Left: the activation of the second task against that of the first. Right: both "
-            "against the confidence c that made the labels. Orange is what was planted.",
+            "Points are of the lowest seed. Left: the second task's activation against the "
+            "first's. Right: both against the confidence c that made the labels. Orange is what "
+            "was planted.",
             "Activations are drawn as normal quantiles of their ranks: labels only say on which "
             "side of 0 a confidence lies, so that no model can learn its scale.",
-            *fits,
+            *sentences,
         ),
-        _made_on(table, _first_run(table, folders)),
+        _made_on(table, folders),
     )
 
 
-def _rank_correlation(one, other) -> float:
-    from scipy.stats import spearmanr
+def _words(difference) -> str:
+    """A paired difference with its interval, as far as it has one."""
+    if difference is None:
+        return "not known, no seed is common"
+    words = f"{difference.mean:+.4f}"
+    if difference.interval is None:
+        return f"{words} (paired seeds: {difference.pairs}, no interval)"
+    low, high = difference.interval
+    return f"{words} (95 % interval {low:+.4f} to {high:+.4f}, {difference.pairs} paired seeds)"
 
-    return float(spearmanr(one, other).statistic)
+
+def _finished_seeds(table: Table, folder: pathlib.Path, row: Row) -> list[int]:
+    from experiments.run_folder import finished
+
+    seeds = []
+    while finished(table.run_dir(folder, row, len(seeds) + 1)):
+        seeds.append(len(seeds) + 1)
+    return seeds
 
 
-def _first_run(table: Table, folders: dict[str, pathlib.Path]) -> pathlib.Path:
-    return table.run_dir(folders[table.name], table.rows[0], 1)
-
-
-def _made_on(table: Table, folder: pathlib.Path) -> str:
-    """A sentence on the data of a table's runs."""
+def _data(table: Table, folders: dict[str, pathlib.Path]) -> dict:
+    """What the runs of a table say of their dataset."""
     from experiments import run_folder
 
-    data = run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
+    folder = table.run_dir(folders[table.name], table.rows[0], 1)
+    return run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
+
+
+def _made_on(table: Table, folders: dict[str, pathlib.Path]) -> str:
+    """A sentence on the data of a table's runs."""
+    data = _data(table, folders)
     planted = (data.get("simulation") or {}).get("labels")
     kind = planted or ("simulated" if data["simulated"] else "real")
     rows = data["rows"]

@@ -135,13 +135,16 @@ class CRNN(keras.layers.Layer):
         width = GATES[self.cell] * self.units
         inputs = tf.transpose(tf.reshape(projected, (-1, self.networks, width)), (1, 0, 2))
         if steps is not None:
-            steps = tf.reshape(steps, (self.sequence_length, self.networks, 1, width))
+            # Which step each network reads when, as a product: its gradients are one sum.
+            steps = tf.reshape(steps, (self.sequence_length, self.networks, width))
+            reads = tf.one_hot(self._step_orders(), self.sequence_length, dtype=steps.dtype)
+            steps = tf.unstack(tf.einsum("lrs,srw->lrw", reads, steps)[:, :, None])
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
         hidden = state = tf.zeros((), inputs.dtype)
-        for number, order in enumerate(self._step_orders()):
+        for number in range(self.subsequence_length):
             step_inputs, inputs = fork(inputs, 2)
             if steps is not None:
-                step_inputs += tf.stack([steps[step, r] for r, step in enumerate(order)])
+                step_inputs += steps[number]
             recurrent = None  # the state before the first step is zero
             if number:
                 kernel, recurrent_kernel = fork(recurrent_kernel, 2)

@@ -21,10 +21,17 @@ class Experts(keras.layers.Layer):
       units: width of each layer of an expert.
 
     Call arguments: `(batch, d)`. Returns `(E, batch, units[-1])`.
+
+    Raises:
+      ValueError: no expert or no layer.
     """
 
     def __init__(self, num_experts: int, units: Sequence[int] = (128, 64), **kwargs):
         super().__init__(**kwargs)
+        if num_experts < 1 or not units:
+            raise ValueError(
+                f"num_experts={num_experts} must be at least 1, and units={list(units)} not empty"
+            )
         self.num_experts = num_experts
         self.units = tuple(units)
 

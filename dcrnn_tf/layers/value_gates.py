@@ -16,7 +16,7 @@ class ValueGates(keras.layers.Layer):
       num_mappings: P.
 
     Call arguments: inputs as other gates have them, `(batch, d)`, which do not matter. Returns
-    `(T, K, P)`.
+    `(T, K, P)`, in full precision whatever the policy.
     """
 
     def __init__(self, num_tasks: int, num_experts: int, num_mappings: int, **kwargs):
@@ -31,6 +31,7 @@ class ValueGates(keras.layers.Layer):
             name="gates",
             shape=(self.num_tasks, self.num_experts, self.num_mappings),
             initializer=keras.initializers.RandomUniform(0.5, 1.5),
+            autocast=False,  # differences of gates are small
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.fork import fork
+
 FUNCTIONS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "cosine_product": lambda x, y: tf.cos(2 * math.pi * x * y) + 1,
     "absolute_product": lambda x, y: 2 * tf.abs(2 * x * y - 1),
@@ -78,11 +80,12 @@ def coefficients(gates: tf.Tensor, correlations: tf.Tensor, function: str) -> tf
     """
     tasks = gates.shape[-3]
     product = tf.ones_like(gates)
+    copies = iter(fork(gates, max(1, 2 * (tasks - 1))))
     for shift in range(1, tasks):  # every other task once
-        others = tf.roll(gates, shift, axis=-3)
+        own, others = next(copies), tf.roll(next(copies), shift, axis=-3)
         x = tf.linalg.diag_part(tf.roll(correlations, shift, axis=1))
         x = tf.reshape(tf.cast(x, gates.dtype), (tasks, 1, 1))
-        product *= FUNCTIONS[function](x, tf.minimum(tf.abs(gates - others), 1))
+        product *= FUNCTIONS[function](x, tf.minimum(tf.abs(own - others), 1))
     return product
 
 
@@ -101,9 +104,9 @@ def scale_gradient_by_freezing(tensor: tf.Tensor, factor: tf.Tensor) -> tf.Tenso
 def literal_form(gates: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """What Section III-C says word by word, `G gamma(G) / sg(gamma(G))`; for study.
 
-    Its gradient is not Eq. 8's gamma but `1 + G gamma'(G) / gamma(G)`, to other tasks' gates too,
-    and unbounded where gamma is near 0; factors below 1e-3 count as 1e-3 there. The forward value
-    is off by roundings.
+    Its gradient is not Eq. 8's gamma but `1 + G gamma'(G) / gamma(G)`, large where gamma is small,
+    and reaches other tasks' gates too. A gamma below 1e-3 counts as 1e-3, the gradient then being
+    1. The forward value is off by roundings.
     """
     factor = tf.maximum(factor, tf.cast(1e-3, factor.dtype))
     return gates * factor / tf.stop_gradient(factor)
@@ -146,7 +149,7 @@ class VirtualGradient(keras.layers.Layer):
         form: str = "custom_gradient",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         for name, value, known in (
             ("virtual_gradient", function, FUNCTIONS),
             ("correlation", correlation, CORRELATIONS),
@@ -177,13 +180,14 @@ class VirtualGradient(keras.layers.Layer):
 
     def call(self, gates: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The gates with their factors."""
+        gates, compared = fork(gates, 2)
         counts = label_counts(labels)
         if self.counts is not None:
             counts += self.momentum * self.counts
             self.counts.assign(counts)
         correlations = correlation(counts, self.correlation)
-        given = gates if self.form == "literal" else tf.stop_gradient(gates)
-        given = tf.cast(given, self.variable_dtype)  # differences of gates are small
+        given = compared if self.form == "literal" else tf.stop_gradient(compared)
+        given = tf.cast(given, self.variable_dtype)
         factors = coefficients(given, correlations, self.function)
         scaled = FORMS[self.form](gates, tf.cast(factors, gates.dtype))
         return scaled, tf.stop_gradient(factors), correlations

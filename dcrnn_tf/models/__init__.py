@@ -1,6 +1,7 @@
 """Models by name. Adding one: a module here, and a line in `_MODELS`."""
 
 import inspect
+import math
 from collections.abc import Mapping
 
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
@@ -118,9 +119,40 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
         raise ModelError(
             f"model {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
         )
+    for key, value in chosen.items():
+        if expected := _expected(key, value, known[key]):
+            raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
         model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()
     return model
+
+
+def _expected(name: str, value: object, default: object) -> str | None:
+    """What a setting must be, by what its default is; None if it is."""
+
+    def whole(number: object) -> bool:
+        return type(number) is int and number >= 1
+
+    if default is None or value is None:  # then None means something: the constructor checks
+        return None
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    if isinstance(default, int):
+        least = 0 if name == "interval" else 1
+        fits = type(value) is int and value >= least
+        return None if fits else f"a whole number from {least}"
+    if isinstance(default, float):
+        fits = type(value) in (int, float) and math.isfinite(value)
+        return None if fits else "a number"
+    if isinstance(default, tuple):
+        words = bool(default) and isinstance(default[0], str)
+        fits = isinstance(value, list | tuple) and all(
+            isinstance(item, str) if words else whole(item) for item in value
+        )
+        example = f"[{', '.join(str(item) for item in default or (64, 32))}]"
+        kind = "names" if words else "whole numbers from 1"
+        return None if fits else f"a list of {kind}, such as {example}"
+    return None if isinstance(value, type(default)) else f"a {type(default).__name__}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import MLP, Cross
+from dcrnn_tf.layers import MLP, Cross, fork
 from dcrnn_tf.models.single_task import SingleTaskModel
 
 
@@ -64,6 +64,6 @@ class _Network(keras.layers.Layer):
         self.logit.build((None, self.width + self.deep.compute_output_shape(shape)[-1]))
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
-        inputs = tf.reshape(embeddings, (-1, self.width))
-        outputs = tf.concat([self.cross(inputs), self.deep(inputs)], axis=1)
+        crossed, deep = fork(tf.reshape(embeddings, (-1, self.width)), 2)
+        outputs = tf.concat([self.cross(crossed), self.deep(deep)], axis=1)
         return tf.squeeze(self.logit(outputs), axis=-1)

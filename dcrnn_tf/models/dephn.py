@@ -26,8 +26,8 @@ class DEPHN(ParallelHeterogeneousModel):
       tasks: as `ParallelHeterogeneousModel`.
       mappings: the f_p, names in `layers.explicit_mapping.MAPPINGS`.
       gating: `value` (TVG), free gates, or `mapping` (MG), a softmax of a linear map of the input.
-      virtual_gradient: function of gamma, a name in `layers.virtual_gradient.FUNCTIONS`; None for
-        none.
+      virtual_gradient: function of gamma, a name in `layers.virtual_gradient.FUNCTIONS`; None, on
+        the command line `null`, for none.
       correlation: of labels, `pearson` or `cosine`.
       correlation_momentum: of a running correlation; 0 takes each batch by itself.
       virtual_gradient_form: `custom_gradient`, `stop_gradient` or `literal`; the first two are the
@@ -67,16 +67,18 @@ class DEPHN(ParallelHeterogeneousModel):
             self.value_gates = ValueGates(*shape, name="gates", **policy)
         else:
             self.mapping_gates = SoftmaxGates(shape[0], shape[1] * shape[2], name="gates", **policy)
-        self.virtual_gradient = None
+        if prediction != PREDICTIONS[0] and not self.private:
+            raise ValueError(f"prediction={prediction!r} needs private experts")
+        layer = VirtualGradient(  # made in any case, since it checks its settings
+            "root_sum" if virtual_gradient is None else virtual_gradient,
+            correlation,
+            correlation_momentum,
+            virtual_gradient_form,
+            name="virtual_gradient",
+            **policy,
+        )
+        self.virtual_gradient = None if virtual_gradient is None else layer
         if virtual_gradient is not None:
-            self.virtual_gradient = VirtualGradient(
-                virtual_gradient,
-                correlation,
-                correlation_momentum,
-                virtual_gradient_form,
-                name="virtual_gradient",
-                **policy,
-            )
             self.statistic_names = ("gamma_mean", "gamma_min", "gamma_max", "label_correlation")
         self._correlation = correlation
         self._correlation_momentum = correlation_momentum
@@ -98,14 +100,14 @@ class DEPHN(ParallelHeterogeneousModel):
             self._note(gamma, correlations)
         mapped = self.mapping(experts)  # (K, P, batch, width)
         equation = "tkp,kpbu->tbkpu" if self.gating == "value" else "btkp,kpbu->tbkpu"
-        gated = tf.einsum(equation, gates, mapped)
+        gated = tf.einsum(equation, tf.cast(gates, mapped.dtype), mapped)
         width = self.gate_shape[1] * self.gate_shape[2] * self.public.width
         gated = tf.unstack(tf.reshape(gated, (len(self.tasks), -1, width)), num=len(self.tasks))
         return [tower(own) for tower, own in zip(self.public_towers, gated, strict=True)]
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The prediction of each task from its public and its private part."""
-        if self.prediction == "sum_of_logits" or not self.private:
+        if self.prediction == "sum_of_logits":
             return super().logits(embeddings, training, labels)
         return [_mean_of_sigmoids(*parts) for parts in self.parts(embeddings, labels)]
 

@@ -40,6 +40,8 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
+        if not expert_units:
+            raise ValueError(f"expert_units={list(expert_units)} must not be empty")
         if self.embedding_dim % num_heads:
             raise ValueError(
                 f"num_heads={num_heads} does not divide embedding_dim={self.embedding_dim}"

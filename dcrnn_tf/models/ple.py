@@ -41,6 +41,8 @@ class PLE(MultiTaskModel):
         super().__init__(fields, tasks, **kwargs)
         if num_levels < 1:
             raise ValueError(f"num_levels={num_levels} must be at least 1")
+        if not expert_units:
+            raise ValueError(f"expert_units={list(expert_units)} must not be empty")
         self.expert_units = tuple(expert_units)
         self.levels = tuple(
             GateControl(

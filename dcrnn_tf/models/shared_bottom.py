@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import MLP, Tower
+from dcrnn_tf.layers import MLP, Tower, fork
 from dcrnn_tf.models.base import MultiTaskModel
 
 
@@ -39,8 +39,8 @@ class SharedBottom(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The towers' logits, all on the shared perceptron's output."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
-        shared = self.bottom(inputs)
-        return [tower(shared) for tower in self.towers]
+        copies = fork(self.bottom(inputs), len(self.towers))
+        return [tower(copy) for tower, copy in zip(self.towers, copies, strict=True)]
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

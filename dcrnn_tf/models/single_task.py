@@ -43,7 +43,8 @@ class SingleTaskModel(MultiTaskModel):
 
     def build(self, input_shape=None) -> None:
         """Creates all weights."""
-        self.networks = tuple(self.network(f"{task}_network") for task in self.tasks)
+        if not self.networks:
+            self.networks = tuple(self.network(f"{task}_network") for task in self.tasks)
         super().build(input_shape)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:

@@ -118,10 +118,11 @@ def test_a_preset_may_run_some_of_the_rows():
     runs = reproduce._runs(table, table.presets["smoke"], pathlib.Path("d"), pathlib.Path("t"))
     assert [run.folder.parent.name for run in runs] == [
         "mmoe",
+        "dephn_without_virtual_gradient",
         "dephn_pearson_h",
         "dephn_cosine_e",
     ]
-    assert len(reproduce._runs(table, table.presets["small"], runs[0].folder, runs[0].folder)) == 51
+    assert len(reproduce._runs(table, table.presets["small"], runs[0].folder, runs[0].folder)) == 54
 
 
 def test_the_papers_settings_are_those_of_the_real_data():

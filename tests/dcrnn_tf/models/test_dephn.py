@@ -12,6 +12,7 @@ from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.layers.virtual_gradient import coefficients, correlation, label_counts
 from dcrnn_tf.losses import multi_task_losses
 from dcrnn_tf.metrics import auc
+from dcrnn_tf.models.base import LABELS as LABELS_KEY
 from dcrnn_tf.schema import CATEGORICAL, Field, Schema, Task
 from dcrnn_tf.training import Trainer, TrainingSettings
 from tests.dcrnn_tf.models import planted
@@ -160,11 +161,11 @@ def test_only_the_gates_gradients_change_by_gamma(function, measure):
     gamma = coefficients(tf.constant(plain.value_gates.gates), x, function).numpy()
     np.testing.assert_allclose(gradient, gamma * expected, rtol=1e-5, atol=1e-9)
     assert abs(gamma - 1).max() > 0.1
-    other = [model.other_variables[0].value for model in (plain, virtual)]
-    assert gate_gradient(plain, plain.other_variables[0])[1] == pytest.approx(
-        gate_gradient(virtual, virtual.other_variables[0])[1]
-    )
-    assert other[0].shape == other[1].shape
+    for one, other in zip(plain.other_variables, virtual.other_variables, strict=True):
+        if one is not plain.value_gates.gates:
+            np.testing.assert_array_equal(
+                gate_gradient(plain, one)[1], gate_gradient(virtual, other)[1]
+            )
     for name, value in (
         ("gamma_mean", gamma.mean()),
         ("gamma_min", gamma.min()),
@@ -179,16 +180,16 @@ def test_the_virtual_gradient_is_off_outside_training():
     plain = build("dephn", virtual_gradient=None)
     plain.set_weights(model.get_weights())
 
-    def gradient(model):
+    def gradient(model, training):
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(model(FEATURES, training=False)["click"])
-        return tape.gradient(total, model.value_gates.gates.value)
+            logits = model({**FEATURES, LABELS_KEY: LABELS}, training=training)
+        return tape.gradient(logits["click"], model.value_gates.gates.value)
 
-    np.testing.assert_array_equal(gradient(model), gradient(plain))
+    np.testing.assert_array_equal(gradient(model, False), gradient(plain, False))
+    assert not np.allclose(gradient(model, True), gradient(plain, True))
 
 
 def test_mapping_gates_get_virtual_gradients_too():
-    """Each example's gates have factors of their own."""
     plain = build("dephn", gating="mapping", virtual_gradient=None)
     virtual = build("dephn", gating="mapping")
     virtual.set_weights(plain.get_weights())
@@ -283,6 +284,8 @@ def test_gamma_is_in_the_metrics(dataset_folder, tmp_path):
         ("dephn", {"prediction": "sum"}, "prediction='sum' is not one of sum_of_logits, mean"),
         ("dephn", {"virtual_gradient": "h"}, "virtual_gradient='h' is not one of cosine_product"),
         ("dephn", {"mappings": ("tan",)}, "must be different ones of raw, sine, cosine"),
+        ("dephn", {"virtual_gradient": None, "correlation": "x"}, "correlation='x' is not one of"),
+        ("dephn", {"prediction": "mean_of_sigmoids", "private_experts": ()}, "needs private expe"),
     ],
 )
 def test_impossible_settings_are_refused(name, settings, message):

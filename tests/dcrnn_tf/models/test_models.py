@@ -244,6 +244,27 @@ def test_unknown_model_and_setting_are_refused(dataset):
         models.build("dcrnn", dataset.schema, interval=4)
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "value", "expected"),
+    [
+        ("mmoe", "num_experts", 0, "num_experts=0 must be a whole number from 1"),
+        ("dephn", "num_heads", -2, "num_heads=-2 must be a whole number from 1"),
+        ("dephn", "embedding_dim", 0, "embedding_dim=0 must be a whole number from 1"),
+        ("dephn", "expert_units", [], "expert_units=\\[\\] must not be empty"),
+        ("ple", "expert_units", [], "expert_units=\\[\\] must not be empty"),
+        ("dnn", "hidden_units", [-1], "a list of whole numbers from 1, such as \\[128, 64\\]"),
+        ("dephn", "tower_units", 64, "tower_units=64 must be a list of whole numbers from 1"),
+        ("mtphn", "private_experts", "dnn", "must be a list of names, such as \\[cross, field\\]"),
+        ("snr", "l0_penalty", "a", "l0_penalty='a' must be a number"),
+        ("dcrnn", "bidirectional", 1, "bidirectional=1 must be true or false"),
+        ("dcrnn", "cell", 3, "cell=3 must be a str"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused(name, setting, value, expected, dataset):
+    with pytest.raises(models.ModelError, match=expected):
+        models.build(name, dataset.schema, **{setting: value})
+
+
 def test_settings_are_the_constructors_defaults():
     assert models.settings("dcrnn") == {
         "embedding_dim": 32,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from data_prep.table_declaration import SPLIT_NAMES
 from data_prep.table_files import BadRows, Progress, open_table
 from data_prep.wechat_feeds import Faults, declare, whole_numbers
-from data_prep.wechat_fields import EXPOSURE_IDS, FEED_ID
+from data_prep.wechat_fields import EXPOSURE_IDS, FEED_ID, PUBLISHED_DAYS
 from dcrnn_tf.schema import CATEGORICAL, DatasetError
 
 DAY = "date_"
@@ -68,6 +68,10 @@ class ActionLog:
                     if name in tasks:
                         wrong = ~numbers.is_in([0, 1]).fill_null(False)
                         faults.add(name, row, wrong, text, "0 or 1")
+                    elif name == DAY:
+                        # One row of a day far off would be the whole test split.
+                        wrong = ~numbers.is_between(1, PUBLISHED_DAYS).fill_null(False)
+                        faults.add(name, row, wrong, text, f"a day from 1 to {PUBLISHED_DAYS}")
                     else:
                         faults.add(name, row, numbers.is_null(), text, "an integer")
                 frame = pl.DataFrame(columns).filter(pl.Series(~faults.bad))

@@ -323,6 +323,7 @@ def test_random_validation_and_sampling_are_seeded_and_independent_of_chunks(tmp
 
 
 ACTION = dict.fromkeys(ACTION_COLUMNS, 1)
+NO_SCORE = "machine_tag_list is not an integer and a score from 0 to 1,000,000, such as 5 0.25"
 BAD_ROWS = [
     ("user_action.csv", "1,2,3", "3 cells, expected 13", "wrong number of cells"),
     (
@@ -340,8 +341,20 @@ BAD_ROWS = [
     (
         "user_action.csv",
         {**ACTION, "date_": "1.5"},
-        "column 'date_' holds '1.5', expected an integer",
-        "date_ is not an integer",
+        "column 'date_' holds '1.5', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "date_": 0},
+        "column 'date_' holds '0', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "date_": 140},
+        "column 'date_' holds '140', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
     ),
     (
         "user_action.csv",
@@ -371,8 +384,26 @@ BAD_ROWS = [
     (
         "feed_info.csv",
         {"feedid": 40, "videoplayseconds": "inf"},
-        "column 'videoplayseconds' holds 'inf', expected a number",
-        "videoplayseconds is not a number",
+        "column 'videoplayseconds' holds 'inf', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": "nan"},
+        "column 'videoplayseconds' holds 'nan', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": -3},
+        "column 'videoplayseconds' holds '-3', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": 1000001},
+        "column 'videoplayseconds' holds '1000001', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
     ),
     (
         "feed_info.csv",
@@ -384,19 +415,25 @@ BAD_ROWS = [
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1 0.5;2 high"},
         "column 'machine_tag_list' holds '2 high', expected an integer and a score from 0",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
     ),
     (
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1"},
         "column 'machine_tag_list' holds '1', expected an integer and a score",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
     ),
     (
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1 -0.5"},
         "column 'machine_tag_list' holds '1 -0.5', expected an integer and a score",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "machine_tag_list": "1 1e39"},
+        "column 'machine_tag_list' holds '1 1e39', expected an integer and a score",
+        NO_SCORE,
     ),
 ]
 
@@ -424,15 +461,15 @@ def test_tolerated_bad_rows_are_counted_by_reason(raw, tmp_path):
     for file, row, _, reason in BAD_ROWS:
         add_line(raw / file, row)
         expected[file][reason] = expected[file].get(reason, 0) + 1
-    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=8))
+    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=12))
     assert schema.filters["bad_rows"] == expected
     assert sum(split.rows for split in schema.splits.values()) == len(ACTIONS)
     assert schema.entities["feed"].rows == len(FEEDS) + 1
     text = summary(schema)
     assert "bad rows of user_action.csv left out: " in text
     assert "like is not 0 or 1: 1" in text
-    with pytest.raises(DatasetError, match=r"--max_bad_rows \(now 7\)"):
-        prepare(raw, tmp_path / "other", changed(max_bad_rows=7))
+    with pytest.raises(DatasetError, match=r"--max_bad_rows \(now 11\)"):
+        prepare(raw, tmp_path / "other", changed(max_bad_rows=11))
 
 
 def test_a_bad_row_counts_once_and_its_feed_becomes_one_that_is_not_known(tmp_path):

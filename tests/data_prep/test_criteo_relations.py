@@ -251,12 +251,18 @@ def test_confidences_of_one_sign_and_unfit_datasets_are_refused(prepared, datase
         make(prepared, tmp_path)
 
 
-def test_program_refuses_a_scale_that_is_none():
-    command = [sys.executable, "-m", "data_prep.criteo_relations", "--confidence_scale=large"]
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--confidence_scale=large", "auto or a number above 0 and at most 1000"),
+        ("--noise=nan", "a finite number (--help lists the flags)"),
+        ("--noise=inf", "a finite number (--help lists the flags)"),
+    ],
+)
+def test_program_refuses_numbers_that_make_no_sense(flag, expected):
+    command = [sys.executable, "-m", "data_prep.criteo_relations", flag]
     result = subprocess.run(
         [*command, "--data_dir=a", "--out_dir=b"], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 1
-    assert result.stderr.strip() == (
-        "Error: --confidence_scale=large must be auto or a number above 0 and at most 1000"
-    )
+    assert result.stderr.strip() == f"Error: {flag} must be {expected}"

@@ -112,6 +112,7 @@ class DaySplit:
 
     Attributes:
       test_days: the days of the test split.
+      tests_last_day: whether that is the last day of the log alone.
       validation_fraction: the random share of the training rows that is validation.
       rows_after: how many rows are of later days than the first test day and in no split.
 
@@ -132,6 +133,7 @@ class DaySplit:
             raise DatasetError("user_action.csv has no usable row; fetch it again")
         self._log = log
         self.test_days = tuple(sorted(test_days)) or (max(log.days),)
+        self.tests_last_day = self.test_days == (max(log.days),)
         self._validation_days = tuple(validation_days)
         self.validation_fraction = 0.0 if validation_days else validation_fraction
         self._seed = seed

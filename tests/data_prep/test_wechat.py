@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -540,6 +541,55 @@ def test_simulated_data_are_marked(raw, tmp_path):
     (raw / "simulation.json").write_text("{")
     with pytest.raises(DatasetError, match=r"simulation.json is not JSON"):
         prepare(raw, tmp_path / "other", MADE)
+    for content in ("null", "3", "[]"):
+        (raw / "simulation.json").write_text(content)
+        with pytest.raises(DatasetError, match=r"simulation.json holds .*, expected a mapping"):
+            prepare(raw, tmp_path / "other", MADE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, ["train", "validation", "test"]),
+        ({"test_days": (14,)}, ["train", "validation", "test"]),
+        ({"validation_days": (13,)}, ["test"]),
+        ({"test_days": (13,)}, None),
+        ({"test_days": (13, 14)}, None),
+        ({"test_days": (13,), "validation_days": (12,)}, None),
+    ],
+)
+def test_the_auc_of_the_truth_is_kept_where_it_is_of_the_same_rows(tmp_path, changes, kept):
+    raw = write_raw(tmp_path / "raw", many_actions(280))
+    auc = {split: {"like": 0.9} for split in ("train", "validation", "test")}
+    (raw / "simulation.json").write_text(json.dumps({"seed": 3, "bayes_auc": auc}))
+    schema = prepare(raw, tmp_path / "out", changed(**changes))
+    simulation = {"seed": 3}
+    if kept is not None:
+        simulation["bayes_auc"] = {split: auc[split] for split in kept}
+    assert schema.source["simulation"] == simulation
+
+
+def test_what_a_killed_preparation_left_is_removed(raw, tmp_path, capsys):
+    work = tmp_path / "out.work"
+    work.mkdir()
+    (work / "actions.arrow").write_text("half a file")
+    prepare(raw, tmp_path / "out", MADE)
+    assert f"Removing {work}, left behind by a preparation" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
+
+
+def test_a_preparation_that_is_killed_leaves_only_what_the_next_one_removes(raw, tmp_path):
+    script = (
+        "import os, pathlib, signal\n"
+        "from data_prep import wechat\n"
+        "wechat._checked_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"wechat.prepare({str(raw)!r}, {str(tmp_path / 'out')!r}, wechat.Settings())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out.work"}
+    prepare(raw, tmp_path / "out", MADE)
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
 
 
 def test_program(raw, tmp_path):
@@ -564,4 +614,14 @@ def test_program(raw, tmp_path):
     done = run(f"--out_dir={tmp_path / 'x'}", "--test_days=last")
     assert done.returncode == 1
     assert "Error: --test_days=last must be days, such as 13,14" in done.stderr
+    done = run(f"--out_dir={tmp_path / 'x'}", "--validation_fraction=nan")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "Error: --validation_fraction=nan must be a finite number (--help lists the flags)"
+    )
+    done = run("--out_dir=/proc/nope/x")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == (
+        "Error: /proc/nope cannot be read or written (No such file or directory)"
+    )
     assert "Traceback" not in done.stderr

@@ -10,6 +10,8 @@ from absl import app, flags
 
 from dcrnn_tf.errors import UserError
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class UsageError(UserError):
     """Flags that contradict each other or make no sense."""
@@ -42,7 +44,7 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(130)
         except Exception as error:
             # TensorFlow and Polars have errors of their own for it.
-            if os.strerror(errno.ENOSPC) not in str(error):
+            if not any(os.strerror(number) in str(error) for number in _DISK_FULL):
                 raise
             fail(" ".join(str(error).split()))
 

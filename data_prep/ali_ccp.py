@@ -15,7 +15,6 @@ import concurrent.futures
 import dataclasses
 import importlib
 import itertools
-import json
 import pathlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +36,7 @@ from data_prep.ali_ccp_log import (
     thread_pool,
 )
 from data_prep.ali_ccp_parser import MISSING, select
+from data_prep.simulation_file import read_simulation
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.work_folder import WorkFolder, identity
 from data_prep.writer import Columns, DatasetWriter, Ragged
@@ -54,7 +54,6 @@ from dcrnn_tf.schema import (
 FLAGS = flags.FLAGS
 NAME = "ali_ccp"
 TASKS = (Task("click"), Task("conversion"))
-SIMULATION_FILE = "simulation.json"
 
 
 def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: Settings) -> Schema:
@@ -284,13 +283,10 @@ def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
 
 def _source(raw_dir: pathlib.Path, files: Iterable[pathlib.Path]) -> dict[str, object]:
     source: dict[str, object] = {"files": {path.name: path.stat().st_size for path in files}}
-    path = raw_dir / SIMULATION_FILE
-    if not path.exists():
+    simulation = read_simulation(raw_dir)
+    if simulation is None:
         return source | {"simulated": False}
-    try:
-        return source | {"simulated": True, "simulation": json.loads(path.read_text("utf-8"))}
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}); simulate the data again") from None
+    return source | {"simulated": True, "simulation": simulation}
 
 
 def _schema_field(
@@ -361,10 +357,7 @@ def main() -> None:
     names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
     given = {name: FLAGS[name].value for name in names}
     settings = Settings(_chosen_fields(FLAGS.fields), **given)
-    try:
-        print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
-    except OSError as error:  # such as a full disk
-        command_line.fail(str(error))
+    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ class Binning:
         rounded down); above, a bin for each value of `floor(ln(x)^2)`. As an id, that bin has the
         number `floor(ln(x)^2) + 3`, so that bins are numbered as they lie.
       * `quantile`: `floor(64 F(x))` with `F` the training values' distribution function, ties at
-        the middle of their step: at most 64 bins of about equal shares, and a number that many
-        rows have is a bin of its own. As an id, a bin is its smallest training value.
+        the middle of their step: at most 64 bins of about equal shares. A number that at least
+        2/64 of the training rows have is sure to be a bin of its own, a rarer one may share it with
+        neighbours. As an id, a bin is its smallest training value.
 
     Memory is that of the distinct bins, for `quantile` of the distinct numbers.
 

@@ -9,11 +9,11 @@ task is click. Rows are drawn at random for test and validation. All of it is a 
 """
 
 import glob
-import json
 import pathlib
 
 from absl import flags, logging
 
+from data_prep.simulation_file import read_simulation
 from data_prep.table import prepare, summary
 from data_prep.table_declaration import Declaration, parse_declaration
 from dcrnn_tf import command_line
@@ -26,7 +26,6 @@ COUNTS = tuple(f"I{number}" for number in range(1, 14))
 IDS = tuple(f"C{number}" for number in range(1, 27))
 COLUMNS = (LABEL, *COUNTS, *IDS)
 NUMERIC_CHOICES = ("log", "quantile", "standard")
-SIMULATION_FILE = "simulation.json"
 
 
 def declaration(
@@ -100,18 +99,8 @@ def prepare_criteo(
             f"there is no file {data_file}; give Criteo's train.txt, plain or .gz, by --data_file"
         )
     declared = declaration(data_file, **choices)
-    simulation = _simulation(data_file.parent / SIMULATION_FILE)
+    simulation = read_simulation(data_file.parent)
     return prepare(declared, data_file.parent, out_dir, seed, max_bad_rows, simulation)
-
-
-def _simulation(path: pathlib.Path) -> dict | None:
-    """What the simulator has left beside its file; None beside the real one."""
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}); simulate the data again") from None
 
 
 def _define_flags() -> None:

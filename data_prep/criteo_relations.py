@@ -10,8 +10,10 @@ Beside the shards, `confidence_SPLIT.npy` holds each row's c, float32, in the da
 The functions are not linear, so that the range of c decides everything: for |c| below 1 both labels
 are nearly the base label, for large |c| the exponential term of the one and the waves of the other
 take over. DEPHN's authors print the correlations of c with both functions over their rows (0.9877
-and 0.5288) and not the range. `--confidence_scale` multiplies c; `auto`, the least factor for which
-c's correlation with `unrelated(c)` over the training rows has come down to theirs.
+and 0.5288) and not the range. `--confidence_scale` multiplies c. `auto` looks at the first 131,072
+training rows and at factors from 1/16 to 16: from the one at which c's correlation with
+`unrelated(c)` is highest it goes up to where that has come down to theirs; where it never does, it
+takes the factor that comes nearest.
 """
 
 import contextlib
@@ -55,7 +57,7 @@ AUTO = "auto"
 NETWORK = {"embedding_dim": 16, "bottom_units": [64, 32], "tower_units": []}
 TRAINING = {"batch_size": 512, "learning_rate": 1e-3}
 READ_ROWS = 1 << 16
-SCALE_ROWS = 1 << 17  # training rows that auto looks at
+SCALE_ROWS = 1 << 17  # so many of the first training rows auto looks at
 
 
 def make(

@@ -33,12 +33,12 @@ from data_prep.ali_ccp_fields import (
     SPLITS,
     VALUE_SEPARATOR,
 )
+from data_prep.simulation_file import SIMULATION_FILE
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError
 
 FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth_{split}.csv"
-SIMULATION_FILE = "simulation.json"
 
 _ITEM_IDS = (1_000_000_000, 3_372_175_220)  # the published file's largest is the upper bound
 _LARGEST_COUNT = 99  # the value of a token is the logarithm of a count, at most of this one

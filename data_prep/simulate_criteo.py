@@ -18,9 +18,10 @@ import polars as pl
 import tqdm
 from absl import flags
 
-from data_prep.criteo import LABEL, SIMULATION_FILE
+from data_prep.criteo import LABEL
 from data_prep.criteo_simulation import EFFECTS, Settings, Simulation
 from data_prep.simulate_ali_ccp import AucHistogram
+from data_prep.simulation_file import SIMULATION_FILE
 from data_prep.table_declaration import SPLIT_NAMES
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError

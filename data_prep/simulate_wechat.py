@@ -22,6 +22,7 @@ from absl import flags
 
 from data_prep import wechat_simulation as simulation
 from data_prep.simulate_ali_ccp import AucHistogram
+from data_prep.simulation_file import SIMULATION_FILE
 from data_prep.wechat_fields import (
     ACTION_COLUMNS,
     ACTION_FILE,
@@ -29,7 +30,6 @@ from data_prep.wechat_fields import (
     FEED_COLUMNS,
     FEED_FILE,
     SCORED_LIST,
-    SIMULATION_FILE,
 )
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError

@@ -90,7 +90,8 @@ class CsvFile:
         self._declaration = declaration
         self.bytes = path.stat().st_size
         with _reading(path):
-            first = next(self._records(strict=True), None)
+            # Names must be right; a first row that is not UTF-8 is a bad row like any other.
+            first = next(self._records(strict=declaration.column_names is None), None)
         if first is None:
             raise DatasetError(f"{path} is empty")
         self.names = declaration.column_names or tuple(name.strip() for name in first[1])

@@ -10,11 +10,12 @@ each training row of the feed, lists as cut to --max_values: what one would coun
 table.
 """
 
+import contextlib
 import dataclasses
-import json
 import pathlib
+import shutil
 import sys
-import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ from absl import flags, logging
 
 from data_prep.ali_ccp_parser import select
 from data_prep.scaling import Scaling
+from data_prep.simulation_file import read_simulation
 from data_prep.table_declaration import SPLIT_NAMES
 from data_prep.table_files import BadRows, Progress
 from data_prep.vocabulary import IdCounter, Vocabulary
@@ -41,7 +43,6 @@ from data_prep.wechat_fields import (
     PUBLISHED_ROWS,
     SCORED_LIST,
     SECONDS,
-    SIMULATION_FILE,
 )
 from data_prep.wechat_log import TEST, TRAIN, ActionLog, DaySplit
 from data_prep.writer import Columns, DatasetWriter
@@ -108,10 +109,9 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
     _check_tasks(settings.tasks)
     files = {name: _find(raw_dir, name) for name in (FEED_FILE, ACTION_FILE)}
-    source = _source(raw_dir, list(files.values()))
+    simulation = read_simulation(raw_dir)
     bad_rows = {name: BadRows(settings.max_bad_rows) for name in files}
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{out_dir.name}.", dir=out_dir.parent) as work:
+    with _work_folder(out_dir.with_name(out_dir.name + ".work")) as work:
         with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
             feeds = read_feeds(
                 files[FEED_FILE], settings.max_values, bad_rows[FEED_FILE], bar.update
@@ -120,7 +120,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
                 files[ACTION_FILE],
                 settings.tasks,
                 feeds.index(),
-                pathlib.Path(work, "actions.arrow"),
+                work / "actions.arrow",
                 bad_rows[ACTION_FILE],
                 bar.update,
             )
@@ -133,6 +133,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             settings.seed,
         )
         rows = _checked_rows(split, settings.tasks)
+        if simulation is not None:
+            simulation = _without_auc_of_other_rows(simulation, split, settings)
         feeds = feeds.with_unknown(log.unknown_feeds)
         vocabularies = _vocabularies(split, feeds, settings.min_count, log.rows)
         filters = dataclasses.asdict(settings) | {
@@ -158,7 +160,20 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         )
         with writer, _progress(log.rows + int(rows.sum()), "Writing", "row") as bar:
             _write(writer, split, feeds, vocabularies, settings.tasks, bar.update)
-            return writer.finish(source, filters, bar.update)
+            return writer.finish(_source(list(files.values()), simulation), filters, bar.update)
+
+
+@contextlib.contextmanager
+def _work_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a folder for the time of a preparation, instead of what a killed one has left."""
+    if path.exists():
+        print(f"Removing {path}, left behind by a preparation that did not finish.")
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _vocabularies(
@@ -320,15 +335,29 @@ def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     return found[0]
 
 
-def _source(raw_dir: pathlib.Path, files: list[pathlib.Path]) -> dict[str, object]:
+def _source(files: list[pathlib.Path], simulation: dict | None) -> dict[str, object]:
     source: dict[str, object] = {"files": {path.name: path.stat().st_size for path in files}}
-    path = raw_dir / SIMULATION_FILE
-    if not path.exists():
+    if simulation is None:
         return source | {"simulated": False}
-    try:
-        return source | {"simulated": True, "simulation": json.loads(path.read_text("utf-8"))}
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}); simulate the data again") from None
+    return source | {"simulated": True, "simulation": simulation}
+
+
+def _without_auc_of_other_rows(simulation: dict, split: DaySplit, settings: Settings) -> dict:
+    """What was simulated, less the AUC of the true probabilities where it is of other rows.
+
+    The simulator takes the last day as the test split and the days before it as training, of which
+    validation is a random share.
+    """
+    known = simulation.get("bayes_auc")
+    if not isinstance(known, dict):
+        return simulation
+    if not split.tests_last_day:
+        known = {}
+    elif settings.validation_days:
+        known = {name: of_split for name, of_split in known.items() if name == SPLIT_NAMES[TEST]}
+    if known:
+        return simulation | {"bayes_auc": known}
+    return {name: value for name, value in simulation.items() if name != "bayes_auc"}
 
 
 def _progress(total: int, title: str, unit: str) -> tqdm.tqdm:
@@ -378,10 +407,7 @@ def main() -> None:
     given = {field.name: FLAGS[field.name].value for field in dataclasses.fields(Settings)}
     given["tasks"] = tuple(FLAGS.tasks)
     given |= {name: _days(name) for name in ("test_days", "validation_days")}
-    try:
-        print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, Settings(**given))))
-    except OSError as error:  # such as a full disk
-        command_line.fail(str(error))
+    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, Settings(**given))))
     print(f"Written to {FLAGS.out_dir}.")
 
 

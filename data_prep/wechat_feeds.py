@@ -16,6 +16,8 @@ from data_prep.writer import Ragged
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, DatasetError
 
 LIST_SEPARATOR = ";"
+# Far beyond what a score or a length can be; a huge one would be infinite as a float32.
+LARGEST_NUMBER = 1e6
 
 
 def declare(path: pathlib.Path, kinds: dict[str, str], split: str | None = None) -> Declaration:
@@ -159,9 +161,14 @@ def _single(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
             wrong &= frame[name].is_not_null()
         faults.add(name, row, wrong, frame[name], "an integer")
     seconds = frame[SECONDS].cast(pl.Float64, strict=False)
-    wrong = ~seconds.is_finite().fill_null(False) & frame[SECONDS].is_not_null()
-    faults.add(SECONDS, row, wrong, frame[SECONDS], "a number")
+    wrong = ~_sensible(seconds) & frame[SECONDS].is_not_null()
+    faults.add(SECONDS, row, wrong, frame[SECONDS], f"a number from 0 to {LARGEST_NUMBER:,.0f}")
     return pl.DataFrame(columns | {SECONDS: seconds})
+
+
+def _sensible(numbers: pl.Series) -> pl.Series:
+    """Which are numbers from 0 to `LARGEST_NUMBER`; NaN and null are none."""
+    return numbers.is_between(0, LARGEST_NUMBER).fill_null(False)
 
 
 def _list(frame: pl.DataFrame, name: str, faults: Faults) -> Ragged:
@@ -179,9 +186,8 @@ def _list(frame: pl.DataFrame, name: str, faults: Faults) -> Ragged:
         numbers = whole_numbers(parts.field("1"))
         scores = parts.field("2").cast(pl.Float64, strict=False)
         # A mean weighted with negative numbers would be none.
-        scored = (scores.is_finite() & (scores >= 0)).fill_null(False)
-        expected = "an integer and a score from 0, such as 5 0.25"
-        faults.add(name, row, numbers.is_null() | ~scored, text, expected)
+        expected = f"an integer and a score from 0 to {LARGEST_NUMBER:,.0f}, such as 5 0.25"
+        faults.add(name, row, numbers.is_null() | ~_sensible(scores), text, expected)
         weights = scores.fill_null(0.0).to_numpy()
     else:
         numbers = whole_numbers(text)

@@ -2,7 +2,6 @@
 
 ACTION_FILE = "user_action.csv"
 FEED_FILE = "feed_info.csv"
-SIMULATION_FILE = "simulation.json"
 FEED = "feed"  # the entity table
 PUBLISHED_ROWS, PUBLISHED_DAYS = 7_317_882, 14  # of ACTION_FILE
 

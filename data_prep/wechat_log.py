@@ -12,7 +12,7 @@ import pyarrow as pa
 from data_prep.table_declaration import SPLIT_NAMES
 from data_prep.table_files import BadRows, Progress, open_table
 from data_prep.wechat_feeds import Faults, declare, whole_numbers
-from data_prep.wechat_fields import EXPOSURE_IDS, FEED_ID
+from data_prep.wechat_fields import EXPOSURE_IDS, FEED_ID, PUBLISHED_DAYS
 from dcrnn_tf.schema import CATEGORICAL, DatasetError
 
 DAY = "date_"
@@ -68,6 +68,10 @@ class ActionLog:
                     if name in tasks:
                         wrong = ~numbers.is_in([0, 1]).fill_null(False)
                         faults.add(name, row, wrong, text, "0 or 1")
+                    elif name == DAY:
+                        # One row of a day far off would be the whole test split.
+                        wrong = ~numbers.is_between(1, PUBLISHED_DAYS).fill_null(False)
+                        faults.add(name, row, wrong, text, f"a day from 1 to {PUBLISHED_DAYS}")
                     else:
                         faults.add(name, row, numbers.is_null(), text, "an integer")
                 frame = pl.DataFrame(columns).filter(pl.Series(~faults.bad))
@@ -108,6 +112,7 @@ class DaySplit:
 
     Attributes:
       test_days: the days of the test split.
+      tests_last_day: whether that is the last day of the log alone.
       validation_fraction: the random share of the training rows that is validation.
       rows_after: how many rows are of later days than the first test day and in no split.
 
@@ -128,6 +133,7 @@ class DaySplit:
             raise DatasetError("user_action.csv has no usable row; fetch it again")
         self._log = log
         self.test_days = tuple(sorted(test_days)) or (max(log.days),)
+        self.tests_last_day = self.test_days == (max(log.days),)
         self._validation_days = tuple(validation_days)
         self.validation_fraction = 0.0 if validation_days else validation_fraction
         self._seed = seed

@@ -8,6 +8,7 @@ Example a row, and TFDS understands them (`Tensor(shape=(None,), encoding="bytes
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -187,26 +188,26 @@ class DatasetWriter:
         writer = _ShardWriter(self._partial, self._schema.name, name)
         positives = dict.fromkeys(self._schema.task_names, 0)
         defined = dict(positives)
-        files = {
-            column: np.lib.format.open_memmap(
-                self._partial / f"{column}_{name}.npy", "w+", dtype, (buckets.rows,)
-            )
-            for column, dtype in self._beside.items()
-        }
-        done = 0
-        for columns in buckets.shuffled():
-            rows = _row_count(columns)
-            for column, file in files.items():
-                file[done : done + rows] = columns.pop(column)
-            done += rows
-            for task in self._schema.tasks:
-                label = columns[task.name]
-                if task.only_where is not None:
-                    label = label[columns[task.only_where] > 0]
-                positives[task.name] += int(label.sum())
-                defined[task.name] += len(label)
-            writer.add(columns)
-            progress(rows)
+        with contextlib.ExitStack() as stack:
+            files = {}
+            for column, dtype in self._beside.items():
+                # Not a memory map, which ends the process where the disk is full.
+                file = stack.enter_context(open(self._partial / f"{column}_{name}.npy", "wb"))
+                header = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype))
+                np.lib.format.write_array_header_1_0(file, header | {"shape": (buckets.rows,)})
+                files[column] = file
+            for columns in buckets.shuffled():
+                rows = _row_count(columns)
+                for column, file in files.items():
+                    file.write(columns.pop(column).data)
+                for task in self._schema.tasks:
+                    label = columns[task.name]
+                    if task.only_where is not None:
+                        label = label[columns[task.only_where] > 0]
+                    positives[task.name] += int(label.sum())
+                    defined[task.name] += len(label)
+                writer.add(columns)
+                progress(rows)
         return Split(name, buckets.rows, positives, defined, writer.close())
 
 

@@ -1,5 +1,7 @@
 """What all programs share: how they start, and how they speak of a user's mistake."""
 
+import errno
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -7,6 +9,8 @@ from collections.abc import Callable
 from absl import app, flags
 
 from dcrnn_tf.errors import UserError
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UsageError(UserError):
@@ -16,7 +20,10 @@ class UsageError(UserError):
 def run(main: Callable[[], None]) -> None:
     """Runs a program: parses flags, calls `main`, turns a user's mistake into one sentence.
 
-    Exit codes: 0 done, 1 a mistake in flags or data, 130 interrupted from the keyboard.
+    So it does with what the system refuses, such as to write to a full disk.
+
+    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 130
+    interrupted from the keyboard.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -27,9 +34,19 @@ def run(main: Callable[[], None]) -> None:
             main()
         except UserError as error:
             fail(str(error))
+        except OSError as error:
+            fail(_refused(error))
         except KeyboardInterrupt:
-            print("\nInterrupted; the same command takes it up again.", file=sys.stderr)
+            print(
+                "\nInterrupted; the same command takes it up again or starts it over.",
+                file=sys.stderr,
+            )
             sys.exit(130)
+        except Exception as error:
+            # TensorFlow and Polars have errors of their own for it.
+            if not any(os.strerror(number) in str(error) for number in _DISK_FULL):
+                raise
+            fail(" ".join(str(error).split()))
 
     app.run(start, flags_parser=_parse_flags)
 
@@ -54,9 +71,21 @@ def fail(sentence: str) -> None:
     sys.exit(1)
 
 
+def _refused(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return f"a file cannot be read or written ({error})"
+    return f"{error.filename} cannot be read or written ({error.strerror})"
+
+
 def _parse_flags(arguments: list[str]) -> list[str]:
     try:
-        return flags.FLAGS(arguments)
+        rest = flags.FLAGS(arguments)
     except flags.Error as error:
         sentence = " ".join(str(error).split())
         fail(f"{sentence} (--help lists the flags)")
+    for name in flags.FLAGS:
+        value = flags.FLAGS[name].value
+        # NaN is neither below a bound nor above it, and many flags have no upper bound.
+        if isinstance(value, float) and flags.FLAGS[name].present and not math.isfinite(value):
+            fail(f"--{name}={value} must be a finite number (--help lists the flags)")
+    return rest

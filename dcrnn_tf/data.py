@@ -89,8 +89,9 @@ class PreparedDataset:
             random = np.random.default_rng([seed, epoch])
             files = [files[i] for i in random.permutation(len(files))]
             block_seed, window_seed = (int(x) for x in random.integers(2**31, size=2))
+        # Shuffled blocks come from four files at a time, else one file follows the other.
         blocks = tf.data.Dataset.from_tensor_slices(files).interleave(
-            tf.data.TFRecordDataset, cycle_length=4
+            tf.data.TFRecordDataset, cycle_length=1 if seed is None else 4
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)

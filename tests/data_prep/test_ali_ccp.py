@@ -492,6 +492,9 @@ def test_simulated_data_is_called_simulated(raw, tmp_path):
 def test_damaged_simulation_file_is_named(raw, tmp_path):
     (raw / "simulation.json").write_text("{")
     assert "simulation.json is not JSON" in refusal(raw, tmp_path)
+    for content in ("null", "3", "[]"):
+        (raw / "simulation.json").write_text(content)
+        assert f"simulation.json holds {content}, expected a mapping" in refusal(raw, tmp_path)
 
 
 def test_the_full_data_is_compared_with_the_published_counts(raw, tmp_path):

@@ -163,3 +163,18 @@ def test_program_says_in_one_line_what_is_wrong(tmp_path):
     path = write(tmp_path / "train.txt", LINES)
     with pytest.raises(DatasetError, match=r"simulation\.json is not JSON"):
         prepare_criteo(path, tmp_path / "out")
+    for content in ("null", "3", "[]"):
+        (tmp_path / "simulation.json").write_text(content, encoding="utf-8")
+        with pytest.raises(DatasetError, match=r"simulation\.json holds .*, expected a mapping"):
+            prepare_criteo(path, tmp_path / "out")
+
+
+def test_first_row_that_is_not_utf_8_is_a_bad_row_like_any_other(tmp_path):
+    path = write(tmp_path / "train.txt", LINES * 21)
+    content = path.read_bytes()
+    path.write_bytes(content.split(b"\n")[0][:-1] + b"\xff\n" + content)
+    with pytest.raises(DatasetError, match=r"train.txt, line 1: a cell holds bytes that are not"):
+        prepare_criteo(path, tmp_path / "out")
+    schema = prepare_criteo(path, tmp_path / "out", max_bad_rows=1, min_count=1)
+    assert schema.filters["bad_rows"] == {"not UTF-8": 1}
+    assert sum(split.rows for split in schema.splits.values()) == len(LINES * 21)

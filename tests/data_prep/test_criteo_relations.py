@@ -9,8 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from data_prep import criteo_relations
+from data_prep import criteo_relations, writer
 from data_prep.criteo import prepare_criteo
 from data_prep.criteo_planting import choose_scale, correlation, plant, related, unrelated
 from data_prep.criteo_relations import make, summary
@@ -155,6 +156,77 @@ def test_network_learns_and_the_same_seed_gives_the_same_datasets(prepared, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "first"]
 
 
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(writer, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(writer, "SHARD_BLOCKS", 4)
+
+
+def columns_on_disk(folder, split, names):
+    """Columns of float32 or int32 as they lie in the shards, one after the other."""
+    schema = PreparedDataset(folder).schema
+    dtypes = schema.exposure_columns()
+    parts = {name: [] for name in names}
+    for shard in schema.split(split).shards:
+        for record in tf.data.TFRecordDataset(str(folder / shard.file)):
+            feature = tf.train.Example.FromString(record.numpy()).features.feature
+            for name, columns in parts.items():
+                columns.append(np.frombuffer(feature[name].bytes_list.value[0], dtypes[name]))
+    return {name: np.concatenate(columns) for name, columns in parts.items()}
+
+
+def test_confidences_of_the_network_stay_with_their_rows(small_shards, tmp_path):
+    # A click is decided by C1 alone, and so must be the sign of the network's logit.
+    random = np.random.default_rng(0)
+    lines = []
+    for _ in range(3_000):
+        click = int(random.random() < 0.5)
+        counts = "\t".join(map(str, random.integers(0, 50, 13)))
+        ids = "\t".join(f"{number:08x}" for number in random.integers(0, 3, 25))
+        lines.append(f"{click}\t{counts}\t{'aaaaaaaa' if click else 'bbbbbbbb'}\t{ids}\n")
+    (tmp_path / "train.txt").write_text("".join(lines), encoding="utf-8")
+    before = prepare_criteo(tmp_path / "train.txt", tmp_path / "data", numeric="standard")
+    assert len(before.splits["train"].shards) > 4
+    schemas = make(tmp_path / "data", tmp_path / "out", confidence_scale=0.3, epochs=10)
+    assert schemas["criteo_ur"].source["relations"]["network_auc"]["test"] == 1.0
+    kinds = {
+        int(c1): int(click)
+        for c1, click in zip(
+            *columns_on_disk(tmp_path / "data", "train", ("c1", "click")).values(), strict=True
+        )
+    }
+    assert sorted(kinds.values()) == [0, 1]
+    for name, schema in schemas.items():
+        for split in SPLITS:
+            rows = columns_on_disk(tmp_path / "out" / name, split, ("c1", "base"))
+            assert len(rows["c1"]) == schema.splits[split].rows
+            clicks = np.array([kinds[int(c1)] for c1 in rows["c1"]])
+            np.testing.assert_array_equal(rows["base"], clicks)
+            confidence = np.load(tmp_path / "out" / name / f"confidence_{split}.npy")
+            np.testing.assert_array_equal(confidence > 0, clicks > 0)
+
+
+def test_confidences_follow_the_order_of_several_shards(small_shards, tmp_path):
+    simulate(tmp_path / "raw", Settings(rows=3_000, click_rate=0.4, signal=3.0))
+    prepare_criteo(tmp_path / "raw" / "train.txt", tmp_path / "data", numeric="standard")
+    logits = {
+        split: confidence_from(columns_on_disk(tmp_path / "data", split, ("i5", "i9")))
+        for split in SPLITS
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(criteo_relations, "_confidences", lambda *_: (logits, {"test": 0.7}))
+        schemas = make(tmp_path / "data", tmp_path / "out", confidence_scale=0.5)
+    assert len(schemas["criteo_r"].splits["train"].shards) > 4
+    for name in schemas:
+        for split in SPLITS:
+            rows = columns_on_disk(tmp_path / "out" / name, split, ("i5", "i9", "base"))
+            confidence = np.load(tmp_path / "out" / name / f"confidence_{split}.npy")
+            np.testing.assert_allclose(
+                confidence, 0.5 * confidence_from(rows), rtol=1e-5, atol=1e-6
+            )
+            np.testing.assert_array_equal(rows["base"], confidence > 0)
+
+
 def test_real_features_with_planted_labels_count_as_simulated(prepared, tmp_path):
     schema = PreparedDataset(prepared).schema
     real = dataclasses.replace(schema, source={"files": [], "simulated": False})
@@ -179,12 +251,18 @@ def test_confidences_of_one_sign_and_unfit_datasets_are_refused(prepared, datase
         make(prepared, tmp_path)
 
 
-def test_program_refuses_a_scale_that_is_none():
-    command = [sys.executable, "-m", "data_prep.criteo_relations", "--confidence_scale=large"]
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--confidence_scale=large", "auto or a number above 0 and at most 1000"),
+        ("--noise=nan", "a finite number (--help lists the flags)"),
+        ("--noise=inf", "a finite number (--help lists the flags)"),
+    ],
+)
+def test_program_refuses_numbers_that_make_no_sense(flag, expected):
+    command = [sys.executable, "-m", "data_prep.criteo_relations", flag]
     result = subprocess.run(
         [*command, "--data_dir=a", "--out_dir=b"], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 1
-    assert result.stderr.strip() == (
-        "Error: --confidence_scale=large must be auto or a number above 0 and at most 1000"
-    )
+    assert result.stderr.strip() == f"Error: {flag} must be {expected}"

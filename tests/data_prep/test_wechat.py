@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -323,6 +324,7 @@ def test_random_validation_and_sampling_are_seeded_and_independent_of_chunks(tmp
 
 
 ACTION = dict.fromkeys(ACTION_COLUMNS, 1)
+NO_SCORE = "machine_tag_list is not an integer and a score from 0 to 1,000,000, such as 5 0.25"
 BAD_ROWS = [
     ("user_action.csv", "1,2,3", "3 cells, expected 13", "wrong number of cells"),
     (
@@ -340,8 +342,20 @@ BAD_ROWS = [
     (
         "user_action.csv",
         {**ACTION, "date_": "1.5"},
-        "column 'date_' holds '1.5', expected an integer",
-        "date_ is not an integer",
+        "column 'date_' holds '1.5', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "date_": 0},
+        "column 'date_' holds '0', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
+    ),
+    (
+        "user_action.csv",
+        {**ACTION, "date_": 140},
+        "column 'date_' holds '140', expected a day from 1 to 14",
+        "date_ is not a day from 1 to 14",
     ),
     (
         "user_action.csv",
@@ -371,8 +385,26 @@ BAD_ROWS = [
     (
         "feed_info.csv",
         {"feedid": 40, "videoplayseconds": "inf"},
-        "column 'videoplayseconds' holds 'inf', expected a number",
-        "videoplayseconds is not a number",
+        "column 'videoplayseconds' holds 'inf', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": "nan"},
+        "column 'videoplayseconds' holds 'nan', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": -3},
+        "column 'videoplayseconds' holds '-3', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "videoplayseconds": 1000001},
+        "column 'videoplayseconds' holds '1000001', expected a number from 0 to 1,000,000",
+        "videoplayseconds is not a number from 0 to 1,000,000",
     ),
     (
         "feed_info.csv",
@@ -384,19 +416,25 @@ BAD_ROWS = [
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1 0.5;2 high"},
         "column 'machine_tag_list' holds '2 high', expected an integer and a score from 0",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
     ),
     (
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1"},
         "column 'machine_tag_list' holds '1', expected an integer and a score",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
     ),
     (
         "feed_info.csv",
         {"feedid": 40, "machine_tag_list": "1 -0.5"},
         "column 'machine_tag_list' holds '1 -0.5', expected an integer and a score",
-        "machine_tag_list is not an integer and a score from 0, such as 5 0.25",
+        NO_SCORE,
+    ),
+    (
+        "feed_info.csv",
+        {"feedid": 40, "machine_tag_list": "1 1e39"},
+        "column 'machine_tag_list' holds '1 1e39', expected an integer and a score",
+        NO_SCORE,
     ),
 ]
 
@@ -424,15 +462,15 @@ def test_tolerated_bad_rows_are_counted_by_reason(raw, tmp_path):
     for file, row, _, reason in BAD_ROWS:
         add_line(raw / file, row)
         expected[file][reason] = expected[file].get(reason, 0) + 1
-    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=8))
+    schema = prepare(raw, tmp_path / "out", changed(max_bad_rows=12))
     assert schema.filters["bad_rows"] == expected
     assert sum(split.rows for split in schema.splits.values()) == len(ACTIONS)
     assert schema.entities["feed"].rows == len(FEEDS) + 1
     text = summary(schema)
     assert "bad rows of user_action.csv left out: " in text
     assert "like is not 0 or 1: 1" in text
-    with pytest.raises(DatasetError, match=r"--max_bad_rows \(now 7\)"):
-        prepare(raw, tmp_path / "other", changed(max_bad_rows=7))
+    with pytest.raises(DatasetError, match=r"--max_bad_rows \(now 11\)"):
+        prepare(raw, tmp_path / "other", changed(max_bad_rows=11))
 
 
 def test_a_bad_row_counts_once_and_its_feed_becomes_one_that_is_not_known(tmp_path):
@@ -503,6 +541,55 @@ def test_simulated_data_are_marked(raw, tmp_path):
     (raw / "simulation.json").write_text("{")
     with pytest.raises(DatasetError, match=r"simulation.json is not JSON"):
         prepare(raw, tmp_path / "other", MADE)
+    for content in ("null", "3", "[]"):
+        (raw / "simulation.json").write_text(content)
+        with pytest.raises(DatasetError, match=r"simulation.json holds .*, expected a mapping"):
+            prepare(raw, tmp_path / "other", MADE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, ["train", "validation", "test"]),
+        ({"test_days": (14,)}, ["train", "validation", "test"]),
+        ({"validation_days": (13,)}, ["test"]),
+        ({"test_days": (13,)}, None),
+        ({"test_days": (13, 14)}, None),
+        ({"test_days": (13,), "validation_days": (12,)}, None),
+    ],
+)
+def test_the_auc_of_the_truth_is_kept_where_it_is_of_the_same_rows(tmp_path, changes, kept):
+    raw = write_raw(tmp_path / "raw", many_actions(280))
+    auc = {split: {"like": 0.9} for split in ("train", "validation", "test")}
+    (raw / "simulation.json").write_text(json.dumps({"seed": 3, "bayes_auc": auc}))
+    schema = prepare(raw, tmp_path / "out", changed(**changes))
+    simulation = {"seed": 3}
+    if kept is not None:
+        simulation["bayes_auc"] = {split: auc[split] for split in kept}
+    assert schema.source["simulation"] == simulation
+
+
+def test_what_a_killed_preparation_left_is_removed(raw, tmp_path, capsys):
+    work = tmp_path / "out.work"
+    work.mkdir()
+    (work / "actions.arrow").write_text("half a file")
+    prepare(raw, tmp_path / "out", MADE)
+    assert f"Removing {work}, left behind by a preparation" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
+
+
+def test_a_preparation_that_is_killed_leaves_only_what_the_next_one_removes(raw, tmp_path):
+    script = (
+        "import os, pathlib, signal\n"
+        "from data_prep import wechat\n"
+        "wechat._checked_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"wechat.prepare({str(raw)!r}, {str(tmp_path / 'out')!r}, wechat.Settings())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out.work"}
+    prepare(raw, tmp_path / "out", MADE)
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
 
 
 def test_program(raw, tmp_path):
@@ -527,4 +614,14 @@ def test_program(raw, tmp_path):
     done = run(f"--out_dir={tmp_path / 'x'}", "--test_days=last")
     assert done.returncode == 1
     assert "Error: --test_days=last must be days, such as 13,14" in done.stderr
+    done = run(f"--out_dir={tmp_path / 'x'}", "--validation_fraction=nan")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "Error: --validation_fraction=nan must be a finite number (--help lists the flags)"
+    )
+    done = run("--out_dir=/proc/nope/x")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == (
+        "Error: /proc/nope cannot be read or written (No such file or directory)"
+    )
     assert "Traceback" not in done.stderr

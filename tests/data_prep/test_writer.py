@@ -201,6 +201,18 @@ def test_column_beside_the_dataset_lies_in_its_order(tmp_path):
     assert not (np.diff(score) > 0).all()
 
 
+def test_column_beside_the_dataset_takes_no_memory_map(tmp_path, monkeypatch):
+    # Writing to a map of a file for which the disk has no room kills the process.
+    monkeypatch.setattr(np.lib.format, "open_memmap", None)
+    fields = (Field("number", vocabulary_size=5000),)
+    with DatasetWriter(tmp_path / "out", "made", fields, TASKS[:1], 5, beside=["score"]) as writer:
+        number = np.arange(100)
+        writer.add_rows("train", {"number": number, "click": number % 2, "score": number / 8})
+        writer.finish({}, {})
+    score = np.load(tmp_path / "out" / "score_train.npy")
+    assert (score == read(tmp_path / "out")["number"] / 8).all()
+
+
 def test_vocabulary_without_a_string_is_stored(tmp_path):
     with DatasetWriter(tmp_path / "out", "made", FIELDS[2:3], TASKS[:1], 5) as writer:
         writer.add_vocabulary("city", np.empty(0, object), np.empty(0, np.int64))

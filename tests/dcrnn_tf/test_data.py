@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_prep import writer
 from data_prep.writer import Ragged
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.schema import DatasetError, Task
@@ -89,6 +90,23 @@ def test_order_depends_on_seed_and_epoch_alone(dataset):
     for other in (order(seed=1, epoch=1), order(seed=2, epoch=0), order()):
         assert not np.array_equal(first, other)
         np.testing.assert_array_equal(np.sort(first), np.sort(other))
+
+
+def test_without_a_seed_rows_come_as_the_shards_lie_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(writer, "SHARD_BLOCKS", 3)
+    dataset = PreparedDataset(write_dataset(tmp_path / "d", {"train": 500}))
+    shards = dataset.schema.splits["train"].shards
+    assert [shard.rows for shard in shards] == [48] * 10 + [20]
+    prices = []
+    for shard in shards:
+        for record in tf.data.TFRecordDataset(str(tmp_path / "d" / shard.file)):
+            example = tf.train.Example.FromString(record.numpy())
+            (raw,) = example.features.feature["price"].bytes_list.value
+            prices.append(np.frombuffer(raw, np.float32))
+    for _ in range(3):
+        rows, _ = collect(dataset, "train", 64)
+        np.testing.assert_array_equal(rows["price"], np.concatenate(prices))
 
 
 def test_skip_goes_on_in_mid_epoch(dataset):

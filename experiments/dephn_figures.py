@@ -8,14 +8,12 @@ Example:
   python -m experiments.dephn_figures --preset=small --out_dir=runs/dephn_figures
 """
 
-import dataclasses
 import pathlib
 
 from absl import flags
 
 from dcrnn_tf import command_line
 from experiments import datasets, dephn_tables
-from experiments.table_specs import Row, Table
 
 FLAGS = flags.FLAGS
 TABLES = (
@@ -24,18 +22,6 @@ TABLES = (
     dephn_tables.FIGURE_5_UR,
     dephn_tables.FIGURE_6,
 )
-POINTS = 4000  # examples that Fig. 7 shows
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """A figure, drawn, and what it shows; `data` is what its runs were made on."""
-
-    name: str
-    heading: str
-    figure: object
-    sentences: tuple[str, ...]
-    data: str = ""
 
 
 def main() -> None:
@@ -56,17 +42,18 @@ def main() -> None:
     )
     import matplotlib
 
+    from experiments import dephn_figure_content as content
     from experiments import plots, report
 
     command_line.use_threads(0)
     folders = {table.name: runs / table.folder_name(preset) for table in TABLES}
     with matplotlib.rc_context(plots.STYLE):
         shown = [
-            *figure_3(folders),
-            figure_4(),
-            figure_5(folders),
-            figure_6(folders),
-            figure_7(folders),
+            *content.figure_3(folders),
+            content.figure_4(),
+            content.figure_5(folders),
+            content.figure_6(folders),
+            content.figure_7(folders),
         ]
         sections = []
         for one in shown:
@@ -75,7 +62,7 @@ def main() -> None:
             words = ((one.data,) if one.data else ()) + one.sentences
             picture = plots.picture(one.figure, one.heading)
             sections.append(report.Section(one.heading, sentences=words, figures=[picture]))
-    simulated = any(_data(table, folders)["simulated"] for table in TABLES)
+    simulated = any(content.data_of(table, folders)["simulated"] for table in TABLES)
     path = report.write_page(
         out_dir / "figures.html",
         title="Figures of the DEPHN paper",
@@ -88,296 +75,6 @@ def main() -> None:
         sections=sections,
     )
     print(f"Figures: {path}")
-
-
-def figure_3(folders: dict[str, pathlib.Path]) -> list[Shown]:
-    """Soft selection, and the shares of public and private experts, of a trained MTPHN."""
-    from experiments import dephn_plots, run_folder
-
-    table = dephn_tables.FIGURE_3
-    row = next(row for row in table.rows if row.model == "mtphn")
-    folder = table.run_dir(folders[table.name], row, 1)
-    explained = run_folder.read_json(folder / run_folder.EXPLANATION_FILE)
-    gates = {
-        name.removeprefix("soft selection, "): _array(found["mean"])
-        for name, found in explained.items()
-        if name.startswith("soft selection, ")
-    }
-    fields = explained["soft selection, dnn"]["rows"]
-    share = explained["share"]
-    shares = dict(zip(share["rows"], (tuple(pair) for pair in share["mean"]), strict=True))
-    means = ", ".join(f"{name} {gate.mean():.3f}" for name, gate in gates.items())
-    spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
-    data = _made_on(table, folders)
-    return [
-        Shown(
-            "figure_3a",
-            "Figure 3a: soft selection gates of the three structures",
-            dephn_plots.figure_3a(gates, fields),
-            (
-                "Each map is G_sg of one structure, a row per field and a column per dimension of "
-                "the embedding. It starts at 0.5: red leans to attended embeddings, blue to raw "
-                "ones.",
-                f"One run. Mean of the gates: {means}; standard deviation: {spreads}.",
-            ),
-            data,
-        ),
-        Shown(
-            "figure_3b",
-            "Figure 3b: public and private shares of the activation",
-            dephn_plots.figure_3b(shares),
-            (
-                "A task's logit is a public plus a private part; the shares are of their absolute "
-                "values, averaged over test examples of one run.",
-            ),
-            data,
-        ),
-    ]
-
-
-def figure_4() -> Shown:
-    """The eight functions of gamma."""
-    import tensorflow as tf
-
-    from dcrnn_tf.layers.virtual_gradient import FUNCTIONS
-    from experiments import dephn_plots
-
-    def of_arrays(gamma):
-        return lambda x, y: gamma(tf.constant(x), tf.constant(y)).numpy()
-
-    functions = {
-        f"{letter}  {_FORMULAS[letter]}": of_arrays(FUNCTIONS[name])
-        for letter, name in dephn_tables.FUNCTIONS.items()
-    }
-    return Shown(
-        "figure_4",
-        "Figure 4: gamma of correlation and gate difference",
-        dephn_plots.figure_4(functions),
-        (
-            "Exact values of the eight functions, no data. Red amplifies a gate's gradient, up to "
-            "twice; blue shrinks it, down to nothing.",
-            "Upper row, of the product xy: gradients shrink in a band in the upper right, where "
-            "2xy is near 1. Lower row, of the sum: they shrink along the diagonal x + y = 1.",
-            "Square functions shrink a wider region than the absolute value, square roots a "
-            "narrower one.",
-        ),
-    )
-
-
-_FORMULAS = {
-    "a": "cos(2πxy) + 1",
-    "b": "2|2xy − 1|",
-    "c": "2(2xy − 1)²",
-    "d": "2|2xy − 1|$^{0.5}$",
-    "e": "cos(πx + πy) + 1",
-    "f": "2|x + y − 1|",
-    "g": "2(x + y − 1)²",
-    "h": "2|x + y − 1|$^{0.5}$",
-}
-
-
-def figure_5(folders: dict[str, pathlib.Path]) -> Shown:
-    """Change of AUC over MMoE for each function and correlation."""
-    from experiments import dephn_plots
-    from experiments.statistics import paired_difference
-    from experiments.tables import aggregate
-
-    changes: dict[str, dict] = {}
-    below = above = pairs = 0
-    seeds: set[int] = set()
-    apart = []
-    for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR):
-        rows = {row.row.label: row for row in aggregate(table, folders[table.name]).rows}
-        plain = rows["DEPHN without virtual gradient"]
-        for task in table.tasks:
-            found = [
-                paired_difference(row.tasks[task].aucs, plain.tasks[task].aucs)
-                for label, row in rows.items()
-                if label.startswith(("DEPHN Pearson", "DEPHN cosine"))
-            ]
-            largest = max((abs(one.mean) for one in found if one), default=None)
-            words = "no runs" if largest is None else f"{largest:.1e}"
-            apart.append(f"{table.dataset} {task} {words}")
-        for words in dephn_tables.CORRELATIONS:
-            panel = changes.setdefault(f"{table.dataset}, {words}", {})
-            for task in table.tasks:
-                panel[task] = {
-                    letter: rows[f"DEPHN {words}, {letter}"].tasks[task].difference
-                    for letter in dephn_tables.FUNCTIONS
-                }
-                for difference in panel[task].values():
-                    if difference is None:
-                        continue
-                    seeds.add(difference.pairs)
-                    if difference.interval:
-                        pairs += 1
-                        below += difference.interval[1] < 0
-                        above += difference.interval[0] > 0
-    verdict = (
-        f"Of {pairs} comparisons with MMoE, {above} have an interval above 0 and {below} one "
-        "below. All of a dataset share MMoE's runs, so that they miss 0 together."
-        if pairs
-        else "There are no intervals: they take two seeds that differ."
-    )
-    return Shown(
-        "figure_5",
-        "Figure 5: DEPHN's AUC minus MMoE's for each function of gamma",
-        dephn_plots.figure_5(changes),
-        (
-            f"{', '.join(str(n) for n in sorted(seeds))} paired seeds. Dots are means, bars 95 % "
-            "intervals; a panel for each dataset and correlation, the paper's letters below.",
-            verdict,
-            "Largest mean difference of any function from DEPHN without virtual gradient, same "
-            f"seeds: {', '.join(apart)}.",
-        ),
-        " ".join(
-            _made_on(table, folders)
-            for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR)
-        ),
-    )
-
-
-def figure_6(folders: dict[str, pathlib.Path]) -> Shown:
-    """Training losses under value gates and under mapping gates."""
-    import numpy as np
-
-    from experiments import dephn_plots
-    from experiments.report import read_metrics
-    from experiments.tables import aggregate
-
-    table = dephn_tables.FIGURE_6
-    losses: dict[str, dict] = {task: {} for task in table.tasks}
-    sentences = []
-    for row in aggregate(table, folders[table.name]).rows:
-        for run in row.runs:
-            entries = [entry for entry in read_metrics(run) if entry["kind"] == "train"]
-            steps = np.array([entry["step"] for entry in entries])
-            for task in table.tasks:
-                loss = np.array([entry["losses"][task] for entry in entries])
-                losses[task].setdefault(row.row.label, []).append((steps, loss))
-        last = {
-            task: np.mean([loss[-1] for _, loss in losses[task][row.row.label]])
-            for task in table.tasks
-        }
-        words = ", ".join(f"{task} {value:.4f}" for task, value in last.items())
-        aucs = ", ".join(
-            f"{task} {found.auc.mean:.4f}" for task, found in row.tasks.items() if found.auc
-        )
-        sentences.append(f"{row.row.label}: mean of the last losses logged {words}; AUC {aucs}.")
-        sentences += [
-            f"{row.row.label} minus {table.baseline}, AUC of {task}: {_words(found.difference)}."
-            for task, found in row.tasks.items()
-            if found.difference is not None
-        ]
-    return Shown(
-        "figure_6",
-        "Figure 6: training loss under trainable value gates (TVG) and mapping gates (MG)",
-        dephn_plots.figure_6(losses),
-        (
-            "Mean over seeds, with the range from lowest to highest where there are several. Both "
-            "have the virtual gradient; softmax gates start almost equal, so that under MG gamma "
-            "is for long a function of the labels' correlation alone.",
-            *sentences,
-        ),
-        _made_on(table, folders),
-    )
-
-
-def figure_7(folders: dict[str, pathlib.Path]) -> Shown:
-    """Predicted activations on Criteo-UR beside the planted relation."""
-    import numpy as np
-    from scipy.stats import spearmanr
-
-    from data_prep import criteo_planting
-    from experiments import dephn_plots, trained_runs
-    from experiments.statistics import paired_difference
-
-    table = dephn_tables.FIGURE_5_UR
-    rows = {row.label: row for row in table.rows}
-    activations: dict[str, tuple] = {}
-    fits: dict[str, dict[str, dict[int, float]]] = {}
-    for label, row in (("MMoE", rows["MMoE"]), ("DEPHN", rows["DEPHN Pearson, h"])):
-        fits[label] = {task: {} for task in table.tasks}
-        for seed in _finished_seeds(table, folders[table.name], row):
-            run = trained_runs.load(table.run_dir(folders[table.name], row, seed))
-            _, logits = run.predictor.predict(run.dataset, "test")
-            confidence = np.load(pathlib.Path(run.config["data_dir"], "confidence_test.npy"))
-            one, other = (logits[task] for task in table.tasks)
-            planted = (confidence, criteo_planting.unrelated(confidence))
-            for task, truth, predicted in zip(table.tasks, planted, (one, other), strict=True):
-                fits[label][task][seed] = float(spearmanr(truth, predicted).statistic)
-            columns = tuple(values[:POINTS] for values in (confidence, one, other))
-            activations.setdefault(label, columns)
-    sentences = []
-    for task in table.tasks:
-        means = ", ".join(
-            f"{label} {np.mean(list(found[task].values())):.3f}" for label, found in fits.items()
-        )
-        difference = paired_difference(fits["DEPHN"][task], fits["MMoE"][task])
-        sentences.append(
-            f"Rank correlation of predicted and planted confidence, {task}, mean over seeds: "
-            f"{means}; DEPHN minus MMoE {_words(difference)}."
-        )
-    return Shown(
-        "figure_7",
-        "Figure 7: predicted activations on Criteo-UR, MMoE and DEPHN",
-        dephn_plots.figure_7(activations, table.tasks, criteo_planting.unrelated),
-        (
-            "Points are of the lowest seed. Left: the second task's activation against the "
-            "first's. Right: both against the confidence c that made the labels. Orange is what "
-            "was planted.",
-            "Activations are drawn as normal quantiles of their ranks: labels only say on which "
-            "side of 0 a confidence lies, so that no model can learn its scale.",
-            *sentences,
-        ),
-        _made_on(table, folders),
-    )
-
-
-def _words(difference) -> str:
-    """A paired difference with its interval, as far as it has one."""
-    if difference is None:
-        return "not known, no seed is common"
-    words = f"{difference.mean:+.4f}"
-    if difference.interval is None:
-        return f"{words} (paired seeds: {difference.pairs}, no interval)"
-    low, high = difference.interval
-    return f"{words} (95 % interval {low:+.4f} to {high:+.4f}, {difference.pairs} paired seeds)"
-
-
-def _finished_seeds(table: Table, folder: pathlib.Path, row: Row) -> list[int]:
-    from experiments.run_folder import finished
-
-    seeds = []
-    while finished(table.run_dir(folder, row, len(seeds) + 1)):
-        seeds.append(len(seeds) + 1)
-    return seeds
-
-
-def _data(table: Table, folders: dict[str, pathlib.Path]) -> dict:
-    """What the runs of a table say of their dataset."""
-    from experiments import run_folder
-
-    folder = table.run_dir(folders[table.name], table.rows[0], 1)
-    return run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
-
-
-def _made_on(table: Table, folders: dict[str, pathlib.Path]) -> str:
-    """A sentence on the data of a table's runs."""
-    data = _data(table, folders)
-    planted = (data.get("simulation") or {}).get("labels")
-    kind = planted or ("simulated" if data["simulated"] else "real")
-    rows = data["rows"]
-    return (
-        f"Runs on {table.dataset} ({kind}): {rows['train']:,} training and {rows['test']:,} test "
-        "rows."
-    )
-
-
-def _array(values):
-    import numpy as np
-
-    return np.asarray(values)
 
 
 def _define_flags() -> None:

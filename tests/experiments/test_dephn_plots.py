@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from experiments import dephn_figures, dephn_plots, plots
+from experiments import dephn_figure_content, dephn_plots, plots
 from experiments.statistics import paired_difference
 
 RANDOM = np.random.default_rng(0)
@@ -23,7 +23,7 @@ def images(figure):
 
 def test_figure_4_is_the_papers_mathematics():
     """Along the edges x = 0, x = 1 and y = 1 all functions are known without a computation."""
-    shown = dephn_figures.figure_4()
+    shown = dephn_figure_content.figure_4()
     drawn = images(shown.figure)
     assert len(drawn) == 8
     ends = np.linspace(0, 1, 201)

@@ -83,8 +83,9 @@ def test_the_virtual_gradient_is_the_only_difference_of_the_row_without_it():
 
 
 def test_figure_5_has_each_function_with_each_correlation():
-    baseline, *variants = FIGURE_5_R.rows
+    baseline, plain, *variants = FIGURE_5_R.rows
     assert baseline.label == FIGURE_5_R.baseline
+    assert plain.settings == row(CRITEO_UR, "DEPHN without virtual gradient").settings
     pairs = {(r.settings["virtual_gradient"], r.settings["correlation"]) for r in variants}
     assert len(pairs) == len(variants) == 16
     assert row(FIGURE_5_R, "DEPHN Pearson, h").settings == row(CRITEO_UR, "DEPHN").settings

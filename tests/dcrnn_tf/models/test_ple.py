@@ -157,9 +157,9 @@ def test_every_expert_and_gate_starts_with_a_fan_of_its_own():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"num_levels": 0}, "model ple: num_levels=0 must be at least 1"),
-        ({"num_shared_experts": 0}, "num_shared_experts=0 and num_task_experts=2 must be at least"),
-        ({"num_task_experts": 0}, "num_task_experts=0 must be at least"),
+        ({"num_levels": 0}, "model ple: num_levels=0 must be a whole number from 1"),
+        ({"num_shared_experts": 0}, "num_shared_experts=0 must be a whole number from 1"),
+        ({"num_task_experts": 0}, "num_task_experts=0 must be a whole number from 1"),
     ],
 )
 def test_settings_without_experts_or_levels_are_refused(settings, sentence):

@@ -245,10 +245,22 @@ def test_a_linear_model_does_not_see_the_product(name):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("dcn", {"num_cross_layers": 0}, "model dcn: num_layers=0 must be at least 1"),
+        (
+            "dcn",
+            {"num_cross_layers": 0},
+            "model dcn: num_cross_layers=0 must be a whole number from 1",
+        ),
         ("dcn_v2", {"projection_dim": 0}, "model dcn_v2: projection_dim=0 must be at least 1"),
-        ("fint", {"num_interaction_layers": 0}, "model fint: num_layers=0 must be at least 1"),
-        ("phn", {"num_cross_layers": 0}, "model phn: num_layers=0 must be at least 1"),
+        (
+            "fint",
+            {"num_interaction_layers": 0},
+            "fint: num_interaction_layers=0 must be a whole number",
+        ),
+        (
+            "phn",
+            {"num_cross_layers": 0},
+            "model phn: num_cross_layers=0 must be a whole number from 1",
+        ),
         ("xdeepfm", {"feature_maps": (3, 2), "split_half": True}, "model xdeepfm: feature_maps="),
     ],
 )

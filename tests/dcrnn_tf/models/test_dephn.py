@@ -137,14 +137,23 @@ def test_explanations_of_dephn():
     np.testing.assert_allclose(tf.reduce_sum(share.values, axis=2), 1, rtol=1e-6)
 
 
-def gate_gradient(model, gates, labels=LABELS):
-    with tf.GradientTape() as tape:
-        logits = model.training_logits(FEATURES, labels)
-        loss = sum(
-            tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels[task], logits[task]))
-            for task in TASKS
-        )
-    return np.array(logits["like"]), tape.gradient(loss, gates.value).numpy()
+def training_gradients(model):
+    """Logits of one task, and the loss's gradient by every variable, in the variables' order."""
+
+    @tf.function
+    def compute():
+        with tf.GradientTape() as tape:
+            logits = model.training_logits(FEATURES, LABELS)
+            loss = sum(
+                tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(LABELS[task], logits[task]))
+                for task in TASKS
+            )
+        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        return logits["like"], [tf.convert_to_tensor(g) for g in gradients], model.statistics
+
+    logits, gradients, statistics = compute()
+    by_path = zip(model.trainable_variables, gradients, strict=True)
+    return logits.numpy(), {v.path: g.numpy() for v, g in by_path}, statistics
 
 
 @pytest.mark.parametrize("function", ["cosine_product", "root_sum"])
@@ -153,26 +162,26 @@ def test_only_the_gates_gradients_change_by_gamma(function, measure):
     plain = build("dephn", virtual_gradient=None)
     virtual = build("dephn", virtual_gradient=function, correlation=measure)
     virtual.set_weights(plain.get_weights())
-    logits, expected = gate_gradient(plain, plain.value_gates.gates)
-    same_logits, gradient = gate_gradient(virtual, virtual.value_gates.gates)
+    logits, expected, _ = training_gradients(plain)
+    same_logits, gradients, statistics = training_gradients(virtual)
     np.testing.assert_array_equal(logits, same_logits)
     rows = np.stack([LABELS[task] for task in TASKS])
     x = correlation(label_counts(rows), measure)
-    gamma = coefficients(tf.constant(plain.value_gates.gates), x, function).numpy()
-    np.testing.assert_allclose(gradient, gamma * expected, rtol=1e-5, atol=1e-9)
+    gates = plain.value_gates.gates
+    gamma = coefficients(tf.constant(gates), x, function).numpy()
+    np.testing.assert_allclose(
+        gradients.pop(gates.path), gamma * expected.pop(gates.path), rtol=1e-5, atol=1e-9
+    )
     assert abs(gamma - 1).max() > 0.1
-    for one, other in zip(plain.other_variables, virtual.other_variables, strict=True):
-        if one is not plain.value_gates.gates:
-            np.testing.assert_array_equal(
-                gate_gradient(plain, one)[1], gate_gradient(virtual, other)[1]
-            )
+    for path, gradient in gradients.items():
+        np.testing.assert_array_equal(gradient, expected[path], err_msg=path)
     for name, value in (
         ("gamma_mean", gamma.mean()),
         ("gamma_min", gamma.min()),
         ("gamma_max", gamma.max()),
         ("label_correlation", (x.numpy().sum() - np.trace(x)) / 6),
     ):
-        assert float(virtual.statistics[name]) == pytest.approx(value, rel=1e-5)
+        assert float(statistics[name]) == pytest.approx(value, rel=1e-5)
 
 
 def test_the_virtual_gradient_is_off_outside_training():
@@ -193,10 +202,11 @@ def test_mapping_gates_get_virtual_gradients_too():
     plain = build("dephn", gating="mapping", virtual_gradient=None)
     virtual = build("dephn", gating="mapping")
     virtual.set_weights(plain.get_weights())
-    logits, expected = gate_gradient(plain, plain.mapping_gates.kernel)
-    same_logits, gradient = gate_gradient(virtual, virtual.mapping_gates.kernel)
+    logits, expected, _ = training_gradients(plain)
+    same_logits, gradients, _ = training_gradients(virtual)
     np.testing.assert_array_equal(logits, same_logits)
-    assert not np.allclose(gradient, expected, rtol=0.01)
+    path = plain.mapping_gates.kernel.path
+    assert not np.allclose(gradients[path], expected[path], rtol=0.01)
     gate = virtual.explain(FEATURES)["gate"]
     assert gate.values.shape == (BATCH, 3, 6)
     np.testing.assert_allclose(tf.reduce_sum(gate.values, axis=2), 1, rtol=1e-5)

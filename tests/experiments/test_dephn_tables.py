@@ -89,3 +89,10 @@ def test_figure_5_has_each_function_with_each_correlation():
     pairs = {(r.settings["virtual_gradient"], r.settings["correlation"]) for r in variants}
     assert len(pairs) == len(variants) == 16
     assert row(FIGURE_5_R, "DEPHN Pearson, h").settings == row(CRITEO_UR, "DEPHN").settings
+
+
+@pytest.mark.parametrize("table", dephn_tables.TABLES, ids=lambda table: table.name)
+def test_presets_name_rows_that_exist_and_the_baseline(table):
+    for preset in table.presets.values():
+        assert set(preset.labels) <= {row.label for row in table.rows}
+        assert not preset.labels or table.baseline in preset.labels

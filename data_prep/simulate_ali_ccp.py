@@ -11,10 +11,8 @@ beat by chance only). `data_prep/ali_ccp_simulation.py` describes what is plante
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
-import shutil
 
 import numpy as np
 import polars as pl
@@ -33,7 +31,7 @@ from data_prep.ali_ccp_fields import (
     SPLITS,
     VALUE_SEPARATOR,
 )
-from data_prep.simulation_file import SIMULATION_FILE
+from data_prep.simulation_file import begin_simulation, finish_simulation
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError
 
@@ -190,13 +188,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
       DatasetError: the folder exists, or the settings make no sense.
     """
     check(settings)
-    if folder.exists():
-        raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        print(f"Removing {partial}, left behind by a simulation that did not finish.")
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
+    partial = begin_simulation(folder)
     simulated = simulation.Simulation(settings)
     pool = TokenPool(simulated.ids)
     summary = {"seed": settings.seed, "settings": dataclasses.asdict(settings)}
@@ -205,9 +197,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
     for split in SPLITS:
         for name, value in _write_split(partial, split, simulated, pool).items():
             summary[name][split] = value
-    text = json.dumps(summary, indent=2) + "\n"
-    (partial / SIMULATION_FILE).write_text(text, encoding="utf-8")
-    partial.rename(folder)
+    finish_simulation(folder, summary)
     return summary
 
 

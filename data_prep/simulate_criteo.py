@@ -10,9 +10,7 @@ are prepared; until then all splits are alike, so that one AUC stands for each.
 """
 
 import dataclasses
-import json
 import pathlib
-import shutil
 
 import polars as pl
 import tqdm
@@ -21,7 +19,7 @@ from absl import flags
 from data_prep.criteo import LABEL
 from data_prep.criteo_simulation import EFFECTS, Settings, Simulation
 from data_prep.simulate_ali_ccp import AucHistogram
-from data_prep.simulation_file import SIMULATION_FILE
+from data_prep.simulation_file import begin_simulation, finish_simulation
 from data_prep.table_declaration import SPLIT_NAMES
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError
@@ -46,13 +44,7 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
     """
     folder = pathlib.Path(folder)
     check(settings)
-    if folder.exists():
-        raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        print(f"Removing {partial}, left behind by a simulation that did not finish.")
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
+    partial = begin_simulation(folder)
     histogram, clicks = AucHistogram(), 0
     progress = tqdm.tqdm(total=settings.rows, desc="simulating", unit=" rows", unit_scale=True)
     with (
@@ -82,9 +74,7 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
         "bayes_auc": {split: {LABEL: auc} for split in SPLIT_NAMES},
         "bayes_auc_over": "all rows, since they are split later",
     }
-    text = json.dumps(summary, indent=2) + "\n"
-    (partial / SIMULATION_FILE).write_text(text, encoding="utf-8")
-    partial.rename(folder)
+    finish_simulation(folder, summary)
     return summary
 
 

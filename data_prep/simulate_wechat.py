@@ -10,9 +10,7 @@ before). `data_prep/wechat_simulation.py` describes what is planted.
 """
 
 import dataclasses
-import json
 import pathlib
-import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +20,7 @@ from absl import flags
 
 from data_prep import wechat_simulation as simulation
 from data_prep.simulate_ali_ccp import AucHistogram
-from data_prep.simulation_file import SIMULATION_FILE
+from data_prep.simulation_file import begin_simulation, finish_simulation
 from data_prep.wechat_fields import (
     ACTION_COLUMNS,
     ACTION_FILE,
@@ -67,13 +65,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
       DatasetError: the folder exists, or the settings make no sense.
     """
     check(settings)
-    if folder.exists():
-        raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        print(f"Removing {partial}, left behind by a simulation that did not finish.")
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
+    partial = begin_simulation(folder)
     simulated = simulation.Simulation(settings)
     feed_table(simulated).write_csv(partial / FEED_FILE)
     with tqdm.tqdm(total=settings.rows, desc="simulating", unit=" rows", unit_scale=True) as bar:
@@ -88,9 +80,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
         },
         **counts,
     }
-    text = json.dumps(summary, indent=2) + "\n"
-    (partial / SIMULATION_FILE).write_text(text, encoding="utf-8")
-    partial.rename(folder)
+    finish_simulation(folder, summary)
     return summary
 
 

@@ -1,7 +1,12 @@
-"""What a simulator leaves beside its files; there is none beside real ones."""
+"""A simulator's folder, complete or absent, and what it leaves there beside its files.
+
+There is no such file beside real ones.
+"""
 
 import json
 import pathlib
+import shutil
+from collections.abc import Mapping
 
 from dcrnn_tf.schema import DatasetError
 
@@ -27,3 +32,30 @@ def read_simulation(folder: pathlib.Path) -> dict | None:
             "again"
         )
     return simulation
+
+
+def begin_simulation(folder: pathlib.Path) -> pathlib.Path:
+    """Makes the folder that a simulator writes to until it is done, and returns its path.
+
+    Raises:
+      DatasetError: `folder`, where the simulation shall be, exists.
+    """
+    if folder.exists():
+        raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
+    partial = _partial(folder)
+    if partial.exists():
+        print(f"Removing {partial}, left behind by a simulation that did not finish.")
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def finish_simulation(folder: pathlib.Path, simulation: Mapping) -> None:
+    """Writes what `read_simulation` reads, and puts the folder where it shall be."""
+    text = json.dumps(simulation, indent=2) + "\n"
+    (_partial(folder) / SIMULATION_FILE).write_text(text, encoding="utf-8")
+    _partial(folder).rename(folder)
+
+
+def _partial(folder: pathlib.Path) -> pathlib.Path:
+    return folder.with_name(folder.name + ".partial")

@@ -217,7 +217,9 @@ def heat_map(
     # Two digits of the largest value behind the point at least, three where it is above 10.
     magnitude = math.floor(math.log10(np.abs(matrix).max() or 1.0))
     decimals = max(1 - magnitude, 2) if magnitude < 1 else max(2 - magnitude, 0)
-    low, high = float(min(matrix.min(), 0.0)), float(matrix.max())
+    # Without numbers in the cells the colours alone tell values apart, so they take all the range.
+    low = float(min(matrix.min(), 0.0)) if numbers else float(matrix.min())
+    high = float(matrix.max())
     colours = "Blues"
     if low < 0:  # white is zero, and the two signs have a colour each
         high = max(-low, high)

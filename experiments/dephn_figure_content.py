@@ -3,36 +3,22 @@
 `folders` are those of the tables that made the runs, by the tables' names.
 """
 
-import dataclasses
 import pathlib
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from data_prep import criteo_planting
 from dcrnn_tf.layers.virtual_gradient import FUNCTIONS
 from experiments import dephn_plots, dephn_tables, run_folder, trained_runs
+from experiments.figure_page import Folders, Shown, difference_words, made_on
 from experiments.report import read_metrics
-from experiments.statistics import PairedDifference, paired_difference
+from experiments.statistics import paired_difference
 from experiments.table_specs import Row, Table
 from experiments.tables import aggregate
 
 POINTS = 4000  # examples that Fig. 7 shows
-
-Folders = dict[str, pathlib.Path]
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """A figure, drawn, and what it shows; `data` is what its runs were made on."""
-
-    name: str
-    heading: str
-    figure: Figure
-    sentences: tuple[str, ...]
-    data: str = ""
 
 
 def figure_3(folders: Folders) -> list[Shown]:
@@ -51,7 +37,7 @@ def figure_3(folders: Folders) -> list[Shown]:
     shares = dict(zip(share["rows"], (tuple(pair) for pair in share["mean"]), strict=True))
     means = ", ".join(f"{name} {gate.mean():.3f}" for name, gate in gates.items())
     spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
-    data = _made_on(table, folders)
+    data = made_on(table, folders)
     return [
         Shown(
             "figure_3a",
@@ -166,8 +152,7 @@ def figure_5(folders: Folders) -> Shown:
             f"seeds: {', '.join(apart)}.",
         ),
         " ".join(
-            _made_on(table, folders)
-            for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR)
+            made_on(table, folders) for table in (dephn_tables.FIGURE_5_R, dephn_tables.FIGURE_5_UR)
         ),
     )
 
@@ -194,7 +179,8 @@ def figure_6(folders: Folders) -> Shown:
         )
         sentences.append(f"{row.row.label}: mean of the last losses logged {words}; AUC {aucs}.")
         sentences += [
-            f"{row.row.label} minus {table.baseline}, AUC of {task}: {_words(found.difference)}."
+            f"{row.row.label} minus {table.baseline}, AUC of {task}: "
+            f"{difference_words(found.difference)}."
             for task, found in row.tasks.items()
             if found.difference is not None
         ]
@@ -208,7 +194,7 @@ def figure_6(folders: Folders) -> Shown:
             "is for long a function of the labels' correlation alone.",
             *sentences,
         ),
-        _made_on(table, folders),
+        made_on(table, folders),
     )
 
 
@@ -238,7 +224,7 @@ def figure_7(folders: Folders) -> Shown:
         difference = paired_difference(fits["DEPHN"][task], fits["MMoE"][task])
         sentences.append(
             f"Rank correlation of predicted and planted confidence, {task}, mean over seeds: "
-            f"{means}; DEPHN minus MMoE {_words(difference)}."
+            f"{means}; DEPHN minus MMoE {difference_words(difference)}."
         )
     return Shown(
         "figure_7",
@@ -252,19 +238,8 @@ def figure_7(folders: Folders) -> Shown:
             "side of 0 a confidence lies, so that no model can learn its scale.",
             *sentences,
         ),
-        _made_on(table, folders),
+        made_on(table, folders),
     )
-
-
-def _words(difference: PairedDifference | None) -> str:
-    """A paired difference with its interval, as far as it has one."""
-    if difference is None:
-        return "not known, no seed is common"
-    words = f"{difference.mean:+.4f}"
-    if difference.interval is None:
-        return f"{words} (paired seeds: {difference.pairs}, no interval)"
-    low, high = difference.interval
-    return f"{words} (95 % interval {low:+.4f} to {high:+.4f}, {difference.pairs} paired seeds)"
 
 
 def _finished_seeds(table: Table, folder: pathlib.Path, row: Row) -> list[int]:
@@ -273,21 +248,3 @@ def _finished_seeds(table: Table, folder: pathlib.Path, row: Row) -> list[int]:
     while run_folder.finished(table.run_dir(folder, row, len(seeds) + 1)):
         seeds.append(len(seeds) + 1)
     return seeds
-
-
-def data_of(table: Table, folders: Folders) -> dict:
-    """What the runs of a table say of their dataset."""
-    folder = table.run_dir(folders[table.name], table.rows[0], 1)
-    return run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
-
-
-def _made_on(table: Table, folders: Folders) -> str:
-    """A sentence on the data of a table's runs."""
-    data = data_of(table, folders)
-    planted = (data.get("simulation") or {}).get("labels")
-    kind = planted or ("simulated" if data["simulated"] else "real")
-    rows = data["rows"]
-    return (
-        f"Runs on {table.dataset} ({kind}): {rows['train']:,} training and {rows['test']:,} test "
-        "rows."
-    )

@@ -26,7 +26,7 @@ import tqdm
 from absl import flags
 
 from dcrnn_tf import command_line
-from experiments import datasets, dcrnn_tables, dephn_tables
+from experiments import datasets, dcrnn_study_tables, dcrnn_tables, dephn_tables
 from experiments.run_folder import finished
 from experiments.table_specs import Preset, Table
 
@@ -34,7 +34,10 @@ FLAGS = flags.FLAGS
 
 
 PRESETS = ("small", "smoke")
-TABLES = {table.name: table for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES)}
+TABLES = {
+    table.name: table
+    for table in (*dcrnn_tables.TABLES, *dcrnn_study_tables.TABLES, *dephn_tables.TABLES)
+}
 PROGRAMS = {
     "constant": "experiments.constant",
     "logistic_regression": "experiments.logistic_regression",

@@ -1,0 +1,214 @@
+"""What the study of DCRNN's claims shows: read from finished runs, drawn, and put in words.
+
+`folders` are those of the tables that made the runs, by the tables' names.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from experiments import dcrnn_study_plots
+from experiments import dcrnn_study_tables as study
+from experiments.figure_page import Folders, Shown, made_on
+from experiments.statistics import PairedDifference
+from experiments.table_specs import Table
+from experiments.tables import TableResult, aggregate
+
+Differences = Mapping[str, Mapping[str, PairedDifference | None]]
+"""`{task: {comparison: difference of AUC}}`."""
+
+
+def sharing(folders: Folders) -> Shown:
+    """Hard and soft sharing minus partial sharing, at three correlations of the tasks."""
+    results = {
+        f"correlation {correlation}": aggregate(table, folders[table.name])
+        for correlation, table in study.SHARING.items()
+    }
+    found = _differences(results)
+    return Shown(
+        "sharing",
+        "Hard and soft sharing against partial sharing, by correlation of the tasks",
+        dcrnn_study_plots.differences(found, "AUC minus partial sharing's"),
+        (
+            verdict("partial sharing predicts better than hard and soft sharing", found, -1),
+            f"{_SEEDS} All with Ada, without which tasks share nothing but the embeddings. The "
+            "correlation is of the utilities behind click and play; both labels are drawn for "
+            "every exposure by themselves.",
+            *_values(results),
+        ),
+        _made_on(study.SHARING, folders),
+    )
+
+
+def adaptation(folders: Folders) -> Shown:
+    """With Ada minus without, at three levels of noise in the numeric features."""
+    results = {
+        f"noise {noise}": aggregate(table, folders[table.name])
+        for noise, table in study.ADAPTATION.items()
+    }
+    found = _differences(results)
+    return Shown(
+        "adaptation",
+        "Feature adaptation (Ada), by noise of the numeric features",
+        dcrnn_study_plots.differences(found, "AUC minus that without Ada"),
+        (
+            verdict("Ada helps, the more so the noisier statistical features are", found, +1),
+            f"{_SEEDS} Noise is in units of each quantity's own standard deviation.",
+            *_values(results),
+        ),
+        _made_on(study.ADAPTATION, folders),
+    )
+
+
+def sequence(folders: Folders) -> Shown:
+    """Other lengths and intervals minus the paper's."""
+    result = aggregate(study.SEQUENCE, folders[study.SEQUENCE.name])
+    found = _differences({"": result})
+    chosen = f"L {study.LENGTH}, I {study.INTERVAL}"
+    return Shown(
+        "sequence",
+        f"Subsequence length L and interval I, against the paper's {chosen}",
+        dcrnn_study_plots.differences(found, f"AUC minus that of {chosen}"),
+        (
+            verdict(f"{chosen} is the best choice", found, -1),
+            f"{_SEEDS} The whole sequence has S = L + I steps.",
+            *_values({"": result}),
+        ),
+        made_on(study.SEQUENCE, folders),
+    )
+
+
+def crossing(folders: Folders) -> Shown:
+    """DCN's, DCN-V2's and CIN's layers in the place of the recurrent network."""
+    result = aggregate(study.CROSSING, folders[study.CROSSING.name])
+    found = _differences({"": result})
+    return Shown(
+        "crossing",
+        "Other crossings in the recurrent network's place, at equal parameters",
+        dcrnn_study_plots.differences(found, f"AUC minus {study.CROSSING.baseline}'s"),
+        (
+            verdict("recurrent networks cross features better than DCN and CIN", found, -1),
+            f"{_SEEDS} No Ada. Parameters outside the embedding table: {_parameters(result)}.",
+            *_values({"": result}),
+        ),
+        made_on(study.CROSSING, folders),
+    )
+
+
+def size(folders: Folders) -> Shown:
+    """AUC over the number of parameters, of DCRNN and MMoE."""
+    result = aggregate(study.SIZE, folders[study.SIZE.name])
+    rows = {row.row.label: row for row in result.rows}
+    large = rows[study.SIZE.baseline].parameters("other")
+    fewer = {
+        task: {
+            label: row.tasks[task].difference
+            for label, row in rows.items()
+            if label.startswith("DCRNN") and row.runs and row.parameters("other") < large
+        }
+        for task in study.SIZE.tasks
+    }
+    curves = {
+        task: {
+            family: [
+                (row.parameters("other"), row.tasks[task].auc)
+                for label, row in rows.items()
+                if label.startswith(family) and row.runs
+            ]
+            for family in ("MMoE", "DCRNN")
+        }
+        for task in study.SIZE.tasks
+    }
+    return Shown(
+        "size",
+        "Test AUC by the number of parameters outside the embedding table",
+        dcrnn_study_plots.size(curves),
+        (
+            verdict(
+                f"DCRNN with fewer parameters predicts better than {study.SIZE.baseline}",
+                fewer,
+                +1,
+            ),
+            f"{_SEEDS} DCRNN is BiLSTM with Ada; its name gives the recurrent units, MMoE's the "
+            f"units of its eight experts. Parameters: {_parameters(result)}.",
+            *_values({"": result}),
+        ),
+        made_on(study.SIZE, folders),
+    )
+
+
+_SEEDS = (
+    "Dots are means over seeds, bars 95 % t intervals over paired seeds: they speak of these data, "
+    "of which there is one draw, and of each comparison by itself."
+)
+
+
+def verdict(claim: str, differences: Differences, sign: int) -> str:
+    """Says how many intervals speak for a claim, how many against it.
+
+    Args:
+      claim: in words.
+      differences: of AUC, each of which has `sign` (+1 or -1) if the claim is true.
+      sign: as above.
+    """
+    found = [one for task in differences.values() for one in task.values()]
+    intervals = [one.interval for one in found if one is not None and one.interval is not None]
+    if not intervals:
+        return f"Claim: {claim}. Verdict: unknown, intervals take two seeds that differ."
+    above = sum(low > 0 for low, _ in intervals)
+    below = sum(high < 0 for _, high in intervals)
+    agree, against = (above, below) if sign > 0 else (below, above)
+    if agree and not against:
+        word = "holds here" if agree == len(intervals) else "holds in part"
+    elif agree:
+        word = "mixed"
+    else:
+        word = "does not hold here" if against else "not shown here"
+    open_ones = len(intervals) - agree - against
+    return (
+        f"Claim: {claim}. Verdict: {word}. Of {len(intervals)} comparisons {agree} speak for it, "
+        f"{against} against it, and {open_ones} have an interval with 0 inside."
+    )
+
+
+def differences_by_figure(folders: Folders) -> dict[str, Differences]:
+    """All paired differences of the study, for a file."""
+    return {
+        table.name: _differences({"": aggregate(table, folders[table.name])})
+        for table in study.TABLES
+    }
+
+
+def _differences(results: Mapping[str, TableResult]) -> Differences:
+    """Every row minus its table's baseline; comparisons are named by row and part."""
+    tasks = next(iter(results.values())).table.tasks
+    return {
+        task: {
+            ", ".join(filter(None, (row.row.label, part))): row.tasks[task].difference
+            for part, result in results.items()
+            for row in result.rows
+            if row.row.label != result.table.baseline
+        }
+        for task in tasks
+    }
+
+
+def _values(results: Mapping[str, TableResult]) -> tuple[str, ...]:
+    """The mean AUC of every row."""
+    sentences = []
+    for part, result in results.items():
+        for task in result.table.tasks:
+            rows = [row for row in result.rows if row.tasks[task].auc]
+            bayes = rows[0].tasks[task].bayes_auc if rows else None
+            words = [f"{row.row.label} {row.tasks[task].auc.mean:.4f}" for row in rows]
+            words += [] if bayes is None else [f"Bayes-optimal {bayes:.4f}"]
+            where = ", ".join(filter(None, (part, task)))
+            sentences.append(f"Mean test AUC, {where}: {', '.join(words)}.")
+    return tuple(sentences)
+
+
+def _parameters(result: TableResult) -> str:
+    return ", ".join(f"{r.row.label} {r.parameters('other'):,}" for r in result.rows if r.runs)
+
+
+def _made_on(tables: Mapping[str, Table], folders: Folders) -> str:
+    made: Sequence[str] = [made_on(table, folders) for table in tables.values()]
+    return " ".join(dict.fromkeys(made))

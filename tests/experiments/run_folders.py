@@ -21,6 +21,7 @@ def write_run(
     name: str = "ali_ccp",
     statistics: dict | None = None,
     explanation: dict | None = None,
+    other_parameters: int = 300_000,  # outside the embedding table
     **config,
 ) -> pathlib.Path:
     """Writes a run whose test AUCs are `aucs`, `{task: AUC}`.
@@ -59,7 +60,11 @@ def write_run(
             "positives": {s: {"click": n // 25, "conversion": n // 300} for s, n in counts.items()},
             "simulation": simulation if simulated else None,
         },
-        "parameters": {"total": 1_300_000, "embedding": 1_000_000, "other": 300_000},
+        "parameters": {
+            "total": 1_000_000 + other_parameters,
+            "embedding": 1_000_000,
+            "other": other_parameters,
+        },
         "positive_weights": dict.fromkeys(aucs, 24.0),
     }
     config = {

@@ -70,7 +70,7 @@ def test_sharing_compares_hard_and_soft_with_partial_at_each_correlation(tmp_pat
         write_table(table, folders[table.name], {partial: 0.7, hard: 0.7 - loss, soft: 0.69})
     shown = content.sharing(folders)
     # Two tasks: hard is far below partial at correlation 0 alone; soft is 0.01 below, and
-    # differences waver by 0.001 with the seed: their intervals reach 4.303 / sqrt(3) 0.001 = 0.0025.
+    # differences waver by 0.001 with the seed: intervals reach 4.303 / sqrt(3) 0.001 = 0.0025.
     assert "holds in part. Of 12 comparisons 8 speak for it, 0 against it" in shown.sentences[0]
     names = [tick.get_text() for tick in shown.figure.axes[0].get_yticklabels()]
     assert names[:2] == [f"{hard}, correlation 0", f"{soft}, correlation 0"]

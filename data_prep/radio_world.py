@@ -168,7 +168,7 @@ class RadioWorld:
         return _skewed(self.settings.users, count, random)
 
     def draw_albums(self, count: int, random: np.random.Generator) -> np.ndarray:
-        """Ids of albums by the logging policy, `(count,)`: whoever the user, low ones more often."""
+        """Ids of albums by the logging policy, `(count,)`, low ones more often."""
         return _skewed(self.settings.albums, count, random)
 
     def contexts(self, count: int, random: np.random.Generator) -> Contexts:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
-import polars.selectors
 import tqdm
 import yaml
 from absl import flags

@@ -107,7 +107,7 @@ def match(
     if abs(found.parameters - target) > tolerance * target:
         raise MatchingError(
             f"model {model} comes no nearer to {target:,} parameters than {found.parameters:,}, "
-            f"with {free}={found.settings[free]}, which is further than {100 * tolerance:g} % off; free "
-            "another setting, or change those that stay"
+            f"with {free}={found.settings[free]}, which is further than {100 * tolerance:g} % "
+            "off; free another setting, or change those that stay"
         )
     return found

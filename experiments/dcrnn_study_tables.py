@@ -4,6 +4,8 @@ Every comparison is a row minus its table's baseline, seed by seed. The models' 
 optimizer and the learning rate are the same everywhere but for what a comparison is of.
 """
 
+import dataclasses
+
 from experiments.table_specs import Preset, Row, Setting, Table
 
 CORRELATIONS = ("0", "0.5", "0.9")
@@ -32,17 +34,23 @@ _SETTINGS = (
     Setting("optimizer of embeddings", "config.embedding_optimizer"),
     Setting("positive weights of the loss", "record.positive_weights"),
 )
-_PRESETS = {
-    "small": Preset(rows=100_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3),
-    "smoke": Preset(rows=10_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
-}
+_SMALL = Preset(rows=100_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3)
+_SMOKE = Preset(rows=10_000, epochs=1, seeds=1, batch_size=512, learning_rate=1e-3)
 
 
 def _dcrnn(label: str, **changed) -> Row:
     return Row(label, "dcrnn", _DCRNN | changed)
 
 
-def _table(name: str, title: str, baseline: Row, *others: Row, data: str = "radio") -> Table:
+def _table(
+    name: str,
+    title: str,
+    baseline: Row,
+    *others: Row,
+    smoke: tuple[str, ...] = (),
+    data: str = "radio",
+) -> Table:
+    """A table; `smoke` are the labels of the rows that its smoke form tries."""
     return Table(
         name=f"study_{name}",
         title=title,
@@ -54,7 +62,7 @@ def _table(name: str, title: str, baseline: Row, *others: Row, data: str = "radi
         rows=(baseline, *others),
         settings=_SETTINGS,
         data=data,
-        presets=_PRESETS,
+        presets={"small": _SMALL, "smoke": dataclasses.replace(_SMOKE, labels=smoke)},
     )
 
 
@@ -67,6 +75,7 @@ SHARING = {
         _dcrnn(_PARTIAL),
         _dcrnn("hard, I 0", interval=0),
         _dcrnn(f"soft, I {LENGTH}", interval=LENGTH),
+        smoke=(_PARTIAL, "hard, I 0"),
         data=f"radio_correlation_{correlation}",
     )
     for correlation in CORRELATIONS
@@ -89,34 +98,43 @@ SEQUENCE = _table(
         _dcrnn(f"L {length}, I {interval}", subsequence_length=length, interval=interval)
         for length, interval in ((1, 1), (3, 1), (7, 3), (LENGTH, 0), (LENGTH, 1), (LENGTH, LENGTH))
     ),
+    smoke=(f"L {LENGTH}, I {INTERVAL}", "L 1, I 1"),
 )
 
-# Each crossing's own width makes the parameters outside the embedding table equal; DCN's layers
-# have none, so that its tower is as wide as it takes.
+# Each crossing's own width makes the parameters outside the embedding table as many as BiLSTM's.
+# DCN's layers have none, so that its tower is as wide as it takes.
 _PLAIN = {**_DCRNN, "adaptation": False, "subsequence_length": 3, "interval": 1}
-_LAYERS = {"num_layers": 3, **_EMBEDDING}
+_ONE_WAY = {**_PLAIN, "bidirectional": False}
+_CROSSING = {"num_layers": 3, **_EMBEDDING}
 CROSSING = _table(
     "crossing",
     "Crossings in the same place of the same network, at equal parameters",
     Row("BiLSTM", "dcrnn", _PLAIN),
-    Row("LSTM", "dcrnn", {**_PLAIN, "bidirectional": False, "units": 117}),
-    Row(
-        "simple RNN",
-        "dcrnn",
-        {**_PLAIN, "bidirectional": False, "cell": "simple_rnn", "units": 300},
-    ),
-    Row("DCN", "crossing", {**_LAYERS, "crossing": "dcn", "tower_units": [500, 32]}),
-    Row("DCN-V2", "crossing", {**_LAYERS, "crossing": "dcn_v2", "rank": 64}),
-    Row("CIN", "crossing", {**_LAYERS, "crossing": "cin", "feature_maps": 64}),
+    Row("LSTM", "dcrnn", {**_ONE_WAY, "units": 114}),
+    Row("simple RNN", "dcrnn", {**_ONE_WAY, "cell": "simple_rnn", "units": 300}),
+    Row("DCN", "crossing", {**_CROSSING, "crossing": "dcn", "tower_units": [582, 32]}),
+    Row("DCN-V2", "crossing", {**_CROSSING, "crossing": "dcn_v2", "rank": 96}),
+    Row("CIN", "crossing", {**_CROSSING, "crossing": "cin", "feature_maps": 65}),
+    smoke=("BiLSTM", "CIN"),
 )
-_EXPERTS = ((16, 8), (32, 16), (64, 32), (128, 64))
+
+
+def _mmoe(wide: int, narrow: int) -> Row:
+    return Row(f"MMoE {wide}-{narrow}", "mmoe", {"expert_units": [wide, narrow], **_EMBEDDING})
+
+
+# Pairs of about the same number of parameters outside the embedding table.
+SIZES = {8: _mmoe(16, 8), 16: _mmoe(32, 16), 32: _mmoe(64, 32), 64: _mmoe(128, 64)}
 SIZE = _table(
     "size",
     "MMoE and DCRNN of several sizes",
+    SIZES[64],  # the paper's
+    *(SIZES[units] for units in (32, 16, 8)),
     *(
-        Row(f"MMoE {wide}-{narrow}", "mmoe", {"expert_units": [wide, narrow], **_EMBEDDING})
-        for wide, narrow in reversed(_EXPERTS)
+        dataclasses.replace(_dcrnn(f"DCRNN {units}", units=units), baseline=mmoe.label)
+        for units, mmoe in SIZES.items()
     ),
-    *(_dcrnn(f"DCRNN {units}", units=units) for units in (8, 16, 32, 64, 128)),
+    _dcrnn("DCRNN 128", units=128),
+    smoke=("MMoE 128-64", "MMoE 16-8", "DCRNN 8"),
 )
 TABLES = (*SHARING.values(), *ADAPTATION.values(), SEQUENCE, CROSSING, SIZE)

@@ -36,7 +36,7 @@ FLAGS = flags.FLAGS
 PRESETS = ("small", "smoke")
 TABLES = {
     table.name: table
-    for table in (*dcrnn_tables.TABLES, *dcrnn_study_tables.TABLES, *dephn_tables.TABLES)
+    for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES, *dcrnn_study_tables.TABLES)
 }
 PROGRAMS = {
     "constant": "experiments.constant",

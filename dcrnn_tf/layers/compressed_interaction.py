@@ -15,6 +15,7 @@ class CompressedInteraction(keras.layers.Layer):
 
     `*` is element by element; X^0 holds the fields' embeddings, X^k the H_k feature maps of layer
     k, each of width dim. Sums over dim of the maps of all layers, side by side, are the output.
+    With phi the identity a layer is Eq. 2 of DCRNN's paper, `H_t = sum_ij W_ij (H_{t-1} * X_0)`.
 
     Layer k has the weight `kernel_{k-1}`, `(H_{k-1} * fields, H_k)`, whose row `i * fields + j`
     is of the product of X^{k-1}_i and X^0_j. The last layer's maps are not needed themselves: with
@@ -78,7 +79,8 @@ class CompressedInteraction(keras.layers.Layer):
                 dots = tf.matmul(maps, original, transpose_a=True)
                 sums.append(product(tf.reshape(dots, (-1, kernel.shape[0])), kernel))
                 continue
-            products = maps[:, :, :, None] * original[:, :, None, :]
+            # As a broadcast `*`, but the gradients are products too, without temporaries as large.
+            products = maps[:, :, :, None] @ original[:, :, None, :]
             outgoing = self.activation(product(tf.reshape(products, (-1, kernel.shape[0])), kernel))
             outgoing = tf.reshape(outgoing, (-1, inputs.shape[2], kernel.shape[1]))
             if i < last and self.split_half:

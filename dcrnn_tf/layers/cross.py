@@ -10,6 +10,8 @@ from dcrnn_tf.layers.initializers import blockwise
 class Cross(keras.layers.Layer):
     """`x_{l+1} = x_0 (x_l . w_l) + b_l + x_l`, the cross network of DCN (arXiv 1708.05123).
 
+    In DCRNN's paper Eq. 1: `H_t = X_0 (H_{t-1}^T W_{t-1}) + b_{t-1} + H_{t-1}`, with `H_0 = X_0`.
+
     Every x_l is x_0 times a number per example, plus a vector: `x_l = s_l x_0 + B_l`, with
     `B_l = b_0 + .. + b_{l-1}` and `s_{l+1} = s_l (1 + x_0 . w_l) + B_l . w_l`. So x_0 goes through
     one product with the kernels of all layers, and the layers themselves compute on numbers.

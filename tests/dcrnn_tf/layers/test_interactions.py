@@ -179,6 +179,81 @@ def test_compressed_interaction_by_hand():
     np.testing.assert_allclose(layer(np.array([[[1.0, 2.0], [3.0, -1.0]]])), [[1, -12]])
 
 
+def test_compressed_interaction_with_an_activation_by_hand():
+    """X^1 = max([3, -2], 0) = [3, 0]; X^2 = max([3, 0] * [-2, 3], 0) = [0, 0]."""
+    layer = CompressedInteraction((1, 1), activation="relu")
+    layer.build((None, 2, 2))
+    layer.set_weights([np.array([[0.0], [1.0], [0.0], [0.0]]), np.array([[1.0], [-1.0]])])
+    np.testing.assert_allclose(layer(np.array([[[1.0, 2.0], [3.0, -1.0]]])), [[3, 0]])
+
+
+def test_compressed_interaction_with_split_maps_by_hand():
+    """X^1 = [3, -2], which goes on, and X^0_1 X^0_1 = [1, 4], which goes out; X^2 = [-6, -6]."""
+    layer = CompressedInteraction((2, 1), split_half=True)
+    layer.build((None, 2, 2))
+    first = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    layer.set_weights([first, np.array([[1.0], [-1.0]])])
+    np.testing.assert_allclose(layer(np.array([[[1.0, 2.0], [3.0, -1.0]]])), [[5, -12]])
+
+
+def gradients_of_sum(layer, weights, inputs):
+    """Of the sum of all outputs, by the inputs and each weight."""
+    layer.build(np.shape(inputs))
+    layer.set_weights([np.array(weight, "float32") for weight in weights])
+    inputs = tf.Variable(inputs, dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(tf.convert_to_tensor(inputs)))
+    return tape.gradient(total, [inputs, *(weight.value for weight in layer.weights)])
+
+
+def check_all(actual, *expected):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_gradients_of_cross_by_hand():
+    """x_1 = [7, 12] as above, w_1 = [1, 0]; the gradient by x_1 is w_1 (1 + 2) + [1, 1] = [4, 1].
+
+    By w_1 it is 3 x_1, by w_0 ([4, 1] . x_0) x_0 = 6 x_0, and by x_0
+    [1, 1] (x_1 . w_1) + [4, 1] (x_0 . w_0) + 6 w_0 + [4, 1].
+    """
+    weights = [[[1, 1], [2, 0]], [[1, 0], [0, 2]]]
+    by_kernel, by_bias = [[6, 21], [12, 36]], [[4, 1], [1, 1]]
+    check_all(gradients_of_sum(Cross(2), weights, [[1, 2]]), [[37, 25]], by_kernel, by_bias)
+
+
+def test_gradients_of_matrix_cross_by_hand():
+    """Weights as above; x_1 = [4, 4]. By W_1 the gradient is x_1 [1, 2], by x_1 [1, 1].
+
+    By x_0 it is [1, -1] of the second layer and [3, 1] + [1, 1] + [2, 1] of the first.
+    """
+    weights = [[[0, 1], [1, 0]], [1, 0], [[0, 0], [0, 0]], [1, -1]]
+    expected = [[[7, 2]], [[1, 2], [2, 4]], [1, 2], [[4, 8], [4, 8]], [1, 2]]
+    check_all(gradients_of_sum(MatrixCross(2), weights, [[1, 2]]), *expected)
+
+
+def test_low_rank_matrix_cross_by_hand():
+    """x . u = 5, inner 5 [1, -1] + [1, 0] = [6, -5], x_1 = [6, -10] + [1, 2]."""
+    layer = MatrixCross(1, projection_dim=1)
+    weights = [[[1], [2]], [[1, -1]], [1, 0]]
+    # By the inner vector the gradient is [1, 2], by x . u therefore 1 - 2 = -1.
+    gradients = gradients_of_sum(layer, weights, [[1, 2]])
+    check_all(gradients, [[6, -6]], [[-1], [-2]], [[5, 10]], [1, 2])
+    np.testing.assert_allclose(layer(np.array([[1.0, 2.0]])), [[7, -8]])
+
+
+def test_gradients_of_compressed_interaction_by_hand():
+    """Weights as above; by X^1 = [3, -2] the gradient is [1, 1] + ([1, 2] - [3, -1]) = [-1, 4].
+
+    By W^1_ij it is [-1, 4] . (X^0_i * X^0_j), by W^2_j X^1 . X^0_j, by the fields
+    [-1, 4] * [3, -1] + [3, -2] and [-1, 4] * [1, 2] - [3, -2].
+    """
+    weights = [[[0], [1], [0], [0]], [[1], [-1]]]
+    expected = [[[[0, -6], [-4, 10]]], [[15], [-11], [-11], [-5]], [[-1], [11]]]
+    layer = CompressedInteraction((1, 1))
+    check_all(gradients_of_sum(layer, weights, [[[1, 2], [3, -1]]]), *expected)
+
+
 def test_compressed_interaction_of_two_layers_with_tensors():
     """Polynomials of the fields: `p^2_h = sum W^2_(g k) W^1_(i j) (v_i * v_j * v_k)` over all."""
     layer, weights = randomised(CompressedInteraction, {"feature_maps": (4, 2)}, (EMBEDDED,))

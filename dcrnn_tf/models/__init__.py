@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
@@ -35,6 +36,7 @@ __all__ = [
     "PHN",
     "PLE",
     "SNR",
+    "CrossingComparison",
     "Explanation",
     "MMoE",
     "ModelError",
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "crossing": CrossingComparison,
     "dcn": DCN,
     "dcn_v2": DCNV2,
     "dcrnn": DCRNN,

@@ -12,6 +12,9 @@ from tests.dcrnn_tf.models import planted
         ("shared_bottom", {"bottom_units": (32, 16)}),
         ("mmoe", {"num_experts": 4, "expert_units": (16, 8)}),
         ("dcrnn", {"units": 16}),
+        ("crossing", {"crossing": "dcn"}),
+        ("crossing", {"crossing": "dcn_v2", "rank": 8}),
+        ("crossing", {"crossing": "cin", "feature_maps": 8}),
     ],
 )
 def test_learns_a_product_of_fields(name, settings):

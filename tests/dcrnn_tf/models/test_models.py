@@ -24,6 +24,9 @@ VARIANTS = [
     ("mtphn", {"private_experts": (), "num_heads": 1}),
     ("mtphn", {"private_experts": ("dnn",), "num_interaction_layers": 1, "expert_units": (4,)}),
     ("mmoe", {"num_experts": 3, "expert_units": (6,), "tower_units": (5,)}),
+    ("crossing", {"crossing": "dcn_v2", "rank": 2, "tower_units": (6,)}),
+    ("crossing", {"crossing": "dcn_v2", "num_layers": 2}),
+    ("crossing", {"crossing": "cin", "feature_maps": 4}),
     ("dcn", {"hidden_units": (), "num_cross_layers": 3}),
     ("dcn_v2", {"hidden_units": (6,), "num_cross_layers": 3, "projection_dim": 2}),
     ("phn", {"hidden_units": (), "num_cross_layers": 1, "num_interaction_layers": 1}),
@@ -237,7 +240,7 @@ def test_initial_weights_follow_the_seed(name, dataset):
 
 
 def test_unknown_model_and_setting_are_refused(dataset):
-    with pytest.raises(models.ModelError, match="'mlp' is not one of dcn, dcn_v2, dcrnn"):
+    with pytest.raises(models.ModelError, match="'mlp' is not one of crossing, dcn, dcn_v2, dcrnn"):
         models.build("mlp", dataset.schema)
     with pytest.raises(models.ModelError, match="mmoe has no setting cell, unit; it has embedding"):
         models.build("mmoe", dataset.schema, cell="gru", unit=3)

@@ -15,6 +15,8 @@ VARIANTS = [
     ("dephn", {"gating": "mapping", "correlation": "cosine"}),
     ("mtphn", {"private_experts": ()}),
     ("snr", {"transform": "aver"}),
+    ("crossing", {"crossing": "dcn_v2", "rank": 2}),
+    ("crossing", {"crossing": "cin", "feature_maps": 4}),
     ("dcrnn", {"cell": "gru", "bidirectional": False}),
 ]
 

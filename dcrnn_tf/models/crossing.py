@@ -1,0 +1,112 @@
+"""DCRNN's network with another crossing in the place of its recurrent one, for comparison."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import CompressedInteraction, Cross, MatrixCross, Tower, fork
+from dcrnn_tf.models.base import MultiTaskModel
+
+DCN, DCN_V2, CIN = "dcn", "dcn_v2", "cin"
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class CrossingComparison(MultiTaskModel):
+    """Embeddings `X_0`, a crossing network per task, a tower per task: `y_i = tower_i(f_i(X_0))`.
+
+    The crossings that DCRNN's paper sets its recurrent network against (Eq. 1 to 4):
+
+    - `dcn`: `H_t = X_0 (H_{t-1}^T W_t) + b_t + H_{t-1}`, see `Cross`. Has no width of its own.
+    - `dcn_v2`: the same with a matrix, `H_t = X_0 * (W_t H_{t-1} + b_t) + H_{t-1}`, see
+      `MatrixCross`.
+    - `cin`: `H_t = sum_ij W_ij (H_{t-1,i} * X_{0,j})`, see `CompressedInteraction`.
+
+    The same as in `DCRNN` without adaptation: the embedding, a crossing network of each task's own
+    between `X_0` and the task's tower, the tower; tasks share the embeddings alone. What differs,
+    besides the crossing itself:
+
+    - The tower's input, and with it the tower's first matrix. `dcn` and `dcn_v2` give `H_L`, which
+      is as wide as `X_0`; `cin` gives the maps of all layers, each summed over the embedding's
+      width, hence `L * feature_maps` numbers; DCRNN gives its last states, whose width is free.
+    - `H_0 = X_0`, so that the first layer already multiplies features; DCRNN starts from zero.
+    - There is nothing like adaptation or an interval.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      crossing: `dcn`, `dcn_v2` or `cin`.
+      num_layers: L, the place of DCRNN's steps per task.
+      rank: of the matrices of `dcn_v2`; None for full ones.
+      feature_maps: of each layer of `cin`, which must have it.
+      tower_units: hidden layers of a task's tower.
+
+    Raises:
+      ValueError: an unknown crossing, or a width that is none or belongs to another crossing.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        crossing: str = DCN,
+        num_layers: int = 3,
+        rank: int | None = None,
+        feature_maps: int | None = None,
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if crossing not in (DCN, DCN_V2, CIN):
+            raise ValueError(f"crossing={crossing!r} is not one of {DCN}, {DCN_V2}, {CIN}")
+        _check_width("rank", rank, DCN_V2, crossing)
+        _check_width("feature_maps", feature_maps, CIN, crossing)
+        if crossing == CIN and feature_maps is None:
+            raise ValueError("crossing='cin' needs feature_maps, a whole number such as 64")
+        self.crossing = crossing
+        self.num_layers = num_layers
+        self.rank = rank
+        self.feature_maps = feature_maps
+        self.tower_units = tuple(tower_units)
+        self.crossings = tuple(self._network(f"{task}_crossing") for task in self.tasks)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def _network(self, name: str) -> keras.layers.Layer:
+        if self.crossing == DCN:
+            return Cross(self.num_layers, name=name, dtype=self.dtype_policy)
+        if self.crossing == DCN_V2:
+            return MatrixCross(self.num_layers, self.rank, name=name, dtype=self.dtype_policy)
+        maps = (self.feature_maps,) * self.num_layers
+        return CompressedInteraction(maps, name=name, dtype=self.dtype_policy)
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's crossed features."""
+        if self.crossing != CIN:  # which alone tells fields apart
+            embeddings = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        copies = fork(embeddings, len(self.tasks))
+        return [
+            tower(crossing(copy))
+            for tower, crossing, copy in zip(self.towers, self.crossings, copies, strict=True)
+        ]
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "crossing": self.crossing,
+            "num_layers": self.num_layers,
+            "rank": self.rank,
+            "feature_maps": self.feature_maps,
+            "tower_units": list(self.tower_units),
+        }
+
+
+def _check_width(name: str, width: object, owner: str, crossing: str) -> None:
+    if width is None:
+        return
+    if crossing != owner:
+        raise ValueError(f"{name}={width!r} is a setting of crossing={owner!r}, not {crossing!r}")
+    if type(width) is not int or width < 1:
+        raise ValueError(f"{name}={width!r} must be a whole number from 1")

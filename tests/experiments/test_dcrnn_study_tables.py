@@ -28,8 +28,9 @@ def parameters(schema, row):
 
 
 def test_all_crossings_have_the_same_number_of_parameters(schema):
-    counts = [parameters(schema, row) for row in study.CROSSING.rows]
-    assert max(counts) < 1.02 * min(counts)
+    counts = {row.label: parameters(schema, row) for row in study.CROSSING.rows}
+    assert counts.pop("DCN, tower 64") < min(counts.values()) / 8
+    assert max(counts.values()) < 1.02 * min(counts.values())
 
 
 def test_each_size_of_dcrnn_stands_beside_an_mmoe_of_about_that_size(schema):

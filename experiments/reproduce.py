@@ -45,7 +45,7 @@ flags.DEFINE_string(
     "data_dir",
     None,
     "Folder of the real files; simulated if none. For tables of several datasets, a folder with "
-    f"one of theirs for each ({', '.join(sorted({s.raw for s in datasets.SOURCES.values()}))}).",
+    f"one of theirs for each ({', '.join(sorted({datasets.SOURCES[t.data].raw for t in TABLES.values()}))}).",
 )
 flags.DEFINE_enum("preset", None, PRESETS, "Size of the simulated form; default small.")
 flags.DEFINE_integer("seeds", None, "Runs per row; the preset's if not given.", lower_bound=1)
@@ -97,6 +97,10 @@ def _reproduce(
     from experiments.tables import aggregate
 
     schema = load_schema(prepared)
+    try:
+        table = table.of_tasks([task.name for task in schema.tasks])
+    except ValueError as error:
+        raise command_line.UsageError(f"{prepared}: {error}") from None
     config = {
         "table": table.name,
         "preset": name or "paper",

@@ -35,6 +35,7 @@ FLAGS = flags.FLAGS
 
 PRESETS = ("small", "smoke")
 TABLES = {table.name: table for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES)}
+RAW_DATA = sorted({datasets.SOURCES[table.data].raw for table in TABLES.values()})
 PROGRAMS = {
     "constant": "experiments.constant",
     "logistic_regression": "experiments.logistic_regression",
@@ -45,7 +46,7 @@ flags.DEFINE_string(
     "data_dir",
     None,
     "Folder of the real files; simulated if none. For tables of several datasets, a folder with "
-    f"one of theirs for each ({', '.join(sorted({datasets.SOURCES[t.data].raw for t in TABLES.values()}))}).",
+    f"one of theirs for each ({', '.join(RAW_DATA)}).",
 )
 flags.DEFINE_enum("preset", None, PRESETS, "Size of the simulated form; default small.")
 flags.DEFINE_integer("seeds", None, "Runs per row; the preset's if not given.", lower_bound=1)

@@ -227,7 +227,7 @@ def test_arms_that_cannot_meet_get_one_sentence(prepared, run_dir, tmp_path):
         load({"one": {1: run_dir}, "two": {1: other}})
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"data_dir": str(prepared)}))
-    with pytest.raises(DatasetError, match="is not the dataset that .*other_run was trained on"):
+    with pytest.raises(DatasetError, match=r"is not the dataset that .*other_run was trained on"):
         load({"one": {1: other}})
 
 

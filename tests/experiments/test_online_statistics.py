@@ -1,4 +1,4 @@
-"""Rates and relative improvements: by hand, against a bootstrap, and how often intervals are right."""
+"""Rates and relative improvements: by hand, against a bootstrap, coverage of intervals."""
 
 import numpy as np
 import pytest

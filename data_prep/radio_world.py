@@ -37,10 +37,10 @@ from scipy.special import expit, ndtri
 # Shares of the variance of the click's utility, and of the play's own part.
 EFFECTS = {
     "popularity": (0.05, 0.00),
-    "album": (0.20, 0.25),
-    "user": (0.15, 0.20),
-    "affinity": (0.35, 0.35),
-    "hour": (0.10, 0.10),
+    "album": (0.15, 0.20),
+    "user": (0.10, 0.15),
+    "affinity": (0.40, 0.40),
+    "hour": (0.15, 0.15),
     "freshness": (0.07, 0.00),
     "place": (0.08, 0.00),
     "length": (0.00, 0.10),
@@ -59,16 +59,16 @@ STATISTICS = {
     "user_category_affinity": "category affinity",
 }
 
-CATEGORIES, AGE_GROUPS, CITIES, DEVICES = 12, 6, 30, 8
+CATEGORIES, AGE_GROUPS, CITIES, DEVICES = 12, 6, 12, 8
 PAGES, POSITIONS, NETWORKS = 4, 10, 3
 ALBUMS_PER_AUTHOR = 5
-DIMENSIONS = 3  # of tastes and topics
+DIMENSIONS = 2  # of tastes and topics
 SKEW = 2.0  # ids are drawn as floor(number * uniform ** SKEW)
 PILOT_ROWS = 1 << 17
 
 # Shares of the variance of a taste, and of a topic.
-_OF_AGE, _OF_CITY, _OF_USER = 0.25, 0.25, 0.5
-_OF_CATEGORY, _OF_AUTHOR, _OF_ALBUM = 0.5, 0.25, 0.25
+_OF_AGE, _OF_CITY, _OF_USER = 0.4, 0.3, 0.3
+_OF_CATEGORY, _OF_AUTHOR, _OF_ALBUM = 0.6, 0.2, 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Settings:
     """
 
     rows: int = 200_000
-    users: int = 8_000
-    albums: int = 1_000
+    users: int = 4_000
+    albums: int = 400
     click_rate: float = 0.11
     play_rate: float = 0.5
     task_correlation: float = 0.5
@@ -168,7 +168,7 @@ class RadioWorld:
         return _skewed(self.settings.users, count, random)
 
     def draw_albums(self, count: int, random: np.random.Generator) -> np.ndarray:
-        """Ids of albums by the logging policy, `(count,)`: whoever the user, low ones more often."""
+        """Ids of albums by the logging policy, `(count,)`, low ones more often."""
         return _skewed(self.settings.albums, count, random)
 
     def contexts(self, count: int, random: np.random.Generator) -> Contexts:

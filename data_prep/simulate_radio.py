@@ -35,6 +35,7 @@ DECLARATION_FILE = "radio.yaml"
 TASKS = ("click", "play")
 BLOCK_ROWS = 50_000
 ROWS_PER_FILE = 1_000_000
+DECIMALS = 4  # of statistics
 TEST_FRACTION, VALIDATION_FRACTION = 0.3, 0.1
 
 
@@ -76,7 +77,8 @@ def draw_block(world: RadioWorld, number: int) -> Block:
         play_label_probability = play_probability
     labels = pl.DataFrame({"click": click.astype(np.uint8), "play": play.astype(np.uint8)})
     return Block(
-        labels.hstack(exposures.frame),
+        # Rounded numbers are written five times as fast as exact ones cut to as many decimals.
+        labels.hstack(exposures.frame.with_columns(pl.selectors.float().round(DECIMALS))),
         pl.DataFrame({"click": click_probability, "play": play_label_probability}),
         logit(np.stack([click_probability, play_probability])),
     )
@@ -109,7 +111,7 @@ def simulate(
     with progress:
         for number, begins, block in _pieces(world, rows_per_file):
             with open(partial / DATA_FILE.format(number=number), "ab") as file:
-                block.frame.write_csv(file, include_header=begins, float_precision=4)
+                block.frame.write_csv(file, include_header=begins)
             with open(partial / GROUND_TRUTH_FILE.format(number=number), "ab") as file:
                 block.probabilities.write_csv(
                     file, include_header=begins, float_precision=9, float_scientific=False

@@ -17,7 +17,13 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from data_prep.field_encoder import FieldEncoder
-from data_prep.table_declaration import SPLIT_NAMES, Declaration, load_declaration
+from data_prep.simulation_file import read_simulation
+from data_prep.table_declaration import (
+    SPLIT_NAMES,
+    Declaration,
+    load_declaration,
+    with_min_count,
+)
 from data_prep.table_rows import TEST, TRAIN, TableRows
 from data_prep.writer import DatasetWriter, Ragged
 from dcrnn_tf import command_line
@@ -186,6 +192,12 @@ def _define_flags() -> None:
         "seed", 0, "Seed of the split and the shuffle.", lower_bound=0, upper_bound=2**32 - 1
     )
     flags.DEFINE_integer(
+        "min_count",
+        None,
+        "An id needs at least so many training rows; each field's as declared if not given.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
         "max_bad_rows", 0, "Bad rows left out and counted before that is an error.", lower_bound=0
     )
 
@@ -194,7 +206,16 @@ def main() -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     declaration = load_declaration(FLAGS.declaration)
-    schema = prepare(declaration, FLAGS.data_dir, FLAGS.out_dir, FLAGS.seed, FLAGS.max_bad_rows)
+    if FLAGS.min_count is not None:
+        declaration = with_min_count(declaration, FLAGS.min_count)
+    schema = prepare(
+        declaration,
+        FLAGS.data_dir,
+        FLAGS.out_dir,
+        FLAGS.seed,
+        FLAGS.max_bad_rows,
+        read_simulation(pathlib.Path(FLAGS.data_dir)),
+    )
     print(summary(schema))
     print(f"Written to {FLAGS.out_dir}.")
 

@@ -162,6 +162,15 @@ def parse_declaration(content: object, path: pathlib.Path) -> Declaration:
         raise DatasetError(f"{path}: {error}") from None
 
 
+def with_min_count(declaration: Declaration, min_count: int) -> Declaration:
+    """The same declaration with another `min_count`, for all fields of ids."""
+    fields = {
+        name: entry if entry["kind"] == NUMERIC else {**entry, "min_count": min_count}
+        for name, entry in declaration.content["fields"].items()
+    }
+    return parse_declaration({**declaration.content, "fields": fields}, declaration.path)
+
+
 def _declaration(path: pathlib.Path, content: object) -> Declaration:
     allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
     top = _Keys(content, "the declaration", sorted(allowed))

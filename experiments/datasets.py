@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from dcrnn_tf import command_line
+from dcrnn_tf.schema import SCHEMA_FILE
 from experiments.table_specs import Preset
 
 _NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see, repeated or not
@@ -86,8 +87,8 @@ def _simulate_ali_ccp(raw: pathlib.Path, rows: int) -> None:
     )
 
 
-def _simulator(module: str) -> Callable[[pathlib.Path, int], None]:
-    return lambda raw, rows: call(module, f"--out_dir={raw}", f"--rows={rows}")
+def _simulator(module: str, *arguments: str) -> Callable[[pathlib.Path, int], None]:
+    return lambda raw, rows: call(module, f"--out_dir={raw}", f"--rows={rows}", *arguments)
 
 
 def _preparer(module: str) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
@@ -136,6 +137,36 @@ def _criteo_preparer(
     return prepare
 
 
+def _prepare_declared(
+    raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+) -> pathlib.Path:
+    """Of any log with a declaration beside it; a folder that is a prepared dataset stays as it is."""
+    if sample:
+        raise command_line.UsageError(
+            "--rows is not for a log of your own, which is prepared with all of its rows"
+        )
+    if (raw / SCHEMA_FILE).exists():
+        return raw
+    if not prepared.exists():
+        declarations = sorted(raw.glob("*.yaml"))
+        if len(declarations) != 1:
+            found = ", ".join(path.name for path in declarations) or "none"
+            raise command_line.UsageError(
+                f"{raw} must hold one declaration (*.yaml, see docs/own_data.md) beside its files, "
+                f"or be a prepared dataset; found {found}"
+            )
+        # What is declared holds, unless the preset asks for something of its own.
+        own = preset.min_count != Preset.min_count
+        call(
+            "data_prep.table",
+            f"--declaration={declarations[0]}",
+            f"--data_dir={raw}",
+            f"--out_dir={prepared}",
+            *([f"--min_count={preset.min_count}"] if own else []),
+        )
+    return prepared
+
+
 def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
     call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
 
@@ -145,6 +176,11 @@ def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
         if (folder / name).exists():
             return folder / name
     raise command_line.UsageError(f"{folder} holds no {' and no '.join(names)}")
+
+
+def _radio(raw: str, *arguments: str) -> Source:
+    """Radio's log, simulated with the given flags; or anyone's own log of two tasks."""
+    return Source(raw, _simulator("data_prep.simulate_radio", *arguments), _prepare_declared)
 
 
 _CRITEO = ("criteo", _simulator("data_prep.simulate_criteo"))
@@ -162,4 +198,15 @@ SOURCES = {
     ),
     "criteo_r": Source(*_CRITEO, _criteo_preparer("criteo_r")),
     "criteo_ur": Source(*_CRITEO, _criteo_preparer("criteo_ur")),
+    "radio": _radio("radio"),
+    **{
+        f"radio_correlation_{value}": _radio(
+            f"radio_correlation_{value}", "--nochained", f"--task_correlation={value}"
+        )
+        for value in ("0", "0.5", "0.9")
+    },
+    **{
+        f"radio_noise_{value}": _radio(f"radio_noise_{value}", f"--feature_noise={value}")
+        for value in ("0", "1", "3")
+    },
 }

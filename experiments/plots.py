@@ -76,7 +76,7 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
                 _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
             )
             paper = (row.row.paper or {}).get(task, {})
-            paper = paper.get("mean", paper.get("auc"))
+            paper = next((paper[name] for name in ("mean", "auc", "auc_4") if name in paper), None)
             if published and paper is not None:
                 axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
         known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
@@ -104,9 +104,9 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
 
 
 def differences(result: TableResult, task: str, metric: str) -> Picture:
-    """Each model minus the baseline with its 95 % interval; hollow where that shows nothing."""
-    name, baseline = METRICS[metric][0], result.table.baseline
-    rows = [row for row in result.ranking if row.row.label != baseline]
+    """Each model minus its baseline with its 95 % interval; hollow where that shows nothing."""
+    name, baseline = METRICS[metric][0], result.table.compared_with
+    rows = [row for row in result.ranking if result.table.baseline_of(row.row) is not None]
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, lw=1)

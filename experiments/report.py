@@ -110,7 +110,7 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
 
 def _verdict_section(result: TableResult) -> Section:
     """The differences to the baseline: in sentences, or in pictures where those are too many."""
-    heading = f"Against {result.table.baseline}"
+    heading = f"Against {result.table.compared_with}"
     if len(result.rows) < plots.MANY:
         verdicts = table_text.verdicts(result)
         return Section(heading, sentences=[f"{label}, {sentence}" for label, sentence in verdicts])

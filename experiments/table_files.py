@@ -40,7 +40,7 @@ def write_markdown(result: TableResult, path: str | pathlib.Path) -> None:
         parts.append(f"**Incomplete.** {escape('; '.join(lacking))}.")
     parts += [markdown_grid(first), f"{origin(table)}: {escape(table.source)}."]
     sentences = [f"- {escape(f'{label}, {sentence}')}." for label, sentence in verdicts(result)]
-    parts += [f"## Against {escape(table.baseline)}", "\n".join(sentences)]
+    parts += [f"## Against {escape(table.compared_with)}", "\n".join(sentences)]
     for grid in others:
         parts += [f"## {grid.title}", markdown_grid(grid)]
     name, fingerprint = result.data["name"], result.data["fingerprint"]
@@ -69,7 +69,7 @@ def _csv_lines(result: TableResult) -> Iterator[dict[str, object]]:
                 "auc_low": low,
                 "auc_high": high,
                 **{f"paper_{name}": paper.get(name) for name in result.table.columns},
-                "baseline": result.table.baseline,
+                "baseline": result.table.baseline_of(row.row),
                 "difference": difference and difference.mean,
                 "difference_low": difference_low,
                 "difference_high": difference_high,

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,7 @@ COLUMNS = {
     "mean": Column("mean", "auc", "mean", ".4f"),
     "logloss": Column("logloss", "logloss", "mean", ".6f"),
     "auc": Column("AUC", "auc", "mean", ".6f"),
+    "auc_4": Column("AUC", "auc", "mean", ".4f"),
 }
 
 
@@ -64,6 +65,7 @@ class Row:
       settings: of the model.
       paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
       deterministic: whether the seed changes nothing, so that one run stands for every seed.
+      baseline: label of the row that this one is compared with, if not the table's baseline.
     """
 
     label: str
@@ -71,6 +73,7 @@ class Row:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     paper: Mapping[str, Mapping[str, float]] | None = None
     deterministic: bool = False
+    baseline: str | None = None
 
     @property
     def slug(self) -> str:
@@ -105,7 +108,8 @@ class Table:
       dataset: the paper's data, as a reader knows it.
       tasks: that the table has figures of.
       columns: per task, of `COLUMNS`.
-      baseline: label of the row that the others are compared with.
+      baseline: label of the row that the others are compared with; None if only rows that name
+        their own are compared.
       rows: the models.
       settings: what to list of the paper's settings beside the runs' own.
       data: name in `datasets.SOURCES`.
@@ -119,7 +123,7 @@ class Table:
     dataset: str
     tasks: tuple[str, ...]
     columns: tuple[str, ...]
-    baseline: str
+    baseline: str | None
     rows: tuple[Row, ...]
     settings: tuple[Setting, ...] = ()
     data: str = "ali_ccp"
@@ -130,8 +134,9 @@ class Table:
         slugs = [row.slug for row in self.rows]
         if len(set(slugs)) < len(slugs):
             raise ValueError(f"{self.name}: two rows share a folder's name: {', '.join(slugs)}")
-        if self.baseline not in [row.label for row in self.rows]:
-            raise ValueError(f"{self.name}: the baseline {self.baseline!r} is no row")
+        for baseline in (self.baseline, *(row.baseline for row in self.rows)):
+            if baseline not in (None, *(row.label for row in self.rows)):
+                raise ValueError(f"{self.name}: the baseline {baseline!r} is no row")
         if unknown := [column for column in self.columns if column not in COLUMNS]:
             raise ValueError(f"{self.name}: no column is called {', '.join(unknown)}")
 
@@ -145,6 +150,34 @@ class Table:
     def published(self) -> bool:
         """Whether there are published figures."""
         return any(row.paper for row in self.rows)
+
+    @property
+    def compared_with(self) -> str:
+        """The baseline in words."""
+        return self.baseline or "its baseline"
+
+    def baseline_of(self, row: Row) -> str | None:
+        """Label of the row that one is compared with; None if it is compared with none."""
+        label = row.baseline or self.baseline
+        return None if label == row.label else label
+
+    def of_tasks(self, tasks: Sequence[str]) -> "Table":
+        """The table of a dataset's tasks, in the dataset's order if they are others than its own.
+
+        The published figures are not of other tasks, and left out then.
+
+        Raises:
+          ValueError: there are more or fewer tasks than the table has.
+        """
+        if len(tasks) != len(self.tasks):
+            raise ValueError(
+                f"{self.name} compares models on {len(self.tasks)} tasks, and the dataset has "
+                f"{len(tasks)} ({', '.join(tasks)}); declare as many as the table has"
+            )
+        if set(tasks) == set(self.tasks):
+            return self
+        rows = tuple(dataclasses.replace(row, paper=None) for row in self.rows)
+        return dataclasses.replace(self, tasks=tuple(tasks), rows=rows)
 
     def folder_name(self, preset: str | None) -> str:
         """Name of the folder of a preset's runs; None is the real data."""

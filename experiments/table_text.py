@@ -83,7 +83,7 @@ def incomplete(result: TableResult) -> list[str]:
 
 
 def verdicts(result: TableResult) -> list[tuple[str, str]]:
-    """Sentences on each row against the baseline, never without an interval.
+    """Sentences on each row against its baseline, never without an interval.
 
     One per task, and one more per task if the table compares by logloss too.
     """
@@ -91,7 +91,7 @@ def verdicts(result: TableResult) -> list[tuple[str, str]]:
     return [
         (row.row.label, f"{task}: {name}{_verdict(result, row, task, metric)}")
         for row in result.rows
-        if row.row.label != result.table.baseline
+        if result.table.baseline_of(row.row) is not None
         for task in row.tasks
         for metric in metrics
         for name in [f"{METRICS[metric][0]} " if len(metrics) > 1 else ""]
@@ -114,7 +114,7 @@ def grids(result: TableResult) -> list[Grid]:
                 "Intervals and tests" + ("" if metric == "auc" else f" of {METRICS[metric][0]}"),
                 (
                     *("model", "task", "seeds", "mean", "95 % interval", "std"),
-                    *(f"minus {table.baseline}", "95 % interval of it", "p"),
+                    *(f"minus {table.compared_with}", "95 % interval of it", "p"),
                 ),
                 tuple(
                     (row.row.label, task, *_test_cells(row, task, metric)) for row, task in pairs
@@ -168,7 +168,7 @@ def _main_grid(result: TableResult) -> Grid:
 
 def notes(result: TableResult) -> list[str]:
     """How the figures are to be read."""
-    baseline = result.table.baseline
+    baseline = result.table.baseline or "the row that each is compared with above"
     lines = [
         "Intervals and tests are over seeds: they say how one configuration varies from run to run "
         "on this test split, not what another sample of rows would give.",
@@ -193,7 +193,7 @@ def notes(result: TableResult) -> list[str]:
 
 
 def _verdict(result: TableResult, row: RowResult, task: str, metric: str) -> str:
-    baseline, difference = result.table.baseline, row.tasks[task].difference_of(metric)
+    baseline, difference = result.table.baseline_of(row.row), row.tasks[task].difference_of(metric)
     form = METRICS[metric][1]
     if difference is None:
         name = {"auc": "an AUC", "logloss": "a logloss"}[metric]

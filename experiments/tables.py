@@ -46,7 +46,7 @@ class TaskResult:
     Attributes:
       aucs: `{seed: AUC}`.
       auc: the summary over seeds; None if no finished run has an AUC.
-      difference: to the baseline over common seeds; None for the baseline itself and without one.
+      difference: to the row's baseline over common seeds; None if it or a common seed is lacking.
       bayes_auc: best AUC that any model can reach, known for simulated data alone.
       loglosses: the summary of the logloss over seeds, the lowest as its best.
       logloss_difference: as `difference`; negative where the model is the better one.
@@ -198,12 +198,13 @@ def aggregate(
     _refuse_mixtures(runs)
     if not any(runs.values()):
         raise DatasetError(f"{table_dir} has no finished run of {table.name}; make them first")
-    baseline = next(row for row in table.rows if row.label == table.baseline)
+    by_label = {row.label: row for row in table.rows}
     rows = []
     for row in table.rows:
+        label = table.baseline_of(row)
+        baseline = None if label is None else (by_label[label], runs[label])
         tasks = {
-            task: _task_result(task, row, runs[row.label], baseline, runs[baseline.label], seeds)
-            for task in table.tasks
+            task: _task_result(task, row, runs[row.label], baseline, seeds) for task in table.tasks
         }
         done = {run.seed for run in runs[row.label]}
         left = [] if row.deterministic and done else [seed for seed in seeds if seed not in done]
@@ -247,22 +248,19 @@ def _task_result(
     task: str,
     row: Row,
     runs: Sequence[Run],
-    baseline: Row,
-    baseline_runs: Sequence[Run],
+    baseline: tuple[Row, Sequence[Run]] | None,
     seeds: Sequence[int],
 ) -> TaskResult:
     aucs, loglosses = (_figures(task, runs, name) for name in ("auc", "logloss"))
 
     def difference(name: str) -> PairedDifference | None:
-        if row.label == baseline.label:
+        if baseline is None:
             return None
         # Whatever the seed, a deterministic model gives its one figure: it pairs with every seed.
         pairs = [
             dict.fromkeys(seeds, *values.values()) if each.deterministic and values else values
-            for each, values in (
-                (row, _figures(task, runs, name)),
-                (baseline, _figures(task, baseline_runs, name)),
-            )
+            for each, its_runs in ((row, runs), baseline)
+            for values in [_figures(task, its_runs, name)]
         ]
         return paired_difference(*pairs)
 

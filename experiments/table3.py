@@ -28,7 +28,8 @@ def main() -> None:
             f"--shown={FLAGS.shown} is more than --candidates={FLAGS.candidates}"
         )
     table = dcrnn_tables.TABLE_3_OFFLINE
-    seeds = range(1, (FLAGS.seeds or table.presets[FLAGS.preset].seeds) + 1)
+    preset = table.presets[FLAGS.preset]
+    seeds = range(1, (FLAGS.seeds or preset.seeds) + 1)
     out_dir = pathlib.Path(FLAGS.out_dir or FOLDERS[FLAGS.preset])
     offline_dir = out_dir / OFFLINE
     datasets.call(
@@ -52,6 +53,7 @@ def main() -> None:
         {
             row.label: {seed: table.run_dir(offline_dir, row, seed) for seed in seeds}
             for row in table.rows
+            if row.label in preset.labels or not preset.labels
         }
     )
     with tqdm.tqdm(total=users, unit=" users", desc="online experiment") as bar:

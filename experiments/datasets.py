@@ -140,7 +140,7 @@ def _criteo_preparer(
 def _prepare_declared(
     raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
 ) -> pathlib.Path:
-    """Of any log with a declaration beside it; a folder that is a prepared dataset stays as it is."""
+    """Of a log with a declaration beside it; a folder that is a prepared dataset stays as it is."""
     if sample:
         raise command_line.UsageError(
             "--rows is not for a log of your own, which is prepared with all of its rows"

@@ -35,6 +35,7 @@ FLAGS = flags.FLAGS
 
 PRESETS = ("small", "smoke")
 TABLES = {table.name: table for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES)}
+RAW_DATA = sorted({datasets.SOURCES[table.data].raw for table in TABLES.values()})
 PROGRAMS = {
     "constant": "experiments.constant",
     "logistic_regression": "experiments.logistic_regression",
@@ -45,7 +46,7 @@ flags.DEFINE_string(
     "data_dir",
     None,
     "Folder of the real files; simulated if none. For tables of several datasets, a folder with "
-    f"one of theirs for each ({', '.join(sorted({s.raw for s in datasets.SOURCES.values()}))}).",
+    f"one of theirs for each ({', '.join(RAW_DATA)}).",
 )
 flags.DEFINE_enum("preset", None, PRESETS, "Size of the simulated form; default small.")
 flags.DEFINE_integer("seeds", None, "Runs per row; the preset's if not given.", lower_bound=1)
@@ -97,6 +98,10 @@ def _reproduce(
     from experiments.tables import aggregate
 
     schema = load_schema(prepared)
+    try:
+        table = table.of_tasks([task.name for task in schema.tasks])
+    except ValueError as error:
+        raise command_line.UsageError(f"{prepared}: {error}") from None
     config = {
         "table": table.name,
         "preset": name or "paper",

@@ -46,7 +46,8 @@ def improvements(
     for label, marker, colour, _ in series:
         axes.plot([], [], f"{marker}-", color=colour, label=label)
     axes.plot([], [], ".", color=COLOURS[0], alpha=0.5, label="each training, clicks and plays")
-    axes.plot([], [], "X", color=COLOURS[1], label="paper, real users")
+    if any(published is not None for published in paper.values()):
+        axes.plot([], [], "X", color=COLOURS[1], label="paper, real users")
     axes.set_yticks(range(len(found)), found)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(found) - 0.5, -0.5)

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import pytest
@@ -15,12 +16,15 @@ def calls(monkeypatch):
     made = []
 
     def call(module, *arguments):
-        flags = dict(argument.removeprefix("--").split("=", 1) for argument in arguments)
+        pairs = (argument.removeprefix("--").partition("=") for argument in arguments)
+        flags = {name: value for name, _, value in pairs}
         folder = pathlib.Path(flags["out_dir"])
         assert not folder.exists()
         folder.mkdir(parents=True)
         if module == "data_prep.simulate_criteo":
             (folder / "train.txt").touch()
+        if module == "data_prep.simulate_radio":
+            (folder / "radio.yaml").touch()
         if module == "data_prep.criteo_relations":
             (folder / "criteo_r").mkdir()
             (folder / "criteo_ur").mkdir()
@@ -114,6 +118,75 @@ def test_another_min_count_or_another_folder_is_another_dataset(calls, tmp_path)
     ]
     assert len(set(folders)) == 4
     assert programs(calls).count("simulate_wechat") == 1
+
+
+def test_simulated_radio_is_prepared_by_its_declaration(calls, tmp_path):
+    folder = datasets.make("radio", PRESET, None, tmp_path)
+    (_, simulation), (_, preparation) = calls
+    assert programs(calls) == ["simulate_radio", "table"]
+    assert simulation == {"out_dir": str(tmp_path / "simulated_radio-5000"), "rows": "5000"}
+    assert preparation == {
+        "declaration": f"{simulation['out_dir']}/radio.yaml",
+        "data_dir": simulation["out_dir"],
+        "out_dir": str(folder),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("radio_correlation_0", {"nochained": "", "task_correlation": "0"}),
+        ("radio_correlation_0.5", {"nochained": "", "task_correlation": "0.5"}),
+        ("radio_correlation_0.9", {"nochained": "", "task_correlation": "0.9"}),
+        ("radio_noise_0", {"feature_noise": "0"}),
+        ("radio_noise_1", {"feature_noise": "1"}),
+        ("radio_noise_3", {"feature_noise": "3"}),
+    ],
+)
+def test_variants_of_radio_have_their_flags_and_folders(calls, tmp_path, name, flags):
+    plain = datasets.make("radio", PRESET, None, tmp_path)
+    variant = datasets.make(name, PRESET, None, tmp_path)
+    (_, simulation), _ = calls[2:]
+    assert (
+        simulation == {"out_dir": str(tmp_path / f"simulated_{name}-5000"), "rows": "5000"} | flags
+    )
+    assert plain != variant
+
+
+def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
+    raw = tmp_path / "own"
+    raw.mkdir()
+    preset = Preset(None, 1, 1, 64, 1e-3)
+    with pytest.raises(command_line.UsageError, match=r"one declaration .* found none"):
+        datasets.make("radio", preset, raw, tmp_path)
+    (raw / "shop.yaml").touch()
+    folder = datasets.make("radio", preset, raw, tmp_path)
+    assert calls == [
+        (
+            "data_prep.table",
+            {
+                "declaration": str(raw / "shop.yaml"),
+                "data_dir": str(raw),
+                "out_dir": str(folder),
+            },
+        )
+    ]
+    datasets.make("radio", dataclasses.replace(preset, min_count=2), raw, tmp_path)
+    assert calls[1][1]["min_count"] == "2"
+    (raw / "two.yaml").touch()
+    with pytest.raises(command_line.UsageError, match="found shop.yaml, two.yaml"):
+        datasets.make("radio", dataclasses.replace(preset, min_count=3), raw, tmp_path)
+
+
+def test_an_own_dataset_that_is_prepared_is_used_as_it_is(calls, tmp_path):
+    (tmp_path / "schema.json").touch()
+    assert datasets.make("radio", Preset(None, 1, 1, 64, 1e-3), tmp_path) == tmp_path
+    assert not calls
+
+
+def test_rows_of_an_own_log_are_refused(calls, tmp_path):
+    with pytest.raises(command_line.UsageError, match="--rows is not for a log of your own"):
+        datasets.make("radio", PRESET, tmp_path, tmp_path)
 
 
 def test_a_program_that_fails_ends_this_one(tmp_path):

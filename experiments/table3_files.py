@@ -82,7 +82,7 @@ def _csv_lines(result: OnlineResult) -> Iterator[dict[str, object]]:
                 "seed": seed,
                 "metric": metric.name,
                 "simulated": True,
-                **dataclasses.asdict(result.design),
+                **{f"design_{key}": n for key, n in dataclasses.asdict(result.design).items()},
                 **_cells("rate", rate(metric, outcomes)),
                 **_cells("expected", rate(expected, outcomes)),
                 "paper_rate": content.PAPER.get(name, {}).get(metric.name),

@@ -18,6 +18,7 @@ from experiments import datasets, dcrnn_tables
 FLAGS = flags.FLAGS
 OFFLINE = "offline"  # folder of the runs and of their AUC
 USERS = {"small": 20_000, "smoke": 2_000}
+PASSED_ON = ("seeds", "epochs", "rows", "parallel_runs")  # flags of experiments.reproduce
 FOLDERS = {"small": "runs/table3", "smoke": "runs/table3-smoke"}
 
 
@@ -36,9 +37,9 @@ def main() -> None:
         "experiments.reproduce",
         f"--table={table.name}",
         f"--preset={FLAGS.preset}",
-        f"--seeds={len(seeds)}",
         f"--out_dir={offline_dir}",
         f"--work_dir={FLAGS.work_dir}",
+        *(f"--{name}={FLAGS[name].value}" for name in PASSED_ON if FLAGS[name].present),
     )
     import tqdm
 
@@ -68,6 +69,13 @@ def _define_flags() -> None:
     flags.DEFINE_enum("preset", "small", list(USERS), "Size of the logs and of the trainings.")
     flags.DEFINE_integer(
         "seeds", None, "Trainings of each model; the preset's if not given.", lower_bound=1
+    )
+    flags.DEFINE_integer("epochs", None, "Epochs; the preset's if not given.", lower_bound=1)
+    flags.DEFINE_integer(
+        "rows", None, "Exposures of the log; the preset's if not given.", lower_bound=1000
+    )
+    flags.DEFINE_integer(
+        "parallel_runs", 0, "Trainings at a time; 0 is one per core.", lower_bound=0
     )
     flags.DEFINE_string("out_dir", None, "Folder of the table; runs/table3 if not given.")
     flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")

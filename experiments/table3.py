@@ -14,10 +14,11 @@ from absl import flags
 
 from dcrnn_tf import command_line
 from experiments import datasets, dcrnn_tables
+from experiments.online import Design
 
 FLAGS = flags.FLAGS
 OFFLINE = "offline"  # folder of the runs and of their AUC
-USERS = {"small": 20_000, "smoke": 2_000}
+USERS = {"small": Design.users, "smoke": 2_000}
 PASSED_ON = ("seeds", "epochs", "rows", "parallel_runs")  # flags of experiments.reproduce
 FOLDERS = {"small": "runs/table3", "smoke": "runs/table3-smoke"}
 
@@ -43,13 +44,13 @@ def main() -> None:
     )
     import tqdm
 
-    from experiments import online, online_policies, table3_files
+    from experiments import online_policies, table3_files
     from experiments.table3_content import OnlineResult
     from experiments.tables import aggregate
 
     command_line.use_threads(0)
     users = FLAGS.users or USERS[FLAGS.preset]
-    design = online.Design(users, FLAGS.visits, FLAGS.candidates, FLAGS.shown, FLAGS.seed)
+    design = Design(users, FLAGS.visits, FLAGS.candidates, FLAGS.shown, FLAGS.seed)
     arms = online_policies.load_arms(
         {
             row.label: {seed: table.run_dir(offline_dir, row, seed) for seed in seeds}
@@ -82,10 +83,12 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "users", None, "Fresh users of the experiment; the preset's if not given.", lower_bound=1
     )
-    flags.DEFINE_integer("visits", 2, "Visits of each user.", lower_bound=1)
-    flags.DEFINE_integer("candidates", 30, "Albums to choose from in a visit.", lower_bound=1)
-    flags.DEFINE_integer("shown", 1, "Albums shown of these.", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "Seed of the experiment.", lower_bound=0)
+    flags.DEFINE_integer("visits", Design.visits, "Visits of each user.", lower_bound=1)
+    flags.DEFINE_integer(
+        "candidates", Design.candidates, "Albums to choose from in a visit.", lower_bound=1
+    )
+    flags.DEFINE_integer("shown", Design.shown, "Albums shown of these.", lower_bound=1)
+    flags.DEFINE_integer("seed", Design.seed, "Seed of the experiment.", lower_bound=0)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,8 @@ def ratio_of_parameters(result: OnlineResult, arm: str, part: str) -> float | No
 
 def grids(result: OnlineResult) -> list[Grid]:
     """All tables of the page; the first has the paper's form."""
-    return [_main_grid(result), _policies_grid(result), _seeds_grid(result), _parameters(result)]
+    makers = (_main_grid, _parameters, _improvements, _rates, _seeds_grid)
+    return [make(result) for make in makers]
 
 
 def verdicts(result: OnlineResult) -> list[str]:
@@ -183,34 +184,30 @@ def _main_grid(result: OnlineResult) -> Grid:
     return Grid("Online, simulated users", header, tuple(lines))
 
 
-def _policies_grid(result: OnlineResult) -> Grid:
+def _rates(result: OnlineResult) -> Grid:
     lines = []
-    pooled = result.pooled
-    for name, outcomes in pooled.items():
+    for name, outcomes in result.pooled.items():
         for metric in METRICS:
             found, expected = rate(metric, outcomes), rate(EXPECTED[metric.name], outcomes)
-            changes = [None, None]
-            if name != result.baseline:
-                changes = [
-                    improvement(each, outcomes, pooled[result.baseline])
-                    for each in (metric, EXPECTED[metric.name])
-                ]
-            lines.append(
-                (
-                    name,
-                    metric.label,
-                    _value(found, _RATE),
-                    interval(found and found.interval, _RATE),
-                    _value(expected, _RATE),
-                    _value(changes[0], _CHANGE),
-                    interval(changes[0] and changes[0].interval, _CHANGE),
-                    _value(changes[1], _CHANGE),
-                    interval(changes[1] and changes[1].interval, _CHANGE),
-                )
-            )
-    header = ("policy", "metric", "rate", "95 % interval", "expected")
-    header += (f"over {result.baseline}", "95 % interval of it", "of expected", "95 % of that")
-    return Grid("All policies", header, tuple(lines), texts=2)
+            ends = interval(found and found.interval, _RATE)
+            lines.append((name, metric.label, _value(found, _RATE), ends, _value(expected, _RATE)))
+    header = ("policy", "metric", "rate", "95 % interval", "expected rate")
+    return Grid("Rates of all policies", header, tuple(lines), texts=2)
+
+
+def _improvements(result: OnlineResult) -> Grid:
+    lines = []
+    pooled = result.pooled
+    baseline = pooled.pop(result.baseline)
+    for name, outcomes in pooled.items():
+        for metric in METRICS:
+            cells = [name, metric.label]
+            for each in (metric, EXPECTED[metric.name]):
+                change = improvement(each, outcomes, baseline)
+                cells += [_value(change, _CHANGE), interval(change and change.interval, _CHANGE)]
+            lines.append(tuple(cells))
+    header = ("policy", "metric", "improvement", "95 % interval", "of expected", "95 % interval")
+    return Grid(f"Relative improvement over {result.baseline}", header, tuple(lines), texts=2)
 
 
 def _seeds_grid(result: OnlineResult) -> Grid:

@@ -25,7 +25,7 @@ def write(result: OnlineResult, folder: pathlib.Path, offline: str) -> pathlib.P
     """
     _write_csv(result, folder / "table3.csv")
     _write_markdown(result, folder / "table3.md")
-    first, policies, seeds, parameters = content.grids(result)
+    first, *others = content.grids(result)
     auc = content.offline_grid(result)
     sections = [
         report.Section(first.title, first),
@@ -34,9 +34,7 @@ def write(result: OnlineResult, folder: pathlib.Path, offline: str) -> pathlib.P
             sentences=content.verdicts(result),
             figures=_pictures(result),
         ),
-        report.Section(parameters.title, parameters),
-        report.Section(policies.title, policies),
-        report.Section(seeds.title, seeds),
+        *(report.Section(grid.title, grid) for grid in others),
         report.Section(
             f"{auc.title} of the log", auc, links=[("the runs", [("their report", offline)])]
         ),

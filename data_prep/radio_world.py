@@ -65,6 +65,7 @@ ALBUMS_PER_AUTHOR = 5
 DIMENSIONS = 2  # of tastes and topics
 SKEW = 2.0  # ids are drawn as floor(number * uniform ** SKEW)
 PILOT_ROWS = 1 << 17
+_NO_SPREAD = 1e-9  # what has less is a constant, such as the readiness of the only user
 
 # Shares of the variance of a taste, and of a topic.
 _OF_AGE, _OF_CITY, _OF_USER = 0.4, 0.3, 0.3
@@ -153,7 +154,6 @@ class RadioWorld:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._draw_fixed_properties(np.random.default_rng([settings.seed, 1]))
-        self._standard = {}
         random = np.random.default_rng([settings.seed, 2])
         quantities = self._quantities(
             self._users(self.draw_users(PILOT_ROWS, random)),
@@ -288,7 +288,7 @@ class RadioWorld:
 
     def _standardised(self, name: str, quantity: np.ndarray) -> np.ndarray:
         mean, deviation = self._standard[name]
-        return (quantity - mean) / (deviation or 1.0)
+        return (quantity - mean) / (deviation if deviation > _NO_SPREAD else 1.0)
 
     def _calibrate(self, quantities: dict[str, np.ndarray]) -> None:
         """Fixes scales and intercepts on standardised quantities of the logging policy."""

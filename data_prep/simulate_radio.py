@@ -162,8 +162,8 @@ def check(settings: Settings, rows_per_file: int = ROWS_PER_FILE) -> None:
         raise DatasetError(f"--task_correlation={settings.task_correlation} is not from -1 to 1")
     if not 0 <= settings.feature_noise <= 100:
         raise DatasetError(f"--feature_noise={settings.feature_noise} is not from 0 to 100")
-    if not 0 < settings.signal <= 10:
-        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 10")
+    if not 0 < settings.signal <= 3:
+        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 3")
 
 
 def _pieces(world: RadioWorld, rows_per_file: int) -> Iterator[tuple[int, bool, Block]]:

@@ -45,7 +45,8 @@ EFFECTS = {
     "place": (0.08, 0.00),
     "length": (0.00, 0.10),
 }
-CLICK, PLAY = range(2)  # the two draws of an effect
+TASKS = ("click", "play")
+CLICK, PLAY = range(2)  # the two draws of an effect, places in TASKS
 
 # Numeric columns, and the quantities that they estimate.
 STATISTICS = {
@@ -278,7 +279,7 @@ class RadioWorld:
             "length play": self._length[albums] * self._network_sign[contexts.network],
             "category affinity": _dot(users.taste[CLICK], self._category_topic[CLICK], category),
         }
-        for draw, task in enumerate(("click", "play")):
+        for draw, task in enumerate(TASKS):
             turn = 2 * np.pi / 24 * (contexts.hour - self._peak[draw, category])
             quantities[f"album {task}"] = self._quality[draw, albums]
             quantities[f"user {task}"] = users.readiness[draw]
@@ -322,9 +323,8 @@ class RadioWorld:
 
 def _sum_of_effects(quantities: dict[str, np.ndarray], draw: int) -> np.ndarray:
     """The sum of a draw's effects, each with its share of the variance."""
-    task = ("click", "play")[draw]
     return sum(
-        np.sqrt(shares[draw]) * quantities.get(f"{name} {task}", quantities.get(name))
+        np.sqrt(shares[draw]) * quantities.get(f"{name} {TASKS[draw]}", quantities.get(name))
         for name, shares in EFFECTS.items()
         if shares[draw]
     )

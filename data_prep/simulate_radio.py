@@ -21,7 +21,7 @@ import yaml
 from absl import flags
 from scipy.special import logit
 
-from data_prep.radio_world import EFFECTS, STATISTICS, RadioWorld, Settings
+from data_prep.radio_world import EFFECTS, STATISTICS, TASKS, RadioWorld, Settings
 from data_prep.simulate_ali_ccp import AucHistogram
 from data_prep.simulation_file import begin_simulation, finish_simulation
 from data_prep.table_declaration import SPLIT_NAMES
@@ -32,7 +32,6 @@ FLAGS = flags.FLAGS
 DATA_FILE = "exposures-{number:05}.csv"
 GROUND_TRUTH_FILE = "ground_truth-{number:05}.csv"
 DECLARATION_FILE = "radio.yaml"
-TASKS = ("click", "play")
 BLOCK_ROWS = 50_000
 ROWS_PER_FILE = 1_000_000
 DECIMALS = 4  # of statistics

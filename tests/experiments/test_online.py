@@ -202,7 +202,7 @@ def test_a_model_ranks_by_the_product_of_plain_probabilities(prepared, world, en
     assert scores.std() > 0.01
     # The weights of the loss, 8 and 15, are off: those logits are of the plain probabilities.
     outputs = run.model({name: column[:5] for name, column in features.items()})
-    odds = run.predictor.score({name: column[:5] for name, column in features.items()})
+    odds = run.predictor.score({name: column[:5] for name, column in features.items()}, 2)
     np.testing.assert_allclose(np.exp(outputs["click"] - odds["click"]), 8.0, rtol=1e-4)
     np.testing.assert_allclose(np.exp(outputs["play"] - odds["play"]), 15.0, rtol=1e-4)
 

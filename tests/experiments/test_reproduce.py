@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[2]
     [
         (["--preset=small", "--data_dir=x"], "--preset is for simulated data"),
         (["--table=table9"], "table9"),
-        (["--table=table4,table9"], "each must be one of table1, table2, table4, dephn_table1"),
+        (["--table=table4,table9"], "each must be one of table1, table2, table3_offline, table4"),
         (
             ["--table=dephn_table1,dephn_table2_wechat", "--data_dir=nowhere"],
             "must hold a folder of each, and lacks ali_ccp and wechat",

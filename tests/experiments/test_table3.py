@@ -147,9 +147,7 @@ def test_weights_for_each_input_are_those_that_the_notes_count(dataset_folder):
     ("flags", "sentence"),
     [
         (["--shown=4", "--candidates=3"], "--shown=4 is more than --candidates=3"),
-        (["--preset=paper"], "preset"),
         (["--data_dir=logs"], "Unknown command line flag 'data_dir'"),
-        (["--users=0"], "users"),
     ],
 )
 def test_bad_flags_get_one_sentence(flags, sentence):

@@ -10,9 +10,9 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 	$(call flag,PARALLEL_RUNS,parallel_runs)
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-table1 reproduce-table2 reproduce-table4 reproduce-dephn-table1 \
-	reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures study-dcrnn test \
-	test-slow lint format benchmark benchmark-quick clean
+.PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
+	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
+	study-dcrnn test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -33,6 +33,9 @@ reproduce-table1: $(READY)  ## DCRNN's Table 1; simulated data, or your own log 
 
 reproduce-table2: $(READY)  ## DCRNN's Table 2; simulated data, or your own log in DATA_DIR
 	$(RUN) -m experiments.reproduce --table=table2 $(TABLE_FLAGS)
+
+reproduce-table3: $(READY)  ## DCRNN's Table 3: parameters, online experiment on simulated users
+	$(RUN) -m experiments.table3 $(TABLE_FLAGS)
 
 reproduce-table4: $(READY)  ## DCRNN's Table 4; on simulated data unless DATA_DIR is given
 	$(RUN) -m experiments.reproduce --table=table4 $(TABLE_FLAGS)

@@ -1,5 +1,7 @@
 """Bins of numbers: a numeric column as the ids of a categorical field."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -30,6 +32,20 @@ class Binning:
         self.kind = kind
         self._counter = IdCounter()
         self._edges = np.empty(0)  # of quantile bins, each one's smallest training value
+
+    @classmethod
+    def restore(cls, parameters: Mapping[str, object]) -> "Binning":
+        """Bins as `parameters` of others say."""
+        binning = cls(parameters["kind"])
+        binning._edges = np.array(parameters.get("edges", []), np.float64)
+        return binning
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What was learned beside the vocabulary, for the dataset's schema."""
+        # The vocabulary lacks the edges of bins that are rarer than its min_count.
+        edges = {"edges": self._edges.tolist()} if self.kind == "quantile" else {}
+        return {"kind": self.kind, **edges}
 
     def add(self, values: np.ndarray) -> None:
         """Learns from training values, `(rows,)` float; NaN stands for missing."""

@@ -45,7 +45,8 @@ EFFECTS = {
     "place": (0.08, 0.00),
     "length": (0.00, 0.10),
 }
-CLICK, PLAY = range(2)  # the two draws of an effect
+TASKS = ("click", "play")
+CLICK, PLAY = range(2)  # the two draws of an effect, places in TASKS
 
 # Numeric columns, and the quantities that they estimate.
 STATISTICS = {
@@ -65,6 +66,7 @@ ALBUMS_PER_AUTHOR = 5
 DIMENSIONS = 2  # of tastes and topics
 SKEW = 2.0  # ids are drawn as floor(number * uniform ** SKEW)
 PILOT_ROWS = 1 << 17
+_NO_SPREAD = 1e-9  # what has less is a constant, such as the readiness of the only user
 
 # Shares of the variance of a taste, and of a topic.
 _OF_AGE, _OF_CITY, _OF_USER = 0.4, 0.3, 0.3
@@ -153,7 +155,6 @@ class RadioWorld:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._draw_fixed_properties(np.random.default_rng([settings.seed, 1]))
-        self._standard = {}
         random = np.random.default_rng([settings.seed, 2])
         quantities = self._quantities(
             self._users(self.draw_users(PILOT_ROWS, random)),
@@ -278,7 +279,7 @@ class RadioWorld:
             "length play": self._length[albums] * self._network_sign[contexts.network],
             "category affinity": _dot(users.taste[CLICK], self._category_topic[CLICK], category),
         }
-        for draw, task in enumerate(("click", "play")):
+        for draw, task in enumerate(TASKS):
             turn = 2 * np.pi / 24 * (contexts.hour - self._peak[draw, category])
             quantities[f"album {task}"] = self._quality[draw, albums]
             quantities[f"user {task}"] = users.readiness[draw]
@@ -288,7 +289,7 @@ class RadioWorld:
 
     def _standardised(self, name: str, quantity: np.ndarray) -> np.ndarray:
         mean, deviation = self._standard[name]
-        return (quantity - mean) / (deviation or 1.0)
+        return (quantity - mean) / (deviation if deviation > _NO_SPREAD else 1.0)
 
     def _calibrate(self, quantities: dict[str, np.ndarray]) -> None:
         """Fixes scales and intercepts on standardised quantities of the logging policy."""
@@ -322,9 +323,8 @@ class RadioWorld:
 
 def _sum_of_effects(quantities: dict[str, np.ndarray], draw: int) -> np.ndarray:
     """The sum of a draw's effects, each with its share of the variance."""
-    task = ("click", "play")[draw]
     return sum(
-        np.sqrt(shares[draw]) * quantities.get(f"{name} {task}", quantities.get(name))
+        np.sqrt(shares[draw]) * quantities.get(f"{name} {TASKS[draw]}", quantities.get(name))
         for name, shares in EFFECTS.items()
         if shares[draw]
     )

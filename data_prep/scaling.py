@@ -1,5 +1,7 @@
 """Scaling of numeric columns, fitted on training rows chunk by chunk, in bounded memory."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 SAMPLE_ROWS = 1 << 18  # values that quantiles are taken from; all of them if there are fewer
@@ -28,6 +30,14 @@ class Scaling:
         self._sample = np.empty((0, 2))  # random priorities and values, the lowest priorities
         self._random = np.random.default_rng([seed, 1])
         self._knots: tuple[np.ndarray, np.ndarray] | None = None
+        self._restored: Mapping[str, object] | None = None
+
+    @classmethod
+    def restore(cls, parameters: Mapping[str, object]) -> "Scaling":
+        """A scaling that has learned what `parameters` of another one say."""
+        scaling = cls(parameters["kind"])
+        scaling._restored = parameters
+        return scaling
 
     def add(self, values: np.ndarray) -> None:
         """Learns from training values, `(rows,)` float; NaN stands for missing."""
@@ -56,12 +66,15 @@ class Scaling:
         elif self.kind == "log":
             values = np.sign(values) * np.log1p(np.abs(values))
         elif self.kind == "quantile":
-            values = np.interp(values, *self._quantiles())
+            parameters = self.parameters
+            values = np.interp(values, parameters["knots"], parameters["scaled"])
         return np.nan_to_num(values, nan=0.0).astype(np.float32)
 
     @property
     def parameters(self) -> dict[str, object]:
         """What was learned, for the dataset's schema."""
+        if self._restored is not None:
+            return dict(self._restored)
         learned: dict[str, object] = {"kind": self.kind}
         if self.kind == "standard":
             deviation = np.sqrt(self._squares / self._count) if self._count else 0.0

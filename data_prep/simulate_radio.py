@@ -21,7 +21,7 @@ import yaml
 from absl import flags
 from scipy.special import logit
 
-from data_prep.radio_world import EFFECTS, STATISTICS, RadioWorld, Settings
+from data_prep.radio_world import EFFECTS, STATISTICS, TASKS, RadioWorld, Settings
 from data_prep.simulate_ali_ccp import AucHistogram
 from data_prep.simulation_file import begin_simulation, finish_simulation
 from data_prep.table_declaration import SPLIT_NAMES
@@ -32,7 +32,6 @@ FLAGS = flags.FLAGS
 DATA_FILE = "exposures-{number:05}.csv"
 GROUND_TRUTH_FILE = "ground_truth-{number:05}.csv"
 DECLARATION_FILE = "radio.yaml"
-TASKS = ("click", "play")
 BLOCK_ROWS = 50_000
 ROWS_PER_FILE = 1_000_000
 DECIMALS = 4  # of statistics
@@ -162,8 +161,8 @@ def check(settings: Settings, rows_per_file: int = ROWS_PER_FILE) -> None:
         raise DatasetError(f"--task_correlation={settings.task_correlation} is not from -1 to 1")
     if not 0 <= settings.feature_noise <= 100:
         raise DatasetError(f"--feature_noise={settings.feature_noise} is not from 0 to 100")
-    if not 0 < settings.signal <= 10:
-        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 10")
+    if not 0 < settings.signal <= 3:
+        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 3")
 
 
 def _pieces(world: RadioWorld, rows_per_file: int) -> Iterator[tuple[int, bool, Block]]:

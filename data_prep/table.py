@@ -10,101 +10,26 @@ fit scalings on the training rows, once to encode and write.
 
 import collections
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import polars as pl
 from absl import flags, logging
 from tqdm import tqdm
 
-from data_prep.binning import Binning
-from data_prep.scaling import Scaling
+from data_prep.field_encoder import FieldEncoder
 from data_prep.simulation_file import read_simulation
 from data_prep.table_declaration import (
     SPLIT_NAMES,
     Declaration,
-    DeclaredField,
     load_declaration,
     with_min_count,
 )
-from data_prep.table_files import as_text
-from data_prep.table_rows import TEST, TRAIN, TableRows, text_of
-from data_prep.vocabulary import IdCounter, Vocabulary
+from data_prep.table_rows import TEST, TRAIN, TableRows
 from data_prep.writer import DatasetWriter, Ragged
 from dcrnn_tf import command_line
-from dcrnn_tf.schema import (
-    CATEGORICAL,
-    MULTI_CATEGORICAL,
-    NUMERIC,
-    DatasetError,
-    Field,
-    Schema,
-    Task,
-)
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Schema, Task
 
 FLAGS = flags.FLAGS
-
-
-class FieldEncoder:
-    """Learns one field from training rows, then encodes it."""
-
-    def __init__(self, declared: DeclaredField, missing_values: Sequence[str], seed: int):
-        self.declared = declared
-        self._missing_values = missing_values
-        self.missing = 0
-        self.truncated = 0
-        self.scaling = Scaling(declared.scaling, seed)
-        self.vocabulary: Vocabulary | None = None
-        self._counter = IdCounter()
-        self._binning = Binning(declared.bins) if declared.bins else None
-
-    def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
-        """Learns from the rows where `train` is true; counts missing and truncated over all."""
-        column = frame[self.declared.column]
-        self.missing += column.null_count()
-        if self.declared.kind == NUMERIC:
-            self.scaling.add(column.to_numpy()[train])
-        elif self._binning is not None:
-            self._binning.add(column.to_numpy()[train])
-        elif self.declared.kind == CATEGORICAL:
-            self._counter.add(text_of(frame, self.declared.column).filter(pl.Series(train)))
-        else:
-            lists = self._lists(frame)
-            self.truncated += int((lists.list.len() > self.declared.max_values).sum())
-            kept = lists.list.head(self.declared.max_values).filter(pl.Series(train))
-            self._counter.add(kept.explode().drop_nulls())
-
-    def finish(self) -> Field:
-        """Fixes the vocabulary and returns the field's schema."""
-        name, kind, source = self.declared.name, self.declared.kind, self.declared.column
-        if kind == NUMERIC:
-            return Field(name, kind, source=source)
-        learned = self._counter if self._binning is None else self._binning
-        self.vocabulary = learned.vocabulary(self.declared.min_count)
-        self._counter = IdCounter()
-        longest = self.declared.max_values if kind == MULTI_CATEGORICAL else 1
-        return Field(name, kind, self.vocabulary.size, longest, source=source)
-
-    def encode(self, frame: pl.DataFrame) -> np.ndarray | Ragged:
-        """Returns the field's column of the dataset."""
-        if self.declared.kind == NUMERIC:
-            return self.scaling(frame[self.declared.column].to_numpy())
-        if self._binning is not None:
-            return self.vocabulary.encode(self._binning(frame[self.declared.column].to_numpy()))
-        if self.declared.kind == CATEGORICAL:
-            return self.vocabulary.encode(text_of(frame, self.declared.column))
-        lists = self._lists(frame).list.head(self.declared.max_values)
-        values = self.vocabulary.encode(lists.explode().drop_nulls())
-        return Ragged(values, lists.list.len().to_numpy())
-
-    def _lists(self, frame: pl.DataFrame) -> pl.Series:
-        """The field's values as lists of text, without missing ones."""
-        column = frame[self.declared.column]
-        if column.dtype == pl.String:
-            column = column.str.split(self.declared.separator)
-        text = as_text(pl.element(), column.dtype.inner).str.strip_chars()
-        lists = column.list.eval(text.filter(~text.is_in(self._missing_values)))
-        return lists.fill_null([])
 
 
 def prepare(
@@ -186,6 +111,9 @@ def prepare(
                 e.declared.name: e.scaling.parameters
                 for e in encoders
                 if e.declared.kind == NUMERIC
+            },
+            "binning": {
+                e.declared.name: e.binning.parameters for e in encoders if e.binning is not None
             },
         }
         with _bar("3/3 shuffling", int(rows.sum()), " rows") as bar:

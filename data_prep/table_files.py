@@ -314,17 +314,22 @@ def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFra
             if _is_binary(column.type):
                 good &= [_is_utf8(cell) for cell in column.to_pylist()]
         text = _binary_as_text(batch.filter(pa.array(good)))
+    return cleaned(pl.from_arrow(text), declaration.missing_values), good
+
+
+def cleaned(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
+    """Strips text cells, and makes null what stands for a missing value."""
     columns = []
-    for column in pl.from_arrow(text).get_columns():
+    for column in frame.get_columns():
         if column.dtype in (pl.Categorical, pl.Enum):
             column = column.cast(pl.String)
         if column.dtype == pl.String:
             column = column.str.strip_chars()
-            column = column.set(column.is_in(declaration.missing_values), None)
+            column = column.set(column.is_in(missing_values), None)
         elif column.dtype.is_float():
             column = column.fill_nan(None)
         columns.append(column)
-    return pl.DataFrame(columns), good
+    return pl.DataFrame(columns)
 
 
 def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -87,11 +87,10 @@ class TableRows:
         for field in self._declaration.fields:
             if field.reads_numbers:
                 text = frame[field.column]
-                numbers = text.cast(pl.Float64, strict=False)
-                finite = numbers.cast(pl.Float32).is_finite().fill_null(text.is_null())
+                numbers, usable = numbers_of(text)
                 faults.add(
                     "not a number",
-                    ~finite.to_numpy(),
+                    ~usable,
                     lambda row, field=field, text=text: (
                         f"field {field.name}: column {field.column!r} holds {text[row]!r}, "
                         "expected a number"
@@ -189,6 +188,13 @@ class _Faults:
 def text_of(frame: pl.DataFrame, column: str) -> pl.Series:
     """Returns a column of single values as text."""
     return frame.select(as_text(pl.col(column), frame.schema[column]))[column]
+
+
+def numbers_of(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """Returns a column as Float64, and which rows are finite numbers or missing."""
+    numbers = column.cast(pl.Float64, strict=False)
+    usable = numbers.cast(pl.Float32).is_finite().fill_null(column.is_null())
+    return numbers, usable.to_numpy()
 
 
 def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:

@@ -1,10 +1,19 @@
 """Vocabularies: which embedding row a raw id gets, from the counts of the training split alone."""
 
+import pathlib
+
 import numpy as np
 import pandas as pd
 import polars as pl
 
-from dcrnn_tf.schema import FIRST_ID_ROW, PADDING_ROW, UNKNOWN_ROW
+from dcrnn_tf.schema import (
+    FIRST_ID_ROW,
+    PADDING_ROW,
+    UNKNOWN_ROW,
+    VOCABULARY_FOLDER,
+    DatasetError,
+    Field,
+)
 
 _MERGE_AT = 1_000_000  # counted rows held aside before they are merged, at least
 
@@ -91,6 +100,28 @@ class Vocabulary:
         positions = self._index.get_indexer(ids.drop_nulls().to_numpy())
         rows[known] = np.where(positions < 0, UNKNOWN_ROW, positions + FIRST_ID_ROW)
         return rows
+
+
+def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
+    """Reads a field's vocabulary from a prepared dataset's folder.
+
+    Raises:
+      DatasetError: its file is missing or damaged, or does not fit the field.
+    """
+    path = pathlib.Path(folder, VOCABULARY_FOLDER, f"{field.name}.parquet")
+    again = "copy or prepare the dataset again"
+    try:
+        table = pl.read_parquet(path)
+        vocabulary = Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{path} cannot be read ({reason}); {again}") from None
+    if vocabulary.size != field.vocabulary_size:
+        raise DatasetError(
+            f"{path} has {len(vocabulary.ids):,} ids, the schema says "
+            f"{field.vocabulary_size - FIRST_ID_ROW:,}; {again}"
+        )
+    return vocabulary
 
 
 def _summed(table: pl.DataFrame) -> pl.DataFrame:

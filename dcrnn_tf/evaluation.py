@@ -1,4 +1,4 @@
-"""Predictions of a model over a split, and the exact metrics of them."""
+"""Predictions of a model over a split or over loose rows, and the exact metrics of them."""
 
 from collections.abc import Callable, Mapping
 
@@ -57,6 +57,31 @@ class Predictor:
             {task: np.concatenate(parts) for task, parts in labels.items()},
             {task: np.concatenate(parts) for task, parts in logits.items()},
         )
+
+    def score(
+        self, features: Mapping[str, np.ndarray], batch_size: int = 4096
+    ) -> dict[str, np.ndarray]:
+        """Logits `{task: (rows,)}` of rows of no dataset.
+
+        Args:
+          features: `{field: (rows, ...)}`, as in a batch of a dataset without entity tables.
+          batch_size: rows scored at a time.
+        """
+        spec = {
+            name: tf.TensorSpec((None, *column.shape[1:]), column.dtype)
+            for name, column in features.items()
+        }
+        score = self._logits.get_concrete_function(spec)
+        logits: dict[str, list] = {task: [] for task in self._shift}
+        rows = len(next(iter(features.values())))
+        for start in range(0, rows, batch_size):
+            batch = {
+                name: tf.constant(column[start : start + batch_size])
+                for name, column in features.items()
+            }
+            for task, values in score(batch).items():
+                logits[task].append(values.numpy())
+        return {task: np.concatenate(parts) for task, parts in logits.items()}
 
 
 def evaluate(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:

@@ -35,17 +35,17 @@ def write_markdown(result: TableResult, path: str | pathlib.Path) -> None:
     if words := warning(result):
         other = f" The published figures are of {table.dataset}." if table.published else ""
         parts.append(f"**{words}.**{other}")
-    parts.append(f"# {_escape(table.title)}")
+    parts.append(f"# {escape(table.title)}")
     if lacking := incomplete(result):
-        parts.append(f"**Incomplete.** {_escape('; '.join(lacking))}.")
-    parts += [_markdown_grid(first), f"{origin(table)}: {_escape(table.source)}."]
-    sentences = [f"- {_escape(f'{label}, {sentence}')}." for label, sentence in verdicts(result)]
-    parts += [f"## Against {_escape(table.compared_with)}", "\n".join(sentences)]
+        parts.append(f"**Incomplete.** {escape('; '.join(lacking))}.")
+    parts += [markdown_grid(first), f"{origin(table)}: {escape(table.source)}."]
+    sentences = [f"- {escape(f'{label}, {sentence}')}." for label, sentence in verdicts(result)]
+    parts += [f"## Against {escape(table.compared_with)}", "\n".join(sentences)]
     for grid in others:
-        parts += [f"## {grid.title}", _markdown_grid(grid)]
+        parts += [f"## {grid.title}", markdown_grid(grid)]
     name, fingerprint = result.data["name"], result.data["fingerprint"]
-    parts.append(f"Dataset {_escape(name)}, fingerprint {fingerprint}.")
-    parts += ["## Reading the figures", "\n".join(f"- {_escape(note)}" for note in notes(result))]
+    parts.append(f"Dataset {escape(name)}, fingerprint {fingerprint}.")
+    parts += ["## Reading the figures", "\n".join(f"- {escape(note)}" for note in notes(result))]
     pathlib.Path(path).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -107,9 +107,9 @@ def _logloss_cells(figures: TaskResult) -> dict[str, object]:
     }
 
 
-def _markdown_grid(grid: Grid) -> str:
+def markdown_grid(grid: Grid) -> str:
     """A Markdown table, padded so that it reads well as plain text too."""
-    lines = [[_escape(cell) for cell in line] for line in (grid.header, *grid.lines)]
+    lines = [[escape(cell) for cell in line] for line in (grid.header, *grid.lines)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(grid.header))]
     rule = [
         "-" * width if column < grid.texts else "-" * (width - 1) + ":"
@@ -127,7 +127,7 @@ def _markdown_grid(grid: Grid) -> str:
     )
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text that Markdown takes literally, on one line."""
     text = re.sub(r"([\\|*`\[\]]|[<&](?=\S)|\b_|_\b)", r"\\\1", " ".join(str(text).split()))
     return text

@@ -168,7 +168,7 @@ def _main_grid(result: TableResult) -> Grid:
 
 def notes(result: TableResult) -> list[str]:
     """How the figures are to be read."""
-    baseline = result.table.baseline or "the row that each is compared with above"
+    baseline = result.table.baseline or "the row named above"
     lines = [
         "Intervals and tests are over seeds: they say how one configuration varies from run to run "
         "on this test split, not what another sample of rows would give.",

@@ -253,7 +253,7 @@ def test_prepared_dataset_says_that_it_is_simulated(tmp_path):
         ({"play_rate": 0.0}, "--play_rate=0.0 is not from 0.001 to 0.999"),
         ({"task_correlation": 1.1}, "--task_correlation=1.1 is not from -1 to 1"),
         ({"feature_noise": -1.0}, "--feature_noise=-1.0 is not from 0 to 100"),
-        ({"signal": 0.0}, "--signal=0.0 is not above 0 and at most 10"),
+        ({"signal": 0.0}, "--signal=0.0 is not above 0 and at most 3"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, setting, sentence):

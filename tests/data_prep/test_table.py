@@ -180,6 +180,34 @@ def test_program_says_what_is_wrong_in_one_line_and_exits_with_1(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_program_knows_simulated_files_and_takes_a_minimum_count_for_all(tmp_path):
+    write_csv(tmp_path)
+    declare(tmp_path)
+    command = [sys.executable, "-m", "data_prep.table", f"--declaration={tmp_path}/shop.yaml"]
+    command += [f"--data_dir={tmp_path}", "--min_count=3"]
+
+    def run(name):
+        subprocess.run([*command, f"--out_dir={tmp_path / name}"], check=True, cwd=ROOT)
+        return load_schema(tmp_path / name)
+
+    assert not run("real").simulated
+    simulation = {"seed": 1, "bayes_auc": {"test": {"click": 0.7}}}
+    (tmp_path / "simulation.json").write_text(json.dumps(simulation), encoding="utf-8")
+    schema = run("simulated")
+    assert schema.simulated
+    assert schema.source["simulation"] == simulation
+    declared = schema.filters["declaration"]["fields"]
+    assert (declared["city"]["min_count"], declared["tags"]["min_count"]) == (3, 3)
+    assert "min_count" not in declared["price"]
+    cities = pl.read_parquet(tmp_path / "simulated" / "vocabularies" / "city.parquet")
+    assert cities.height == 1  # rome, in three rows; oslo is in two
+    (tmp_path / "simulation.json").write_text("[]", encoding="utf-8")
+    command.append(f"--out_dir={tmp_path}/damaged")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "simulation.json holds [], expected a mapping" in done.stderr.splitlines()[-1]
+
+
 def test_tolerated_bad_rows_are_stated(tmp_path):
     write_csv(tmp_path, train=[*TRAIN, "9,rome,a,cheap,0,,mon"])
     schema = prepare(declare(tmp_path), tmp_path, tmp_path / "out", max_bad_rows=1)

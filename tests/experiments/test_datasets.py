@@ -174,7 +174,7 @@ def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
     datasets.make("radio", dataclasses.replace(preset, min_count=2), raw, tmp_path)
     assert calls[1][1]["min_count"] == "2"
     (raw / "two.yaml").touch()
-    with pytest.raises(command_line.UsageError, match="found shop.yaml, two.yaml"):
+    with pytest.raises(command_line.UsageError, match=r"found shop\.yaml, two\.yaml"):
         datasets.make("radio", dataclasses.replace(preset, min_count=3), raw, tmp_path)
 
 

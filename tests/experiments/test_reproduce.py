@@ -9,6 +9,7 @@ from absl.testing import flagsaver
 
 from dcrnn_tf import command_line
 from experiments import dcrnn_tables, dephn_tables, reproduce
+from tests.experiments.run_folders import write_run
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[2]
     [
         (["--preset=small", "--data_dir=x"], "--preset is for simulated data"),
         (["--table=table9"], "table9"),
-        (["--table=table4,table9"], "each must be one of table4, dephn_table1"),
+        (["--table=table4,table9"], "each must be one of table1, table2, table3_offline, table4"),
         (
             ["--table=dephn_table1,dephn_table2_wechat", "--data_dir=nowhere"],
             "must hold a folder of each, and lacks ali_ccp and wechat",
@@ -134,6 +135,32 @@ def test_the_papers_settings_are_those_of_the_real_data():
         "min_count": 10,
         "labels": (),
     }
+
+
+def test_a_dataset_of_ones_own_brings_its_tasks(flag_values, dataset_folder, tmp_path, monkeypatch):
+    def run_all(runs, *_):
+        for run in runs:
+            assert f"--data_dir={dataset_folder}" in run.command
+            write_run(run.folder, {"click": 0.7, "conversion": 0.6}, simulated=False, curves=False)
+
+    monkeypatch.setattr(reproduce, "_run_all", run_all)
+    flag_values.seeds = 1
+    out = tmp_path / "table"
+    reproduce._reproduce(dcrnn_tables.TABLE_1, None, dataset_folder, out)
+    table = pd.read_csv(out / "table1.csv")
+    assert set(table["task"]) == {"click", "conversion"}  # rather than click and play
+    assert set(table.loc[table["task"] == "conversion", "auc_mean"]) == {0.6}
+    assert table["paper_auc_4"].isna().all()
+    assert "0.6922" not in (out / "table1.md").read_text("utf-8")
+
+
+def test_a_dataset_with_another_number_of_tasks_is_refused(flag_values, dataset_folder, tmp_path):
+    table = dataclasses.replace(dcrnn_tables.TABLE_2, tasks=("a", "b", "c"))
+    with pytest.raises(
+        command_line.UsageError, match=r"on 3 tasks, .* has 2 \(click, conversion\)"
+    ):
+        reproduce._reproduce(table, None, dataset_folder, tmp_path / "table")
+    assert not (tmp_path / "table").exists()
 
 
 @pytest.mark.slow

@@ -383,6 +383,44 @@ def test_a_column_that_no_table_has_is_refused():
         dataclasses.replace(TABLE, columns=("best", "median"))
 
 
+def test_a_row_may_be_compared_with_another_row_than_the_tables_baseline(tmp_path):
+    plain, adapted = Row("GRU", "dcrnn"), Row("GRU+Ada", "dcrnn", baseline="GRU")
+    table = dataclasses.replace(TABLE, baseline=None, rows=(plain, adapted, DCRNN))
+    for seed, without, with_it in ((1, 0.70, 0.71), (2, 0.71, 0.73)):
+        add(tmp_path, plain, seed, without)
+        add(tmp_path, adapted, seed, with_it)
+        add(tmp_path, DCRNN, seed, 0.5)
+    result = aggregate(table, tmp_path)
+    first, second, third = (row.tasks["click"].difference for row in result.rows)
+    assert (first, third) == (None, None)
+    assert (second.mean, second.pairs) == (pytest.approx(0.015), 2)
+    assert [label for label, _ in verdicts(result)] == ["GRU+Ada"] * 2
+    assert verdicts(result)[0][1].startswith("click: +0.0150 against GRU (95 % interval")
+    text = markdown(result, tmp_path)
+    assert "## Against its baseline" in text
+    assert "minus its baseline" in text
+    assert cells(text, ["GRU+Ada", "click", "2"])[6] == "+0.0150"
+    assert cells(text, ["GRU", "click", "2"])[6:] == ["n/a"] * 3
+    write_csv(result, tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", encoding="utf-8") as file:
+        baselines = {line["row"]: line["baseline"] for line in csv.DictReader(file)}
+    assert baselines == {"GRU": "", "GRU+Ada": "GRU", "DCRNN+Ada": ""}
+    both = dataclasses.replace(table, baseline="DCRNN+Ada")
+    assert [both.baseline_of(row) for row in both.rows] == ["DCRNN+Ada", "GRU", None]
+    with pytest.raises(ValueError, match="the baseline 'LSTM' is no row"):
+        dataclasses.replace(table, rows=(plain, dataclasses.replace(adapted, baseline="LSTM")))
+
+
+def test_other_tasks_than_the_papers_have_no_published_figures():
+    assert TABLE.of_tasks(["conversion", "click"]) is TABLE
+    other = TABLE.of_tasks(["open", "buy"])
+    assert other.tasks == ("open", "buy")
+    assert TABLE.published
+    assert not other.published
+    with pytest.raises(ValueError, match=r"on 2 tasks, and the dataset has 3 \(a, b, c\)"):
+        TABLE.of_tasks(["a", "b", "c"])
+
+
 def test_rows_have_folders_of_their_own():
     assert TABLE.run_dir("t", DCRNN, 3).as_posix() == "t/runs/dcrnn_ada/seed_3"
     with pytest.raises(ValueError, match="two rows share a folder's name: mmoe, mmoe"):

@@ -1,0 +1,120 @@
+"""Encodes raw rows as the preparation of a dataset did, from what its folder keeps.
+
+For rows that come after the preparation, such as those to be served:
+
+  >>> encoder = RowEncoder("data/shop")
+  >>> features = encoder(pl.DataFrame({"user_id": ["u17"], "price": [3.5]}))
+  >>> model(features)
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from data_prep.field_encoder import FieldEncoder
+from data_prep.table_declaration import parse_declaration
+from data_prep.table_files import cleaned
+from data_prep.table_rows import numbers_of
+from data_prep.vocabulary import load_vocabulary
+from data_prep.writer import Ragged
+from dcrnn_tf.schema import NUMERIC, PADDING_ROW, SCHEMA_FILE, DatasetError, load_schema
+
+
+class RowEncoder:
+    """Turns raw rows into the features of a batch, as `PreparedDataset.batches` gives them.
+
+    Args:
+      folder: of a dataset prepared by `data_prep.table`.
+      fields: names of the fields to encode; None encodes all.
+
+    Raises:
+      DatasetError: the folder is no such dataset, lacks a field, or a file of it is damaged.
+    """
+
+    def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
+        schema = load_schema(folder)
+        if fields is not None:
+            schema = schema.select_fields(list(fields))
+        path = pathlib.Path(folder, SCHEMA_FILE)
+        if not schema.filters.get("declaration"):
+            raise DatasetError(
+                f"{path} keeps no declaration of its raw columns, so raw rows cannot be encoded "
+                "as it was; that takes a dataset made by data_prep.table"
+            )
+        declaration = parse_declaration(schema.filters["declaration"], path)
+        declared = {field.name: field for field in declaration.fields}
+        self._missing_values = declaration.missing_values
+        # One field that reads a column's numbers makes them numbers for every field.
+        self._numbers = {f.column: f.name for f in declaration.fields if f.reads_numbers}
+        self._encoders: list[FieldEncoder] = []
+        for field in schema.fields:
+            vocabulary = None if field.kind == NUMERIC else load_vocabulary(folder, field)
+            try:
+                encoder = FieldEncoder.restore(
+                    declared[field.name], self._missing_values, vocabulary, schema.filters
+                )
+            except KeyError:
+                raise DatasetError(
+                    f"{path} does not say how field {field.name} was encoded; prepare the dataset "
+                    "again"
+                ) from None
+            self._encoders.append(encoder)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns that a frame must have."""
+        return tuple(dict.fromkeys(encoder.declared.column for encoder in self._encoders))
+
+    def __call__(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
+        """Encodes rows.
+
+        Args:
+          frame: raw rows, as text or as the types that Parquet has; further columns are passed
+            over.
+
+        Returns:
+          `{field: array}`: int32 `(rows,)` of a categorical field, int32 `(rows, max_values)` of
+          a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one.
+
+        Raises:
+          DatasetError: a column is missing, or a cell that must be a number is none.
+        """
+        for encoder in self._encoders:
+            if encoder.declared.column not in frame.columns:
+                raise DatasetError(
+                    f"the rows have no column {encoder.declared.column!r}, which field "
+                    f"{encoder.declared.name} is made of; they have {', '.join(frame.columns)}"
+                )
+        frame = cleaned(frame.select(self.columns), self._missing_values)
+        frame = frame.with_columns(
+            self._parsed(frame[column], field)
+            for column, field in self._numbers.items()
+            if column in frame.columns
+        )
+        features = {}
+        for encoder in self._encoders:
+            column = encoder.encode(frame)
+            if isinstance(column, Ragged):
+                column = _padded(column, encoder.declared.max_values)
+            features[encoder.declared.name] = column
+        return features
+
+    def _parsed(self, column: pl.Series, field: str) -> pl.Series:
+        """A column of numbers as such."""
+        numbers, usable = numbers_of(column)
+        if not usable.all():
+            row = int(np.flatnonzero(~usable)[0])
+            raise DatasetError(
+                f"field {field}: column {column.name!r} holds {column[row]!r} in row {row} "
+                "(counted from 0), expected a number"
+            )
+        return numbers
+
+
+def _padded(lists: Ragged, width: int) -> np.ndarray:
+    """The lists as rows of one width."""
+    rows = np.full((len(lists.row_lengths), width), PADDING_ROW, np.int32)
+    rows[np.arange(width) < lists.row_lengths[:, None]] = lists.values
+    return rows

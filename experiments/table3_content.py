@@ -135,8 +135,8 @@ def notes(result: OnlineResult) -> list[str]:
         "Intervals are over users, who are the unit (delta method): what other users of the same "
         "world would give these trained models. A model's figures are means over its trainings, "
         "each of which every user meets. How they vary with the training stands apart: standard "
-        "deviation and range over seeds, a training of one arm paired with that of the other of "
-        "the same seed.",
+        "deviation, range and t interval over seeds, a training of one arm paired with that of the "
+        "other of the same seed.",
         "Expected rates are means of the true probabilities of what was shown: no luck in clicks "
         "and plays is left in them.",
         "The paper gives too little (fields, recurrent units, towers, whether embeddings count) to "
@@ -265,7 +265,8 @@ def _verdict(result: OnlineResult, arm: str, metric: Metric, change: Estimate | 
         values = [e.value for e in improvements(result, arm, metric).values() if e]
         words += (
             f"; over {spread.count} trainings standard deviation {spread.std:.2%}, from "
-            f"{min(values):{_CHANGE}} to {max(values):{_CHANGE}}"
+            f"{min(values):{_CHANGE}} to {max(values):{_CHANGE}}, 95 % interval of their mean "
+            f"{interval(spread.interval, _CHANGE)}"
         )
     paper = published_improvement(arm, result.baseline, metric.name)
     return words + (f"; the paper: {paper:{_CHANGE}}" if paper is not None else "")

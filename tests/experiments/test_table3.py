@@ -77,8 +77,9 @@ def test_verdicts_give_intervals_spread_and_parameters(result):
         f"{DCRNN}, click-through rate: +5.00% over MMoE (95 % interval over users"
     )
     assert "+5.00% to +5.00%)" in ctr
-    # Trainings: +0 % and +10 %, whose standard deviation is 7.07 %.
-    assert "over 2 trainings standard deviation 7.07%, from +0.00% to +10.00%" in ctr
+    # Trainings: +0 % and +10 %, standard deviation 7.07 %; t(0.975, 1) = 12.706, error 5 %.
+    spread = "over 2 trainings standard deviation 7.07%, from +0.00% to +10.00%, "
+    assert f"{spread}95 % interval of their mean -58.53% to +68.53%" in ctr
     assert ctr.endswith("the paper: +6.47%")
     assert plays.endswith("the paper: +7.47%")
     assert "the interval" not in ctr

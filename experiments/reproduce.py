@@ -26,7 +26,7 @@ import tqdm
 from absl import flags
 
 from dcrnn_tf import command_line
-from experiments import datasets, dcrnn_study_tables, dcrnn_tables, dephn_tables
+from experiments import datasets, dcrnn_study_tables, dcrnn_tables, dephn_tables, run_reuse
 from experiments.run_folder import finished
 from experiments.table_specs import Preset, Table
 
@@ -114,7 +114,9 @@ def _reproduce(
     }
     run_folder.open_run(out_dir, config)
     steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
-    _run_all(_runs(table, preset, prepared, out_dir), steps, preset.batch_size)
+    runs = _runs(table, preset, prepared, out_dir)
+    _take_over(runs, schema.fingerprint)
+    _run_all(runs, steps, preset.batch_size)
     result = aggregate(table, out_dir, range(1, preset.seeds + 1))
     table_files.write_csv(result, out_dir / f"{table.name}.csv")
     table_files.write_markdown(result, out_dir / f"{table.name}.md")
@@ -206,6 +208,14 @@ def _runs(
                 ]
             runs.append(_Run(command, folder, trains=not program))
     return runs
+
+
+def _take_over(runs: list[_Run], fingerprint: str) -> None:
+    """Takes over what tables beside this one have made; see `run_reuse`."""
+    new = [run for run in runs if not run.folder.exists()]
+    taken = sum(run_reuse.take_over(run.command, run.folder, fingerprint) for run in new)
+    if taken:
+        print(f"{taken} of {len(runs)} runs are copied from other tables, which made the same.")
 
 
 def _run_all(runs: list[_Run], steps: int, batch_size: int) -> None:

@@ -59,7 +59,7 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
         "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
         "machine": _machine(),
         "dataset": {
             "name": schema.name,
@@ -72,6 +72,17 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
         "parameters": dict(parameters),
         "positive_weights": dict(positive_weights),
     }
+
+
+def git_revision() -> str | None:
+    """The commit of this project, marked if files differ from it; None outside a checkout."""
+    folder = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def use_precision(mixed_precision: str) -> None:
@@ -111,16 +122,6 @@ def write_json(path: pathlib.Path, content: object) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.rename(path)
-
-
-def _git_revision() -> str | None:
-    folder = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _machine() -> dict:

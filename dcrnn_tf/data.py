@@ -95,13 +95,13 @@ class PreparedDataset:
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
-        rows = blocks.map(self._parse_exposures, num_parallel_calls=tf.data.AUTOTUNE)
+        rows = blocks.map(_as_written(self._parse_exposures), num_parallel_calls=tf.data.AUTOTUNE)
         if seed is not None:
             rows = (
                 rows.rebatch(WINDOW_ROWS)
                 .enumerate()
                 .map(
-                    lambda number, window: _permute(window, [window_seed, number]),
+                    _as_written(lambda number, window: _permute(window, [window_seed, number])),
                     num_parallel_calls=tf.data.AUTOTUNE,
                 )
             )
@@ -109,7 +109,7 @@ class PreparedDataset:
         if skip:
             rows = rows.skip(skip)
         batches = rows.map(
-            lambda columns: self._finish(columns, static_shapes),
+            _as_written(lambda columns: self._finish(columns, static_shapes)),
             num_parallel_calls=tf.data.AUTOTUNE,
         ).prefetch(4)
         options = tf.data.Options()
@@ -209,6 +209,11 @@ class PreparedDataset:
         return features, labels
 
 
+# Functions of a pipeline are traced as they are: none has control flow to convert, and trying takes
+# seconds.
+_as_written = tf.autograph.experimental.do_not_convert
+
+
 class _EntityTable:
     """An entity table in memory: lists end to end with row splits, as on disk."""
 
@@ -217,7 +222,9 @@ class _EntityTable:
         parts: dict[str, list[np.ndarray]] = {name: [] for f in fields for name in f.columns}
         dtypes = {name: dtype for f in fields for name, dtype in f.columns.items()}
         files = [str(folder / shard.file) for shard in entity.shards]
-        blocks = tf.data.TFRecordDataset(files).map(lambda record: _parse_block(record, dtypes))
+        blocks = tf.data.TFRecordDataset(files).map(
+            _as_written(lambda record: _parse_block(record, dtypes))
+        )
         for block in blocks.as_numpy_iterator():
             for name, values in block.items():
                 parts[name].append(values)

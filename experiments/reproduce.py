@@ -213,7 +213,7 @@ def _runs(
 def _take_over(runs: list[_Run], fingerprint: str) -> None:
     """Takes over what tables beside this one have made; see `run_reuse`."""
     new = [run for run in runs if not run.folder.exists()]
-    taken = sum(run_reuse.take_over(run.command, run.folder, fingerprint) for run in new)
+    taken = sum(run_reuse.take_over(run.command, run.folder.absolute(), fingerprint) for run in new)
     if taken:
         print(f"{taken} of {len(runs)} runs are copied from other tables, which made the same.")
 

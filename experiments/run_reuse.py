@@ -1,7 +1,8 @@
 """Runs that another table has made already, taken over instead of made again.
 
 Tables of one folder, `FOLDER/TABLE/runs/ROW/seed_N`, often share models: Table II of DEPHN holds
-most of Table I.
+most of Table I. So does a table inside the folder of something larger, as that of the models of
+DCRNN's online experiment.
 """
 
 import pathlib
@@ -14,14 +15,14 @@ _WITHOUT_EFFECT = ("--run_dir=", "--threads=")
 
 
 def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) -> bool:
-    """Copies the finished run of a sibling table that the same command made, if there is one.
+    """Copies the finished run of a table beside this one that the same command made, if any.
 
     The same are all words but the run's folder and the number of threads, the dataset's content and
     the revision of this project, which must be one that is committed.
 
     Args:
       command: of the run, from the interpreter on.
-      folder: of the run, `FOLDER/TABLE/runs/ROW/seed_N`; must not exist.
+      folder: of the run, absolute, `FOLDER/TABLE/runs/ROW/seed_N`; must not exist.
       fingerprint: of the dataset.
 
     Returns:
@@ -30,7 +31,8 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
     revision = run_folder.git_revision()
     if revision is not None and revision.endswith("-dirty"):
         return False
-    for path in sorted(folder.parents[3].glob(f"*/runs/*/{folder.name}/{run_folder.RUN_FILE}")):
+    beside = f"*/runs/*/{folder.name}/{run_folder.RUN_FILE}"
+    for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
         if not run_folder.finished(path.parent):
             continue
         record = run_folder.read_json(path)

@@ -40,6 +40,12 @@ def test_the_same_run_is_copied_whole(other, mine):
     assert [path.name for path in mine.parent.iterdir()] == ["seed_2"]
 
 
+def test_a_table_inside_something_larger_takes_over_too(other, tmp_path):
+    inner = tmp_path / "tables" / "online" / "offline" / "runs" / "mmoe" / "seed_2"
+    assert run_reuse.take_over(COMMAND, inner, "f00d")
+    assert run_folder.finished(inner)
+
+
 def test_another_setting_or_order_of_words_is_another_run(other, mine):
     for command in (
         [*COMMAND[:-1], "--seed=3"],

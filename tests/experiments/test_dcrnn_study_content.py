@@ -82,6 +82,16 @@ def test_sharing_compares_hard_and_soft_with_partial_at_each_correlation(tmp_pat
     )
 
 
+def test_crossing_leaves_recurrent_rows_out_of_the_verdict(tmp_path):
+    table = study.CROSSING
+    write_table(table, tmp_path, {"BiLSTM": 0.7, "simple RNN": 0.6, "DCN": 0.72, "CIN": 0.73})
+    shown = content.crossing({table.name: tmp_path})
+    # Two tasks: DCN and CIN are above BiLSTM, and the simple RNN below does not count.
+    assert "does not hold here. Of 4 comparisons 0 speak for it, 4 against it" in shown.sentences[0]
+    names = [tick.get_text() for tick in shown.figure.axes[0].get_yticklabels()]
+    assert "simple RNN" in names
+
+
 def test_size_compares_smaller_models_alone_with_the_largest_mmoe(tmp_path):
     table = study.SIZE
     write_table(

@@ -56,7 +56,7 @@ def _table(
         name=f"study_{name}",
         title=title,
         source="Zhou and Yu, DCRNN, whose claims it tests",
-        dataset="album recommendation",
+        dataset="Xiaomi Radio",
         tasks=_TASKS,
         columns=("mean",),
         baseline=baseline.label,

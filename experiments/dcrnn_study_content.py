@@ -166,16 +166,20 @@ def verdict(claim: str, differences: Differences, sign: int) -> str:
     above = sum(low > 0 for low, _ in intervals)
     below = sum(high < 0 for _, high in intervals)
     agree, against = (above, below) if sign > 0 else (below, above)
-    if agree and not against:
-        word = "holds here" if agree == len(intervals) else "holds in part"
-    elif agree:
+    if agree and against:
         word = "mixed"
+    elif agree:
+        word = "holds here" if agree == len(intervals) else "holds in part"
+    elif against:
+        word = "contradicted" + ("" if against == len(intervals) else " in part, nowhere shown")
     else:
-        word = "does not hold here" if against else "not shown here"
+        word = "not shown here"
     open_ones = len(intervals) - agree - against
+    means = [one.mean for one in found if one is not None]
     return (
         f"Claim: {claim}. Verdict: {word}. Of {len(intervals)} comparisons {agree} speak for it, "
-        f"{against} against it, and {open_ones} have an interval with 0 inside."
+        f"{against} against it, and {open_ones} have an interval with 0 inside; mean differences "
+        f"are from {min(means):+.4f} to {max(means):+.4f}."
     )
 
 

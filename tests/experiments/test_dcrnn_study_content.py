@@ -46,8 +46,9 @@ def difference(low, high):
     [
         ([(0.1, 0.2), (0.1, 0.3)], +1, "holds here. Of 2 comparisons 2 speak for it, 0 against"),
         ([(-0.2, -0.1)], -1, "holds here"),
-        ([(-0.2, -0.1)], +1, "does not hold here. Of 1 comparisons 0 speak for it, 1 against"),
+        ([(-0.2, -0.1)], +1, "contradicted. Of 1 comparisons 0 speak for it, 1 against"),
         ([(0.1, 0.2), (-0.1, 0.3)], +1, "holds in part"),
+        ([(0.1, 0.2), (-0.1, 0.3)], -1, "contradicted in part, nowhere shown"),
         ([(-0.1, 0.2)], +1, "not shown here"),
         ([(0.1, 0.2), (-0.3, -0.1)], +1, "mixed"),
     ],
@@ -87,7 +88,8 @@ def test_crossing_leaves_recurrent_rows_out_of_the_verdict(tmp_path):
     write_table(table, tmp_path, {"BiLSTM": 0.7, "simple RNN": 0.6, "DCN": 0.72, "CIN": 0.73})
     shown = content.crossing({table.name: tmp_path})
     # Two tasks: DCN and CIN are above BiLSTM, and the simple RNN below does not count.
-    assert "does not hold here. Of 4 comparisons 0 speak for it, 4 against it" in shown.sentences[0]
+    assert "contradicted. Of 4 comparisons 0 speak for it, 4 against it" in shown.sentences[0]
+    assert "from +0.0200 to +0.0300" in shown.sentences[0]
     names = [tick.get_text() for tick in shown.figure.axes[0].get_yticklabels()]
     assert "simple RNN" in names
 

@@ -209,8 +209,8 @@ class PreparedDataset:
         return features, labels
 
 
-# Functions of a pipeline are traced as they are: none has control flow to convert, and trying takes
-# seconds.
+# Functions of a pipeline are traced as they are: none has control flow to convert, and trying would
+# leave files behind when the process is killed.
 _as_written = tf.autograph.experimental.do_not_convert
 
 

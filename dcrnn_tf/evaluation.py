@@ -24,7 +24,7 @@ class Predictor:
     def __init__(self, model: keras.Model, positive_weights: Mapping[str, float]):
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
-        @tf.function(autograph=False)  # nothing to convert; trying takes seconds
+        @tf.function(autograph=False)  # there is no control flow to convert
         def logits(features):
             outputs = model(features, training=False)
             return {

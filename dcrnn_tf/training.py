@@ -114,7 +114,7 @@ class Trainer:
         }
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
         # Traced for batches of any size, so that it does not matter with which one a run goes on.
-        # There is no control flow to convert, and trying takes seconds.
+        # There is no control flow to convert; trying would leave files behind a killed process.
         step = tf.function(self._step, autograph=False, jit_compile=settings.jit_compile or None)
         self.train_step = step.get_concrete_function(*self._batches().element_spec)
         self._warm = False

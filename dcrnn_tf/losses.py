@@ -78,6 +78,20 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
     return dict(zip(names, weights, strict=True))
 
 
+def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
+    """The training split's mean loss of each task under a model that gives every row one half.
+
+    `log(2) (w P + N) / R` with P positives and N negatives among R rows.
+    """
+    train = schema.split("train")
+    return {
+        task: math.log(2)
+        * (weight * train.positives[task] + train.defined[task] - train.positives[task])
+        / train.rows
+        for task, weight in weights.items()
+    }
+
+
 def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
     """One loss per task, as `keras.Model.compile(loss=...)` takes them; their sum is minimised."""
     return {

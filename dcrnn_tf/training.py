@@ -10,6 +10,7 @@ import tensorflow as tf
 import tqdm
 
 from dcrnn_tf import metrics_log, optimizers
+from dcrnn_tf.balancing import Balancing
 from dcrnn_tf.checkpoints import Checkpoints, numbered
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.errors import UserError
@@ -70,6 +71,7 @@ class Trainer:
       settings: how to train.
       positive_weights: `{task: factor on the positives' loss}`.
       run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
+      balancing: how the tasks' losses become one gradient; their sum if not given.
 
     Attributes:
       train_step: one step, compiled, for the features and labels of a batch.
@@ -82,18 +84,21 @@ class Trainer:
         settings: TrainingSettings,
         positive_weights: Mapping[str, float],
         run_dir: str | pathlib.Path,
+        balancing: Balancing | None = None,
     ):
         self.model = model
         self.dataset = dataset
         self.settings = settings
         self.predictor = Predictor(model, positive_weights)
         self._losses = multi_task_losses(positive_weights)
+        self._balancing = balancing or Balancing(self._losses)
         self._run_dir = pathlib.Path(run_dir)
         self._steps_per_epoch = dataset.steps("train", settings.batch_size)
 
         tables = {variable.path for variable in model.embedding_variables}
         self._tables = [v for v in model.trainable_variables if v.path in tables]
         self._others = [v for v in model.trainable_variables if v.path not in tables]
+        self._others += self._balancing.trainable_variables
         self._table_optimizer = optimizers.build_for_tables(
             settings.embedding_optimizer, settings.learning_rate, settings.jit_compile
         )
@@ -104,7 +109,8 @@ class Trainer:
 
         self._loss_sums = {task: tf.Variable(0.0, dtype=tf.float64) for task in self._losses}
         self._statistic_sums = {
-            name: tf.Variable(0.0, dtype=tf.float64) for name in model.statistic_names
+            name: tf.Variable(0.0, dtype=tf.float64)
+            for name in (*model.statistic_names, *self._balancing.statistic_names)
         }
         self._progress = {
             "step": tf.Variable(0, dtype=tf.int64),
@@ -291,12 +297,15 @@ class Trainer:
         if self._defers:
             for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
                 self._table_optimizer.catch_up(table, rows)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=self._balancing.per_task) as tape:
             logits = self.model.training_logits(features, labels)
             losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
-            total = sum([*losses.values(), *self.model.losses])  # in this order, unlike tf.add_n
-        statistics = self.model.statistics
-        gradients = tape.gradient(total, self._tables + self._others)
+            penalties = self.model.losses
+            total = self._balancing.total(losses, penalties)
+        gradients = self._balancing.gradients(
+            tape, total, losses, penalties, self._tables + self._others
+        )
+        statistics = self.model.statistics | self._balancing.statistics
         step = self._progress["step"] + 1
         self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
@@ -352,4 +361,5 @@ class Trainer:
             | numbered("model", self.model.variables)
             | numbered("table_optimizer", self._table_optimizer.variables)
             | numbered("optimizer", self._optimizer.variables)
+            | numbered("balancing", self._balancing.variables)
         )

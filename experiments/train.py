@@ -41,6 +41,15 @@ flags.DEFINE_list(
     "Factor on the positives' loss: auto (negatives over positives of the training split), none, "
     "or one number per task, comma-separated.",
 )
+flags.DEFINE_enum(
+    "balancing",
+    "sum",
+    ["sum", "fixed", "uncertainty", "dwa", "gradnorm", "pcgrad"],
+    "How the tasks' losses become one gradient; see docs/balancing.md.",
+)
+flags.DEFINE_list("task_weights", None, "--balancing=fixed: one number per task, comma-separated.")
+flags.DEFINE_float("dwa_temperature", 2.0, "--balancing=dwa: the larger, the more alike weights.")
+flags.DEFINE_float("gradnorm_alpha", 1.5, "--balancing=gradnorm: how strongly it evens the pace.")
 flags.DEFINE_bool(
     "jit_compile",
     False,
@@ -57,12 +66,13 @@ def main() -> None:
     """Runs the program."""
     choice = _positive_weights(FLAGS.positive_weights)
     model_settings = _model_settings(FLAGS.set)
+    balancing_settings = _balancing_settings()
     if FLAGS.jit_compile:
         model_settings.setdefault("static_shapes", True)
     # Imported late, so that --help and a mistyped flag are answered at once.
     import keras
 
-    from dcrnn_tf import evaluation, losses, models, optimizers
+    from dcrnn_tf import balancing, evaluation, losses, models, optimizers
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.training import Trainer, TrainingSettings
     from experiments import explanations, report, run_folder
@@ -79,6 +89,14 @@ def main() -> None:
         raise command_line.UsageError(str(error)) from None
     dataset = PreparedDataset(FLAGS.data_dir, FLAGS.fields)
     weights = losses.positive_weights(dataset.schema, choice)
+    balancer = balancing.build(
+        FLAGS.balancing,
+        losses.initial_losses(dataset.schema, weights),
+        dataset.steps("train", settings.batch_size),
+        settings.seed,
+        settings.jit_compile,
+        **balancing_settings,
+    )
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
     model = models.build(FLAGS.model, dataset.schema, **model_settings)
@@ -90,13 +108,14 @@ def main() -> None:
         "settings": model_settings,
         "mixed_precision": FLAGS.mixed_precision,
         "positive_weights": choice,
+        "balancing": {"name": FLAGS.balancing, **balancing_settings},
         **dataclasses.asdict(settings),
     }
     run_dir = run_folder.open_run(FLAGS.run_dir, config)
     if run_folder.finished(run_dir):
         print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
         return
-    trainer = Trainer(model, dataset, settings, weights, run_dir)
+    trainer = Trainer(model, dataset, settings, weights, run_dir, balancer)
     step = trainer.restore()
     if step is None:
         record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)
@@ -151,6 +170,30 @@ def _positive_weights(given: list[str]) -> str | list[float]:
         raise command_line.UsageError(
             f"--positive_weights={','.join(given)} must be auto, none, or one number per task"
         ) from None
+
+
+def _balancing_settings() -> dict:
+    """The settings of the chosen way of balancing, after defaults."""
+    settings = {}
+    for way, flag, setting in (
+        ("fixed", "task_weights", "weights"),
+        ("dwa", "dwa_temperature", "temperature"),
+        ("gradnorm", "gradnorm_alpha", "alpha"),
+    ):
+        if FLAGS.balancing == way:
+            settings[setting] = FLAGS[flag].value
+        elif FLAGS[flag].present:
+            raise command_line.UsageError(
+                f"--{flag} belongs to --balancing={way}, not to --balancing={FLAGS.balancing}"
+            )
+    if FLAGS.balancing == "fixed":
+        try:
+            settings["weights"] = [float(part) for part in FLAGS.task_weights or ()]
+        except ValueError:
+            raise command_line.UsageError(
+                f"--task_weights={','.join(FLAGS.task_weights)} must be one number per task"
+            ) from None
+    return settings
 
 
 def _model_settings(given: list[str]) -> dict:

@@ -1,0 +1,88 @@
+"""PCGrad: gradients of tasks that conflict are projected."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.balancing.base import Balancing, Gradient, weight_names
+from dcrnn_tf.balancing.task_gradients import TaskGradients, added
+
+
+class PCGrad(Balancing):
+    """Projects each task's gradient off those it conflicts with (Yu et al., NeurIPS 2020).
+
+    For each task i and every other j, in an order drawn for i at each step:
+
+        g_i <- g_i - (g_i . g_j) / ||g_j||^2 g_j   if g_i . g_j < 0
+
+    with the g_j as they were; the sum of all g_i is followed. Inner products go over all weights
+    that more than one task's loss reaches, the embedding table included; a weight that one task
+    has to itself gets that task's gradient as it is. Whatever is projected stays a combination of
+    the original gradients, `sum_k a_k g_k`; so the inner products are all that is computed, and
+    the `a_k` are the tasks' weights, 1 where nothing conflicts.
+
+    Args:
+      tasks: names, in order.
+      seed: of the orders.
+    """
+
+    compiles = False  # the number of distinct rows of a table depends on the batch
+    per_task = True
+
+    def __init__(self, tasks: Sequence[str], seed: int = 1):
+        super().__init__(tasks)
+        self.seed = seed
+        self.statistic_names = ("conflicts", *weight_names(self.tasks))
+        self._step = keras.Variable(0, dtype="int64", trainable=False, name="step")
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Steps done, on which the orders depend."""
+        return [self._step]
+
+    def gradients(
+        self,
+        tape: tf.GradientTape,
+        total: tf.Tensor,
+        losses: Mapping[str, tf.Tensor],
+        penalties: Sequence[tf.Tensor],
+        variables: Sequence[keras.Variable],
+    ) -> list[Gradient]:
+        """The projected gradients' sum, and those of the penalties."""
+        own = TaskGradients(tape, [losses[task] for task in self.tasks], variables)
+        products = own.inner_products()
+        weights = tf.unstack(tf.reduce_sum(projected(products, self._orders()), axis=0))
+        tasks = len(self.tasks)
+        conflicts = tf.math.count_nonzero(products < 0, dtype=tf.float32)
+        self.statistics["conflicts"] = conflicts / max(1, tasks * (tasks - 1))
+        self._note_weights(weights)
+        gradients = own.combined(weights, [1.0] * tasks)
+        if penalties:
+            gradients = added(gradients, tape.gradient(list(penalties), variables))
+        return gradients
+
+    def _orders(self) -> tf.Tensor:
+        """For each task an order of all tasks, `(T, T)`."""
+        seed = tf.stack([tf.constant(self.seed, tf.int64), self._step.value.assign_add(1)])
+        shape = (len(self.tasks), len(self.tasks))
+        return tf.argsort(tf.random.stateless_uniform(shape, seed), axis=1, stable=True)
+
+
+def projected(products: tf.Tensor, orders: tf.Tensor) -> tf.Tensor:
+    """`c_ik` of the projected gradients `sum_k c_ik g_k`, `(T, T)`.
+
+    Args:
+      products: inner products `g_i . g_j`, `(T, T)`.
+      orders: row i holds the tasks that gradient i is compared with, in order; i itself, which is
+        passed over, may be among them.
+    """
+    tasks = products.shape[0]
+    coefficients = tf.eye(tasks, dtype=products.dtype)
+    squares = tf.linalg.diag_part(products)
+    for other in tf.unstack(orders, num=orders.shape[1], axis=1):
+        inner = tf.reduce_sum(coefficients * tf.gather(products, other), axis=1)
+        conflict = (inner < 0) & (other != tf.range(tasks))
+        share = tf.where(conflict, tf.math.divide_no_nan(inner, tf.gather(squares, other)), 0)
+        coefficients -= share[:, None] * tf.one_hot(other, tasks, dtype=products.dtype)
+    return coefficients

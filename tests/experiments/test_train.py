@@ -194,6 +194,9 @@ def test_finished_changed_and_unknown(dataset_folder, finished_run, tmp_path):
         (["--embedding_optimizer=adamw"], "'adamw' is not one of lazy_adam, adam_deferred"),
         (["--optimizer=lazy_adam"], "'lazy_adam' is not one of Keras'"),
         (["--mixed_precision=float8"], "mixed_precision"),
+        (["--balancing=best"], "balancing"),
+        (["--task_weights=1,2"], "--task_weights belongs to --balancing=fixed"),
+        (["--balancing=fixed", "--task_weights=1,x"], "--task_weights=1,x must be one number per"),
     ],
 )
 def test_bad_flags_get_one_sentence(flags, sentence):
@@ -224,6 +227,19 @@ def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(dataset_fol
     assert code == 0, errors
     result = json.loads((run_dir / "result.json").read_text())
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
+
+
+def test_balancing_is_reported_and_its_mistakes_leave_no_folder(dataset_folder, tmp_path):
+    run_dir = tmp_path / "run"
+    code, _, errors = train(dataset_folder, run_dir, "--balancing=pcgrad", "--jit_compile")
+    assert (code, run_dir.exists()) == (1, False)
+    assert "balancing=pcgrad has no form that XLA compiles" in errors
+    flags = ["--balancing=dwa", "--dwa_temperature=3", "--epochs=1"]
+    code, _, errors = train(dataset_folder, run_dir, *flags)
+    assert code == 0, errors
+    config = json.loads((run_dir / "config.json").read_text())
+    assert config["balancing"] == {"name": "dwa", "temperature": 3.0}
+    assert "weight_conversion" in (run_dir / "report.html").read_text()
 
 
 def test_evaluate_refuses_other_data(finished_run, dataset_folder, tmp_path):

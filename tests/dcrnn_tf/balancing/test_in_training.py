@@ -1,0 +1,85 @@
+"""Balancing in the training loop: bits, checkpoints, statistics, numbers that are not finite."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from dcrnn_tf import balancing, losses, models
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.training import Trainer, TrainingError
+from tests.dcrnn_tf.test_training import SETTINGS, Killed, kill_at, make_trainer, read_metrics
+
+
+@pytest.fixture(scope="module")
+def dataset(dataset_folder):
+    return PreparedDataset(dataset_folder)
+
+
+def balanced(dataset, run_dir, name, settings=SETTINGS, **chosen):
+    keras.utils.set_random_seed(settings.seed)
+    model = models.build("shared_bottom", dataset.schema, embedding_dim=8)
+    weights = losses.positive_weights(dataset.schema, "auto")
+    initial = losses.initial_losses(dataset.schema, weights)
+    steps = dataset.steps("train", settings.batch_size)
+    way = balancing.build(name, initial, steps, settings.seed, **chosen)
+    return Trainer(model, dataset, settings, weights, run_dir, way)
+
+
+def test_the_initial_loss_is_that_of_logits_of_0(dataset):
+    weights = {"click": 3.0, "conversion": 5.0}
+    found = losses.initial_losses(dataset.schema, weights)
+    labels = [labels for _, labels in dataset.batches("train", 3000)]
+    for task, weight in weights.items():
+        y = np.concatenate([batch[task].numpy() for batch in labels])
+        wanted = np.mean(np.log(2) * (weight * y + 1 - y))
+        assert found[task] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dwa",
+        "gradnorm",
+        pytest.param("uncertainty", marks=pytest.mark.slow),
+        pytest.param("pcgrad", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupted_run_ends_with_the_same_bits(dataset, tmp_path, name):
+    whole = balanced(dataset, tmp_path / "whole", name)
+    whole.train()
+    first = balanced(dataset, tmp_path / "cut", name)
+    kill_at(first, 30)
+    with pytest.raises(Killed):
+        first.train()
+    second = balanced(dataset, tmp_path / "cut", name)
+    assert second.restore() == 28
+    second.train()
+    lines = read_metrics(tmp_path / "whole")
+    assert read_metrics(tmp_path / "cut") == lines
+    weights = [line["statistics"]["weight_click"] for line in lines if line["kind"] == "train"]
+    assert len(set(weights)) > 1, "it never balanced anything"
+    mine, other = second.model.variables, whole.model.variables
+    mine, other = mine + second._balancing.variables, other + whole._balancing.variables
+    for one, another in zip(mine, other, strict=True):
+        np.testing.assert_array_equal(one.numpy(), another.numpy())
+
+
+def test_weights_of_1_are_the_sum_to_the_bit(dataset, tmp_path):
+    settings = dataclasses.replace(SETTINGS, epochs=1)
+    fixed = balanced(dataset, tmp_path / "fixed", "fixed", settings, weights=[1, 1])
+    plain = make_trainer(dataset, tmp_path / "plain", settings)
+    for trainer in (fixed, plain):
+        trainer.train()
+    for one, other in zip(fixed.model.variables, plain.model.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(dataset, tmp_path):
+    trainer = balanced(dataset, tmp_path, "gradnorm")
+    last = trainer.model.trainable_variables[-1]
+    last.assign(np.full(last.shape, np.nan))
+    with pytest.raises(TrainingError, match="at step 1 the loss of conversion is nan"):
+        trainer.train()
+    assert not list((tmp_path / "checkpoints").glob("step_*"))

@@ -12,7 +12,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	study-dcrnn test test-slow lint format benchmark benchmark-quick clean
+	leaderboard study-dcrnn test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -55,6 +55,9 @@ reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
 reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one HTML page
 	$(RUN) -m experiments.dephn_figures $(call flag,DATA_DIR,data_dir) \
 		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
+
+leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Ali-CCP; MODELS=
+	$(RUN) -m experiments.leaderboard $(TABLE_FLAGS) $(call flag,MODELS,models)
 
 study-dcrnn: $(READY)  ## DCRNN's claims tested on simulated data, a figure and a verdict each
 	$(RUN) -m experiments.dcrnn_study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)

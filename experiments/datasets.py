@@ -176,6 +176,15 @@ def _prepare_declared(
     return prepared
 
 
+def _prepare_any(
+    raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+) -> pathlib.Path:
+    """Of Ali-CCP's files, or of anyone's own log or prepared dataset."""
+    if any(raw.glob("sample_skeleton_train.csv*")):
+        return _preparer("data_prep.ali_ccp")(raw, prepared, preset, sample)
+    return _prepare_declared(raw, prepared, preset, sample)
+
+
 def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
     call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
 
@@ -200,6 +209,7 @@ SOURCES = {
         _simulate_ali_ccp,
         _preparer("data_prep.ali_ccp"),
     ),
+    "any": Source("ali_ccp", _simulate_ali_ccp, _prepare_any),
     "wechat": Source(
         "wechat",
         _simulator("data_prep.simulate_wechat"),

@@ -50,9 +50,7 @@ def _define_flags() -> None:
 def main() -> None:
     """Runs the program."""
     step = _step(FLAGS.checkpoint)
-    from data_prep.vocabulary import load_vocabulary
     from dcrnn_tf import export, warmup
-    from dcrnn_tf.schema import NUMERIC
     from experiments import model_card, run_folder, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
@@ -61,19 +59,14 @@ def main() -> None:
     if step == "best":
         step = trained_runs.best_step(FLAGS.run_dir)
     run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, step, FLAGS.mixed_precision)
-    schema, folder = run.dataset.schema, run.dataset.folder
+    schema = run.dataset.schema
     user_fields = FLAGS.user_fields
     if user_fields is None:
         user_fields = [f.name for f in schema.fields if f.entity == export.USER]
     if len(user_fields) == len(schema.fields):
         user_fields = []
-    vocabularies = {
-        field.name: load_vocabulary(folder, field).ids
-        for field in schema.fields
-        if field.kind != NUMERIC
-    }
     serving_model = export.ServingModel(
-        run.model, schema, vocabularies, run.positive_weights, user_fields
+        run.model, schema, run.vocabularies(), run.positive_weights, user_fields
     )
     name = pathlib.Path(FLAGS.export_dir).resolve().name
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dcrnn_tf import models
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.schema import FIRST_ID_ROW, NUMERIC, Schema
+from experiments.table_specs import PROGRAMS, Table
 
 
 class MatchingError(UserError, ValueError):
@@ -111,3 +112,39 @@ def match(
             "off; free another setting, or change those that stay"
         )
     return found
+
+
+def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tuple[Table, list[str]]:
+    """The table with each row's free setting chosen: about as many parameters as the baseline has.
+
+    A row whose model cannot be built for the dataset is left out. One that comes nowhere near keeps
+    its settings.
+
+    Args:
+      table: with a baseline that is a model.
+      schema: of the dataset.
+      tolerance: as `match`.
+
+    Returns:
+      The table, and a sentence for each row that is left out or keeps its settings.
+
+    Raises:
+      ModelError: the baseline cannot be built.
+    """
+    (baseline,) = (row for row in table.rows if row.label == table.baseline)
+    target = parameters(schema, baseline.model, baseline.settings)
+    rows, remarks = [], []
+    for row in table.rows:
+        settings = row.settings
+        try:
+            if row.free is not None:
+                settings = match(schema, row.model, settings, row.free, target, tolerance).settings
+            elif row.model not in PROGRAMS:
+                parameters(schema, row.model, settings)
+        except MatchingError as error:
+            remarks.append(f"{row.label} keeps its settings: {error}")
+        except models.ModelError as error:
+            remarks.append(f"{row.label} is left out: {error}")
+            continue
+        rows.append(dataclasses.replace(row, settings=settings))
+    return dataclasses.replace(table, rows=tuple(rows)), remarks

@@ -28,9 +28,16 @@ import tqdm
 from absl import flags
 
 from dcrnn_tf import command_line
-from experiments import datasets, dcrnn_study_tables, dcrnn_tables, dephn_tables, run_reuse
+from experiments import (
+    datasets,
+    dcrnn_study_tables,
+    dcrnn_tables,
+    dephn_tables,
+    leaderboard_tables,
+    run_reuse,
+)
 from experiments.run_folder import finished
-from experiments.table_specs import Preset, Table
+from experiments.table_specs import PROGRAMS, Preset, Table
 
 FLAGS = flags.FLAGS
 
@@ -38,13 +45,14 @@ FLAGS = flags.FLAGS
 PRESETS = ("small", "smoke")
 TABLES = {
     table.name: table
-    for table in (*dcrnn_tables.TABLES, *dephn_tables.TABLES, *dcrnn_study_tables.TABLES)
+    for table in (
+        *dcrnn_tables.TABLES,
+        *dephn_tables.TABLES,
+        *dcrnn_study_tables.TABLES,
+        leaderboard_tables.LEADERBOARD,
+    )
 }
 RAW_DATA = sorted({datasets.SOURCES[table.data].raw for table in TABLES.values()})
-PROGRAMS = {
-    "constant": "experiments.constant",
-    "logistic_regression": "experiments.logistic_regression",
-}
 
 flags.DEFINE_list("table", ["table4"], f"Tables to reproduce, of {', '.join(TABLES)}.")
 flags.DEFINE_string(
@@ -52,6 +60,9 @@ flags.DEFINE_string(
     None,
     "Folder of the real files; simulated if none. For tables of several datasets, a folder with "
     f"one of theirs for each ({', '.join(RAW_DATA)}).",
+)
+flags.DEFINE_list(
+    "models", None, "Models to run beside the table's baseline, by name; all if not given."
 )
 flags.DEFINE_enum("preset", None, PRESETS, "Size of the simulated form; default small.")
 flags.DEFINE_integer("seeds", None, "Runs per row; the preset's if not given.", lower_bound=1)
@@ -104,9 +115,15 @@ def _reproduce(
 
     schema = load_schema(prepared)
     try:
+        table = table.complete(schema, FLAGS.models)
         table = table.of_tasks([task.name for task in schema.tasks])
     except ValueError as error:
         raise command_line.UsageError(f"{prepared}: {error}") from None
+    if any(row.free for row in table.rows):
+        from experiments import parameter_matching
+
+        table, remarks = parameter_matching.of_equal_size(table, schema)
+        print("\n".join(remarks))
     config = {
         "table": table.name,
         "preset": name or "paper",

@@ -3,7 +3,15 @@
 import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from dcrnn_tf.schema import Schema
+
+PROGRAMS = {
+    "constant": "experiments.constant",
+    "logistic_regression": "experiments.logistic_regression",
+}
+"""Models that no seed changes, and the program that makes a run of each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +74,8 @@ class Row:
       paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
       deterministic: whether the seed changes nothing, so that one run stands for every seed.
       baseline: label of the row that this one is compared with, if not the table's baseline.
+      free: a setting, to be chosen so that the model has as many parameters outside of the
+        embeddings as the table's baseline; see `parameter_matching`.
     """
 
     label: str
@@ -74,6 +84,7 @@ class Row:
     paper: Mapping[str, Mapping[str, float]] | None = None
     deterministic: bool = False
     baseline: str | None = None
+    free: str | None = None
 
     @property
     def slug(self) -> str:
@@ -106,7 +117,7 @@ class Table:
       title: heading.
       source: where the published figures stand, or what the table is made after.
       dataset: the paper's data, as a reader knows it.
-      tasks: that the table has figures of.
+      tasks: that the table has figures of; none for those of the dataset, whichever they are.
       columns: per task, of `COLUMNS`.
       baseline: label of the row that the others are compared with; None if only rows that name
         their own are compared.
@@ -115,6 +126,7 @@ class Table:
       data: name in `datasets.SOURCES`.
       run_flags: flags of experiments.train that all runs get beside the preset's.
       presets: sizes by name: `small` and `smoke` on simulated data, `paper` on the real data.
+      more_rows: makes further rows, where they depend on what there is at run time.
     """
 
     name: str
@@ -129,6 +141,7 @@ class Table:
     data: str = "ali_ccp"
     run_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     presets: Mapping[str, Preset] = dataclasses.field(default_factory=dict)
+    more_rows: Callable[[], tuple[Row, ...]] | None = None
 
     def __post_init__(self) -> None:
         slugs = [row.slug for row in self.rows]
@@ -178,6 +191,31 @@ class Table:
             return self
         rows = tuple(dataclasses.replace(row, paper=None) for row in self.rows)
         return dataclasses.replace(self, tasks=tuple(tasks), rows=rows)
+
+    def complete(self, schema: Schema, models: Sequence[str] | None = None) -> "Table":
+        """The table with all rows, and the dataset's tasks where it has none of its own.
+
+        Args:
+          schema: of the dataset.
+          models: names of models to keep beside the baseline; all if not given.
+
+        Raises:
+          ValueError: no row is of such a model.
+        """
+        rows = self.rows + (self.more_rows() if self.more_rows else ())
+        known = [row.model for row in rows]
+        if unknown := [name for name in models or () if name not in known]:
+            raise ValueError(
+                f"{self.name} has no model {', '.join(unknown)}; it has {', '.join(known)}"
+            )
+        rows = tuple(
+            row
+            for row in rows
+            if models is None or row.model in models or row.label == self.baseline
+        )
+        return dataclasses.replace(
+            self, rows=rows, more_rows=None, tasks=self.tasks or schema.task_names
+        )
 
     def folder_name(self, preset: str | None) -> str:
         """Name of the folder of a preset's runs; None is the real data."""

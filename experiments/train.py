@@ -8,6 +8,7 @@ The same command again goes on from the last checkpoint, or says that the run is
 """
 
 import dataclasses
+import time
 
 import yaml
 from absl import flags
@@ -140,6 +141,7 @@ def main() -> None:
         "steps": trainer.steps,
         "wall_seconds": round(trainer.seconds, 1),
         "rows_per_second": round(trainer.rows_per_second, 1),
+        "processor_seconds": round(time.process_time(), 1),  # of this process, start included
         "metrics": figures,
     }
     report.render_run_report(run_dir, result)

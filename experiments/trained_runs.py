@@ -4,10 +4,13 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
+import numpy as np
+
+from data_prep.vocabulary import load_vocabulary
 from dcrnn_tf import evaluation, metrics_log, models
 from dcrnn_tf.checkpoints import Checkpoints, numbered
 from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.schema import NUMERIC, DatasetError
 from dcrnn_tf.training import METRICS_FILE
 from experiments import run_folder
 
@@ -22,6 +25,14 @@ class TrainedRun:
     predictor: evaluation.Predictor
     positive_weights: Mapping[str, float]
     step: int
+
+    def vocabularies(self) -> dict[str, np.ndarray]:
+        """Raw ids of the dataset's fields that have any, `{field: ids}`."""
+        return {
+            field.name: load_vocabulary(self.dataset.folder, field).ids
+            for field in self.dataset.schema.fields
+            if field.kind != NUMERIC
+        }
 
 
 def load(

@@ -44,7 +44,9 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "rows", None, "Rows of Ali-CCP; the preset's if not given.", lower_bound=1000
     )
-    flags.DEFINE_string("out_dir", "runs/leaderboard", "Folder of what is written.")
+    flags.DEFINE_string(
+        "out_dir", None, "Folder of what is written; runs/leaderboard-DATASET if not given."
+    )
     flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
     flags.DEFINE_integer("parallel_runs", 0, "Runs at a time; 0 is one per core.", lower_bound=0)
 
@@ -57,8 +59,8 @@ def main() -> None:
         )
     preset = None if FLAGS.data_dir else FLAGS.preset or "small"
     chosen = FLAGS.models or (SMOKE_MODELS if preset == "smoke" else None)
-    out_dir = pathlib.Path(FLAGS.out_dir)
-    folder = out_dir / "runs" / LEADERBOARD.folder_name(preset)
+    out_dir = pathlib.Path(FLAGS.out_dir or _default_folder(FLAGS.data_dir, preset))
+    folder = out_dir / "runs" / LEADERBOARD.name
     datasets.call(
         "experiments.reproduce",
         f"--table={LEADERBOARD.name}",
@@ -81,6 +83,13 @@ def main() -> None:
     path = leaderboard_files.write(out_dir, result, latencies, left_out)
     print((out_dir / leaderboard_files.MARKDOWN).read_text(encoding="utf-8"))
     print(f"Report: {path}")
+
+
+def _default_folder(data_dir: str | None, preset: str | None) -> pathlib.Path:
+    """The small form's folder is runs/leaderboard, as with other tables."""
+    if preset:
+        return pathlib.Path("runs", LEADERBOARD.folder_name(preset))
+    return pathlib.Path("runs", f"{LEADERBOARD.name}-{pathlib.Path(data_dir).name}")
 
 
 def _reason(row: Row, schema: Schema) -> str:

@@ -67,11 +67,16 @@ def summary(result: TableResult, task: str) -> str:
     auc = first.row.tasks[task].auc
     ends = f" (95 % interval {interval(auc.interval)})" if auc.interval else ""
     words = f"{task}: the highest mean AUC is that of {first.row.row.label}, {auc.mean:.4f}{ends}"
+    if len(found) > 1 and found[1].to_first is not None:
+        second, difference = found[1].row.row.label, found[1].to_first
+        words += (
+            f"; {second} minus it is {difference.mean:+.4f} "
+            f"(95 % interval {interval(difference.interval, '+.4f')})"
+        )
     alike = [place.row.row.label for place in found if place.resolved is False]
     if alike:
         return f"{words}; not told apart from it by these seeds: {', '.join(alike)}."
-    others = sum(place.resolved is True for place in found)
-    return f"{words}; ahead of each of the {others} others by more than chance over seeds."
+    return f"{words}; every other model is told apart from it."
 
 
 def task_grid(result: TableResult, task: str) -> Grid:

@@ -13,7 +13,7 @@ _LINE_INCHES = 0.17  # from one label to the next
 
 
 def quality_against_cost(result: TableResult) -> Figure:
-    """Mean test AUC with its interval over rows a second of training.
+    """Mean test AUC with its interval over seeds, against rows a second of training.
 
     Names stand in a column beside each panel, at even distances, each tied to its dot: so they can
     be read however close the dots are.
@@ -26,7 +26,7 @@ def quality_against_cost(result: TableResult) -> Figure:
         _panel(place, result, task, lambda row: row.median("result.rows_per_second"))
         place.set_title(task.replace("$", r"\$"))
         place.set_xlabel("rows/s of training")
-        place.set_ylabel("test AUC, mean and 95 % interval over seeds")
+        place.set_ylabel("test AUC, mean and 95 % interval")
     return figure
 
 
@@ -58,7 +58,7 @@ def _panel(
         if auc is not None and cost(row) is None:
             axes.axhline(auc.mean, color=INK, lw=0.9, ls="--")
             axes.annotate(
-                row.row.label,
+                row.row.label.replace("$", r"\$"),
                 (0.01, auc.mean),
                 xycoords=("axes fraction", "data"),
                 fontsize=8,

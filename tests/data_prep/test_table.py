@@ -638,3 +638,12 @@ def test_nominal_census_income_example_has_32_inputs_and_no_label_among_them():
     assert len(columns) == 32
     assert not {"att8", "class"} & set(columns)
     assert {task.column for task in declaration.tasks} == {"att8", "class"}
+
+
+def test_the_second_group_of_tasks_has_no_label_among_its_inputs():
+    nominal = load_declaration(ROOT / "examples" / "census_income_nominal.yaml")
+    education = load_declaration(ROOT / "examples" / "census_income_education.yaml")
+    assert {task.column for task in education.tasks} == {"att5", "att8"}
+    columns = {field.column for field in education.fields}
+    assert columns == {field.column for field in nominal.fields} - {"att5"}
+    assert len(columns) == 31

@@ -17,7 +17,7 @@ import tensorflow as tf
 from dcrnn_tf import metrics_log
 from dcrnn_tf.folder_lock import FolderInUseError
 from dcrnn_tf.schema import DatasetError
-from experiments import run_folder, trained_runs
+from experiments import latency, run_folder, trained_runs
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGS = [
@@ -279,6 +279,12 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     lines = [line for line in card.splitlines() if line.startswith("| validation | click |")]
     logged = metrics_log.evaluations(metrics_log.read(finished_run / "metrics.jsonl"), "validation")
     assert f"{logged[step]['click']['auc']:.4f}" in lines[0]
+
+
+def test_calls_of_an_exported_model_are_timed(finished_run):
+    times = latency.measure(finished_run, batches=(1, 300), seconds=0.0)
+    assert list(times) == [1, 300]
+    assert all(0 < milliseconds < 60_000 for milliseconds in times.values())
 
 
 def test_best_step_is_that_of_the_best_epoch(tmp_path):

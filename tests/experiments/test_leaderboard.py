@@ -93,7 +93,7 @@ def fill(folder, table, aucs, seeds=3, **more):
 AUCS = {
     "MMoE": [0.700, 0.712, 0.704],
     "PLE": [0.722, 0.731, 0.725],
-    "DNN": [0.721, 0.733, 0.724],
+    "DNN": [0.721, 0.733, 0.7235],
     "Logistic regression": [0.710],
 }
 
@@ -107,8 +107,8 @@ def test_places_and_what_tells_them_apart(schema, tmp_path):
         (3, "Logistic regression", True),
         (4, "MMoE", True),
     ]
-    # Seed by seed: -0.001, 0.002, -0.001.
-    assert found[1].to_first.mean == pytest.approx(0)
+    # Seed by seed: -0.001, 0.002, -0.0015.
+    assert found[1].to_first.mean == pytest.approx(-0.0005 / 3)
     assert found[2].to_first.mean == pytest.approx(0.710 - 0.726)
     assert found[3].to_first.pairs == 3
     words = summary(result, "click")

@@ -20,7 +20,7 @@ help:  ## List the targets
 
 install: $(READY)  ## Create the environment in .venv
 
-$(READY): setup.cfg pyproject.toml dcrnn_tf/kernels/row_wise_adam.cc
+$(READY): setup.cfg pyproject.toml $(wildcard dcrnn_tf/kernels/*.cc dcrnn_tf/kernels/*.h)
 	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), \
 		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
 	$(PYTHON) -m venv $(VENV)

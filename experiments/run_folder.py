@@ -89,7 +89,7 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
         "git_revision": git_revision(),
         "machine": _machine(),
-        "compiled_kernels": kernels.library_file().is_file(),
+        "compiled_kernels": kernels.library() is not None,
         "dataset": {
             "name": schema.name,
             "fingerprint": schema.fingerprint,

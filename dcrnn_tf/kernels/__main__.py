@@ -32,7 +32,12 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         partial = os.path.join(folder, file.name)
-        command = [compiler, *FLAGS, *tf.sysconfig.get_compile_flags(), str(kernels.SOURCE)]
+        command = [
+            compiler,
+            *FLAGS,
+            *tf.sysconfig.get_compile_flags(),
+            *map(str, kernels.sources()),
+        ]
         command += [*tf.sysconfig.get_link_flags(), "-o", partial]
         compiled = subprocess.run(command, capture_output=True, text=True, check=False)
         if compiled.returncode:
@@ -43,7 +48,7 @@ def main() -> int:
                 file=sys.stderr,
             )
             return 0
-        for stale in file.parent.glob(f"{kernels.SOURCE.stem}-*.so"):
+        for stale in file.parent.glob("operations-*.so"):
             stale.unlink()
         os.replace(partial, file)
     print(f"Compiled {file.name}.")

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "own_rows.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
@@ -24,62 +25,6 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::Var;
 using tensorflow::core::RefCountPtr;
-
-constexpr int32_t kNone = -1;
-constexpr int kAhead = 8;           // rows fetched before they are needed
-constexpr int64_t kLineFloats = 16;  // floats of a cache line
-
-uint32_t Scattered(int32_t row) { return static_cast<uint32_t>(row) * 2654435761u; }
-
-// The distinct rows that one thread owns, each with a chain of the slices that belong to it.
-class OwnRows {
- public:
-  // `next` has a place for each slice; threads write places of their own rows alone.
-  OwnRows(const int32_t* rows, int64_t count, int64_t part, int64_t parts, int32_t* next)
-      : next_(next) {
-    int bits = 4;
-    while ((int64_t{1} << bits) * parts < 3 * count) ++bits;
-    std::vector<int32_t> slots(size_t{1} << bits, kNone);
-    const uint32_t mask = (uint32_t{1} << bits) - 1;
-    for (int64_t slice = 0; slice < count; ++slice) {
-      const uint32_t hash = Scattered(rows[slice]);
-      // The highest bits choose the thread, lower ones the slot.
-      if (static_cast<int64_t>((uint64_t{hash} * parts) >> 32) != part) continue;
-      next_[slice] = kNone;
-      uint32_t slot = (hash >> 4) & mask;
-      while (slots[slot] != kNone && rows_[slots[slot]] != rows[slice]) slot = (slot + 1) & mask;
-      if (slots[slot] == kNone) {
-        slots[slot] = static_cast<int32_t>(rows_.size());
-        rows_.push_back(rows[slice]);
-        first_.push_back(slice);
-        last_.push_back(slice);
-      } else {
-        int32_t& last = last_[slots[slot]];
-        next_[last] = slice;
-        last = slice;
-      }
-    }
-  }
-
-  int64_t size() const { return rows_.size(); }
-  int64_t row(int64_t position) const { return rows_[position]; }
-  int32_t first(int64_t position) const { return first_[position]; }
-  int32_t next(int32_t slice) const { return next_[slice]; }
-
- private:
-  int32_t* next_;
-  std::vector<int32_t> rows_, first_, last_;
-};
-
-void Fetch(const float* row, int64_t dim) {
-  for (int64_t i = 0; i < dim; i += kLineFloats) __builtin_prefetch(row + i, 1);
-}
-
-#if defined(__x86_64__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
 
 FOR_EACH_PROCESSOR
 void Add(const float* __restrict more, int64_t dim, float* __restrict sum) {
@@ -147,33 +92,38 @@ class RowWiseAdamOp : public OpKernel {
     float* m = momentums->flat<float>().data();
     float* v = velocities->flat<float>().data();
     const float* g = gradients.flat<float>().data();
-    std::vector<int32_t> next(count);
 
     auto update = [&](int64_t part, int64_t parts) {
-      const OwnRows own(row, count, part, parts, next.data());
-      std::vector<float> sum(dim);
+      const OwnRows own(row, count, part, parts);
+      // Where the gradient of each row lies: in its one slice, or in `sums` if it has several.
+      std::vector<int64_t> slices(own.size(), kNone), places(own.size(), kNone);
+      std::vector<float> sums;
+      for (const OwnRows::Use& use : own.uses()) {
+        int64_t& slice = slices[use.place];
+        int64_t& place = places[use.place];
+        const float* more = g + use.slice * dim;
+        if (slice == kNone) {
+          slice = use.slice;
+          continue;
+        }
+        if (place == kNone) {
+          place = sums.size();
+          sums.insert(sums.end(), g + slice * dim, g + (slice + 1) * dim);
+        }
+        Add(more, dim, &sums[place]);
+      }
       for (int64_t i = 0; i < own.size(); ++i) {
         if (i + kAhead < own.size()) {
           const int64_t ahead = own.row(i + kAhead) * dim;
-          Fetch(w + ahead, dim);
-          Fetch(m + ahead, dim);
-          Fetch(v + ahead, dim);
+          for (const float* of : {w, m, v}) Fetch(of + ahead, dim, true);
         }
-        int32_t slice = own.first(i);
-        const float* total = g + slice * dim;
-        if (own.next(slice) != kNone) {
-          std::copy(total, total + dim, sum.begin());
-          while ((slice = own.next(slice)) != kNone) {
-            Add(g + slice * dim, dim, sum.data());
-          }
-          total = sum.data();
-        }
-        const int64_t place = own.row(i) * dim;
-        Update(step, total, dim, w + place, m + place, v + place);
+        const float* total = places[i] == kNone ? g + slices[i] * dim : &sums[places[i]];
+        const int64_t at = own.row(i) * dim;
+        Update(step, total, dim, w + at, m + at, v + at);
       }
     };
     const auto& workers = *context->device()->tensorflow_cpu_worker_threads();
-    const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(workers.num_threads, count / 256));
+    const int64_t parts = Parts(count, workers.num_threads);
     tensorflow::Shard(workers.num_threads, workers.workers, parts, (count / parts + 1) * dim * 20,
                       [&](int64_t begin, int64_t end) {
                         for (int64_t part = begin; part < end; ++part) update(part, parts);

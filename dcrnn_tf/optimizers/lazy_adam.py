@@ -80,11 +80,12 @@ class LazyAdam(keras.optimizers.Optimizer):
             v.assign(new_v)
             weight.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
             return
-        compiled = None if self.static_shapes else kernels.row_wise_adam()
-        if compiled and dtype == "float32" and kernels.on_cpu(weight, m, v):
-            handles = (weight.handle, m.handle, v.handle)
-            rows, values = tf.cast(gradient.indices, tf.int32), tf.cast(gradient.values, dtype)
-            compiled(*handles, rows, values, rate, beta_1, beta_2, tf.cast(self.epsilon, dtype))
+        if not self.static_shapes and kernels.usable(weight, m, v):
+            kernels.library().dcrnn_row_wise_adam(
+                *(weight.handle, m.handle, v.handle),
+                *(tf.cast(gradient.indices, tf.int32), tf.cast(gradient.values, dtype)),
+                *(rate, beta_1, beta_2, tf.cast(self.epsilon, dtype)),
+            )
             return
         gradient = merge_repeated_rows(gradient, self.static_shapes)
         rows = gradient.indices

@@ -8,7 +8,7 @@ import tensorflow as tf
 from dcrnn_tf import kernels, optimizers
 
 compiled = pytest.mark.skipif(
-    kernels.row_wise_adam() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
 
 
@@ -18,7 +18,7 @@ def lazy_adam(table, steps, monkeypatch=None):
     optimizer = optimizers.LazyAdam(0.01)
     optimizer.build([variable])
     if monkeypatch is not None:
-        monkeypatch.setattr(kernels, "row_wise_adam", lambda: None)
+        monkeypatch.setattr(kernels, "library", lambda: None)
     step = tf.function(
         lambda rows, values: optimizer.apply(
             [tf.IndexedSlices(values, rows, tf.constant(table.shape))], [variable]
@@ -82,7 +82,7 @@ def test_a_library_that_cannot_be_loaded_is_said_and_not_used(monkeypatch, tmp_p
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
     monkeypatch.setattr(kernels, "library_file", lambda: broken)
-    assert kernels.row_wise_adam.__wrapped__() is None
+    assert kernels.library.__wrapped__() is None
     assert "cannot be loaded" in caplog.text
 
 

@@ -2,7 +2,7 @@
 
 They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
 where they have not been compiled, or where a variable lives on another device than the CPU, the
-same is computed by TensorFlow's operations, to the same bits.
+same is computed by TensorFlow's operations, to the same bits (`DeferredAdam`: to rounding).
 """
 
 import functools

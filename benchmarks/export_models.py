@@ -11,6 +11,7 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks import requests, workload
+from experiments import run_folder
 
 FLAGS = flags.FLAGS
 MOST_ROWS = 4096  # of a request
@@ -34,14 +35,13 @@ def write(
       model_name: one of `workload.MODELS`.
       user_fields: the first so many fields are the user's in `rank`.
       out_dir: where to.
-      mixed_precision: `none` or `bfloat16`; the folders of the latter are `MODEL_bfloat16...`.
+      mixed_precision: one of `run_folder.PRECISIONS`; but for `none` it is in the folders' names.
     """
     import keras
     import tensorflow as tf
 
     from dcrnn_tf import export, models
     from dcrnn_tf.data import PreparedDataset
-    from experiments import run_folder
 
     out_dir.mkdir(parents=True, exist_ok=True)
     schema = PreparedDataset(data / "prepared").schema
@@ -107,7 +107,7 @@ def _define_flags() -> None:
     flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
     flags.DEFINE_integer("user_fields", 13, "The first so many fields are the user's in `rank`.")
     flags.DEFINE_string("out_dir", None, "Folder of the SavedModels.", required=True)
-    flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16"], "Type of products.")
+    flags.DEFINE_enum("mixed_precision", "none", run_folder.PRECISIONS, "Type of products.")
 
 
 def main(_) -> None:

@@ -11,13 +11,15 @@ import tempfile
 from absl import app, flags
 
 from benchmarks import contender, workload
+from experiments import run_folder
 
 FLAGS = flags.FLAGS
 FORMS = {
     "disk": "Training from the prepared dataset.",
     "memory": "Training on batches that are in memory already.",
     "compiled": "As disk, the recurrence compiled by XLA.",
-    "bfloat16": "As disk, products in bfloat16.",
+    "bfloat16": "As disk, products and activations in bfloat16.",
+    "bfloat16_products": "As disk, large products in bfloat16.",
     "deferred": "As disk, with adam_deferred for the embeddings.",
     "dense": "Forward, backward and update without embeddings, from memory.",
     "predict": "Scoring, batches of 4,096 in memory.",
@@ -40,8 +42,7 @@ def main(_) -> None:
     from dcrnn_tf.training import Trainer, TrainingSettings
 
     command_line.use_threads(0)
-    if FLAGS.form == "bfloat16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
+    run_folder.use_precision(FLAGS.form if FLAGS.form in run_folder.PRECISIONS else "none")
     dataset = PreparedDataset(pathlib.Path(FLAGS.workload) / "prepared")
     name, settings = workload.MODELS[FLAGS.model]
     if FLAGS.form == "compiled":
@@ -77,11 +78,12 @@ def main(_) -> None:
 
 
 def _serve_dense(model, task_losses) -> None:
-    import keras
     import tensorflow as tf
 
+    from dcrnn_tf import optimizers
+
     variables = model.other_variables
-    optimizer = keras.optimizers.Adam(1e-4)
+    optimizer = optimizers.build("adam", 1e-4)
     optimizer.build(variables)
     shape = (workload.BATCH, len(model.fields), workload.EMBEDDING_DIM)
     embeddings = tf.random.normal(shape)

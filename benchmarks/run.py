@@ -47,7 +47,12 @@ def groups(quick: bool, peers: bool) -> list[list[Contender]]:
 
     models = ["mmoe", "dcrnn_ada"] if quick else list(MODELS)
     chosen = [
-        [*(ours(m, "disk") for m in models), *map(naive, models), *of_peers()],
+        [
+            *(ours(m, "disk") for m in models),
+            *(ours(m, "bfloat16_products") for m in models),
+            *map(naive, models),
+            *of_peers(),
+        ],
         [*(ours(m, "dense") for m in models), *(naive(m, "naive dense") for m in models)],
         [ours(m, "predict") for m in models],
     ]

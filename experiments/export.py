@@ -11,6 +11,7 @@ import pathlib
 from absl import flags, logging
 
 from dcrnn_tf import command_line
+from experiments import run_folder
 
 FLAGS = flags.FLAGS
 
@@ -42,8 +43,8 @@ def _define_flags() -> None:
     flags.DEFINE_enum(
         "mixed_precision",
         None,
-        ["none", "bfloat16"],
-        "Type of products and activations; as in training if not given.",
+        run_folder.PRECISIONS,
+        "As in experiments.train; as in training if not given.",
     )
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     """Runs the program."""
     step = _step(FLAGS.checkpoint)
     from dcrnn_tf import export, warmup
-    from experiments import model_card, run_folder, trained_runs
+    from experiments import model_card, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)

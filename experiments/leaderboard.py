@@ -21,7 +21,7 @@ from dcrnn_tf.errors import UserError
 from dcrnn_tf.schema import Schema, load_schema
 from experiments import datasets, run_folder
 from experiments.leaderboard_tables import LEADERBOARD, SMOKE_MODELS
-from experiments.table_specs import PROGRAMS, Row
+from experiments.table_specs import Row
 
 if TYPE_CHECKING:
     from experiments.tables import RowResult
@@ -107,7 +107,7 @@ def _latency(folder: pathlib.Path, row: RowResult) -> dict[int, float]:
     """Of the exported model of a row's first run, measured once; empty where none is exported."""
     from experiments import latency
 
-    if row.row.model in PROGRAMS or not row.runs:
+    if row.row.deterministic or not row.runs:
         return {}
     path = folder / "latency" / f"{row.row.slug}.json"
     if not path.exists():

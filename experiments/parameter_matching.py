@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dcrnn_tf import models
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.schema import FIRST_ID_ROW, NUMERIC, Schema
-from experiments.table_specs import PROGRAMS, Table
+from experiments.table_specs import Table
 
 
 class MatchingError(UserError, ValueError):
@@ -139,7 +139,7 @@ def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tupl
         try:
             if row.free is not None:
                 settings = match(schema, row.model, settings, row.free, target, tolerance).settings
-            elif row.model not in PROGRAMS:
+            elif row.model in models.names():
                 parameters(schema, row.model, settings)
         except MatchingError as error:
             remarks.append(f"{row.label} keeps its settings: {error}")

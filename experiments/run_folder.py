@@ -21,6 +21,7 @@ RESULT_FILE = "result.json"
 CURVES_FILE = "curves.json"
 EXPLANATION_FILE = "explanation.json"
 LOCK_FILE = "lock"
+PRECISIONS = ("none", "bfloat16", "bfloat16_products")
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")
 
 
@@ -80,6 +81,8 @@ def _lock(run_dir: pathlib.Path) -> None:
 
 def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Mapping) -> dict:
     """What `run.json` says: versions, machine, dataset, parameter counts."""
+    from dcrnn_tf import kernels  # and TensorFlow with it, which other programs here do without
+
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
@@ -87,6 +90,7 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
         "git_revision": git_revision(),
         "machine": _machine(),
+        "compiled_kernels": kernels.library() is not None,
         "dataset": {
             "name": schema.name,
             "fingerprint": schema.fingerprint,
@@ -112,12 +116,19 @@ def git_revision() -> str | None:
 
 
 def use_precision(mixed_precision: str) -> None:
-    """Sets what models built from now on compute their products in: `none` or `bfloat16`."""
+    """Sets what models built from now on compute in.
+
+    Args:
+      mixed_precision: one of `PRECISIONS`: `none`, float32 throughout; `bfloat16`, products and
+        activations in bfloat16; `bfloat16_products`, large products alone.
+    """
     import keras
 
-    keras.config.set_dtype_policy(
-        "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
-    )
+    from dcrnn_tf.layers.product import use_bfloat16_products
+
+    low = mixed_precision == "bfloat16"
+    keras.config.set_dtype_policy("mixed_bfloat16" if low else "float32")
+    use_bfloat16_products(mixed_precision == "bfloat16_products")
 
 
 def finished(run_dir: str | pathlib.Path) -> bool:

@@ -14,6 +14,7 @@ import yaml
 from absl import flags
 
 from dcrnn_tf import command_line
+from experiments import run_folder
 
 FLAGS = flags.FLAGS
 
@@ -33,8 +34,9 @@ flags.DEFINE_string("embedding_optimizer", "lazy_adam", "Optimizer of the embedd
 flags.DEFINE_enum(
     "mixed_precision",
     "none",
-    ["none", "bfloat16"],
-    "Type of products and activations; weights, tables and losses stay float32.",
+    run_folder.PRECISIONS,
+    "bfloat16: type of products and activations; weights, tables and losses stay float32. "
+    "bfloat16_products: large products alone.",
 )
 flags.DEFINE_list(
     "positive_weights",
@@ -76,7 +78,7 @@ def main() -> None:
     from dcrnn_tf import balancing, evaluation, losses, models, optimizers
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.training import Trainer, TrainingSettings
-    from experiments import explanations, report, run_folder
+    from experiments import explanations, report
 
     command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]

@@ -47,7 +47,7 @@ def load(
       run_dir: folder of the run.
       data_dir: prepared dataset; the one of the run if not given.
       step: of the checkpoint; the newest if not given.
-      mixed_precision: `none` or `bfloat16`; as in training if not given.
+      mixed_precision: one of `run_folder.PRECISIONS`; as in training if not given.
 
     Raises:
       DatasetError: the folder is no run, has no checkpoint, or the dataset is another one.

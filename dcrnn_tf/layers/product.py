@@ -4,6 +4,19 @@ import tensorflow as tf
 
 from dcrnn_tf.layers.shared_rows import SharedRows
 
+_low_precision = False
+
+
+def use_bfloat16_products(use: bool) -> None:
+    """Sets whether `product` rounds its operands and results to bfloat16 from now on.
+
+    Sums within a product stay float32, and so does all else: weights, activations, gradients. Only
+    the large products of a model go through `product`: the first layers of experts and gates, the
+    input products of recurrent networks, the interactions of fields.
+    """
+    global _low_precision
+    _low_precision = use
+
 
 def product(inputs: tf.Tensor | SharedRows, kernel: tf.Tensor) -> tf.Tensor:
     """`inputs @ kernel`, with the gradients that `tf.matmul` has.
@@ -19,7 +32,12 @@ def product(inputs: tf.Tensor | SharedRows, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
       `(rows, width)`.
     """
-    return inputs.product(kernel) if isinstance(inputs, SharedRows) else _product(inputs, kernel)
+    multiply = _product
+    if _low_precision and kernel.dtype == tf.float32:
+        multiply = _bfloat16_product
+    if isinstance(inputs, SharedRows):
+        return inputs.product(kernel, multiply)
+    return multiply(inputs, kernel)
 
 
 @tf.custom_gradient
@@ -31,3 +49,16 @@ def _product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return upstream @ transposed, tf.matmul(inputs, upstream, transpose_a=True)
 
     return inputs @ kernel, gradient
+
+
+@tf.custom_gradient
+def _bfloat16_product(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    rounded, rounded_kernel = tf.cast(inputs, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        upstream = tf.cast(upstream, tf.bfloat16)
+        by_inputs = tf.matmul(upstream, rounded_kernel, transpose_b=True)
+        by_kernel = tf.matmul(rounded, upstream, transpose_a=True)
+        return tf.cast(by_inputs, tf.float32), tf.cast(by_kernel, tf.float32)
+
+    return tf.cast(rounded @ rounded_kernel, tf.float32), gradient

@@ -1,5 +1,6 @@
 """Inputs of a layer some of whose columns many rows have in common, as candidates have a user."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,10 +26,11 @@ class SharedRows(NamedTuple):
     shared_columns: tf.Tensor
     own_columns: tf.Tensor
 
-    def product(self, kernel: tf.Tensor) -> tf.Tensor:
+    def product(self, kernel: tf.Tensor, multiply: Callable = tf.matmul) -> tf.Tensor:
         """The matrix times a kernel `(d, width)`, `(batch, width)`."""
-        shared = self.shared @ _rows(kernel, self.shared_columns)
-        return tf.gather(shared, self.row) + self.own @ _rows(kernel, self.own_columns)
+        shared = multiply(self.shared, _rows(kernel, self.shared_columns))
+        own = multiply(self.own, _rows(kernel, self.own_columns))
+        return tf.gather(shared, self.row) + own
 
 
 def _rows(kernel: tf.Tensor, places: tf.Tensor) -> tf.Tensor:

@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf import kernels
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import write_rows
 
 _PRECISION = 1e-8  # of the series below, relative
+_MOST_TERMS = 64
 _ROWS_AT_A_TIME = 1 << 18  # when all are caught up with, for the sake of memory
 
 
@@ -89,6 +91,18 @@ class DeferredAdam(LazyAdam):
         weight = variable.value
         slots = (self._momentums, self._velocities, self._last_steps)
         m, v, last = (slot[position].value for slot in slots)
+        if not self.static_shapes and kernels.usable(weight, m, v):
+            kernels.library().dcrnn_catch_up(
+                *(weight.handle, m.handle, v.handle, last.handle),
+                rows=tf.cast(rows, tf.int32),
+                step=tf.cast(self.iterations.value, tf.int32),
+                learning_rate=tf.cast(self.learning_rate.value, tf.float32),
+                beta_1=tf.constant(self.beta_1, tf.float64),
+                beta_2=tf.constant(self.beta_2, tf.float64),
+                endless_sums=tf.constant(self._sums, tf.float32),
+                epsilon=tf.constant(self.epsilon, tf.float32),
+            )
+            return
         if not self.static_shapes:  # else repeated rows are written repeatedly, to the same values
             rows = tf.unique(rows).y
         step = tf.cast(self.iterations.value, tf.int32)
@@ -133,6 +147,11 @@ def _endless_sums(beta_1: float, beta_2: float) -> np.ndarray:
     terms = 1
     while np.max(decay * growth**terms) > _PRECISION * decay.sum():
         terms += 1
+        if terms > _MOST_TERMS:
+            raise ValueError(
+                f"DeferredAdam cannot defer with beta_1={beta_1} and beta_2={beta_2}: beta_2 must "
+                "be closer to 1, as it usually is"
+            )
     # From here on the correction of the moments' bias is 1.
     constant = math.ceil(math.log(_PRECISION) / math.log(max(beta_1, beta_2, 1e-3)))
     t = np.arange(1, constant + len(k) + 1)

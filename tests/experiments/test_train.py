@@ -215,13 +215,19 @@ def test_evaluate_repeats_what_training_found(finished_run):
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
 
 
-def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(dataset_folder, tmp_path):
+@pytest.mark.parametrize(
+    "precision", ["bfloat16", pytest.param("bfloat16_products", marks=pytest.mark.slow)]
+)
+def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(
+    precision, dataset_folder, tmp_path
+):
     run_dir = tmp_path / "run"
-    flags = ["--mixed_precision=bfloat16", "--embedding_optimizer=adam_deferred", "--epochs=1"]
+    flags = [f"--mixed_precision={precision}", "--embedding_optimizer=adam_deferred"]
+    flags.append("--epochs=1")
     code, _, errors = train(dataset_folder, run_dir, *flags)
     assert code == 0, errors
     config = json.loads((run_dir / "config.json").read_text())
-    assert config["mixed_precision"] == "bfloat16"
+    assert config["mixed_precision"] == precision
     assert {value.dtype for value in variables(run_dir).values()} >= {np.dtype("float32")}
     code, output, errors = run("experiments.evaluate", f"--run_dir={run_dir}")
     assert code == 0, errors

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from dcrnn_tf.layers import MLP, Experts, SoftmaxGates, Tower
+from dcrnn_tf.layers import MLP, Experts, SharedRows, SoftmaxGates, Tower
 from dcrnn_tf.layers.initializers import blockwise
+from dcrnn_tf.layers.product import product, use_bfloat16_products
 
 INPUTS = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
 
@@ -99,3 +101,51 @@ def test_config_restores_the_layer(layer):
     again.build(INPUTS.shape)
     again.set_weights(weights)
     np.testing.assert_array_equal(again(INPUTS), layer(INPUTS))
+
+
+@pytest.fixture
+def bfloat16_products():
+    use_bfloat16_products(True)
+    yield
+    use_bfloat16_products(False)
+
+
+def rounded(array):
+    return np.asarray(tf.cast(tf.cast(array, tf.bfloat16), tf.float64))
+
+
+def test_bfloat16_products_round_operands_and_results_alone(bfloat16_products):
+    random = np.random.default_rng(0)
+    inputs, kernel, upstream = (
+        random.normal(size=shape).astype(np.float32) for shape in ((5, 40), (40, 7), (5, 7))
+    )
+    variables = tf.Variable(inputs), tf.Variable(kernel)
+    with tf.GradientTape() as tape:
+        result = product(tf.convert_to_tensor(variables[0]), tf.convert_to_tensor(variables[1]))
+        total = tf.reduce_sum(result * upstream)
+    assert result.dtype == tf.float32
+    x, k, u = rounded(inputs), rounded(kernel), rounded(upstream)
+    found = (result, *tape.gradient(total, variables))
+    for one, exact in zip(found, (x @ k, u @ k.T, x.T @ u), strict=True):
+        np.testing.assert_array_equal(one, rounded(one))  # a number of bfloat16
+        np.testing.assert_allclose(one, exact, rtol=2**-8, atol=1e-6)
+    assert (np.asarray(result) != (inputs @ kernel)).any()
+
+
+def test_bfloat16_products_of_shared_rows(bfloat16_products):
+    random = np.random.default_rng(1)
+    shared, own, kernel = (
+        tf.constant(random.normal(size=shape), tf.float32) for shape in ((2, 3), (4, 5), (8, 6))
+    )
+    row = tf.constant([1, 0, 0, 1])
+    parts = SharedRows(shared, row, own, tf.range(3), tf.range(3, 8))
+    expected = product(tf.gather(shared, row), kernel[:3]) + product(own, kernel[3:])
+    np.testing.assert_array_equal(product(parts, kernel), expected)
+
+
+def test_products_of_wider_types_are_left_as_they_are(bfloat16_products):
+    random = np.random.default_rng(2)
+    inputs, kernel = random.normal(size=(3, 4)), random.normal(size=(4, 2))
+    np.testing.assert_allclose(
+        product(tf.constant(inputs), tf.constant(kernel)), inputs @ kernel, rtol=1e-14
+    )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import optimizers
+from dcrnn_tf import kernels, optimizers
 
 ROWS, DIM = 300, 4
 
@@ -41,9 +41,14 @@ def train(optimizer, steps=1000, scale=1.0):
     return weight.numpy(), np.stack(reads)
 
 
-# The last: gradients as small as epsilon, where it shapes every step.
-@pytest.mark.parametrize(("rate", "scale"), [(1e-3, 1.0), (1e-4, 1e-3), (1e-3, 1e-7)])
-def test_is_dense_adam_at_every_read_and_at_the_end(rate, scale):
+# The last two: gradients as small as epsilon, where it shapes every step.
+@pytest.mark.parametrize(
+    ("rate", "scale", "compiled"),
+    [(1e-3, 1.0, True), (1e-4, 1e-3, True), (1e-3, 1e-7, True), (1e-3, 1e-7, False)],
+)
+def test_is_dense_adam_at_every_read_and_at_the_end(rate, scale, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(kernels, "library", lambda: None)
     weight, reads = train(optimizers.DeferredAdam(rate), scale=scale)
     dense_weight, dense_reads = train(optimizers.Adam(rate), scale=scale)
     np.testing.assert_allclose(reads, dense_reads, rtol=0, atol=1e-5)
@@ -57,6 +62,11 @@ def test_other_betas():
     weight, _ = train(optimizers.DeferredAdam(1e-3, **settings), steps=300)
     dense, _ = train(optimizers.Adam(1e-3, **settings), steps=300)
     np.testing.assert_allclose(weight, dense, rtol=0, atol=1e-5)
+
+
+def test_betas_for_which_the_series_is_too_long_are_refused():
+    with pytest.raises(ValueError, match="beta_1=0.9 and beta_2=0.5: beta_2 must be closer to 1"):
+        optimizers.DeferredAdam(beta_1=0.9, beta_2=0.5).build([table()])
 
 
 def test_catching_up_twice_changes_nothing():
@@ -75,6 +85,30 @@ def test_catching_up_twice_changes_nothing():
     np.testing.assert_array_equal(weight.numpy(), once)
     untouched = np.setdiff1d(np.arange(ROWS), [3, 5])
     np.testing.assert_array_equal(once[untouched], table().numpy()[untouched])
+
+
+@pytest.mark.skipif(
+    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+)
+def test_compiled_operation_agrees_with_tensorflows(monkeypatch):
+    def state():
+        weight = table()
+        optimizer = optimizers.DeferredAdam(0.01)
+        optimizer.build([weight])
+        for ids, values in skewed_batches(60, 1.0):
+            optimizer.catch_up(weight, ids)
+            gradient = tf.IndexedSlices(values, ids, tf.constant([ROWS, DIM]))
+            optimizer.apply([gradient], [weight])
+        optimizer.catch_up(weight)
+        slots = (optimizer._momentums, optimizer._velocities, optimizer._last_steps)
+        return [variable.numpy() for variable in (weight, *(slot[0] for slot in slots))]
+
+    found = state()
+    monkeypatch.setattr(kernels, "library", lambda: None)
+    expected = state()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert np.abs(found[0] - table().numpy()).max() > 0.1
 
 
 def test_refuses_a_loop_that_never_catches_up():

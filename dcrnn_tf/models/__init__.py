@@ -9,9 +9,12 @@ from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.deepfm import DeepFM
 from dcrnn_tf.models.dephn import DEPHN
 from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.fint import FINT
+from dcrnn_tf.models.fm import FM
+from dcrnn_tf.models.logistic_regression import LogisticRegression
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
 from dcrnn_tf.models.nfm import NFM
@@ -31,13 +34,16 @@ __all__ = [
     "DEPHN",
     "DNN",
     "FINT",
+    "FM",
     "MTPHN",
     "NFM",
     "PHN",
     "PLE",
     "SNR",
     "CrossingComparison",
+    "DeepFM",
     "Explanation",
+    "LogisticRegression",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
@@ -57,9 +63,12 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcn": DCN,
     "dcn_v2": DCNV2,
     "dcrnn": DCRNN,
+    "deepfm": DeepFM,
     "dephn": DEPHN,
     "dnn": DNN,
     "fint": FINT,
+    "fm": FM,
+    "logistic_regression": LogisticRegression,
     "mmoe": MMoE,
     "mtphn": MTPHN,
     "nfm": NFM,

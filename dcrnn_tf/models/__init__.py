@@ -11,6 +11,7 @@ from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
 from dcrnn_tf.models.deepfm import DeepFM
 from dcrnn_tf.models.dephn import DEPHN
+from dcrnn_tf.models.din import DIN
 from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.fint import FINT
 from dcrnn_tf.models.fm import FM
@@ -32,6 +33,7 @@ __all__ = [
     "DCNV2",
     "DCRNN",
     "DEPHN",
+    "DIN",
     "DNN",
     "FINT",
     "FM",
@@ -65,6 +67,7 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcrnn": DCRNN,
     "deepfm": DeepFM,
     "dephn": DEPHN,
+    "din": DIN,
     "dnn": DNN,
     "fint": FINT,
     "fm": FM,

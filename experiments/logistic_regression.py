@@ -18,13 +18,6 @@ from dcrnn_tf import command_line
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
-flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
-flags.DEFINE_list(
-    "inverse_regularisation", ["0.01", "0.03", "0.1"], "Values of scikit-learn's C to choose from."
-)
-
 
 def main() -> None:
     """Runs the program."""
@@ -125,5 +118,18 @@ def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
     return matrix, {task: np.concatenate(part)[:max_rows] for task, part in labels.items()}
 
 
+def _define_flags() -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
+    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
+    flags.DEFINE_list(
+        "inverse_regularisation",
+        ["0.01", "0.03", "0.1"],
+        "Values of scikit-learn's C to choose from.",
+    )
+
+
 if __name__ == "__main__":
+    _define_flags()
     command_line.run(main)

@@ -100,9 +100,9 @@ class MultiTaskModel(keras.Model):
           training: whether the call belongs to a training step.
         """
         labels = features.get(LABELS) if training else None
-        return self._named(self.logits(self.embed(features), training, labels))
+        return self._named(self.logits(self.embed(features, training), training, labels))
 
-    def embed(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """What `logits` takes; for a model to override that reads lists value by value."""
         return self.embedding(features)
 

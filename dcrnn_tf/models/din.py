@@ -105,7 +105,7 @@ class DIN(SingleTaskModel):
             dtype=self.dtype_policy,
         )
 
-    def embed(self, features: Mapping[str, tf.Tensor]) -> ListsAndFields:
+    def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> ListsAndFields:
         """Embeddings of the fields, and of the attended lists' values."""
         return ListsAndFields(
             self.embedding(features, fields=self._others),

@@ -10,10 +10,15 @@ Example:
 """
 
 import itertools
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from dcrnn_tf import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.data import PreparedDataset
+    from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
 
@@ -38,14 +43,14 @@ def main() -> None:
 
 
 def fit(
-    dataset,
+    dataset: "PreparedDataset",
     max_rows: int,
     iterations: int,
     learning_rate: float,
     max_leaf_nodes: int,
     seed: int,
-):
-    """Fits all tasks and scores all splits but the training split; returns a `Fitted`."""
+) -> "Fitted":
+    """Fits all tasks and scores all splits but the training split."""
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -106,7 +111,9 @@ def _define_flags() -> None:
     flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
     flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
     flags.DEFINE_integer("iterations", 200, "Trees of a task at most.", lower_bound=1)
-    flags.DEFINE_float("learning_rate", 0.1, "What a tree's values are multiplied by.")
+    flags.DEFINE_float(
+        "learning_rate", 0.1, "What a tree's values are multiplied by.", lower_bound=1e-6
+    )
     flags.DEFINE_integer("max_leaf_nodes", 31, "Leaves of a tree at most.", lower_bound=2)
     flags.DEFINE_integer("seed", 0, "Seed of the sample that bins are made of.", lower_bound=0)
 

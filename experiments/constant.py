@@ -7,10 +7,15 @@ Example:
 """
 
 import math
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from dcrnn_tf import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.data import PreparedDataset
+    from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
 
@@ -28,8 +33,8 @@ def main() -> None:
     fitted_run.make(FLAGS.run_dir, FLAGS.data_dir, schema, "constant", {}, lambda: fit(dataset))
 
 
-def fit(dataset):
-    """Scores all splits but the training split by its rates; returns a `Fitted`."""
+def fit(dataset: "PreparedDataset") -> "Fitted":
+    """Scores all splits but the training split by its rates."""
     import numpy as np
 
     from experiments.fitted_run import Fitted

@@ -11,10 +11,15 @@ Example:
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from dcrnn_tf import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.data import PreparedDataset
+    from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
 
@@ -41,8 +46,8 @@ def main() -> None:
     )
 
 
-def fit(dataset, max_rows: int, strengths: Sequence[float]):
-    """Fits all tasks and scores all splits but the training split; returns a `Fitted`."""
+def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -> "Fitted":
+    """Fits all tasks and scores all splits but the training split."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 

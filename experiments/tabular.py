@@ -85,7 +85,9 @@ def _parts(field: Field, features: Mapping[str, np.ndarray]) -> list[np.ndarray]
     weights = np.where(np.isnan(rows), 0.0, weights)
     count = (values != PADDING_ROW).sum(axis=1).astype(np.float32)
     most_frequent = np.min(rows, axis=1, initial=np.inf, where=~np.isnan(rows))
-    with np.errstate(invalid="ignore"):  # 0 / 0 of an empty list is the NaN it is meant to be
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # 0 / 0 of an empty list is the NaN it is meant to be
         mean = np.nansum(rows * weights, axis=1) / weights.sum(axis=1)
     most_frequent[np.isinf(most_frequent)] = np.nan
     mean[~np.isfinite(mean)] = np.nan

@@ -61,10 +61,9 @@ def fit(
     schema = dataset.schema
     plan = tabular.columns(schema.fields)
     inputs, labels = tabular.read(dataset, "train", max_rows)
-    has_validation = "validation" in schema.splits
-    known_inputs, known = (
-        tabular.read(dataset, "validation", max_rows) if has_validation else ({}, {})
-    )
+    known: dict[str, np.ndarray] = {}
+    if "validation" in schema.splits:
+        known_inputs, known = tabular.read(dataset, "validation", max_rows)
     models, trees = {}, {}
     for task in schema.task_names:
         defined = learnable(task, labels[task])
@@ -78,7 +77,7 @@ def fit(
         )
         models[task] = model.fit(inputs[defined], labels[task][defined])
         trees[task] = iterations
-        if has_validation and (rows := known[task] >= 0).any():
+        if task in known and (rows := known[task] >= 0).any():
             losses = [
                 metrics.logloss(known[task][rows], scores)
                 for scores in model.staged_decision_function(known_inputs[rows])

@@ -61,7 +61,7 @@ class Row:
 
     Attributes:
       label: as the paper prints it.
-      model: name in the model registry.
+      model: name in the model registry, or in `reproduce.PROGRAMS`.
       settings: of the model.
       paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
       deterministic: whether the seed changes nothing, so that one run stands for every seed.

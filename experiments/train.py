@@ -19,7 +19,9 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
 flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-flags.DEFINE_string("model", "dcrnn", "Name of the model in the registry.")
+flags.DEFINE_string(
+    "model", "dcrnn", "Name of the model in the registry, or MODULE:CLASS of one of your own."
+)
 flags.DEFINE_multi_string(
     "set", [], "A setting of the model as NAME=VALUE, such as --set=units=64; may be repeated."
 )

@@ -1,5 +1,9 @@
-"""Models by name. Adding one: a module here, and a line in `_MODELS`."""
+"""Models by name. Adding one: a module here, and a line in `_MODELS`.
 
+A model outside of this package has the name `MODULE:CLASS`, see docs/extending.md.
+"""
+
+import importlib
 import inspect
 import math
 from collections.abc import Mapping
@@ -9,9 +13,13 @@ from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.deepfm import DeepFM
 from dcrnn_tf.models.dephn import DEPHN
+from dcrnn_tf.models.din import DIN
 from dcrnn_tf.models.dnn import DNN
 from dcrnn_tf.models.fint import FINT
+from dcrnn_tf.models.fm import FM
+from dcrnn_tf.models.logistic_regression import LogisticRegression
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
 from dcrnn_tf.models.nfm import NFM
@@ -29,15 +37,19 @@ __all__ = [
     "DCNV2",
     "DCRNN",
     "DEPHN",
+    "DIN",
     "DNN",
     "FINT",
+    "FM",
     "MTPHN",
     "NFM",
     "PHN",
     "PLE",
     "SNR",
     "CrossingComparison",
+    "DeepFM",
     "Explanation",
+    "LogisticRegression",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
@@ -57,9 +69,13 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dcn": DCN,
     "dcn_v2": DCNV2,
     "dcrnn": DCRNN,
+    "deepfm": DeepFM,
     "dephn": DEPHN,
+    "din": DIN,
     "dnn": DNN,
     "fint": FINT,
+    "fm": FM,
+    "logistic_regression": LogisticRegression,
     "mmoe": MMoE,
     "mtphn": MTPHN,
     "nfm": NFM,
@@ -80,9 +96,15 @@ def names() -> tuple[str, ...]:
 def model_class(name: str) -> type[MultiTaskModel]:
     """The class of a model.
 
+    Args:
+      name: one of `names()`, or `MODULE:CLASS` of a subclass of `MultiTaskModel` in a module that
+        can be imported.
+
     Raises:
       ModelError: there is no such model.
     """
+    if ":" in name:
+        return _imported(name)
     if name not in _MODELS:
         raise ModelError(f"model {name!r} is not one of {', '.join(_MODELS)}")
     return _MODELS[name]
@@ -109,7 +131,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
     `keras.config.set_dtype_policy`.
 
     Args:
-      name: one of `names()`.
+      name: as `model_class` takes it.
       schema: of the dataset: its fields and tasks.
       **chosen: settings that shall differ from the defaults; `settings` lists them.
 
@@ -126,11 +148,31 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
         if expected := _expected(key, value, known[key]):
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
-        model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
+        cls = model_class(name)
+        model = cls(schema.fields, schema.task_names, name=name.rpartition(":")[2], **chosen)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()
     return model
+
+
+def _imported(name: str) -> type[MultiTaskModel]:
+    """The class of a model outside of this package."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except Exception as error:  # a module may raise what it likes
+        raise ModelError(
+            f"model {name}: importing {module or 'nothing'} ended with "
+            f"{type(error).__name__}: {error}; MODULE:CLASS names a module in the folder where the "
+            "program is started, or in PYTHONPATH"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, MultiTaskModel)):
+        raise ModelError(
+            f"model {name}: {module} has no class {attribute!r} that is a subclass of "
+            "dcrnn_tf.models.MultiTaskModel"
+        )
+    return found
 
 
 def _expected(name: str, value: object, default: object) -> str | None:

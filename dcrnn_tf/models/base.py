@@ -100,9 +100,11 @@ class MultiTaskModel(keras.Model):
           training: whether the call belongs to a training step.
         """
         labels = features.get(LABELS) if training else None
-        return self._named(
-            self.logits(self.embedding(features, training=training), training, labels)
-        )
+        return self._named(self.logits(self.embed(features, training), training, labels))
+
+    def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """What `logits` takes; for a model to override that reads lists value by value."""
+        return self.embedding(features, training=training)
 
     def logits(
         self, embeddings: tf.Tensor, training: bool, labels: Mapping | None = None

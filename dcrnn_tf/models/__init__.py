@@ -4,13 +4,23 @@ import inspect
 import math
 from collections.abc import Mapping
 
-from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.aitm import AITM
+from dcrnn_tf.models.base import (
+    DerivedOutput,
+    Explanation,
+    ModelError,
+    MultiTaskModel,
+    feature_specs,
+)
+from dcrnn_tf.models.cross_stitch import CrossStitchNetwork
 from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
 from dcrnn_tf.models.dephn import DEPHN
 from dcrnn_tf.models.dnn import DNN
+from dcrnn_tf.models.escm2 import ESCM2
+from dcrnn_tf.models.esmm import ESMM
 from dcrnn_tf.models.fint import FINT
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
@@ -19,30 +29,39 @@ from dcrnn_tf.models.phn import PHN
 from dcrnn_tf.models.ple import PLE
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.sluice import SluiceNetwork
 from dcrnn_tf.models.snr import SNR
+from dcrnn_tf.models.soft_sharing import SoftSharing
 from dcrnn_tf.models.wide_and_deep import WideAndDeep
 from dcrnn_tf.models.xdeepfm import XDeepFM
 from dcrnn_tf.schema import Schema
 
 __all__ = [
+    "AITM",
     "DCN",
     "DCNV2",
     "DCRNN",
     "DEPHN",
     "DNN",
+    "ESCM2",
+    "ESMM",
     "FINT",
     "MTPHN",
     "NFM",
     "PHN",
     "PLE",
     "SNR",
+    "CrossStitchNetwork",
     "CrossingComparison",
+    "DerivedOutput",
     "Explanation",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
     "SharedBottom",
     "SingleTaskModel",
+    "SluiceNetwork",
+    "SoftSharing",
     "WideAndDeep",
     "XDeepFM",
     "build",
@@ -53,12 +72,16 @@ __all__ = [
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "aitm": AITM,
+    "cross_stitch": CrossStitchNetwork,
     "crossing": CrossingComparison,
     "dcn": DCN,
     "dcn_v2": DCNV2,
     "dcrnn": DCRNN,
     "dephn": DEPHN,
     "dnn": DNN,
+    "escm2": ESCM2,
+    "esmm": ESMM,
     "fint": FINT,
     "mmoe": MMoE,
     "mtphn": MTPHN,
@@ -66,7 +89,9 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "phn": PHN,
     "ple": PLE,
     "shared_bottom": SharedBottom,
+    "sluice": SluiceNetwork,
     "snr": SNR,
+    "soft_sharing": SoftSharing,
     "wide_and_deep": WideAndDeep,
     "xdeepfm": XDeepFM,
 }
@@ -127,6 +152,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
         model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
+        model.check_tasks(schema.tasks)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()

@@ -1,6 +1,7 @@
 """What all models have in common: embedding, tower per task, named logits."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.errors import UserError
-from dcrnn_tf.layers import FieldEmbedding, SharedRows
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.layers import FieldEmbedding, SharedRows, conditional_logit
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
 
 LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
 
@@ -32,6 +33,24 @@ class Explanation(NamedTuple):
     columns: tuple[str, ...]
 
 
+class DerivedOutput(NamedTuple):
+    """The probability of a task where the one before it is positive, a quotient of both outputs.
+
+    Attributes:
+      name: of the output.
+      task: whose probability it is.
+      given: the task before, on whose positives alone the output means something.
+    """
+
+    name: str
+    task: str
+    given: str
+
+    def logit(self, logits: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Its logit, from those of the tasks with positive weights taken off."""
+        return conditional_logit(logits[self.task], logits[self.given])
+
+
 class MultiTaskModel(keras.Model):
     """Embeds the fields of a batch and predicts one logit per task.
 
@@ -45,6 +64,8 @@ class MultiTaskModel(keras.Model):
       embedding_dim: width of an embedding.
       embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
       static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
+      tasks_in_sequence: whether each task is positive only where the one before it is, as
+        conversions are where clicks are; then there are `derived_outputs`.
 
     Attributes:
       statistic_names: of the figures that `add_statistic` gets in every training step.
@@ -61,6 +82,7 @@ class MultiTaskModel(keras.Model):
         embedding_dim: int = 32,
         embedding_range: float = 0.05,
         static_shapes: bool = False,
+        tasks_in_sequence: bool = False,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
@@ -68,6 +90,7 @@ class MultiTaskModel(keras.Model):
         self.embedding_dim = embedding_dim
         self.embedding_range = embedding_range
         self.static_shapes = static_shapes
+        self.tasks_in_sequence = tasks_in_sequence
         self.embedding = FieldEmbedding(
             fields,
             self.embedding_width,
@@ -83,6 +106,47 @@ class MultiTaskModel(keras.Model):
     def embedding_width(self) -> int:
         """Width of the embedding table: `embedding_dim`, unless a model needs several a field."""
         return self.embedding_dim
+
+    @property
+    def derived_outputs(self) -> tuple[DerivedOutput, ...]:
+        """With `tasks_in_sequence` each task's probability after the one before it, else none."""
+        pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
+        return tuple(DerivedOutput(f"{task}_after_{given}", task, given) for given, task in pairs)
+
+    @property
+    def bounds_tasks(self) -> bool:
+        """Whether training holds the probability of each task to at most that of the one before."""
+        return False
+
+    def check_tasks(self, tasks: Sequence[Task]) -> None:
+        """Refuses tasks whose labels are defined elsewhere than the model takes them to be.
+
+        Raises:
+          ModelError: a task is not defined on every exposure, and has to be.
+        """
+        for task in tasks:
+            if task.only_where and (self.bounds_tasks or self.tasks_in_sequence):
+                raise ModelError(
+                    f"{task.name} is defined only where {task.only_where} is positive, and the "
+                    "model needs it on every exposure; declare it without only_where"
+                )
+
+    def check_positive_weights(self, weights: Mapping[str, float]) -> None:
+        """Refuses factors on the positives' losses with which the outputs would be wrong.
+
+        A weight w makes odds w times as large. That of a later task must not be larger where
+        `bounds_tasks`: the bound would then lie below what its weighted loss tends to.
+
+        Raises:
+          ModelError: the weights are such.
+        """
+        for before, task in itertools.pairwise(self.tasks):
+            if self.bounds_tasks and weights[task] > weights[before]:
+                raise ModelError(
+                    f"model {self.name} holds the probability of {task} to that of {before}, which "
+                    f"a larger positive weight ({weights[task]:.4g} to {weights[before]:.4g}) "
+                    "contradicts; use positive_weights=none"
+                )
 
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
@@ -197,6 +261,7 @@ class MultiTaskModel(keras.Model):
             "embedding_dim": self.embedding_dim,
             "embedding_range": self.embedding_range,
             "static_shapes": self.static_shapes,
+            "tasks_in_sequence": self.tasks_in_sequence,
         }
 
 

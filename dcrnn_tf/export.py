@@ -32,7 +32,8 @@ class ServingModel(tf.Module):
       once, the others n rows. n users are one for each candidate.
 
     A task's output is its probability; that of a task defined only where another one is positive
-    is the probability given that one, and `TASK_per_exposure` the product of both.
+    is the probability given that one, and `TASK_per_exposure` the product of both. The model's
+    derived outputs have their names.
 
     Args:
       model: trained.
@@ -61,7 +62,8 @@ class ServingModel(tf.Module):
             raise DatasetError("all fields are the user's, so that no two candidates differ")
         self._user_fields = [name for name in names if name in user_fields]
         self._candidate_fields = [name for name in names if name not in user_fields]
-        self._tasks = schema.tasks
+        self.tasks = schema.tasks
+        self.derived_outputs = model.derived_outputs
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
         self.raw_features = RawFeatures(schema, vocabularies)
         copy = _with_user(model, self._user_fields)
@@ -115,13 +117,16 @@ class ServingModel(tf.Module):
         return samples
 
     def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        probabilities, joint = {}, {}
-        for task in self._tasks:
+        probabilities, joint, corrected = {}, {}, {}
+        for task in self.tasks:
             logit = tf.cast(logits[task.name], tf.float32) - self._shift[task.name]
+            corrected[task.name] = logit
             joint[task.name] = probabilities[task.name] = tf.sigmoid(logit)
             if task.only_where is not None:
                 joint[task.name] = joint[task.only_where] * joint[task.name]
                 probabilities[per_exposure(task)] = joint[task.name]
+        for output in self.derived_outputs:
+            probabilities[output.name] = tf.sigmoid(output.logit(corrected))
         return probabilities
 
 

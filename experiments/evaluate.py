@@ -31,7 +31,7 @@ def main() -> None:
     run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, FLAGS.step)
     run.dataset.schema.split(FLAGS.split)
     labels, logits = run.predictor.predict(run.dataset, FLAGS.split, FLAGS.batch_size)
-    figures = evaluation.evaluate(labels, logits)
+    figures = evaluation.evaluate(labels, logits, run.model.derived_outputs)
     print(json.dumps({"step": run.step, "split": FLAGS.split, "metrics": figures}, indent=2))
 
 

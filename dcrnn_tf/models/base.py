@@ -119,11 +119,15 @@ class MultiTaskModel(keras.Model):
         return False
 
     def check_tasks(self, tasks: Sequence[Task]) -> None:
-        """Refuses tasks whose labels are defined elsewhere than the model takes them to be.
+        """Refuses tasks that are not as the model takes them to be.
 
         Raises:
-          ModelError: a task is not defined on every exposure, and has to be.
+          ModelError: a task is not defined on every exposure, and has to be; or it has the name of
+            a derived output.
         """
+        for output in self.derived_outputs:
+            if output.name in self.tasks:
+                raise ModelError(f"{output.name} is a task and a derived output; rename the task")
         for task in tasks:
             if task.only_where and (self.bounds_tasks or self.tasks_in_sequence):
                 raise ModelError(

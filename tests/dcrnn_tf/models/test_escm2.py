@@ -129,7 +129,7 @@ def test_impossible_settings_are_refused(settings, sentence):
         models.build("escm2", SCHEMA, **settings)
 
 
-@pytest.mark.parametrize("risk", ["ips", "dr"])
+@pytest.mark.parametrize("risk", [pytest.param("ips", marks=pytest.mark.slow), "dr"])
 def test_it_learns(risk):
     units = {"network_units": (32, 16), "tower_units": (16,)}
     logits, labels = planted.fit_sequence("escm2", risk=risk, **units)

@@ -82,6 +82,7 @@ def main() -> None:
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
     model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    model.check_positive_weights(weights)  # before the run has a folder
     config = {
         "data_dir": FLAGS.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.layers.initializers import shares
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class CrossStitch(keras.layers.Layer):
@@ -27,19 +29,10 @@ class CrossStitch(keras.layers.Layer):
     def build(self, input_shape) -> None:
         """Creates `alpha`, `(N, N)` or `(N, N, d)`."""
         number, _, width = input_shape
-        start = np.ones((1, 1))
-        if number > 1:
-            start = np.full((number, number), (1 - self.own_share) / (number - 1))
-            np.fill_diagonal(start, self.own_share)
-        shape = (number, number)
-        if self.per_channel:
-            start, shape = start[:, :, None], (number, number, width)
         self.alpha = self.add_weight(
             name="alpha",
-            shape=shape,
-            initializer=lambda shape, dtype=None: keras.ops.cast(
-                np.broadcast_to(start, shape), dtype
-            ),
+            shape=(number, number, width) if self.per_channel else (number, number),
+            initializer=shares(self.own_share, np.eye(number, dtype=bool)),
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.layers.initializers import shares
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SkipMixture(keras.layers.Layer):
@@ -25,16 +27,9 @@ class SkipMixture(keras.layers.Layer):
     def build(self, input_shape) -> None:
         """Creates `beta`, `(T, K)`."""
         layers, networks, _, _ = input_shape
-        start = np.ones(1)
-        if layers > 1:
-            start = np.full(layers, (1 - self.last_share) / (layers - 1))
-            start[-1] = self.last_share
+        last = np.broadcast_to(np.arange(layers) == layers - 1, (networks, layers))
         self.beta = self.add_weight(
-            name="beta",
-            shape=(networks, layers),
-            initializer=lambda shape, dtype=None: keras.ops.cast(
-                np.broadcast_to(start, shape), dtype
-            ),
+            name="beta", shape=(networks, layers), initializer=shares(self.last_share, last)
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -152,7 +152,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
         model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
-        model.check_tasks(schema.tasks)
+        model.check_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()

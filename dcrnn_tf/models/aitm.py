@@ -26,6 +26,9 @@ class AITM(MultiTaskModel):
       calibrator_weight: factor of the calibrator; 0 for tasks in no such sequence.
       tower_units: hidden layers of a task's tower.
       tasks_in_sequence: as `MultiTaskModel`.
+
+    Raises:
+      ValueError: there is no layer, or the calibrator's weight is negative.
     """
 
     statistic_names = ("order_violation",)
@@ -42,6 +45,8 @@ class AITM(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, tasks_in_sequence=tasks_in_sequence, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
         if calibrator_weight < 0:
             raise ValueError(f"calibrator_weight={calibrator_weight} must not be negative")
         policy = self.dtype_policy

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.layers import FieldEmbedding, SharedRows, conditional_logit
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema
 
 LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
 
@@ -118,22 +118,32 @@ class MultiTaskModel(keras.Model):
         """Whether training holds the probability of each task to at most that of the one before."""
         return False
 
-    def check_tasks(self, tasks: Sequence[Task]) -> None:
-        """Refuses tasks that are not as the model takes them to be.
+    def check_tasks(self, schema: Schema) -> None:
+        """Refuses tasks that are in no sequence, where the model takes them to be in one.
 
         Raises:
-          ModelError: a task is not defined on every exposure, and has to be; or it has the name of
-            a derived output.
+          ModelError: a task is not defined on every exposure, has more positives than the one
+            before it, or has the name of a derived output.
         """
+        if not (self.bounds_tasks or self.tasks_in_sequence):
+            return
         for output in self.derived_outputs:
             if output.name in self.tasks:
                 raise ModelError(f"{output.name} is a task and a derived output; rename the task")
-        for task in tasks:
-            if task.only_where and (self.bounds_tasks or self.tasks_in_sequence):
+        for task in schema.tasks:
+            if task.only_where:
                 raise ModelError(
                     f"{task.name} is defined only where {task.only_where} is positive, and the "
                     "model needs it on every exposure; declare it without only_where"
                 )
+        for split in schema.splits.values():
+            for before, task in itertools.pairwise(self.tasks):
+                if split.positives[task] > split.positives[before]:
+                    raise ModelError(
+                        f"the {split.name} split has {split.positives[task]} positives of {task} "
+                        f"and {split.positives[before]} of {before}, and the model needs tasks "
+                        "each of which is positive only where the one before it is"
+                    )
 
     def check_positive_weights(self, weights: Mapping[str, float]) -> None:
         """Refuses factors on the positives' losses with which the outputs would be wrong.

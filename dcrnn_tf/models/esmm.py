@@ -26,7 +26,7 @@ class ESMM(MultiTaskModel):
       tasks_in_sequence: as `MultiTaskModel`.
 
     Raises:
-      ValueError: there are not two tasks.
+      ValueError: there are not two tasks, or there is no layer.
     """
 
     takes_shared_rows = True
@@ -41,6 +41,8 @@ class ESMM(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, tasks_in_sequence=tasks_in_sequence, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
         if len(self.tasks) != 2:
             raise ValueError(
                 "it needs exactly two tasks in sequence, such as click and conversion, and the "

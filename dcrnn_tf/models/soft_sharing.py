@@ -23,6 +23,9 @@ class SoftSharing(MultiTaskModel):
       network_units: layers of a task's network.
       distance_penalty: factor of the penalty; 0 leaves the networks alone.
       tower_units: hidden layers of a task's tower.
+
+    Raises:
+      ValueError: there is no layer, or the penalty is negative.
     """
 
     statistic_names = ("weight_distance",)
@@ -38,6 +41,8 @@ class SoftSharing(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
         if distance_penalty < 0:
             raise ValueError(f"distance_penalty={distance_penalty} must not be negative")
         self.distance_penalty = distance_penalty

@@ -71,16 +71,23 @@ def test_scores_of_loose_rows_are_those_of_tasks_alone(dataset):
 
 def test_labels_in_no_sequence_are_refused(tmp_path):
     tasks = (Task("conversion"), Task("click"))  # the wrong way round
-    dataset = PreparedDataset(write_dataset(tmp_path / "tiny", {"train": 64, "test": 200}, tasks))
-    predictor = evaluation.Predictor(in_sequence("mmoe", dataset), WEIGHTS)
+    dataset = PreparedDataset(write_dataset(tmp_path / "tiny", {"test": 200}, tasks))
     click, conversion = (
-        sum(batch[task].numpy().sum() for _, batch in dataset.batches("test", 100))
-        for task in ("click", "conversion")
+        dataset.schema.split("test").positives[task] for task in ("click", "conversion")
     )
+    sentence = f"the test split has {click} positives of click and {conversion} of conversion, and"
+    for name, settings in (("mmoe", {}), ("esmm", {"tasks_in_sequence": False})):
+        with pytest.raises(models.ModelError, match=sentence):
+            in_sequence(name, dataset, **settings)
+    # Counts alone do not always show it.
+    names = dataset.schema.task_names
+    model = models.model_class("mmoe")(dataset.schema.fields, names, tasks_in_sequence=True)
+    model.build()
+    predictor = evaluation.Predictor(model, WEIGHTS)
     with pytest.raises(evaluation.EvaluationError) as refusal:
         predictor.predict(dataset, "test")
     assert str(refusal.value) == (
-        f"click is positive where conversion is not in {int(click - conversion)} rows of the test "
+        f"click is positive where conversion is not in {click - conversion} rows of the test "
         "split, so click_after_conversion means nothing; set the model's tasks_in_sequence to false"
     )
 

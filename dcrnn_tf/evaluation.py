@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import metrics
-from dcrnn_tf.data import UNDEFINED_LABEL, PreparedDataset
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.derived_outputs import DerivedOutput
 from dcrnn_tf.errors import UserError
-from dcrnn_tf.models import DerivedOutput, MultiTaskModel
+from dcrnn_tf.models import MultiTaskModel
 
 
 class EvaluationError(UserError):
@@ -24,13 +25,10 @@ class Predictor:
     Args:
       model: features in, `{task: logit (batch,)}` out.
       positive_weights: that the model was trained with, `{task: w}`.
-
-    Attributes:
-      derived_outputs: of the model.
     """
 
     def __init__(self, model: MultiTaskModel, positive_weights: Mapping[str, float]):
-        self.derived_outputs = model.derived_outputs
+        self._derived_outputs = model.derived_outputs
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
         @tf.function(autograph=False)  # there is no control flow to convert
@@ -52,8 +50,7 @@ class Predictor:
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk.
 
-        The model's derived outputs are there beside the tasks, with the labels of their tasks where
-        they are defined.
+        Derived outputs are there beside the tasks, with labels of their own.
 
         Raises:
           EvaluationError: a task of a derived output is positive where the one before it is not.
@@ -71,7 +68,7 @@ class Predictor:
                 progress(len(values))
         all_labels = {task: np.concatenate(parts) for task, parts in labels.items()}
         all_logits = {task: np.concatenate(parts) for task, parts in logits.items()}
-        for output in self.derived_outputs:
+        for output in self._derived_outputs(dataset.schema.tasks):
             all_labels[output.name] = _derived_labels(output, all_labels, split)
             all_logits[output.name] = output.logit(all_logits).numpy()
         return all_labels, all_logits
@@ -109,7 +106,7 @@ def evaluate(
 ) -> dict:
     """`{task: figures of metrics.binary_metrics}`, each over the rows where the task is defined.
 
-    Those of a derived output also have `given`, the task on whose positives they are.
+    Those of a derived output also have the `population` that they are of, in words.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -126,7 +123,7 @@ def evaluate(
         task: metrics.binary_metrics(*_where_defined(labels[task], logits[task])) for task in labels
     }
     for output in derived_outputs:
-        figures[output.name]["given"] = output.given
+        figures[output.name]["population"] = output.population
     return figures
 
 
@@ -147,14 +144,14 @@ def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -
 def _derived_labels(
     output: DerivedOutput, labels: Mapping[str, np.ndarray], split: str
 ) -> np.ndarray:
-    given, task = labels[output.given] > 0, labels[output.task]
-    if contrary := int(np.sum((task > 0) & ~given)):
+    contrary = int(np.sum((labels[output.task] > 0) & ~(labels[output.given] > 0)))
+    if contrary:
         raise EvaluationError(
             f"{output.task} is positive where {output.given} is not in {contrary} rows of the "
             f"{split} split, so {output.name} means nothing; set the model's tasks_in_sequence to "
             "false"
         )
-    return np.where(given, task, UNDEFINED_LABEL).astype(np.int8)
+    return output.labels(labels)
 
 
 def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -76,7 +76,7 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
     aucs = {}
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:
-            tasks = [figures for figures in outputs.values() if "given" not in figures]
+            tasks = [figures for figures in outputs.values() if "population" not in figures]
             aucs[step] = sum(figures["auc"] or 0.5 for figures in tasks) / len(tasks)
     return max(aucs, key=aucs.get, default=None)
 

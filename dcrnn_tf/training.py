@@ -193,7 +193,7 @@ class Trainer:
         predictions = self.predictor.predict(
             self.dataset, split, progress=lambda rows: self._obey()
         )
-        figures = evaluate(*predictions, self.predictor.derived_outputs)
+        figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
         for task, values in figures.items():
             for name in ("auc", "logloss", "calibration"):
                 if values[name] is not None:

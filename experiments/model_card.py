@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from dcrnn_tf import metrics_log
-from dcrnn_tf.export import ServingModel, per_exposure
+from dcrnn_tf.export import ServingModel
 from dcrnn_tf.training import METRICS_FILE
 from experiments import run_folder
 from experiments.table_text import number, plain
@@ -94,9 +94,11 @@ def _outputs(serving_model: ServingModel) -> Iterator[tuple[str, str]]:
             yield task.name, f"{task.name}, per exposure"
         else:
             yield task.name, f"{task.name}, given {task.only_where}"
-            yield per_exposure(task), f"{task.name} and all it depends on, per exposure"
     for output in serving_model.derived_outputs:
-        yield output.name, f"{output.task}, given {output.given}: the quotient of both, at most 1"
+        if output.is_product:
+            yield output.name, f"{output.task} and all it depends on, per exposure"
+        else:
+            yield output.name, f"{output.task}, given {output.given}: the quotient, at most 1"
 
 
 def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str, str, str, str]]:

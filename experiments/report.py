@@ -280,13 +280,15 @@ def _metrics_grid(run: Run) -> Grid:
 def _populations(run: Run) -> list[str]:
     """What the derived outputs are measured on."""
     splits = ((run.result or {}).get("metrics") or {}).values()
-    given = {
-        task: figures["given"] for s in splits for task, figures in s.items() if "given" in figures
+    populations = {
+        name: figures["population"]
+        for outputs in splits
+        for name, figures in outputs.items()
+        if "population" in figures
     }
     return [
-        f"{name} is the quotient of the predictions of that task and of {task}, at most 1; it is "
-        f"measured where {task} is positive."
-        for name, task in given.items()
+        f"{name} is derived from the predictions of the tasks and measured on {population}."
+        for name, population in populations.items()
     ]
 
 

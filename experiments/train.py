@@ -110,7 +110,9 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
-            figures[split] = evaluation.evaluate(labels, logits, model.derived_outputs)
+            figures[split] = evaluation.evaluate(
+                labels, logits, model.derived_outputs(dataset.schema.tasks)
+            )
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )

@@ -5,13 +5,7 @@ import math
 from collections.abc import Mapping
 
 from dcrnn_tf.models.aitm import AITM
-from dcrnn_tf.models.base import (
-    DerivedOutput,
-    Explanation,
-    ModelError,
-    MultiTaskModel,
-    feature_specs,
-)
+from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.cross_stitch import CrossStitchNetwork
 from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
@@ -53,7 +47,6 @@ __all__ = [
     "SNR",
     "CrossStitchNetwork",
     "CrossingComparison",
-    "DerivedOutput",
     "Explanation",
     "MMoE",
     "ModelError",

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from dcrnn_tf import derived_outputs
+from dcrnn_tf.derived_outputs import DerivedOutput
 from dcrnn_tf.errors import UserError
-from dcrnn_tf.layers import FieldEmbedding, SharedRows, conditional_logit
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema
+from dcrnn_tf.layers import FieldEmbedding, SharedRows
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 
 LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
 
@@ -33,24 +35,6 @@ class Explanation(NamedTuple):
     columns: tuple[str, ...]
 
 
-class DerivedOutput(NamedTuple):
-    """The probability of a task where the one before it is positive, a quotient of both outputs.
-
-    Attributes:
-      name: of the output.
-      task: whose probability it is.
-      given: the task before, on whose positives alone the output means something.
-    """
-
-    name: str
-    task: str
-    given: str
-
-    def logit(self, logits: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Its logit, from those of the tasks with positive weights taken off."""
-        return conditional_logit(logits[self.task], logits[self.given])
-
-
 class MultiTaskModel(keras.Model):
     """Embeds the fields of a batch and predicts one logit per task.
 
@@ -65,7 +49,7 @@ class MultiTaskModel(keras.Model):
       embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
       static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
       tasks_in_sequence: whether each task is positive only where the one before it is, as
-        conversions are where clicks are; then there are `derived_outputs`.
+        conversions are where clicks are; then there are `outputs_in_sequence`.
 
     Attributes:
       statistic_names: of the figures that `add_statistic` gets in every training step.
@@ -108,10 +92,18 @@ class MultiTaskModel(keras.Model):
         return self.embedding_dim
 
     @property
-    def derived_outputs(self) -> tuple[DerivedOutput, ...]:
+    def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:
         """With `tasks_in_sequence` each task's probability after the one before it, else none."""
         pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
-        return tuple(DerivedOutput(f"{task}_after_{given}", task, given) for given, task in pairs)
+        return tuple(derived_outputs.after(task, given) for given, task in pairs)
+
+    def derived_outputs(self, tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
+        """All outputs beside the tasks', in an order in which they can be computed.
+
+        Args:
+          tasks: of the dataset, which say where their labels are defined.
+        """
+        return derived_outputs.per_exposure(tasks) + self.outputs_in_sequence
 
     @property
     def bounds_tasks(self) -> bool:
@@ -127,7 +119,7 @@ class MultiTaskModel(keras.Model):
         """
         if not (self.bounds_tasks or self.tasks_in_sequence):
             return
-        for output in self.derived_outputs:
+        for output in self.outputs_in_sequence:
             if output.name in self.tasks:
                 raise ModelError(f"{output.name} is a task and a derived output; rename the task")
         for task in schema.tasks:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.vocabulary import load_vocabulary
-from dcrnn_tf import evaluation, export, metrics, metrics_log, models
+from dcrnn_tf import derived_outputs, evaluation, export, metrics, metrics_log, models
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.schema import NUMERIC, Task
 from dcrnn_tf.training import Trainer, TrainingSettings
@@ -47,14 +47,44 @@ def test_prediction_is_the_quotient_where_there_was_a_click(name, dataset):
     np.testing.assert_allclose(sigmoid(logits[AFTER]), expected, rtol=1e-4)
     assert (quotient > 1).any() == (name == "mmoe")  # a product is no more than its factor
 
-    figures = evaluation.evaluate(labels, logits, model.derived_outputs)
-    assert figures[AFTER].pop("given") == "click"
+    outputs = model.derived_outputs(dataset.schema.tasks)
+    figures = evaluation.evaluate(labels, logits, outputs)
+    population = "exposures where click is positive"
+    assert figures[AFTER].pop("population") == population
     assert figures[AFTER] == metrics.binary_metrics(
         labels["conversion"][clicked], logits[AFTER][clicked]
     )
     assert figures[AFTER]["rows"] == clicked.sum() < 700
-    assert "given" not in figures["conversion"]
+    assert "population" not in figures["conversion"]
     assert set(evaluation.curves(labels, logits)) == set(labels)
+
+
+def test_tasks_defined_on_some_exposures_have_their_product_on_all(tmp_path):
+    tasks = (Task("click"), Task("conversion", only_where="click"))
+    dataset = PreparedDataset(write_dataset(tmp_path / "tiny", {"test": 200}, tasks))
+    model = in_sequence("mmoe", dataset, tasks_in_sequence=False)
+    labels, logits = evaluation.Predictor(model, WEIGHTS).predict(dataset, "test")
+    name = "conversion_per_exposure"
+    assert list(labels) == list(logits) == ["click", "conversion", name]
+    assert set(labels["conversion"]) == {-1, 0, 1}
+    np.testing.assert_array_equal(labels[name], labels["conversion"] == 1)
+    product = sigmoid(logits["click"]) * sigmoid(logits["conversion"])
+    np.testing.assert_allclose(sigmoid(logits[name]), product, rtol=1e-5)
+    figures = evaluation.evaluate(labels, logits, model.derived_outputs(tasks))
+    assert figures[name].pop("population") == "all exposures"
+    assert figures[name] == metrics.binary_metrics(labels["conversion"] == 1, logits[name])
+    assert figures[name]["rows"] == 200
+
+
+def test_products_go_on_along_a_chain():
+    chain = (Task("a"), Task("b", only_where="a"), Task("c", only_where="b"))
+    second, third = derived_outputs.per_exposure(chain)
+    assert second == ("b_per_exposure", "b", "a", True)
+    assert third == ("c_per_exposure", "c", "b_per_exposure", True)
+    logits = {task: tf.constant([value]) for task, value in (("a", 0.5), ("b", -1.0), ("c", 0.2))}
+    logits[second.name] = second.logit(logits)
+    expected = np.prod([sigmoid(logits[task].numpy()) for task in "abc"])
+    assert sigmoid(third.logit(logits)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_scores_of_loose_rows_are_those_of_tasks_alone(dataset):
@@ -95,7 +125,7 @@ def test_labels_in_no_sequence_are_refused(tmp_path):
 def test_the_best_step_is_that_of_the_tasks(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for step, task, derived in ((1, 0.6, 0.9), (2, 0.7, 0.5)):
-        figures = {"click": {"auc": task}, AFTER: {"auc": derived, "given": "click"}}
+        figures = {"click": {"auc": task}, AFTER: {"auc": derived, "population": "few"}}
         entry = {"kind": "evaluation", "split": "validation", "step": step, "metrics": figures}
         metrics_log.append(path, entry)
     assert metrics_log.best_step(metrics_log.read(path)) == 2
@@ -110,7 +140,7 @@ def test_training_logs_it_and_refuses_weights_that_contradict(dataset, tmp_path)
     entries = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     (evaluated,) = (entry["metrics"] for entry in entries if entry["kind"] == "evaluation")
     assert list(evaluated) == ["click", "conversion", AFTER]
-    assert evaluated[AFTER]["given"] == "click"
+    assert evaluated[AFTER]["population"] == "exposures where click is positive"
     assert evaluated[AFTER]["rows"] == evaluated["click"]["positives"]
 
 

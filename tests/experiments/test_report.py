@@ -196,15 +196,13 @@ def test_run_report_has_outputs_derived_from_the_tasks(tmp_path):
     )
     del record["positive_weights"]["after"]
     for tasks in result["metrics"].values():
-        tasks["after"]["given"] = "click"
+        tasks["after"]["population"] = "clicks"
     (run_dir / "result.json").write_text(json.dumps(result))
     (run_dir / "run.json").write_text(json.dumps(record))
     page = Page(render_run_report(run_dir))
-    sentence = (
-        "after is the quotient of the predictions of that task and of click, at most 1; it is"
-    )
-    assert page.text.count(f"{sentence} measured where click is positive.") == 1
-    assert "conversion is the quotient" not in page.text
+    sentence = "after is derived from the predictions of the tasks and measured on clicks."
+    assert page.text.count(sentence) == 1
+    assert "conversion is derived" not in page.text
     start = page.cells.index("after")
     assert page.cells[start : start + 2] == ["after", "0.5500"]
     assert "validation AUC, after, over epochs" in page.images()

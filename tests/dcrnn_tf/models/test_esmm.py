@@ -39,8 +39,8 @@ def test_a_conversion_is_a_click_times_a_conversion_after_it():
     logits = model(FEATURES)
     np.testing.assert_allclose(tf.sigmoid(logits["click"]), click, rtol=1e-5)
     np.testing.assert_allclose(tf.sigmoid(logits["conversion"]), click * after, rtol=1e-5)
-    (derived,) = model.derived_outputs
-    assert derived == ("conversion_after_click", "conversion", "click")
+    (derived,) = model.outputs_in_sequence
+    assert derived == ("conversion_after_click", "conversion", "click", False)
     np.testing.assert_allclose(tf.sigmoid(derived.logit(logits)), after, rtol=1e-4)
 
 
@@ -118,23 +118,23 @@ def test_equal_weights_are_taken_off_exactly():
             value = probability * loss(tf.ones(5), logits[task])
             value += (1 - probability) * loss(tf.zeros(5), logits[task])
         np.testing.assert_allclose(tape.gradient(value, logits[task]), np.zeros(5), atol=1e-6)
-    (derived,) = model.derived_outputs
+    (derived,) = model.outputs_in_sequence
     np.testing.assert_allclose(tf.sigmoid(derived.logit(corrected)), after, rtol=1e-4)
 
 
 def test_without_a_sequence_nothing_is_derived():
-    assert models.build("esmm", SCHEMA, tasks_in_sequence=False).derived_outputs == ()
+    assert models.build("esmm", SCHEMA, tasks_in_sequence=False).outputs_in_sequence == ()
 
 
 @pytest.mark.parametrize("name", ["mmoe", "shared_bottom"])
 def test_any_model_may_have_its_tasks_in_sequence(name):
-    assert models.build(name, SCHEMA).derived_outputs == ()
+    assert models.build(name, SCHEMA).outputs_in_sequence == ()
     schema = dataclasses.replace(SCHEMA, tasks=(Task("click"), Task("cart"), Task("buy")))
     model = models.build(name, schema, tasks_in_sequence=True)
-    names = [(derived.name, derived.task, derived.given) for derived in model.derived_outputs]
+    names = [(derived.name, derived.task, derived.given) for derived in model.outputs_in_sequence]
     assert names == [("cart_after_click", "cart", "click"), ("buy_after_cart", "buy", "cart")]
     again = type(model).from_config(model.get_config())
-    assert again.derived_outputs == model.derived_outputs
+    assert again.outputs_in_sequence == model.outputs_in_sequence
     apart = dataclasses.replace(SCHEMA, tasks=(Task("click"), Task("buy", only_where="click")))
     models.build(name, apart)
     with pytest.raises(models.ModelError, match="buy is defined only where click is positive"):

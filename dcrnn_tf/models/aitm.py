@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import AttentionTransfer, Experts, Tower
+from dcrnn_tf.layers import AttentionTransfer, Experts, Tower, fork
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 
 
@@ -73,9 +73,12 @@ class AITM(MultiTaskModel):
             tf.cast(tower(state), self.variable_dtype)
             for tower, state in zip(self.towers, states, strict=True)
         ]
-        if training:
-            self._calibrate(logits)
-        return logits
+        if not training:
+            return logits
+        # An output's loss adds gradients of its own.
+        outputs, calibrated = zip(*(fork(logit, 2) for logit in logits), strict=True)
+        self._calibrate(calibrated)
+        return list(outputs)
 
     def _calibrate(self, logits: Sequence[tf.Tensor]) -> None:
         probabilities = [tf.sigmoid(logit) for logit in logits]

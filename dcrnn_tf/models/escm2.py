@@ -84,14 +84,15 @@ class ESCM2(ESMM):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The logits of the first task and of both; the risk is added where labels are known."""
         first, second, *imputed = self.network_logits(embeddings)
-        joint = joint_logit(first, second)
+        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        joint, regularised = fork(joint_logit(factor, second), 2)
         if labels is not None:
             clicked, converted = (tf.cast(labels[task], first.dtype) for task in self.tasks)
             self._add_risk(first, second, imputed, clicked, converted)
             if self.global_weight != 1:  # the loss of the second task itself has the weight 1
-                losses = tf.reduce_mean(_cross_entropy(converted, joint))
+                losses = tf.reduce_mean(_cross_entropy(converted, regularised))
                 self.add_loss((self.global_weight - 1) * losses)
-        return [first, joint]
+        return [output, joint]
 
     def _add_risk(self, first, second, imputed, clicked, converted) -> None:
         probability = tf.stop_gradient(tf.sigmoid(first))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, Tower, joint_logit
+from dcrnn_tf.layers import Experts, Tower, fork, joint_logit
 from dcrnn_tf.models.base import MultiTaskModel
 
 
@@ -85,7 +85,8 @@ class ESMM(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """The logits of the first task and of both."""
         first, second = self.network_logits(embeddings)
-        return [first, joint_logit(first, second)]
+        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        return [output, joint_logit(factor, second)]
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

@@ -86,6 +86,7 @@ def main() -> None:
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
     model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    model.check_positive_weights(weights)  # before the run has a folder
     config = {
         "data_dir": FLAGS.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,
@@ -113,7 +114,9 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
-            figures[split] = evaluation.evaluate(labels, logits)
+            figures[split] = evaluation.evaluate(
+                labels, logits, model.derived_outputs(dataset.schema.tasks)
+            )
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )

@@ -8,7 +8,9 @@ import inspect
 import math
 from collections.abc import Mapping
 
+from dcrnn_tf.models.aitm import AITM
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.cross_stitch import CrossStitchNetwork
 from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
@@ -17,6 +19,8 @@ from dcrnn_tf.models.deepfm import DeepFM
 from dcrnn_tf.models.dephn import DEPHN
 from dcrnn_tf.models.din import DIN
 from dcrnn_tf.models.dnn import DNN
+from dcrnn_tf.models.escm2 import ESCM2
+from dcrnn_tf.models.esmm import ESMM
 from dcrnn_tf.models.fint import FINT
 from dcrnn_tf.models.fm import FM
 from dcrnn_tf.models.logistic_regression import LogisticRegression
@@ -27,18 +31,23 @@ from dcrnn_tf.models.phn import PHN
 from dcrnn_tf.models.ple import PLE
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.sluice import SluiceNetwork
 from dcrnn_tf.models.snr import SNR
+from dcrnn_tf.models.soft_sharing import SoftSharing
 from dcrnn_tf.models.wide_and_deep import WideAndDeep
 from dcrnn_tf.models.xdeepfm import XDeepFM
 from dcrnn_tf.schema import Schema
 
 __all__ = [
+    "AITM",
     "DCN",
     "DCNV2",
     "DCRNN",
     "DEPHN",
     "DIN",
     "DNN",
+    "ESCM2",
+    "ESMM",
     "FINT",
     "FM",
     "MTPHN",
@@ -46,6 +55,7 @@ __all__ = [
     "PHN",
     "PLE",
     "SNR",
+    "CrossStitchNetwork",
     "CrossingComparison",
     "DeepFM",
     "Explanation",
@@ -55,6 +65,8 @@ __all__ = [
     "MultiTaskModel",
     "SharedBottom",
     "SingleTaskModel",
+    "SluiceNetwork",
+    "SoftSharing",
     "WideAndDeep",
     "XDeepFM",
     "build",
@@ -65,6 +77,8 @@ __all__ = [
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "aitm": AITM,
+    "cross_stitch": CrossStitchNetwork,
     "crossing": CrossingComparison,
     "dcn": DCN,
     "dcn_v2": DCNV2,
@@ -73,6 +87,8 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "dephn": DEPHN,
     "din": DIN,
     "dnn": DNN,
+    "escm2": ESCM2,
+    "esmm": ESMM,
     "fint": FINT,
     "fm": FM,
     "logistic_regression": LogisticRegression,
@@ -82,7 +98,9 @@ _MODELS: Mapping[str, type[MultiTaskModel]] = {
     "phn": PHN,
     "ple": PLE,
     "shared_bottom": SharedBottom,
+    "sluice": SluiceNetwork,
     "snr": SNR,
+    "soft_sharing": SoftSharing,
     "wide_and_deep": WideAndDeep,
     "xdeepfm": XDeepFM,
 }
@@ -150,6 +168,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
     try:
         cls = model_class(name)
         model = cls(schema.fields, schema.task_names, name=name.rpartition(":")[2], **chosen)
+        model.check_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()

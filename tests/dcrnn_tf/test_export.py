@@ -89,7 +89,11 @@ def assert_close(found, expected):
 def test_every_model_gives_what_it_gave_in_training(name, dataset, vocabularies, rows):
     known, raw = rows
     served, probabilities = serving_model(name, dataset, vocabularies)
-    assert_close(served(tensors(raw)), probabilities(known))
+    expected = probabilities(known)
+    for output in served.derived_outputs:
+        quotient = expected[output.task] / expected[output.given]
+        expected[output.name] = np.minimum(quotient, 1 - 1e-6)
+    assert_close(served(tensors(raw)), expected)
 
 
 @pytest.fixture(scope="module")

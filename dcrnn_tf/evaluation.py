@@ -1,14 +1,15 @@
 """Predictions of a model over a split or over loose rows, and the exact metrics of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.derived_outputs import DerivedOutput
 from dcrnn_tf.errors import UserError
+from dcrnn_tf.models import MultiTaskModel
 
 
 class EvaluationError(UserError):
@@ -26,7 +27,8 @@ class Predictor:
       positive_weights: that the model was trained with, `{task: w}`.
     """
 
-    def __init__(self, model: keras.Model, positive_weights: Mapping[str, float]):
+    def __init__(self, model: MultiTaskModel, positive_weights: Mapping[str, float]):
+        self._derived_outputs = model.derived_outputs
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
         @tf.function(autograph=False)  # there is no control flow to convert
@@ -46,7 +48,13 @@ class Predictor:
         batch_size: int = 4096,
         progress: Callable[[int], object] = lambda rows: None,
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk."""
+        """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk.
+
+        Derived outputs are there beside the tasks, with labels of their own.
+
+        Raises:
+          EvaluationError: a task of a derived output is positive where the one before it is not.
+        """
         labels: dict[str, list] = {task: [] for task in self._shift}
         logits: dict[str, list] = {task: [] for task in self._shift}
         batches = dataset.batches(split, batch_size)
@@ -58,10 +66,12 @@ class Predictor:
                     logits[task].append(values.numpy())
                     labels[task].append(batch_labels[task].numpy().astype(np.int8))
                 progress(len(values))
-        return (
-            {task: np.concatenate(parts) for task, parts in labels.items()},
-            {task: np.concatenate(parts) for task, parts in logits.items()},
-        )
+        all_labels = {task: np.concatenate(parts) for task, parts in labels.items()}
+        all_logits = {task: np.concatenate(parts) for task, parts in logits.items()}
+        for output in self._derived_outputs(dataset.schema.tasks):
+            all_labels[output.name] = _derived_labels(output, all_labels, split)
+            all_logits[output.name] = output.logit(all_logits).numpy()
+        return all_labels, all_logits
 
     def score(
         self, features: Mapping[str, np.ndarray], batch_size: int = 4096
@@ -89,8 +99,14 @@ class Predictor:
         return {task: np.concatenate(parts) for task, parts in logits.items()}
 
 
-def evaluate(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
+def evaluate(
+    labels: Mapping[str, np.ndarray],
+    logits: Mapping[str, np.ndarray],
+    derived_outputs: Sequence[DerivedOutput] = (),
+) -> dict:
     """`{task: figures of metrics.binary_metrics}`, each over the rows where the task is defined.
+
+    Those of a derived output also have the `population` that they are of, in words.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -103,9 +119,12 @@ def evaluate(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray])
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
                 "a lower learning rate, or look for damaged numbers with experiments.verify"
             )
-    return {
+    figures = {
         task: metrics.binary_metrics(*_where_defined(labels[task], logits[task])) for task in labels
     }
+    for output in derived_outputs:
+        figures[output.name]["population"] = output.population
+    return figures
 
 
 def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
@@ -120,6 +139,19 @@ def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -
             "scores": metrics.score_histogram(label, logit),
         }
     return result
+
+
+def _derived_labels(
+    output: DerivedOutput, labels: Mapping[str, np.ndarray], split: str
+) -> np.ndarray:
+    contrary = int(np.sum((labels[output.task] > 0) & ~(labels[output.given] > 0)))
+    if contrary:
+        raise EvaluationError(
+            f"{output.task} is positive where {output.given} is not in {contrary} rows of the "
+            f"{split} split, so {output.name} means nothing; set the model's tasks_in_sequence to "
+            "false"
+        )
+    return output.labels(labels)
 
 
 def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.raw_features import RawFeatures
-from dcrnn_tf.schema import DatasetError, Schema, Task
+from dcrnn_tf.schema import DatasetError, Schema
 from dcrnn_tf.whole_file import naming_file
 
 USER = "user"
@@ -32,7 +32,8 @@ class ServingModel(tf.Module):
       once, the others n rows. n users are one for each candidate.
 
     A task's output is its probability; that of a task defined only where another one is positive
-    is the probability given that one, and `TASK_per_exposure` the product of both.
+    is the probability given that one. Derived outputs are there by their names: such a task's
+    `TASK_per_exposure`, and `TASK_after_GIVEN` of a model whose tasks are in sequence.
 
     Args:
       model: trained.
@@ -61,7 +62,8 @@ class ServingModel(tf.Module):
             raise DatasetError("all fields are the user's, so that no two candidates differ")
         self._user_fields = [name for name in names if name in user_fields]
         self._candidate_fields = [name for name in names if name not in user_fields]
-        self._tasks = schema.tasks
+        self.tasks = schema.tasks
+        self.derived_outputs = model.derived_outputs(schema.tasks)
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
         self.raw_features = RawFeatures(schema, vocabularies)
         copy = _with_user(model, self._user_fields)
@@ -115,19 +117,13 @@ class ServingModel(tf.Module):
         return samples
 
     def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        probabilities, joint = {}, {}
-        for task in self._tasks:
-            logit = tf.cast(logits[task.name], tf.float32) - self._shift[task.name]
-            joint[task.name] = probabilities[task.name] = tf.sigmoid(logit)
-            if task.only_where is not None:
-                joint[task.name] = joint[task.only_where] * joint[task.name]
-                probabilities[per_exposure(task)] = joint[task.name]
-        return probabilities
-
-
-def per_exposure(task: Task) -> str:
-    """Name of the output with the probability that a task and all it depends on are positive."""
-    return f"{task.name}_per_exposure"
+        corrected = {
+            task.name: tf.cast(logits[task.name], tf.float32) - self._shift[task.name]
+            for task in self.tasks
+        }
+        for output in self.derived_outputs:
+            corrected[output.name] = output.logit(corrected)
+        return {name: tf.sigmoid(logit) for name, logit in corrected.items()}
 
 
 def next_version(export_dir: str | pathlib.Path) -> int:

@@ -67,15 +67,17 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
 def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
     """The step with the highest validation AUC, mean over tasks; None if there is none.
 
+    Outputs derived from the tasks' do not count.
+
     Args:
       entries: the lines of a run.
       among: steps to choose from; None chooses from all.
     """
-    aucs = {
-        step: sum(figures["auc"] or 0.5 for figures in tasks.values()) / len(tasks)
-        for step, tasks in evaluations(entries, "validation").items()
-        if among is None or step in among
-    }
+    aucs = {}
+    for step, outputs in evaluations(entries, "validation").items():
+        if among is None or step in among:
+            tasks = [figures for figures in outputs.values() if "population" not in figures]
+            aucs[step] = sum(figures["auc"] or 0.5 for figures in tasks) / len(tasks)
     return max(aucs, key=aucs.get, default=None)
 
 

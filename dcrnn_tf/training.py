@@ -5,7 +5,6 @@ import pathlib
 import time
 from collections.abc import Callable, Mapping
 
-import keras
 import tensorflow as tf
 import tqdm
 
@@ -17,6 +16,7 @@ from dcrnn_tf.errors import UserError
 from dcrnn_tf.evaluation import Predictor, evaluate
 from dcrnn_tf.interruption import Interrupted, Interruption
 from dcrnn_tf.losses import multi_task_losses
+from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.numeric_guard import NumericGuard, spoilt_weights
 
 METRICS_FILE = "metrics.jsonl"
@@ -75,17 +75,21 @@ class Trainer:
 
     Attributes:
       train_step: one step, compiled, for the features and labels of a batch.
+
+    Raises:
+      ModelError: the positive weights are not for this model.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: MultiTaskModel,
         dataset: PreparedDataset,
         settings: TrainingSettings,
         positive_weights: Mapping[str, float],
         run_dir: str | pathlib.Path,
         balancing: Balancing | None = None,
     ):
+        model.check_positive_weights(positive_weights)
         self.model = model
         self.dataset = dataset
         self.settings = settings
@@ -191,11 +195,11 @@ class Trainer:
                 self._obey()
 
     def evaluate(self, split: str) -> dict:
-        """Evaluates a split and logs the metrics; returns `{task: figures}`."""
+        """Evaluates a split and logs the metrics; returns `{task or derived output: figures}`."""
         predictions = self.predictor.predict(
             self.dataset, split, progress=lambda rows: self._obey()
         )
-        figures = evaluate(*predictions)
+        figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
         for task, values in figures.items():
             for name in ("auc", "logloss", "calibration"):
                 if values[name] is not None:

@@ -7,74 +7,56 @@ Example:
 """
 
 import math
-import time
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from dcrnn_tf import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.data import PreparedDataset
+    from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
 
 
 def main() -> None:
     """Runs the program."""
-    import numpy as np
-
-    from dcrnn_tf import evaluation
     from dcrnn_tf.data import PreparedDataset
     from dcrnn_tf.schema import load_schema
-    from experiments import report, run_folder
+    from experiments import fitted_run
 
     schema = load_schema(FLAGS.data_dir)
     # Only labels are of interest here: one field is the least that can be read with them.
     field = min(schema.fields, key=lambda field: field.entity is not None)
     dataset = PreparedDataset(FLAGS.data_dir, [field.name])
-    config = {
-        "data_dir": FLAGS.data_dir,
-        "dataset_fingerprint": schema.fingerprint,
-        "model": "constant",
-        "settings": {},
-        "seed": 0,
-    }
-    run_dir = run_folder.open_run(FLAGS.run_dir, config)
-    if run_folder.finished(run_dir):
-        print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
-        return
-    started = time.monotonic()
+    fitted_run.make(FLAGS.run_dir, FLAGS.data_dir, schema, "constant", {}, lambda: fit(dataset))
+
+
+def fit(dataset: "PreparedDataset") -> "Fitted":
+    """Scores all splits but the training split by its rates."""
+    import numpy as np
+
+    from experiments.fitted_run import Fitted
+
+    schema = dataset.schema
     train = schema.split("train")
     constants = {
         task: logit(train.positives[task], train.defined[task]) for task in schema.task_names
     }
-    tasks = len(constants)
-    record = run_folder.describe(
-        schema,
-        {"total": tasks, "embedding": 0, "other": tasks},
-        dict.fromkeys(constants, 1.0),
-    )
-    run_folder.write_json(run_dir / run_folder.RUN_FILE, record | {"logits": constants})
-    figures = {}
+    labels, logits = {}, {}
     for split in [name for name in ("validation", "test") if name in schema.splits]:
         parts = {task: [] for task in constants}
-        for _, labels in dataset.batches(split, 8192):
-            for task, values in labels.items():
+        for _, batch_labels in dataset.batches(split, 8192):
+            for task, values in batch_labels.items():
                 parts[task].append(values.numpy())
-        labels = {task: np.concatenate(values) for task, values in parts.items()}
-        logits = {task: np.full(len(labels[task]), value) for task, value in constants.items()}
-        figures[split] = evaluation.evaluate(labels, logits)
-        run_folder.write_json(run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits))
-    result = {
-        "epochs": None,
-        "steps": None,
-        "wall_seconds": round(time.monotonic() - started, 1),
-        "rows_per_second": None,
-        "metrics": figures,
-    }
-    report.render_run_report(run_dir, result)
-    # Last, since a run that has it is not taken up again.
-    run_folder.write_json(run_dir / run_folder.RESULT_FILE, result)
-    for split, by_task in figures.items():
-        for task, values in by_task.items():
-            print(f"{split} {task}: logloss {values['logloss']:.5f}")
+        labels[split] = {task: np.concatenate(values) for task, values in parts.items()}
+        logits[split] = {
+            task: np.full(len(labels[split][task]), value) for task, value in constants.items()
+        }
+    tasks = len(constants)
+    parameters = {"total": tasks, "embedding": 0, "other": tasks}
+    return Fitted(labels, logits, parameters, {"logits": constants})
 
 
 def logit(positives: int, rows: int) -> float:

@@ -74,7 +74,8 @@ TABLE_4 = Table(
             {**_BILSTM, "adaptation": True},
             _figures((0.6076, 0.6064), (0.6641, 0.6634)),
         ),
-        Row("Logistic regression", "logistic_regression", deterministic=True),
+        Row("Logistic regression", "sklearn_logistic_regression", deterministic=True),
+        Row("Boosted trees", "boosted_trees", deterministic=True),
     ),
     settings=_settings(
         {
@@ -175,9 +176,10 @@ TABLE_1 = _radio_table(
     rows=(
         _radio_row("MMoE", "mmoe", _MMOE),
         *(_radio_variant(cell, adaptation=True) for cell in ("GRU", "BiGRU", "LSTM", "BiLSTM")),
-        Row("Logistic regression", "logistic_regression", deterministic=True),
+        Row("Logistic regression", "sklearn_logistic_regression", deterministic=True),
+        Row("Boosted trees", "boosted_trees", deterministic=True),
     ),
-    presets=_radio_presets("MMoE", "DCRNN+BiLSTM+Ada", "Logistic regression"),
+    presets=_radio_presets("MMoE", "DCRNN+BiLSTM+Ada", "Logistic regression", "Boosted trees"),
 )
 
 TABLE_2 = _radio_table(

@@ -31,7 +31,8 @@ def main() -> None:
     run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, FLAGS.step)
     run.dataset.schema.split(FLAGS.split)
     labels, logits = run.predictor.predict(run.dataset, FLAGS.split, FLAGS.batch_size)
-    figures = evaluation.evaluate(labels, logits)
+    derived_outputs = run.model.derived_outputs(run.dataset.schema.tasks)
+    figures = evaluation.evaluate(labels, logits, derived_outputs)
     print(json.dumps({"step": run.step, "split": FLAGS.split, "metrics": figures}, indent=2))
 
 

@@ -29,6 +29,7 @@ _LABELS = {
     "nfm": "NFM",
     "phn": "PHN",
     "ple": "PLE",
+    "sklearn_logistic_regression": "Logistic regression, scikit-learn",
     "snr": "SNR",
     "wide_and_deep": "Wide & Deep",
     "xdeepfm": "xDeepFM",
@@ -44,7 +45,7 @@ _WIDTHS = (
 # Not models of their own: the constant predictor ranks nothing.
 _LEFT_OUT = ("constant",)
 
-SMOKE_MODELS = ("mmoe", "shared_bottom", "logistic_regression")
+SMOKE_MODELS = ("mmoe", "shared_bottom", "sklearn_logistic_regression")
 
 
 def label(model: str) -> str:

@@ -10,30 +10,24 @@ Example:
 """
 
 import math
-import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from dcrnn_tf import command_line
 
-FLAGS = flags.FLAGS
+if TYPE_CHECKING:
+    from dcrnn_tf.data import PreparedDataset
+    from experiments.fitted_run import Fitted
 
-flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
-flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
-flags.DEFINE_list(
-    "inverse_regularisation", ["0.01", "0.03", "0.1"], "Values of scikit-learn's C to choose from."
-)
+FLAGS = flags.FLAGS
 
 
 def main() -> None:
     """Runs the program."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
-
-    from dcrnn_tf import evaluation
     from dcrnn_tf.data import PreparedDataset
-    from experiments import report, run_folder
+    from experiments import fitted_run
 
     try:
         strengths = [float(value) for value in FLAGS.inverse_regularisation]
@@ -42,66 +36,50 @@ def main() -> None:
     if not strengths or not all(0 < strength < math.inf for strength in strengths):
         raise command_line.UsageError("--inverse_regularisation must be finite numbers above 0")
     dataset = PreparedDataset(FLAGS.data_dir)
+    fitted_run.make(
+        FLAGS.run_dir,
+        FLAGS.data_dir,
+        dataset.schema,
+        "sklearn_logistic_regression",
+        {"max_rows": FLAGS.max_rows, "inverse_regularisation": strengths},
+        lambda: fit(dataset, FLAGS.max_rows, strengths),
+    )
+
+
+def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -> "Fitted":
+    """Fits all tasks and scores all splits but the training split."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    from dcrnn_tf import metrics
+    from experiments.fitted_run import Fitted, learnable
+
     schema = dataset.schema
-    config = {
-        "data_dir": FLAGS.data_dir,
-        "dataset_fingerprint": schema.fingerprint,
-        "model": "logistic_regression",
-        "settings": {"max_rows": FLAGS.max_rows, "inverse_regularisation": strengths},
-        "seed": 0,
-    }
-    run_dir = run_folder.open_run(FLAGS.run_dir, config)
-    if run_folder.finished(run_dir):
-        print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
-        return
-    started = time.monotonic()
     inputs, labels = {}, {}
     for split in schema.splits:
-        rows = FLAGS.max_rows if split == "train" else None
+        rows = max_rows if split == "train" else None
         inputs[split], labels[split] = one_hot(dataset, split, rows)
     logits: dict[str, dict] = {split: {} for split in schema.splits if split != "train"}
     chosen = {}
     choice_split = "validation" if "validation" in schema.splits else "train"
     for task in schema.task_names:
-        defined = labels["train"][task] >= 0
+        defined = learnable(task, labels["train"][task])
         best = None
         for strength in strengths:
             model = LogisticRegression(C=strength, max_iter=300)
             model.fit(inputs["train"][defined], labels["train"][task][defined])
             known = labels[choice_split][task] >= 0
             scores = model.decision_function(inputs[choice_split][known])
-            loss = evaluation.metrics.logloss(labels[choice_split][task][known], scores)
+            loss = metrics.logloss(labels[choice_split][task][known], scores)
             if best is None or loss < best[0]:
                 best = (loss, strength, model)
         chosen[task] = best[1]
+        print(f"{task}: C {best[1]} of {strengths}")
         for split in logits:
             logits[split][task] = best[2].decision_function(inputs[split]).astype(np.float32)
     columns = inputs["train"].shape[1]
-    record = run_folder.describe(
-        schema,
-        {"total": columns + 1, "embedding": columns, "other": 1},
-        dict.fromkeys(schema.task_names, 1.0),
-    )
-    run_folder.write_json(run_dir / run_folder.RUN_FILE, record | {"chosen": chosen})
-    figures = {split: evaluation.evaluate(labels[split], logits[split]) for split in logits}
-    if logits:
-        last = list(logits)[-1]
-        curves = evaluation.curves(labels[last], logits[last])
-        run_folder.write_json(run_dir / run_folder.CURVES_FILE, curves)
-    seconds = time.monotonic() - started
-    result = {
-        "epochs": None,
-        "steps": None,
-        "wall_seconds": round(seconds, 1),
-        "rows_per_second": None,
-        "metrics": figures,
-    }
-    report.render_run_report(run_dir, result)
-    # Last, since a run that has it is not taken up again.
-    run_folder.write_json(run_dir / run_folder.RESULT_FILE, result)
-    for split, tasks in figures.items():
-        for task, values in tasks.items():
-            print(f"{split} {task}: AUC {values['auc']}, C {chosen[task]}")
+    parameters = {"total": columns + 1, "embedding": columns, "other": 1}
+    return Fitted(labels, logits, parameters, {"chosen": chosen})
 
 
 def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
@@ -145,5 +123,18 @@ def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
     return matrix, {task: np.concatenate(part)[:max_rows] for task, part in labels.items()}
 
 
+def _define_flags() -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
+    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
+    flags.DEFINE_list(
+        "inverse_regularisation",
+        ["0.01", "0.03", "0.1"],
+        "Values of scikit-learn's C to choose from.",
+    )
+
+
 if __name__ == "__main__":
+    _define_flags()
     command_line.run(main)

@@ -6,8 +6,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from dcrnn_tf import metrics_log
-from dcrnn_tf.export import ServingModel, per_exposure
-from dcrnn_tf.schema import Task
+from dcrnn_tf.export import ServingModel
 from dcrnn_tf.training import METRICS_FILE
 from experiments import run_folder
 from experiments.table_text import number, plain
@@ -42,7 +41,7 @@ def _lines(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel) 
     if schema.simulated:
         yield "**Simulated data: the figures say nothing about a real log.**"
         yield ""
-    yield from _section("Outputs", ("output", "probability of"), _outputs(schema.tasks))
+    yield from _section("Outputs", ("output", "probability of"), _outputs(serving_model))
     yield from _section(
         "Inputs of `serving_default`",
         ("input", "type", "shape", "what"),
@@ -89,13 +88,17 @@ def _cell(text: str) -> str:
     return " ".join(text.split())
 
 
-def _outputs(tasks: Sequence[Task]) -> Iterator[tuple[str, str]]:
-    for task in tasks:
+def _outputs(serving_model: ServingModel) -> Iterator[tuple[str, str]]:
+    for task in serving_model.tasks:
         if task.only_where is None:
             yield task.name, f"{task.name}, per exposure"
         else:
             yield task.name, f"{task.name}, given {task.only_where}"
-            yield per_exposure(task), f"{task.name} and all it depends on, per exposure"
+    for output in serving_model.derived_outputs:
+        if output.is_product:
+            yield output.name, f"{output.task} and all it depends on, per exposure"
+        else:
+            yield output.name, f"{output.task}, given {output.given}: the quotient, at most 1"
 
 
 def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str, str, str, str]]:

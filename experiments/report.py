@@ -56,7 +56,7 @@ def render_run_report(run_dir: str | pathlib.Path, result: Mapping | None = None
     data = run.record["dataset"]
     done = run.result is not None
     sections = [
-        Section("Metrics", _metrics_grid(run)) if done else None,
+        Section("Metrics", _metrics_grid(run), _populations(run), small=True) if done else None,
         *_curve_sections({run.config["model"]: [run]}, statistics=True),
         _explanation_section(run),
         Section("Settings", _settings_grid(run)),
@@ -155,7 +155,7 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
         for label, row_runs in runs.items()
     }
     first = next(run for row_runs in runs.values() for run in row_runs)
-    tasks = list(first.record["positive_weights"])
+    tasks = list(dict.fromkeys([*first.record["positive_weights"], *_evaluated(metrics, curves)]))
     losses = _lines(metrics, _loss)
     training = (
         [plots.lines("training loss, sum over tasks", losses, "step", "loss")] if losses else []
@@ -217,10 +217,20 @@ def _statistic_names(metrics: Mapping[str, Sequence[list[dict]]]) -> list[str]:
     return list(dict.fromkeys(n for entry in entries for n in entry.get("statistics") or {}))
 
 
+def _evaluated(
+    metrics: Mapping[str, Sequence[list[dict]]], curves: Mapping[str, Sequence[dict]]
+) -> list[str]:
+    """The tasks and derived outputs that there are figures of."""
+    entries = [entry for seeds in metrics.values() for lines in seeds for entry in lines]
+    figures = [entry["metrics"] for entry in entries if entry["kind"] == "evaluation"]
+    figures += [seed for seeds in curves.values() for seed in seeds]
+    return [task for tasks in figures for task in tasks]
+
+
 def _validation_auc(task: str, entry: dict) -> tuple[int, float] | None:
     if entry["kind"] != "evaluation" or entry["split"] != "validation":
         return None
-    auc = entry["metrics"][task]["auc"]
+    auc = entry["metrics"].get(task, {}).get("auc")
     return None if auc is None else (entry["epoch"], auc)
 
 
@@ -265,6 +275,21 @@ def _metrics_grid(run: Run) -> Grid:
     header = ("split", "task", "AUC", "Bayes-optimal AUC", "logloss", "constant's logloss")
     header += ("calibration", "positives", "rows")
     return Grid("Metrics", header, tuple(lines), texts=2)
+
+
+def _populations(run: Run) -> list[str]:
+    """What the derived outputs are measured on."""
+    splits = ((run.result or {}).get("metrics") or {}).values()
+    populations = {
+        name: figures["population"]
+        for outputs in splits
+        for name, figures in outputs.items()
+        if "population" in figures
+    }
+    return [
+        f"{name} is derived from the predictions of the tasks and measured on {population}."
+        for name, population in populations.items()
+    ]
 
 
 def _settings_grid(run: Run) -> Grid:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dcrnn_tf.schema import Schema
 
-PROGRAMS = {
+PROGRAMS = {  # of models that experiments.train does not train
+    "boosted_trees": "experiments.boosted_trees",
     "constant": "experiments.constant",
-    "logistic_regression": "experiments.logistic_regression",
+    "sklearn_logistic_regression": "experiments.logistic_regression",
 }
-"""Models that no seed changes, and the program that makes a run of each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Row:
 
     Attributes:
       label: as the paper prints it.
-      model: name in the model registry.
+      model: name in the model registry, or in `PROGRAMS`.
       settings: of the model.
       paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
       deterministic: whether the seed changes nothing, so that one run stands for every seed.

@@ -20,7 +20,9 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
 flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-flags.DEFINE_string("model", "dcrnn", "Name of the model in the registry.")
+flags.DEFINE_string(
+    "model", "dcrnn", "Name of the model in the registry, or MODULE:CLASS of one of your own."
+)
 flags.DEFINE_multi_string(
     "set", [], "A setting of the model as NAME=VALUE, such as --set=units=64; may be repeated."
 )
@@ -103,6 +105,7 @@ def main() -> None:
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
     model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    model.check_positive_weights(weights)  # before the run has a folder
     config = {
         "data_dir": FLAGS.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,
@@ -131,7 +134,9 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
-            figures[split] = evaluation.evaluate(labels, logits)
+            figures[split] = evaluation.evaluate(
+                labels, logits, model.derived_outputs(dataset.schema.tasks)
+            )
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )

@@ -16,6 +16,7 @@ from dcrnn_tf import kernels
 # No contraction of products and sums: the bits of TensorFlow's own operations.
 FLAGS = ("-shared", "-fPIC", "-O3", "-w", "-ffp-contract=off", "-fno-math-errno")
 FLAGS += ("-fno-trapping-math",)
+_PARTIAL = "partial-"
 
 
 def main() -> int:
@@ -30,7 +31,9 @@ def main() -> int:
             "computed by TensorFlow's operations, to the same bits, more slowly."
         )
         return 0
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+    for killed in file.parent.glob(f"{_PARTIAL}*"):
+        shutil.rmtree(killed)
+    with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=file.parent) as folder:
         partial = os.path.join(folder, file.name)
         command = [
             compiler,

@@ -9,7 +9,8 @@ class BiInteraction(keras.layers.Layer):
     """`sum_{i<j} v_i * v_j = 1/2 ((sum_i v_i)^2 - sum_i v_i^2)` (NFM, arXiv 1708.05027).
 
     Products and squares are element by element; v_i is the embedding of field i. The right side
-    takes time linear in the number of fields. There are no weights.
+    takes time linear in the number of fields. It is a small difference of large numbers, and never
+    computed in a lower precision than that of weights. There are no weights.
 
     Call arguments: `(batch, fields, dim)`. Returns `(batch, dim)`.
 
@@ -23,9 +24,10 @@ class BiInteraction(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The pooled products."""
+        inputs = tf.cast(inputs, self.variable_dtype)
         square_of_sum = tf.square(tf.reduce_sum(inputs, axis=1))
         sum_of_squares = tf.reduce_sum(tf.square(inputs), axis=1)
-        return 0.5 * (square_of_sum - sum_of_squares)
+        return tf.cast(0.5 * (square_of_sum - sum_of_squares), self.compute_dtype)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, dim)`."""

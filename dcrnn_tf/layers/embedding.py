@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import kernels
+from dcrnn_tf.layers.list_values import ListValues
 from dcrnn_tf.layers.shared_rows import SharedRows
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
 
@@ -39,6 +40,7 @@ class FieldEmbedding(keras.layers.Layer):
         numbers float32 `(rows,)`. The fields of an entity table `user` have one row per distinct
         user if `features["user_row"]`, int32 `(batch,)`, tells each example's row among them;
         without that key, and for all other fields, `rows = batch`.
+      fields: names of the fields to embed; None is all.
 
     Returns:
       `(batch, fields, dim)`.
@@ -80,17 +82,52 @@ class FieldEmbedding(keras.layers.Layer):
             self.numeric_slopes = add("numeric_slopes", numeric)
             self.numeric_intercepts = add("numeric_intercepts", numeric)
 
-    def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        features: Mapping[str, tf.Tensor],
+        fields: Sequence[str] | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Embeds a batch; compiled operations do it in training alone, so that models export."""
+        chosen = [field for field in self.fields if fields is None or field.name in fields]
         parts = []
-        for entity in dict.fromkeys(field.entity for field in self.fields):
-            fields = [field for field in self.fields if field.entity == entity]
-            embedded = self._embed(fields, features, training)
+        for entity in dict.fromkeys(field.entity for field in chosen):
+            own = [field for field in chosen if field.entity == entity]
+            embedded = self._embed(own, features, training)
             if entity is not None and f"{entity}_row" in features:
                 # One reading of each distinct row, then copies of what it gave.
                 embedded = tf.gather(embedded, features[f"{entity}_row"])
-            parts.append((fields, embedded))
-        return tf.cast(_in_order(self.fields, parts), self.compute_dtype)
+            parts.append((own, embedded))
+        return tf.cast(_in_order(chosen, parts), self.compute_dtype)
+
+    def list_values(self, name: str, features: Mapping[str, tf.Tensor]) -> ListValues:
+        """The values of a multi-categorical field, in the place of their mean.
+
+        An empty list has one value, row 0, as it has in the mean.
+
+        Args:
+          name: of the field.
+          features: as `call` takes them.
+        """
+        (field,) = (field for field in self.fields if field.name == name)
+        ids, kept, weight = self._places(field, features)
+        # In the place of padding a list's first id is read, so that no row is touched in vain.
+        ids = tf.where(kept, ids, ids[:, :1])
+        distinct, position = tf.reshape(ids, [-1]), tf.range(tf.size(ids))
+        if not self.static_shapes:
+            distinct, position = tf.unique(distinct)
+        parts = [tf.reshape(position, tf.shape(ids)), weight * tf.cast(kept, weight.dtype), kept]
+        if field.entity is not None and f"{field.entity}_row" in features:
+            parts = [tf.gather(part, features[f"{field.entity}_row"]) for part in parts]
+        position, weight, kept = parts
+        example = tf.broadcast_to(tf.range(tf.shape(kept)[0])[:, None], tf.shape(kept))
+        columns = (position, example, weight)
+        if self.static_shapes:
+            columns = (tf.reshape(column, [-1]) for column in columns)
+        else:
+            columns = (tf.boolean_mask(column, kept) for column in columns)
+        embedded = tf.cast(tf.gather(self.table.value, distinct), self.compute_dtype)
+        return ListValues(embedded, *columns)
 
     def shared_rows(self, features: Mapping[str, tf.Tensor]) -> SharedRows:
         """What `call` gives, flattened to `(batch, fields * dim)`, an entity's rows not copied.
@@ -147,6 +184,21 @@ class FieldEmbedding(keras.layers.Layer):
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
         return tf.gather(self.table.value, tf.stack(ids, axis=1))
 
+    def _places(self, field: Field, features: Mapping) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Rows of the table, whether they are kept, and weights, `(rows, width + 1)` each."""
+        one_more = ((0, 0), (0, 1))  # a last place for the row of "missing", read by empty lists
+        values = tf.cast(features[field.name], tf.int32)
+        present = values != PADDING_ROW
+        empty = ~tf.reduce_any(present, axis=1, keepdims=True)
+        weight = tf.ones(tf.shape(values), self.variable_dtype)
+        if field.weighted:
+            weight = tf.cast(features[field.weight_name], self.variable_dtype)
+        return (
+            tf.pad(values, one_more) + self.offsets[field.name],
+            tf.concat([present, empty], axis=1),
+            tf.pad(weight, one_more, constant_values=1.0),
+        )
+
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
         compiled &= not self.static_shapes and not any(field.weighted for field in fields)
         if compiled and kernels.usable(self.table.value):
@@ -157,18 +209,8 @@ class FieldEmbedding(keras.layers.Layer):
                 offsets=[self.offsets[field.name] for field in fields],
             )
             return tf.ensure_shape(pooled, (None, len(fields), self.embedding_dim))
-        ids, kept, weights = [], [], []
-        one_more = ((0, 0), (0, 1))  # a last place for the row of "missing", read by empty lists
-        for field in fields:
-            values = tf.cast(features[field.name], tf.int32)
-            present = values != PADDING_ROW
-            empty = ~tf.reduce_any(present, axis=1, keepdims=True)
-            ids.append(tf.pad(values, one_more) + self.offsets[field.name])
-            kept.append(tf.concat([present, empty], axis=1))
-            weight = tf.ones(tf.shape(values), self.variable_dtype)
-            if field.weighted:
-                weight = tf.cast(features[field.weight_name], self.variable_dtype)
-            weights.append(tf.pad(weight, one_more, constant_values=1.0))
+        places = [self._places(field, features) for field in fields]
+        ids, kept, weights = map(list, zip(*places, strict=True))
         pool = self._pool_padded if self.static_shapes else self._pool_distinct
         weighted = any(field.weighted for field in fields)
         return pool(ids, kept, weights if weighted else None)

@@ -1,8 +1,9 @@
-"""Initialisation of weights that hold several layers of the same shape side by side."""
+"""Initialisation of weights that hold several layers side by side, or mix them."""
 
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 Initializer = keras.initializers.Initializer
 
@@ -25,5 +26,24 @@ def blockwise(initializer: type[Initializer], blocks: int, axis: int) -> Callabl
             return keras.ops.stack([initializer()(shape[1:], dtype) for _ in range(blocks)])
         block = (shape[0], shape[1] // blocks)
         return keras.ops.concatenate([initializer()(block, dtype) for _ in range(blocks)], axis=1)
+
+    return initialise
+
+
+def shares(own: float, places: np.ndarray) -> Callable:
+    """Initialises rows of shares: `own` in one place of each, what is left to 1 even elsewhere.
+
+    A row of one share is 1. The last axis of a weight with three is filled with copies.
+
+    Args:
+      own: the share in the place.
+      places: `(rows, columns)`, true in one place of each row.
+    """
+    others = places.shape[1] - 1
+    values = np.where(places, own, (1 - own) / others) if others else np.ones(places.shape)
+
+    def initialise(shape, dtype=None):
+        spread = values[..., None] if len(shape) == 3 else values
+        return keras.ops.cast(np.broadcast_to(spread, shape), dtype)
 
     return initialise

@@ -1,17 +1,29 @@
-"""Models by name. Adding one: a module here, and a line in `_MODELS`."""
+"""Models by name. Adding one: a module here, and a line in `_MODELS`.
 
+A model outside of this package has the name `MODULE:CLASS`, see docs/extending.md.
+"""
+
+import importlib
 import inspect
 import math
 from collections.abc import Mapping
 
+from dcrnn_tf.models.aitm import AITM
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
+from dcrnn_tf.models.cross_stitch import CrossStitchNetwork
 from dcrnn_tf.models.crossing import CrossingComparison
 from dcrnn_tf.models.dcn import DCN
 from dcrnn_tf.models.dcn_v2 import DCNV2
 from dcrnn_tf.models.dcrnn import DCRNN
+from dcrnn_tf.models.deepfm import DeepFM
 from dcrnn_tf.models.dephn import DEPHN
+from dcrnn_tf.models.din import DIN
 from dcrnn_tf.models.dnn import DNN
+from dcrnn_tf.models.escm2 import ESCM2
+from dcrnn_tf.models.esmm import ESMM
 from dcrnn_tf.models.fint import FINT
+from dcrnn_tf.models.fm import FM
+from dcrnn_tf.models.logistic_regression import LogisticRegression
 from dcrnn_tf.models.mmoe import MMoE
 from dcrnn_tf.models.mtphn import MTPHN
 from dcrnn_tf.models.nfm import NFM
@@ -19,30 +31,42 @@ from dcrnn_tf.models.phn import PHN
 from dcrnn_tf.models.ple import PLE
 from dcrnn_tf.models.shared_bottom import SharedBottom
 from dcrnn_tf.models.single_task import SingleTaskModel
+from dcrnn_tf.models.sluice import SluiceNetwork
 from dcrnn_tf.models.snr import SNR
+from dcrnn_tf.models.soft_sharing import SoftSharing
 from dcrnn_tf.models.wide_and_deep import WideAndDeep
 from dcrnn_tf.models.xdeepfm import XDeepFM
 from dcrnn_tf.schema import Schema
 
 __all__ = [
+    "AITM",
     "DCN",
     "DCNV2",
     "DCRNN",
     "DEPHN",
+    "DIN",
     "DNN",
+    "ESCM2",
+    "ESMM",
     "FINT",
+    "FM",
     "MTPHN",
     "NFM",
     "PHN",
     "PLE",
     "SNR",
+    "CrossStitchNetwork",
     "CrossingComparison",
+    "DeepFM",
     "Explanation",
+    "LogisticRegression",
     "MMoE",
     "ModelError",
     "MultiTaskModel",
     "SharedBottom",
     "SingleTaskModel",
+    "SluiceNetwork",
+    "SoftSharing",
     "WideAndDeep",
     "XDeepFM",
     "build",
@@ -53,20 +77,30 @@ __all__ = [
 ]
 
 _MODELS: Mapping[str, type[MultiTaskModel]] = {
+    "aitm": AITM,
+    "cross_stitch": CrossStitchNetwork,
     "crossing": CrossingComparison,
     "dcn": DCN,
     "dcn_v2": DCNV2,
     "dcrnn": DCRNN,
+    "deepfm": DeepFM,
     "dephn": DEPHN,
+    "din": DIN,
     "dnn": DNN,
+    "escm2": ESCM2,
+    "esmm": ESMM,
     "fint": FINT,
+    "fm": FM,
+    "logistic_regression": LogisticRegression,
     "mmoe": MMoE,
     "mtphn": MTPHN,
     "nfm": NFM,
     "phn": PHN,
     "ple": PLE,
     "shared_bottom": SharedBottom,
+    "sluice": SluiceNetwork,
     "snr": SNR,
+    "soft_sharing": SoftSharing,
     "wide_and_deep": WideAndDeep,
     "xdeepfm": XDeepFM,
 }
@@ -80,9 +114,15 @@ def names() -> tuple[str, ...]:
 def model_class(name: str) -> type[MultiTaskModel]:
     """The class of a model.
 
+    Args:
+      name: one of `names()`, or `MODULE:CLASS` of a subclass of `MultiTaskModel` in a module that
+        can be imported.
+
     Raises:
       ModelError: there is no such model.
     """
+    if ":" in name:
+        return _imported(name)
     if name not in _MODELS:
         raise ModelError(f"model {name!r} is not one of {', '.join(_MODELS)}")
     return _MODELS[name]
@@ -109,7 +149,7 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
     `keras.config.set_dtype_policy`.
 
     Args:
-      name: one of `names()`.
+      name: as `model_class` takes it.
       schema: of the dataset: its fields and tasks.
       **chosen: settings that shall differ from the defaults; `settings` lists them.
 
@@ -126,11 +166,32 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
         if expected := _expected(key, value, known[key]):
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
-        model = model_class(name)(schema.fields, schema.task_names, name=name, **chosen)
+        cls = model_class(name)
+        model = cls(schema.fields, schema.task_names, name=name.rpartition(":")[2], **chosen)
+        model.check_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     model.build()
     return model
+
+
+def _imported(name: str) -> type[MultiTaskModel]:
+    """The class of a model outside of this package."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except Exception as error:  # a module may raise what it likes
+        raise ModelError(
+            f"model {name}: importing {module or 'nothing'} ended with "
+            f"{type(error).__name__}: {error}; MODULE:CLASS names a module in the folder where the "
+            "program is started, or in PYTHONPATH"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, MultiTaskModel)):
+        raise ModelError(
+            f"model {name}: {module} has no class {attribute!r} that is a subclass of "
+            "dcrnn_tf.models.MultiTaskModel"
+        )
+    return found
 
 
 def _expected(name: str, value: object, default: object) -> str | None:

@@ -1,15 +1,18 @@
 """What all models have in common: embedding, tower per task, named logits."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from dcrnn_tf import derived_outputs
+from dcrnn_tf.derived_outputs import DerivedOutput
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.layers import FieldEmbedding, SharedRows
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 
 LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
 
@@ -45,6 +48,8 @@ class MultiTaskModel(keras.Model):
       embedding_dim: width of an embedding.
       embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
       static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
+      tasks_in_sequence: whether each task is positive only where the one before it is, as
+        conversions are where clicks are; then there are `outputs_in_sequence`.
 
     Attributes:
       statistic_names: of the figures that `add_statistic` gets in every training step.
@@ -61,6 +66,7 @@ class MultiTaskModel(keras.Model):
         embedding_dim: int = 32,
         embedding_range: float = 0.05,
         static_shapes: bool = False,
+        tasks_in_sequence: bool = False,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
@@ -68,6 +74,7 @@ class MultiTaskModel(keras.Model):
         self.embedding_dim = embedding_dim
         self.embedding_range = embedding_range
         self.static_shapes = static_shapes
+        self.tasks_in_sequence = tasks_in_sequence
         self.embedding = FieldEmbedding(
             fields,
             self.embedding_width,
@@ -83,6 +90,69 @@ class MultiTaskModel(keras.Model):
     def embedding_width(self) -> int:
         """Width of the embedding table: `embedding_dim`, unless a model needs several a field."""
         return self.embedding_dim
+
+    @property
+    def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:
+        """With `tasks_in_sequence` each task's probability after the one before it, else none."""
+        pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
+        return tuple(derived_outputs.after(task, given) for given, task in pairs)
+
+    def derived_outputs(self, tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
+        """All outputs beside the tasks', in an order in which they can be computed.
+
+        Args:
+          tasks: of the dataset, which say where their labels are defined.
+        """
+        return derived_outputs.per_exposure(tasks) + self.outputs_in_sequence
+
+    @property
+    def bounds_tasks(self) -> bool:
+        """Whether training holds the probability of each task to at most that of the one before."""
+        return False
+
+    def check_tasks(self, schema: Schema) -> None:
+        """Refuses tasks that are in no sequence, where the model takes them to be in one.
+
+        Raises:
+          ModelError: a task is not defined on every exposure, has more positives than the one
+            before it, or has the name of a derived output.
+        """
+        if not (self.bounds_tasks or self.tasks_in_sequence):
+            return
+        for output in self.outputs_in_sequence:
+            if output.name in self.tasks:
+                raise ModelError(f"{output.name} is a task and a derived output; rename the task")
+        for task in schema.tasks:
+            if task.only_where:
+                raise ModelError(
+                    f"{task.name} is defined only where {task.only_where} is positive, and the "
+                    "model needs it on every exposure; declare it without only_where"
+                )
+        for split in schema.splits.values():
+            for before, task in itertools.pairwise(self.tasks):
+                if split.positives[task] > split.positives[before]:
+                    raise ModelError(
+                        f"the {split.name} split has {split.positives[task]} positives of {task} "
+                        f"and {split.positives[before]} of {before}, and the model needs tasks "
+                        "each of which is positive only where the one before it is"
+                    )
+
+    def check_positive_weights(self, weights: Mapping[str, float]) -> None:
+        """Refuses factors on the positives' losses with which the outputs would be wrong.
+
+        A weight w makes odds w times as large. That of a later task must not be larger where
+        `bounds_tasks`: the bound would then lie below what its weighted loss tends to.
+
+        Raises:
+          ModelError: the weights are such.
+        """
+        for before, task in itertools.pairwise(self.tasks):
+            if self.bounds_tasks and weights[task] > weights[before]:
+                raise ModelError(
+                    f"model {self.name} holds the probability of {task} to that of {before}, which "
+                    f"a larger positive weight ({weights[task]:.4g} to {weights[before]:.4g}) "
+                    "contradicts; use positive_weights=none"
+                )
 
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
@@ -100,9 +170,11 @@ class MultiTaskModel(keras.Model):
           training: whether the call belongs to a training step.
         """
         labels = features.get(LABELS) if training else None
-        return self._named(
-            self.logits(self.embedding(features, training=training), training, labels)
-        )
+        return self._named(self.logits(self.embed(features, training), training, labels))
+
+    def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """What `logits` takes; for a model to override that reads lists value by value."""
+        return self.embedding(features, training=training)
 
     def logits(
         self, embeddings: tf.Tensor, training: bool, labels: Mapping | None = None
@@ -199,6 +271,7 @@ class MultiTaskModel(keras.Model):
             "embedding_dim": self.embedding_dim,
             "embedding_range": self.embedding_range,
             "static_shapes": self.static_shapes,
+            "tasks_in_sequence": self.tasks_in_sequence,
         }
 
 

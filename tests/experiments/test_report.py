@@ -1,6 +1,7 @@
 import base64
 import dataclasses
 import html.parser
+import json
 import re
 import xml.etree.ElementTree
 
@@ -186,6 +187,25 @@ def test_run_report_shows_what_the_model_says_of_itself(tmp_path):
     assert {"gamma_mean, over steps", "gamma_max, over steps"} < set(images)
     before = run_dir.joinpath("report.html").read_bytes()
     assert render_run_report(run_dir).read_bytes() == before
+
+
+def test_run_report_has_outputs_derived_from_the_tasks(tmp_path):
+    run_dir = write_run(tmp_path / "run", {"click": 0.66, "conversion": 0.7, "after": 0.55})
+    result, record = (
+        json.loads((run_dir / name).read_text()) for name in ("result.json", "run.json")
+    )
+    del record["positive_weights"]["after"]
+    for tasks in result["metrics"].values():
+        tasks["after"]["population"] = "clicks"
+    (run_dir / "result.json").write_text(json.dumps(result))
+    (run_dir / "run.json").write_text(json.dumps(record))
+    page = Page(render_run_report(run_dir))
+    sentence = "after is derived from the predictions of the tasks and measured on clicks."
+    assert page.text.count(sentence) == 1
+    assert "conversion is derived" not in page.text
+    start = page.cells.index("after")
+    assert page.cells[start : start + 2] == ["after", "0.5500"]
+    assert "validation AUC, after, over epochs" in page.images()
 
 
 def test_run_report_says_where_all_examples_are_alike(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from absl.testing import flagsaver
 
-from dcrnn_tf import command_line
+from dcrnn_tf import command_line, models
 from experiments import dcrnn_tables, dephn_tables, reproduce
 from tests.experiments.run_folders import write_run
 
@@ -42,11 +42,12 @@ def test_every_row_runs_with_the_same_seeds_and_settings(tmp_path):
     preset = dataclasses.replace(dcrnn_tables.TABLE_4.presets["smoke"], seeds=3)
     table = dcrnn_tables.TABLE_4
     runs = reproduce._runs(table, preset, tmp_path / "data", tmp_path / "table")
-    assert len(runs) == 3 * 3 + 1
+    assert len(runs) == 3 * 3 + 2
     by_row = {}
     for run in runs:
         by_row.setdefault(run.folder.parent.name, []).append(run)
-    assert len(by_row.pop("logistic_regression")) == 1
+    for program in ("logistic_regression", "boosted_trees"):
+        assert len(by_row.pop(program)) == 1
 
     def common(run):
         return {part for part in run.command if not part.startswith(("--set", "--model", "--run"))}
@@ -70,6 +71,10 @@ def test_a_tables_own_flags_reach_its_runs_and_not_its_programs(tmp_path):
     assert "experiments.constant" in runs[-1].command
     private = next(run for run in runs if run.folder.parent.name == "mtphn_dnn_private")
     assert '--set=private_experts=["dnn"]' in private.command
+
+
+def test_programs_are_told_from_models_by_name():
+    assert not set(reproduce.PROGRAMS) & set(models.names())
 
 
 @pytest.fixture
@@ -209,5 +214,5 @@ def test_a_second_run_from_scratch_gives_the_same_table(tmp_path):
         assert done.returncode == 0, done.stderr
         table = pd.read_csv(tmp_path / name / "table" / "table4.csv")
         tables.append(table.drop(columns=["rows_per_second", "wall_seconds"]))
-    assert len(tables[0]) == 8
+    assert len(tables[0]) == 10
     pd.testing.assert_frame_equal(*tables, check_exact=True)

@@ -134,6 +134,61 @@ def test_static_shapes_give_the_same_values_and_gradients(jit_compile):
     assert set(other_rows.numpy()) == set(one_rows.numpy())  # none is touched in vain
 
 
+# What `list_values` gives of each list: example, row of the table, weight.
+TAGS = [(0, 11, 1.0), (0, 14, 3.0), (1, 9, 1.0), (2, 13, 0.5), (2, 13, 0.5), (2, 12, 1.0)]
+HISTORY = [(0, 15, 1), (1, 21, 1), (1, 21, 1), (1, 16, 1), (1, 17, 1), (2, 15, 1)]
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+@pytest.mark.parametrize(("name", "expected"), [("tags", TAGS), ("history", HISTORY)])
+def test_list_values_one_by_one(name, expected, static_shapes):
+    layer = built_layer(static_shapes=static_shapes)
+    found = layer.list_values(name, FEATURES)
+    table = np.array(layer.table)
+    kept = np.array(found.weight) > 0
+    assert kept.all() or static_shapes
+    example, row, weight = map(np.array, zip(*expected, strict=True))
+    np.testing.assert_array_equal(np.array(found.example)[kept], example)
+    np.testing.assert_array_equal(np.array(found.weight)[kept], weight)
+    embedded = np.array(found.embeddings)[np.array(found.position)]
+    np.testing.assert_array_equal(embedded[kept], table[row])
+    assert (np.diff(found.example) >= 0).all()
+    if not static_shapes:
+        assert len(found.embeddings) == len(set(row))  # each id is read once
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+def test_list_values_read_no_row_in_vain(static_shapes):
+    layer = built_layer(static_shapes=static_shapes)
+    with tf.GradientTape() as tape:
+        found = layer.list_values("history", FEATURES)
+        upstream = np.arange(1.0, 1 + len(found.position), dtype="float32")
+        each = tf.gather(found.embeddings, found.position) * found.weight[:, None]
+        loss = tf.reduce_sum(each * upstream[:, None])
+    gradient = tape.gradient(loss, layer.table.value)
+    assert isinstance(gradient, tf.IndexedSlices)
+    assert set(gradient.indices.numpy()) == {row for _, row, _ in HISTORY}
+    expected = np.zeros((22, DIM))
+    values = upstream[np.array(found.weight) > 0]
+    for (_, row, _), value in zip(HISTORY, values, strict=True):
+        expected[row] += value
+    np.testing.assert_allclose(tf.convert_to_tensor(gradient), expected)
+
+
+def test_list_values_of_lists_that_are_all_empty():
+    layer = built_layer()
+    found = layer.list_values("history", FEATURES | {"history": np.zeros((2, 0), np.int32)})
+    np.testing.assert_array_equal(found.example, [0, 1, 2])
+    np.testing.assert_array_equal(found.embeddings, layer.table.numpy()[15:16])
+    np.testing.assert_array_equal(found.weight, [1, 1, 1])
+
+
+def test_some_of_the_fields():
+    layer = built_layer()
+    whole = np.array(layer(FEATURES))
+    np.testing.assert_array_equal(layer(FEATURES, fields=("history", "item")), whole[:, [0, 4]])
+
+
 def test_lists_that_are_all_empty_need_no_width():
     layer = built_layer()
     wide = FEATURES | {"history": np.zeros((2, 3), np.int32)}

@@ -171,6 +171,13 @@ def test_bi_interaction_by_hand():
     np.testing.assert_allclose(BiInteraction()(inputs), [[11, -1]])
 
 
+def test_pairs_survive_low_precision():
+    """129 * 1 is half of 130^2 - (129^2 + 1), and these squares have no form in bfloat16."""
+    found = BiInteraction(dtype="mixed_bfloat16")(np.array([[[129.0], [1.0]]], "float32"))
+    assert found.dtype == "bfloat16"
+    np.testing.assert_array_equal(np.array(found, "float32"), [[129.0]])
+
+
 def test_compressed_interaction_by_hand():
     """X^0 = [1, 2], [3, -1]; X^1 = X^0_1 X^0_2 = [3, -2]; X^2 = X^1 (X^0_1 - X^0_2) = [-6, -6]."""
     layer = CompressedInteraction((1, 1))

@@ -1,5 +1,7 @@
 """A small planted problem of two tasks, for the tests that a model learns."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,7 +26,18 @@ def examples(rows: int, seed: int) -> tuple[dict, dict]:
     return features, labels
 
 
-def fit(name: str, epochs: int = 6, **settings) -> tuple[dict, dict]:
+def sequence_examples(rows: int, seed: int) -> tuple[dict, dict]:
+    """The same, but that a conversion needs a click."""
+    features, labels = examples(rows, seed)
+    return features, labels | {"conversion": labels["click"] * labels["conversion"]}
+
+
+def fit_sequence(name: str, epochs: int = 6, **settings) -> tuple[dict, dict]:
+    """As `fit`, with conversions that need a click."""
+    return fit(name, epochs, sequence_examples, **settings)
+
+
+def fit(name: str, epochs: int = 6, examples: Callable = examples, **settings) -> tuple[dict, dict]:
     """Trains on 2,000 examples; logits and labels of 1,000 others, by task."""
     keras.utils.set_random_seed(1)
     model = models.build(name, SCHEMA, embedding_dim=8, embedding_range=0.5, **settings)

@@ -62,6 +62,7 @@ def train(name, dataset_folder, run_dir):
             *(sys.executable, "-m", "experiments.train", f"--model={name}"),
             *(f"--data_dir={dataset_folder}", f"--run_dir={run_dir}", "--set=embedding_dim=8"),
             *("--batch_size=256", "--epochs=2", "--log_every=1", "--learning_rate=0.01"),
+            "--positive_weights=none",
         ],
         cwd=ROOT,
         capture_output=True,

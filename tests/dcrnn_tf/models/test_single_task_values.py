@@ -27,7 +27,8 @@ def build(name, schema=SCHEMA, **settings):
     model = models.build(name, schema, embedding_dim=DIM, **settings)
     random = np.random.default_rng(1)
     for weight in model.weights:
-        weight.assign(random.normal(scale=0.7, size=weight.shape))
+        value = random.normal(scale=0.7, size=weight.shape)
+        weight.assign(np.abs(value) if weight.name == "moving_variance" else value)
     return model
 
 
@@ -37,8 +38,7 @@ def check(model, function):
     It gets embeddings `(batch, fields, dim)`, the sum of the linear weights and the network's
     weights by their paths within it.
     """
-    width = DIM + model.linear
-    table = np.array(model.embedding.table, "float64").reshape(FIELDS, SIZE, len(TASKS), width)
+    table = np.array(model.embedding.table, "float64").reshape(FIELDS, SIZE, len(TASKS), -1)
     actual = model(FEATURES)
     for number, (task, network) in enumerate(zip(actual, model.networks, strict=True)):
         own = np.stack([table[f, IDS[:, f], number] for f in range(FIELDS)], axis=1)
@@ -85,6 +85,25 @@ def field_interaction(w, v):
     return new
 
 
+def pairs(v):
+    """The sum of the products of all pairs of fields, element by element."""
+    return sum(v[:, i] * v[:, j] for i, j in itertools.combinations(range(FIELDS), 2))
+
+
+def test_logistic_regression():
+    model = build("logistic_regression")
+    check(model, lambda v, wide, w: v[:, :, 0].sum(axis=1) + w["bias"])
+
+
+def test_fm():
+    check(build("fm"), lambda v, wide, w: wide + pairs(v).sum(axis=1) + w["bias"])
+
+
+def test_deepfm():
+    model = build("deepfm", hidden_units=(6, 4))
+    check(model, lambda v, wide, w: wide + pairs(v).sum(axis=1) + tower(w, flat(v)))
+
+
 def test_wide_and_deep():
     model = build("wide_and_deep", hidden_units=(6, 4))
     check(model, lambda v, wide, w: wide + tower(w, flat(v)))
@@ -120,11 +139,7 @@ def test_fint():
 
 
 def test_nfm():
-    def logits(v, wide, w):
-        pairs = itertools.combinations(range(FIELDS), 2)
-        return wide + tower(w, sum(v[:, i] * v[:, j] for i, j in pairs))
-
-    check(build("nfm", hidden_units=(6, 4)), logits)
+    check(build("nfm", hidden_units=(6, 4)), lambda v, wide, w: wide + tower(w, pairs(v)))
 
 
 def test_xdeepfm():
@@ -227,19 +242,27 @@ def auc_on_planted(name, **settings):
     return roc_auc_score(click, model(features)["click"])
 
 
-@pytest.mark.parametrize("name", SINGLE_TASK)
+LINEAR = {"logistic_regression"}
+PERCEPTRONS = {"din", "dnn", "wide_and_deep"}  # the first without lists
+
+
+def without_perceptron(name):
+    return {"hidden_units": ()} if "hidden_units" in models.settings(name) else {}
+
+
+@pytest.mark.parametrize("name", sorted(set(SINGLE_TASK) - LINEAR))
 def test_learns_a_product_of_fields(name):
     assert auc_on_planted(name) > 0.85
 
 
-@pytest.mark.parametrize("name", sorted(set(SINGLE_TASK) - {"dnn", "wide_and_deep"}))
+@pytest.mark.parametrize("name", sorted(set(SINGLE_TASK) - LINEAR - PERCEPTRONS))
 def test_interactions_learn_the_product_without_a_perceptron(name):
-    assert auc_on_planted(name, hidden_units=()) > 0.85
+    assert auc_on_planted(name, **without_perceptron(name)) > 0.85
 
 
-@pytest.mark.parametrize("name", ["dnn", "wide_and_deep"])
+@pytest.mark.parametrize("name", sorted(LINEAR | PERCEPTRONS))
 def test_a_linear_model_does_not_see_the_product(name):
-    assert auc_on_planted(name, hidden_units=()) < 0.6
+    assert auc_on_planted(name, **without_perceptron(name)) < 0.6
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_other_betas():
 
 
 def test_betas_for_which_the_series_is_too_long_are_refused():
-    with pytest.raises(ValueError, match="beta_1=0.9 and beta_2=0.5: beta_2 must be closer to 1"):
+    with pytest.raises(
+        ValueError, match=r"beta_1=0\.9 and beta_2=0\.5: beta_2 must be closer to 1"
+    ):
         optimizers.DeferredAdam(beta_1=0.9, beta_2=0.5).build([table()])
 
 

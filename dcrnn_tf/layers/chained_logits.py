@@ -1,0 +1,36 @@
+"""Logits of products and quotients of probabilities, for tasks that follow one another."""
+
+import math
+
+import tensorflow as tf
+
+_LEAST_GAP = 1e-6  # between the logits of a quotient
+HIGHEST = -math.log(1e-6)  # of a quotient's logit, where the probability is 1 but for 1e-6
+
+
+def joint_logit(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    """The logit of `sigmoid(a) sigmoid(b)`, which is `-log(e^-a + e^-b + e^(-a-b))`.
+
+    Exact whatever the size of the logits, as are its gradients, each between 0 and 1.
+
+    Args:
+      first: a, such as the logit of a click.
+      second: b, of the same shape, such as that of a conversion after a click.
+    """
+    a, b = -first, -second
+    return -tf.reduce_logsumexp(tf.stack([a, b, a + b]), axis=0)
+
+
+def conditional_logit(joint: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+    """The logit of `min(sigmoid(j) / sigmoid(a), 1)`, the inverse of `joint_logit` in b.
+
+    It is `log(1 + e^a) - log(e^(a-j) - 1)`, and `HIGHEST` where that is larger or a is below j: a
+    quotient of two predictions can exceed 1.
+
+    Args:
+      joint: j, such as the logit of a conversion.
+      first: a, of the same shape, such as that of a click.
+    """
+    gap = tf.maximum(first - joint, _LEAST_GAP)
+    log_odds = tf.nn.softplus(first) - gap - tf.math.log(-tf.math.expm1(-gap))
+    return tf.minimum(log_odds, HIGHEST)

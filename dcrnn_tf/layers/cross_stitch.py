@@ -1,0 +1,53 @@
+"""Cross-stitch units: learnt linear mixtures of networks that run side by side."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.layers.initializers import shares
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class CrossStitch(keras.layers.Layer):
+    """`out_i = sum_j alpha_ij x_j` (Misra et al., CVPR 2016), near the identity at first.
+
+    Nothing confines alpha. It starts with `own_share` on the diagonal and what is left to 1 spread
+    evenly over the others of a row.
+
+    Args:
+      own_share: what an output takes of its own input at first.
+      per_channel: whether every channel has an alpha of its own.
+
+    Call arguments: `(N, batch, d)`. Returns `(N, batch, d)`.
+    """
+
+    def __init__(self, own_share: float = 0.9, per_channel: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.own_share = own_share
+        self.per_channel = per_channel
+
+    def build(self, input_shape) -> None:
+        """Creates `alpha`, `(N, N)` or `(N, N, d)`."""
+        number, _, width = input_shape
+        self.alpha = self.add_weight(
+            name="alpha",
+            shape=(number, number, width) if self.per_channel else (number, number),
+            initializer=shares(self.own_share, np.eye(number, dtype=bool)),
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The mixtures."""
+        equation = "ijd,jbd->ibd" if self.per_channel else "ij,jbd->ibd"
+        return tf.einsum(equation, tf.convert_to_tensor(self.alpha), inputs)
+
+    def shares(self) -> tf.Tensor:
+        """`(N, N)`, alpha or its mean over channels."""
+        alpha = tf.convert_to_tensor(self.alpha)
+        return tf.reduce_mean(alpha, axis=2) if self.per_channel else alpha
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "own_share": self.own_share,
+            "per_channel": self.per_channel,
+        }

@@ -1,0 +1,85 @@
+"""Dice: an activation that turns where its input's distribution has its middle (DIN)."""
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.fork import fork
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class Dice(keras.layers.Layer):
+    """`f(s) = p s + (1 - p) alpha s`, `p = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`.
+
+    (DIN, arXiv 1706.06978, Eq. 3.) Each unit has a learned `alpha`, which starts as 0. In training
+    E and Var are those of the batch, and their moving averages are kept for inference, as in batch
+    normalisation. They are computed in the precision of the weights.
+
+    Args:
+      momentum: of the moving averages.
+      epsilon: as in the equation.
+
+    Call arguments:
+      inputs: `(rows, units)`.
+      counted: bool `(rows,)`, the rows that E and Var are taken over; None is all.
+      training: whether the call belongs to a training step.
+
+    Returns:
+      `(rows, units)`.
+    """
+
+    def __init__(self, momentum: float = 0.99, epsilon: float = 1e-8, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape) -> None:
+        """Creates `alpha` and the moving averages."""
+        shape = (input_shape[-1],)
+        self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
+
+        def average(name, initializer):
+            return self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=initializer,
+                trainable=False,
+                autocast=False,
+                aggregation="mean",
+            )
+
+        self.moving_mean = average("moving_mean", "zeros")
+        self.moving_variance = average("moving_variance", "ones")
+
+    def call(
+        self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        """The activations."""
+        inputs, measured = fork(inputs, 2)
+        measured = tf.cast(measured, self.variable_dtype)
+        if training:
+            share = self._share(measured, counted)
+            mean = tf.reduce_sum(share * measured, axis=0)
+            centred = measured - mean
+            variance = tf.reduce_sum(share * tf.square(centred), axis=0)
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(self.momentum * average + (1 - self.momentum) * value)
+        else:
+            centred = measured - self.moving_mean
+            variance = tf.convert_to_tensor(self.moving_variance)
+        p = tf.sigmoid(centred / tf.sqrt(variance + self.epsilon))
+        p = tf.cast(p, self.compute_dtype)
+        return inputs * (p + (1 - p) * self.alpha)
+
+    def _share(self, inputs: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+        """Each row's share in a mean, `(rows, 1)`."""
+        counted = tf.ones(tf.shape(inputs)[0], tf.bool) if counted is None else counted
+        counted = tf.cast(counted, inputs.dtype)
+        return tf.math.divide_no_nan(counted, tf.reduce_sum(counted))[:, None]
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(rows, units)`."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"momentum": self.momentum, "epsilon": self.epsilon}

@@ -1,0 +1,41 @@
+"""Learnt mixtures of the layers of a network, for each of several networks (sluice networks)."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.layers.initializers import shares
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SkipMixture(keras.layers.Layer):
+    """`out_t = sum_k beta_tk h_k,t`: what network t passes on of each of its layers.
+
+    Nothing confines beta. It starts with `last_share` for the last layer and what is left to 1
+    spread evenly over the others.
+
+    Args:
+      last_share: what is taken of the last layer at first.
+
+    Call arguments: outputs of K layers of T networks, `(K, T, batch, d)`. Returns `(T, batch, d)`.
+    """
+
+    def __init__(self, last_share: float = 0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.last_share = last_share
+
+    def build(self, input_shape) -> None:
+        """Creates `beta`, `(T, K)`."""
+        layers, networks, _, _ = input_shape
+        last = np.broadcast_to(np.arange(layers) == layers - 1, (networks, layers))
+        self.beta = self.add_weight(
+            name="beta", shape=(networks, layers), initializer=shares(self.last_share, last)
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The mixtures."""
+        return tf.einsum("tk,ktbd->tbd", tf.convert_to_tensor(self.beta), inputs)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"last_share": self.last_share}

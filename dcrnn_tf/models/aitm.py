@@ -1,0 +1,127 @@
+"""AITM: adaptive information transfer multi-task model."""
+
+import itertools
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import AttentionTransfer, Experts, Tower, fork
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class AITM(MultiTaskModel):
+    """A network per task, each told by the one before it (Xi et al., KDD 2021).
+
+    `q_t = f_t(x)`, `z_1 = q_1`, `z_t = AIT(q_t, z_{t-1})`, `y_t = tower_t(z_t)`; see
+    `AttentionTransfer`. The calibrator adds the loss
+    `calibrator_weight * sum_t mean(max(p_t - p_{t-1}, 0))`, p being the predicted probabilities: a
+    task is no more likely than the one before it.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`; each is positive only where the one before it is.
+      network_units: layers of a task's network; the last is d of the attention.
+      calibrator_weight: factor of the calibrator; 0 for tasks in no such sequence.
+      tower_units: hidden layers of a task's tower.
+      tasks_in_sequence: as `MultiTaskModel`.
+
+    Raises:
+      ValueError: there is no layer, or the calibrator's weight is negative.
+    """
+
+    statistic_names = ("order_violation",)
+    takes_shared_rows = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        network_units: Sequence[int] = (128, 64),
+        calibrator_weight: float = 0.6,
+        tower_units: Sequence[int] = (64, 32),
+        tasks_in_sequence: bool = True,
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, tasks_in_sequence=tasks_in_sequence, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
+        if calibrator_weight < 0:
+            raise ValueError(f"calibrator_weight={calibrator_weight} must not be negative")
+        policy = self.dtype_policy
+        self.calibrator_weight = calibrator_weight
+        self.networks = Experts(len(self.tasks), network_units, name="networks", dtype=policy)
+        self.transfers = tuple(
+            AttentionTransfer(name=f"{before}_to_{task}", dtype=policy)
+            for before, task in itertools.pairwise(self.tasks)
+        )
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.tasks
+        )
+
+    @property
+    def bounds_tasks(self) -> bool:
+        """The calibrator does so."""
+        return bool(self.calibrator_weight)
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's state."""
+        states = self._states(self._own_states(self.flattened(embeddings)))
+        logits = [
+            tf.cast(tower(state), self.variable_dtype)
+            for tower, state in zip(self.towers, states, strict=True)
+        ]
+        if not training:
+            return logits
+        # An output's loss adds gradients of its own.
+        outputs, calibrated = zip(*(fork(logit, 2) for logit in logits), strict=True)
+        self._calibrate(calibrated)
+        return list(outputs)
+
+    def _calibrate(self, logits: Sequence[tf.Tensor]) -> None:
+        probabilities = [tf.sigmoid(logit) for logit in logits]
+        violation = sum(
+            (
+                tf.reduce_mean(tf.nn.relu(later - before))
+                for before, later in itertools.pairwise(probabilities)
+            ),
+            tf.zeros((), self.variable_dtype),
+        )
+        if self.calibrator_weight and self.transfers:
+            self.add_loss(self.calibrator_weight * violation)
+        self.add_statistic("order_violation", tf.stop_gradient(violation))
+
+    def _own_states(self, inputs) -> list[tf.Tensor]:
+        """`q_t` of each task."""
+        return tf.unstack(self.networks(inputs), num=len(self.tasks))
+
+    def _states(self, own_states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """`z_t` of each task."""
+        first, *others = own_states
+        states = [first]
+        for transfer, own in zip(self.transfers, others, strict=True):
+            states.append(transfer(own, states[-1]))
+        return states
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`attention`, what each task after the first takes of itself and of the one before it."""
+        if not self.transfers:
+            return {}
+        own_states = self._own_states(self.flattened(self.embedding(features)))
+        *before, _ = self._states(own_states)
+        shares = [
+            transfer.shares(own, state)
+            for transfer, own, state in zip(self.transfers, own_states[1:], before, strict=True)
+        ]
+        columns = ("its own state", "told by the task before")
+        return {"attention": Explanation(tf.stack(shares, axis=1), self.tasks[1:], columns)}
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "network_units": list(self.networks.units),
+            "calibrator_weight": self.calibrator_weight,
+            "tower_units": list(self.tower_units),
+        }

@@ -1,0 +1,86 @@
+"""Cross-stitch networks: a network per task, mixed with the others' after each layer."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import CrossStitch, Experts, SubNetworks, Tower
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class CrossStitchNetwork(MultiTaskModel):
+    """Networks of equal shape with a cross-stitch unit after each layer (Misra et al., CVPR 2016).
+
+    `h_t^l = relu(x_t^{l-1} W_t^l + b_t^l)`, `x_t^l = sum_s alpha_ts^l h_s^l`, `y_t = tower_t(x_t)`;
+    see `CrossStitch`.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      network_units: layers of a task's network.
+      own_share: alpha_tt at first.
+      per_channel: whether every channel of a layer has an alpha of its own.
+      tower_units: hidden layers of a task's tower.
+
+    Raises:
+      ValueError: there is no layer.
+    """
+
+    takes_shared_rows = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        network_units: Sequence[int] = (128, 64),
+        own_share: float = 0.9,
+        per_channel: bool = False,
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        policy = self.dtype_policy
+        self.network_units = tuple(network_units)
+        if not self.network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
+        self.first = Experts(len(self.tasks), self.network_units[:1], name="layer_1", dtype=policy)
+        self.later = tuple(
+            SubNetworks(units, name=f"layer_{layer}", dtype=policy)
+            for layer, units in enumerate(self.network_units[1:], start=2)
+        )
+        self.own_share = own_share
+        self.per_channel = per_channel
+        self.stitches = tuple(
+            CrossStitch(own_share, per_channel, name=f"stitch_{layer}", dtype=policy)
+            for layer in range(1, len(self.network_units) + 1)
+        )
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's last mixture."""
+        mixed = self.stitches[0](self.first(self.flattened(embeddings)))
+        for layer, stitch in zip(self.later, self.stitches[1:], strict=True):
+            mixed = stitch(layer(mixed))
+        mixed = tf.unstack(mixed, num=len(self.tasks))
+        return [tower(own) for tower, own in zip(self.towers, mixed, strict=True)]
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`stitch, layer 1` and so on: what each task takes of each network, mean over channels."""
+        return {
+            f"stitch, layer {layer}": Explanation(stitch.shares(), self.tasks, self.tasks)
+            for layer, stitch in enumerate(self.stitches, start=1)
+        }
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "network_units": list(self.network_units),
+            "own_share": self.own_share,
+            "per_channel": self.per_channel,
+            "tower_units": list(self.tower_units),
+        }

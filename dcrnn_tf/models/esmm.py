@@ -1,0 +1,96 @@
+"""ESMM: entire space multi-task model."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import Experts, Tower, fork, joint_logit
+from dcrnn_tf.models.base import MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class ESMM(MultiTaskModel):
+    """A click, and a conversion as a click times a conversion after it (Ma et al., SIGIR 2018).
+
+    `p(click) = sigmoid(a)`, `p(conversion) = sigmoid(a) sigmoid(b)` with a and b the logits of two
+    networks on the same embeddings. Both are per exposure and trained on all exposures; sigmoid(b),
+    the probability of a conversion after a click, is never trained by itself. It is the derived
+    output.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: two, the second of which is positive only where the first one is.
+      network_units: first layers of a network.
+      tower_units: its last hidden layers.
+      tasks_in_sequence: as `MultiTaskModel`.
+
+    Raises:
+      ValueError: there are not two tasks, or there is no layer.
+    """
+
+    takes_shared_rows = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        network_units: Sequence[int] = (128, 64),
+        tower_units: Sequence[int] = (64, 32),
+        tasks_in_sequence: bool = True,
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, tasks_in_sequence=tasks_in_sequence, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
+        if len(self.tasks) != 2:
+            raise ValueError(
+                "it needs exactly two tasks in sequence, such as click and conversion, and the "
+                f"dataset has {len(self.tasks)}: {', '.join(self.tasks)}"
+            )
+        self.network_units = tuple(network_units)
+        self.tower_units = tuple(tower_units)
+        self.networks = None
+        self.towers = ()
+
+    def build(self, input_shape=None) -> None:
+        """Creates all weights."""
+        if not self.towers:
+            names, policy = self.network_names, self.dtype_policy
+            self.networks = Experts(len(names), self.network_units, name="networks", dtype=policy)
+            self.towers = tuple(
+                Tower(self.tower_units, name=f"{name}_tower", dtype=policy) for name in names
+            )
+        super().build(input_shape)
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """What the networks predict."""
+        first, second = self.tasks
+        return first, f"{second}_after_{first}"
+
+    @property
+    def bounds_tasks(self) -> bool:
+        """The second task's probability is a part of the first one's."""
+        return True
+
+    def network_logits(self, embeddings: tf.Tensor) -> list[tf.Tensor]:
+        """The logits of each network, `(batch,)`, in the weights' precision."""
+        hidden = tf.unstack(self.networks(self.flattened(embeddings)), num=len(self.towers))
+        return [
+            tf.cast(tower(own), self.variable_dtype)
+            for tower, own in zip(self.towers, hidden, strict=True)
+        ]
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The logits of the first task and of both."""
+        first, second = self.network_logits(embeddings)
+        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        return [output, joint_logit(factor, second)]
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "network_units": list(self.network_units),
+            "tower_units": list(self.tower_units),
+        }

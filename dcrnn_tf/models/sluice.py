@@ -1,0 +1,138 @@
+"""Sluice networks: learnt sharing of subspaces between tasks, and of layers within a task."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import (
+    CrossStitch,
+    Experts,
+    SkipMixture,
+    SubNetworks,
+    Tower,
+    join_subspaces,
+    overlap,
+    split_subspaces,
+)
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SluiceNetwork(MultiTaskModel):
+    """A network per task whose layers are mixed by subspaces (Ruder et al., AAAI 2019).
+
+    Each layer of a task's network is cut into S subspaces. After each layer the T S subspaces of
+    all tasks are mixed by a matrix, `alpha` (see `CrossStitch`); a task's tower reads a mixture of
+    its layers so far, `sum_k beta_tk x_t^k` (see `SkipMixture`), so that all layers are equally
+    wide. The penalty `orthogonality_penalty * sum ||G_ts^T G_tr||_F^2` over layers, tasks and
+    pairs of subspaces, with the kernels G, keeps a layer's subspaces apart (see `overlap`).
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      num_layers: of a task's network.
+      units: width of each layer.
+      num_subspaces: S; divides `units`.
+      own_share: the diagonal of alpha at first.
+      last_share: beta of the last layer at first.
+      orthogonality_penalty: factor of the penalty.
+      tower_units: hidden layers of a task's tower.
+
+    Raises:
+      ValueError: `num_subspaces` does not divide `units`, or the penalty is negative.
+    """
+
+    statistic_names = ("subspace_overlap",)
+    takes_shared_rows = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        num_layers: int = 2,
+        units: int = 64,
+        num_subspaces: int = 2,
+        own_share: float = 0.9,
+        last_share: float = 0.9,
+        orthogonality_penalty: float = 1e-4,
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if units % num_subspaces:
+            raise ValueError(f"num_subspaces={num_subspaces} does not divide units={units}")
+        if orthogonality_penalty < 0:
+            raise ValueError(f"orthogonality_penalty={orthogonality_penalty} must not be negative")
+        policy = self.dtype_policy
+        self.num_layers = num_layers
+        self.units = units
+        self.num_subspaces = num_subspaces
+        self.own_share = own_share
+        self.orthogonality_penalty = orthogonality_penalty
+        self.first = Experts(len(self.tasks), (units,), name="layer_1", dtype=policy)
+        self.later = tuple(
+            SubNetworks(units, name=f"layer_{layer}", dtype=policy)
+            for layer in range(2, num_layers + 1)
+        )
+        self.alphas = tuple(
+            CrossStitch(own_share, name=f"alpha_{layer}", dtype=policy)
+            for layer in range(1, num_layers + 1)
+        )
+        self.beta = SkipMixture(last_share, name="beta", dtype=policy)
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on the mixture of its task's layers."""
+        if training:
+            self._keep_apart()
+        mixed = self._mix(self.alphas[0], self.first(self.flattened(embeddings)))
+        outputs = [mixed]
+        for layer, alpha in zip(self.later, self.alphas[1:], strict=True):
+            outputs.append(self._mix(alpha, layer(outputs[-1])))
+        mixtures = tf.unstack(self.beta(tf.stack(outputs)), num=len(self.tasks))
+        return [tower(own) for tower, own in zip(self.towers, mixtures, strict=True)]
+
+    def _mix(self, alpha: CrossStitch, hidden: tf.Tensor) -> tf.Tensor:
+        return join_subspaces(
+            alpha(split_subspaces(hidden, self.num_subspaces)), self.num_subspaces
+        )
+
+    def _keep_apart(self) -> None:
+        total = sum(overlap(kernels, self.num_subspaces) for kernels in self._kernels())
+        if self.orthogonality_penalty:
+            self.add_loss(self.orthogonality_penalty * total)
+        self.add_statistic("subspace_overlap", tf.stop_gradient(total))
+
+    def _kernels(self) -> list[tf.Tensor]:
+        """Of each layer, the tasks' kernels `(T, inputs, units)`."""
+        first = tf.convert_to_tensor(self.first.kernels[0])
+        first = tf.reshape(first, (-1, len(self.tasks), self.units))
+        later = [tf.convert_to_tensor(layer.kernel) for layer in self.later]
+        return [tf.transpose(first, (1, 0, 2)), *later]
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`alpha, layer 1` and so on, by subspaces, and `beta`, what a task takes of its layers."""
+        subspaces = tuple(f"{task}_{s}" for task in self.tasks for s in range(self.num_subspaces))
+        explanations = {
+            f"alpha, layer {layer}": Explanation(alpha.shares(), subspaces, subspaces)
+            for layer, alpha in enumerate(self.alphas, start=1)
+        }
+        layers = tuple(f"layer_{layer}" for layer in range(1, self.num_layers + 1))
+        beta = tf.convert_to_tensor(self.beta.beta)
+        return explanations | {"beta": Explanation(beta, self.tasks, layers)}
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "num_layers": self.num_layers,
+            "units": self.units,
+            "num_subspaces": self.num_subspaces,
+            "own_share": self.own_share,
+            "last_share": self.beta.last_share,
+            "orthogonality_penalty": self.orthogonality_penalty,
+            "tower_units": list(self.tower_units),
+        }

@@ -1,0 +1,100 @@
+"""Soft sharing: a network per task, held near the other tasks' by a penalty."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import Experts, Tower
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class SoftSharing(MultiTaskModel):
+    """`y_t = tower_t(f_t(x))`, and `distance_penalty * sum_{s < t} ||W_s - W_t||^2` in the loss.
+
+    The distance of corresponding weights is that of Duong et al., ACL 2015. It is taken over the
+    weights and biases of the networks f_t; the towers are free, since the tasks' base rates differ,
+    and the embeddings are the same for all tasks, as in all models here.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      network_units: layers of a task's network.
+      distance_penalty: factor of the penalty; 0 leaves the networks alone.
+      tower_units: hidden layers of a task's tower.
+
+    Raises:
+      ValueError: there is no layer, or the penalty is negative.
+    """
+
+    statistic_names = ("weight_distance",)
+    takes_shared_rows = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        network_units: Sequence[int] = (128, 64),
+        distance_penalty: float = 1e-4,
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if not network_units:
+            raise ValueError(f"network_units={list(network_units)} must not be empty")
+        if distance_penalty < 0:
+            raise ValueError(f"distance_penalty={distance_penalty} must not be negative")
+        self.distance_penalty = distance_penalty
+        self.networks = Experts(
+            len(self.tasks), network_units, name="networks", dtype=self.dtype_policy
+        )
+        self.tower_units = tuple(tower_units)
+        self.towers = tuple(
+            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The towers' logits, each tower on its task's network."""
+        if training:
+            distance = self._squared_distance()
+            if self.distance_penalty:
+                self.add_loss(self.distance_penalty * distance)
+            self.add_statistic("weight_distance", tf.sqrt(tf.stop_gradient(distance)))
+        hidden = tf.unstack(self.networks(self.flattened(embeddings)), num=len(self.tasks))
+        return [tower(own) for tower, own in zip(self.towers, hidden, strict=True)]
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """`weight distance`, `||W_s - W_t||` of each two tasks."""
+        weights = [tf.reshape(weight, (len(self.tasks), -1)) for weight in self._weights()]
+        flat = tf.concat(weights, axis=1)
+        distances = tf.norm(flat[:, None] - flat[None], axis=2)
+        return {"weight distance": Explanation(distances, self.tasks, self.tasks)}
+
+    def _squared_distance(self) -> tf.Tensor:
+        """`sum_{s < t} ||W_s - W_t||^2`, which is `T sum_t ||W_t - mean||^2`."""
+        squares = [
+            tf.reduce_sum(tf.square(weight - tf.reduce_mean(weight, axis=0)))
+            for weight in self._weights()
+        ]
+        return len(self.tasks) * sum(squares)
+
+    def _weights(self) -> list[tf.Tensor]:
+        """The networks' weights, the task as the first axis."""
+        tasks, width = len(self.tasks), self.networks.units[0]
+        (kernel, *kernels), (bias, *biases) = self.networks.kernels, self.networks.biases
+        first = tf.reshape(tf.convert_to_tensor(kernel), (-1, tasks, width))
+        return [
+            tf.transpose(first, (1, 0, 2)),
+            tf.reshape(tf.convert_to_tensor(bias), (tasks, width)),
+            *(tf.convert_to_tensor(weight) for weight in (*kernels, *biases)),
+        ]
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "network_units": list(self.networks.units),
+            "distance_penalty": self.distance_penalty,
+            "tower_units": list(self.tower_units),
+        }

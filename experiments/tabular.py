@@ -1,0 +1,94 @@
+"""A prepared dataset as a plain table of numbers, for models that know neither ids nor lists.
+
+A number stays as it is. An id is its row in the vocabulary, whose ids are in the order of their
+counts in the training split, the most frequent first: an order that knows nothing of labels, or of
+any other split. An unknown id comes behind all others, a missing one is NaN. A field of up to
+`NATIVE` rows is a category proper. A list is three columns: how many values it has, the row of
+its most frequent one, and the mean of their rows, by the weights of a weighted list.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.schema import CATEGORICAL, NUMERIC, PADDING_ROW, UNKNOWN_ROW, Field
+
+NATIVE = 255  # categories that scikit-learn's trees can split by at most
+_BATCH = 1 << 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of the table; `categorical` if its numbers have no order."""
+
+    name: str
+    categorical: bool = False
+
+
+def columns(fields: Sequence[Field]) -> list[Column]:
+    """The columns of the table, in order."""
+    found = []
+    for field in fields:
+        if field.kind == NUMERIC:
+            found.append(Column(field.name))
+        elif field.kind == CATEGORICAL:
+            found.append(Column(field.name, categorical=field.vocabulary_size <= NATIVE))
+        else:
+            parts = ("values", "most_frequent", "mean")
+            found += [Column(f"{field.name}/{part}") for part in parts]
+    return found
+
+
+def batches(
+    dataset: PreparedDataset, split: str
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Tables float32 `(rows, columns)` and labels `{task: (rows,)}` of a split, part by part."""
+    for features, labels in dataset.batches(split, _BATCH):
+        features = {name: values.numpy() for name, values in features.items()}
+        table = []
+        for field in dataset.schema.fields:
+            row = None
+            if field.entity is not None:
+                row = features[dataset.schema.entities[field.entity].row_name]
+            table += [part if row is None else part[row] for part in _parts(field, features)]
+        yield np.stack(table, axis=1), {task: label.numpy() for task, label in labels.items()}
+
+
+def read(
+    dataset: PreparedDataset, split: str, max_rows: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The first rows of a split, as `batches` has them, in one piece."""
+    tables, labels, count = [], [], 0
+    for table, batch_labels in batches(dataset, split):
+        tables.append(table[: max_rows - count])
+        labels.append({task: label[: max_rows - count] for task, label in batch_labels.items()})
+        count += len(tables[-1])
+        if count == max_rows:
+            break
+    return np.concatenate(tables), {
+        task: np.concatenate([part[task] for part in labels]) for task in dataset.schema.task_names
+    }
+
+
+def _parts(field: Field, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The columns of a field, float32 `(rows,)` each."""
+    values = features[field.name]
+    if field.kind == NUMERIC:
+        return [values]
+    rows = np.where(values == UNKNOWN_ROW, field.vocabulary_size, values).astype(np.float32)
+    rows[values == PADDING_ROW] = np.nan
+    if field.kind == CATEGORICAL:
+        return [rows]
+    weights = features[field.weight_name] if field.weighted else np.ones_like(rows)
+    weights = np.where(np.isnan(rows), 0.0, weights)
+    count = (values != PADDING_ROW).sum(axis=1).astype(np.float32)
+    most_frequent = np.min(rows, axis=1, initial=np.inf, where=~np.isnan(rows))
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # 0 / 0 of an empty list is the NaN it is meant to be
+        mean = np.nansum(rows * weights, axis=1) / weights.sum(axis=1)
+    most_frequent[np.isinf(most_frequent)] = np.nan
+    mean[~np.isfinite(mean)] = np.nan
+    return [count, most_frequent, mean.astype(np.float32)]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.distribution import Distribution
 from dcrnn_tf.errors import UserError
 
 
@@ -24,9 +25,16 @@ class Predictor:
     Args:
       model: features in, `{task: logit (batch,)}` out.
       positive_weights: that the model was trained with, `{task: w}`.
+      distribution: workers that share the batches of a split among them, each whole.
     """
 
-    def __init__(self, model: keras.Model, positive_weights: Mapping[str, float]):
+    def __init__(
+        self,
+        model: keras.Model,
+        positive_weights: Mapping[str, float],
+        distribution: Distribution | None = None,
+    ):
+        self._distribution = distribution or Distribution()
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
         @tf.function(autograph=False)  # there is no control flow to convert
@@ -49,7 +57,8 @@ class Predictor:
         """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk."""
         labels: dict[str, list] = {task: [] for task in self._shift}
         logits: dict[str, list] = {task: [] for task in self._shift}
-        batches = dataset.batches(split, batch_size)
+        worker, workers = self._distribution.worker, self._distribution.workers
+        batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
         score = self._logits.get_concrete_function(batches.element_spec[0])
         with dataset.naming_damage():
@@ -59,9 +68,20 @@ class Predictor:
                     labels[task].append(batch_labels[task].numpy().astype(np.int8))
                 progress(len(values))
         return (
-            {task: np.concatenate(parts) for task, parts in labels.items()},
-            {task: np.concatenate(parts) for task, parts in logits.items()},
+            {task: self._whole(parts, np.int8, batch_size) for task, parts in labels.items()},
+            {task: self._whole(parts, np.float32, batch_size) for task, parts in logits.items()},
         )
+
+    def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
+        """All workers' batches in their order."""
+        own = np.concatenate([np.empty(0, dtype), *parts])
+        if self._distribution.workers == 1:
+            return own
+        gathered = self._distribution.gather(own.astype(np.float32)).astype(dtype)
+        worker = np.arange(len(gathered)) // batch_size % self._distribution.workers
+        whole = np.empty_like(gathered)
+        whole[np.argsort(worker, kind="stable")] = gathered
+        return whole
 
     def score(
         self, features: Mapping[str, np.ndarray], batch_size: int = 4096

@@ -8,6 +8,7 @@ The same command again goes on from the last checkpoint, or says that the run is
 """
 
 import dataclasses
+import pathlib
 
 import yaml
 from absl import flags
@@ -51,6 +52,14 @@ flags.DEFINE_integer("checkpoint_every", 5000, "Steps between two checkpoints.",
 flags.DEFINE_integer(
     "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
 )
+flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "Who trains: one device; all GPUs of this machine; or the processes that TF_CONFIG names, each "
+    "with this command (experiments.launch starts them on one machine). See docs/scaling.md.",
+)
+flags.DEFINE_string("heartbeat_file", None, "File to touch once a second as long as steps go on.")
 
 
 def main() -> None:
@@ -59,7 +68,18 @@ def main() -> None:
     model_settings = _model_settings(FLAGS.set)
     if FLAGS.jit_compile:
         model_settings.setdefault("static_shapes", True)
+    if FLAGS.strategy != "none" and FLAGS.jit_compile:
+        raise command_line.UsageError(f"--strategy={FLAGS.strategy} does not go with --jit_compile")
     # Imported late, so that --help and a mistyped flag are answered at once.
+    from dcrnn_tf import distribution
+
+    command_line.use_threads(FLAGS.threads)
+    replicas = distribution.build(FLAGS.strategy, FLAGS.heartbeat_file)
+    with replicas.scope(), replicas.naming_lost_workers():
+        _train(replicas, choice, model_settings)
+
+
+def _train(replicas, choice: str | list[float], model_settings: dict) -> None:
     import keras
 
     from dcrnn_tf import evaluation, losses, models, optimizers
@@ -67,7 +87,6 @@ def main() -> None:
     from dcrnn_tf.training import Trainer, TrainingSettings
     from experiments import explanations, report, run_folder
 
-    command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
     try:
@@ -92,16 +111,21 @@ def main() -> None:
         "positive_weights": choice,
         **dataclasses.asdict(settings),
     }
-    run_dir = run_folder.open_run(FLAGS.run_dir, config)
+    run_dir = pathlib.Path(FLAGS.run_dir)
+    if replicas.is_chief:
+        run_folder.open_run(run_dir, config)
     if run_folder.finished(run_dir):
+        if not replicas.is_chief:
+            return
         print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
         return
-    trainer = Trainer(model, dataset, settings, weights, run_dir)
+    trainer = Trainer(model, dataset, settings, weights, run_dir, replicas)
     step = trainer.restore()
-    if step is None:
+    if step is None and replicas.is_chief:
         record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)
+        record["replicas"] = replicas.replicas
         run_folder.write_json(run_dir / run_folder.RUN_FILE, record)
-    else:
+    elif replicas.is_chief:
         print(f"Going on from the checkpoint of step {step} in {run_dir}.")
     trainer.train()
 
@@ -109,10 +133,15 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
+            if not replicas.is_chief:
+                continue
             figures[split] = evaluation.evaluate(labels, logits)
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )
+    if not replicas.is_chief:
+        replicas.wait()  # to leave while the chief is at work would look like a death
+        return
     for last_split in list(figures)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
@@ -130,6 +159,7 @@ def main() -> None:
         for task, values in tasks.items():
             print(f"{split} {task}: {_sentence(values)}")
     print(f"Report: {run_dir / 'report.html'}")
+    replicas.wait()
 
 
 def _sentence(values: dict) -> str:

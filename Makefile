@@ -20,12 +20,13 @@ help:  ## List the targets
 
 install: $(READY)  ## Create the environment in .venv
 
-$(READY): setup.cfg pyproject.toml
+$(READY): setup.cfg pyproject.toml $(wildcard dcrnn_tf/kernels/*.cc dcrnn_tf/kernels/*.h)
 	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), \
 		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --editable '.[test]'
+	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m dcrnn_tf.kernels
 	touch $(READY)
 
 reproduce-table1: $(READY)  ## DCRNN's Table 1; simulated data, or your own log in DATA_DIR

@@ -77,11 +77,12 @@ def main(_) -> None:
 
 
 def _serve_dense(model, task_losses) -> None:
-    import keras
     import tensorflow as tf
 
+    from dcrnn_tf import optimizers
+
     variables = model.other_variables
-    optimizer = keras.optimizers.Adam(1e-4)
+    optimizer = optimizers.build("adam", 1e-4)
     optimizer.build(variables)
     shape = (workload.BATCH, len(model.fields), workload.EMBEDDING_DIM)
     embeddings = tf.random.normal(shape)

@@ -80,6 +80,8 @@ def _lock(run_dir: pathlib.Path) -> None:
 
 def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Mapping) -> dict:
     """What `run.json` says: versions, machine, dataset, parameter counts."""
+    from dcrnn_tf import kernels  # and TensorFlow with it, which other programs here do without
+
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
@@ -87,6 +89,7 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
         "git_revision": git_revision(),
         "machine": _machine(),
+        "compiled_kernels": kernels.library() is not None,
         "dataset": {
             "name": schema.name,
             "fingerprint": schema.fingerprint,

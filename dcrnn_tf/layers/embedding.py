@@ -1,6 +1,7 @@
 """Embedding of every field, from one table."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf import kernels
 from dcrnn_tf.layers.shared_rows import SharedRows
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
 
@@ -78,12 +80,12 @@ class FieldEmbedding(keras.layers.Layer):
             self.numeric_slopes = add("numeric_slopes", numeric)
             self.numeric_intercepts = add("numeric_intercepts", numeric)
 
-    def call(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Embeds a batch."""
+    def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Embeds a batch; compiled operations do it in training alone, so that models export."""
         parts = []
         for entity in dict.fromkeys(field.entity for field in self.fields):
             fields = [field for field in self.fields if field.entity == entity]
-            embedded = self._embed(fields, features)
+            embedded = self._embed(fields, features, training)
             if entity is not None and f"{entity}_row" in features:
                 # One reading of each distinct row, then copies of what it gave.
                 embedded = tf.gather(embedded, features[f"{entity}_row"])
@@ -126,11 +128,13 @@ class FieldEmbedding(keras.layers.Layer):
             rows.append(ids + self.offsets[field.name])
         return tf.concat(rows, axis=0)
 
-    def _embed(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+    def _embed(
+        self, fields: Sequence[Field], features: Mapping, training: bool = False
+    ) -> tf.Tensor:
         """Fields with the same number of rows, `(rows, fields, dim)`."""
         kinds = {
             CATEGORICAL: self._single_valued,
-            MULTI_CATEGORICAL: self._pooled,
+            MULTI_CATEGORICAL: functools.partial(self._pooled, compiled=training),
             NUMERIC: self._numeric,
         }
         parts = []
@@ -143,7 +147,16 @@ class FieldEmbedding(keras.layers.Layer):
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
         return tf.gather(self.table.value, tf.stack(ids, axis=1))
 
-    def _pooled(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+    def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
+        compiled &= not self.static_shapes and not any(field.weighted for field in fields)
+        if compiled and kernels.usable(self.table.value):
+            tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tells gradient tapes of the table
+            pooled = kernels.library().dcrnn_pooled_rows(
+                self.table.value.handle,
+                [tf.cast(features[field.name], tf.int32) for field in fields],
+                offsets=[self.offsets[field.name] for field in fields],
+            )
+            return tf.ensure_shape(pooled, (None, len(fields), self.embedding_dim))
         ids, kept, weights = [], [], []
         one_more = ((0, 0), (0, 1))  # a last place for the row of "missing", read by empty lists
         for field in fields:

@@ -100,7 +100,9 @@ class MultiTaskModel(keras.Model):
           training: whether the call belongs to a training step.
         """
         labels = features.get(LABELS) if training else None
-        return self._named(self.logits(self.embedding(features), training, labels))
+        return self._named(
+            self.logits(self.embedding(features, training=training), training, labels)
+        )
 
     def logits(
         self, embeddings: tf.Tensor, training: bool, labels: Mapping | None = None

@@ -3,6 +3,7 @@
 import keras
 
 from dcrnn_tf.optimizers.deferred_adam import DeferredAdam
+from dcrnn_tf.optimizers.fused_adam import FusedAdam
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import SGD, Adagrad, Adam, merge_repeated_rows
 
@@ -11,6 +12,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "DeferredAdam",
+    "FusedAdam",
     "LazyAdam",
     "build",
     "build_for_tables",
@@ -62,9 +64,13 @@ def build_for_tables(
 def build(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     """An optimizer of Keras by its name there, such as `adam`, `adamw` or `rmsprop`.
 
+    `adam` is `FusedAdam`, the same in one operation.
+
     Raises:
       ValueError: there is none of that name.
     """
+    if name == "adam":
+        return FusedAdam(learning_rate)
     try:
         return keras.optimizers.get(
             {"class_name": name, "config": {"learning_rate": learning_rate}}

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dcrnn_tf import kernels
 from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 
@@ -183,3 +184,57 @@ def test_one_kind_of_field_alone(field):
     embedded = layer({field.name: tf.constant(features[field.name])})
     assert embedded.shape == (2, 1, DIM)
     assert (layer.table is None) == (field.kind == NUMERIC)
+
+
+compiled = pytest.mark.skipif(
+    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+)
+
+
+def pooled_with_gradient(layer, features, training):
+    """Embeddings and the gradient of their weighted sum, whose slices are returned as they are."""
+    weights = tf.random.stateless_normal((300, len(layer.fields), layer.embedding_dim), (1, 2))
+
+    @tf.function(autograph=False)
+    def embed():
+        with tf.GradientTape() as tape:
+            embedded = layer(features, training=training)
+            total = tf.reduce_sum(embedded * weights)
+        return embedded, tape.gradient(total, layer.table.value)
+
+    return embed()
+
+
+@compiled
+@pytest.mark.parametrize("dim", [1, 32, 33])
+def test_compiled_pooling_is_that_of_tensorflow_to_the_bit(dim):
+    random = np.random.default_rng(dim)
+    fields, features = [], {}
+    for number, width in enumerate((3, 40, 26)):  # lists of every length from none to 40
+        fields.append(Field(f"list_{number}", MULTI_CATEGORICAL, 90, width))
+        ids = random.integers(1, 90, (300, width))
+        ids[np.arange(width) >= random.integers(0, width + 1, (300, 1))] = 0
+        features[f"list_{number}"] = tf.constant(ids, tf.int32)
+    layer = FieldEmbedding(fields, dim)
+    layer.build()
+    (found, slices), (expected, gradient) = (
+        pooled_with_gradient(layer, features, training) for training in (True, False)
+    )
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(tf.convert_to_tensor(slices), tf.convert_to_tensor(gradient))
+    assert len(np.unique(slices.indices)) == len(slices.indices) < 3 * 90 + 1
+
+
+@compiled
+def test_compiled_pooling_refuses_ids_outside_of_the_table():
+    layer = FieldEmbedding([Field("list", MULTI_CATEGORICAL, 5, 3)], 2)
+    layer.build()
+    ids = tf.constant([[1, 2, 0], [4, 5, 0]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"row 5 is not in \[0, 5\)"):
+        layer({"list": ids}, training=True)
+
+
+@compiled
+def test_weighted_lists_are_pooled_with_their_weights_in_training_too():
+    layer = built_layer()
+    np.testing.assert_array_equal(layer(FEATURES, training=True), layer(FEATURES))

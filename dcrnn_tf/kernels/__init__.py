@@ -1,0 +1,67 @@
+"""Operations in C++, for what TensorFlow's own take several passes over memory to do.
+
+They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
+where they have not been compiled, or where a variable lives on another device than the CPU, the
+same is computed by TensorFlow's operations, to the same bits.
+"""
+
+import functools
+import hashlib
+import pathlib
+from types import ModuleType
+
+import tensorflow as tf
+from absl import logging
+
+_FOLDER = pathlib.Path(__file__).parent
+
+
+def sources() -> list[pathlib.Path]:
+    """The files in C++ to compile."""
+    return sorted(_FOLDER.glob("*.cc"))
+
+
+def library_file() -> pathlib.Path:
+    """Where the compiled operations lie, or would: other sources or TensorFlow, another file."""
+    key = hashlib.sha256(" ".join([tf.__version__, *tf.sysconfig.get_link_flags()]).encode())
+    for source in [*sources(), *sorted(_FOLDER.glob("*.h"))]:
+        key.update(source.read_bytes())
+    return _FOLDER / f"operations-{key.hexdigest()[:16]}.so"
+
+
+@functools.cache
+def library() -> ModuleType | None:
+    """The compiled operations by name; None if they have not been compiled."""
+    file = library_file()
+    if not file.is_file():
+        return None
+    try:
+        operations = tf.load_op_library(str(file))
+    except (tf.errors.NotFoundError, OSError, RuntimeError) as error:
+        logging.warning("%s cannot be loaded and is not used: %s", file, error)
+        return None
+    tf.RegisterGradient("DcrnnPooledRows")(_pooled_rows_gradient)
+    return operations
+
+
+def usable(*variables: tf.Variable) -> bool:
+    """Whether the operations are there and may work on these variables.
+
+    They must hold float32 in the memory of this machine's CPU, in one copy each.
+    """
+    return library() is not None and all(
+        variable.dtype == tf.float32
+        and hasattr(variable, "handle")
+        and not hasattr(variable, "values")  # of a strategy, with a copy for each replica
+        and tf.DeviceSpec.from_string(variable.device or "").device_type in (None, "CPU")
+        for variable in variables
+    )
+
+
+def _pooled_rows_gradient(operation: tf.Operation, upstream: tf.Tensor) -> list:
+    table, *ids = operation.inputs
+    rows, values = library().dcrnn_pooled_rows_gradient(
+        ids, upstream, offsets=operation.get_attr("offsets")
+    )
+    shape = tf.raw_ops.VariableShape(input=table)
+    return [tf.IndexedSlices(values, rows, shape), *[None] * len(ids)]

@@ -1,0 +1,59 @@
+"""Compiles the operations: python -m dcrnn_tf.kernels.
+
+Takes a C++ compiler, `$CXX` or `c++`; without one it says so, and nothing is lost but speed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tensorflow as tf
+
+from dcrnn_tf import kernels
+
+# No contraction of products and sums: the bits of TensorFlow's own operations.
+FLAGS = ("-shared", "-fPIC", "-O3", "-w", "-ffp-contract=off", "-fno-math-errno")
+FLAGS += ("-fno-trapping-math",)
+
+
+def main() -> int:
+    """Compiles what is not compiled yet; the exit code, 0 also where there is no compiler."""
+    file = kernels.library_file()
+    if file.is_file():
+        return 0
+    compiler = os.environ.get("CXX", "c++")
+    if shutil.which(compiler) is None:
+        print(
+            f"There is no C++ compiler ({compiler}; CXX names another): embedding updates will be "
+            "computed by TensorFlow's operations, to the same bits, more slowly."
+        )
+        return 0
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        partial = os.path.join(folder, file.name)
+        command = [
+            compiler,
+            *FLAGS,
+            *tf.sysconfig.get_compile_flags(),
+            *map(str, kernels.sources()),
+        ]
+        command += [*tf.sysconfig.get_link_flags(), "-o", partial]
+        compiled = subprocess.run(command, capture_output=True, text=True, check=False)
+        if compiled.returncode:
+            print(f"{' '.join(command)} failed:\n{compiled.stderr}", file=sys.stderr)
+            print(
+                "The compiled operations could not be built; TensorFlow's will be used, to the "
+                "same bits, more slowly.",
+                file=sys.stderr,
+            )
+            return 0
+        for stale in file.parent.glob("operations-*.so"):
+            stale.unlink()
+        os.replace(partial, file)
+    print(f"Compiled {file.name}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

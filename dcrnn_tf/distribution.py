@@ -42,6 +42,7 @@ class Distribution:
     Args:
       strategy: `MirroredStrategy` or `MultiWorkerMirroredStrategy`; None for one replica.
       heartbeat: told of every step.
+      parameter_servers: other processes hold variables of this one.
 
     Attributes:
       replicas: how many there are.
@@ -54,7 +55,9 @@ class Distribution:
         self,
         strategy: tf.distribute.Strategy | None = None,
         heartbeat: Heartbeat | None = None,
+        parameter_servers: bool = False,
     ):
+        self._parameter_servers = parameter_servers
         self._strategy = strategy
         self._gatherings: dict[str, Callable] = {}
         self._heartbeat = heartbeat
@@ -174,12 +177,12 @@ class Distribution:
         try:
             yield
         except _LOST as error:
-            if self.workers == 1:
+            if self.workers == 1 and not self._parameter_servers:
                 raise
-            reason = " ".join(str(error).split())[:200]
             raise WorkerLostError(
-                f"worker {self.worker} cannot go on, since another one does not answer ({reason}); "
-                "start all of them again: they go on from the last checkpoint"
+                f"this process cannot go on, since another one does not answer "
+                f"({_in_one_line(error)}); start all of them again: they go on from the last "
+                "checkpoint"
             ) from None
 
     def _position(self) -> int:
@@ -188,25 +191,48 @@ class Distribution:
         return int(tf.get_static_value(context.replica_id_in_sync_group)) - self.parts.numbers[0]
 
 
-def build(name: str, heartbeat_file: str | None = None) -> Distribution:
+def build(
+    name: str, heartbeat_file: str | None = None, parameter_servers: Sequence[str] = ()
+) -> Distribution:
     """A distribution by name; to be built before TensorFlow computes anything.
 
     Args:
       name: `none`; `mirrored`, over this machine's GPUs; or `multi_worker`, over the processes
         that the environment variable TF_CONFIG names, which all run the same program.
       heartbeat_file: path of a file that tells others how long ago the last step was.
+      parameter_servers: addresses of `experiments.parameter_server`s, whose devices become
+        `/job:ps/task:0` and so on; for `none` alone.
 
     Raises:
       DistributionError: TF_CONFIG is missing or says something else.
+      WorkerLostError: the processes do not find each other.
     """
     heartbeat = Heartbeat(heartbeat_file) if heartbeat_file else None
     if name == "none":
-        return Distribution(None, heartbeat)
+        if parameter_servers:
+            _connect(parameter_servers)
+        return Distribution(None, heartbeat, bool(parameter_servers))
     if name == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(), heartbeat)
     _check_cluster(os.environ.get("TF_CONFIG"))
     logging.set_verbosity(logging.WARNING)  # it would tell of every collective operation
-    return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), heartbeat)
+    try:
+        return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), heartbeat)
+    except tf.errors.OpError as error:
+        raise WorkerLostError(
+            f"this worker cannot listen at its address in TF_CONFIG, or does not find the others "
+            f"({_in_one_line(error)}); start all of them again"
+        ) from None
+
+
+def _connect(parameter_servers: Sequence[str]) -> None:
+    try:
+        tf.config.experimental_connect_to_host(list(parameter_servers), job_name="ps")
+    except (tf.errors.OpError, ValueError) as error:
+        raise WorkerLostError(
+            f"the parameter servers {', '.join(parameter_servers)} cannot be reached "
+            f"({_in_one_line(error)}); start them before this program"
+        ) from None
 
 
 def weigh(
@@ -249,6 +275,10 @@ def batch_means(figures, share: tf.Tensor):
     flat = [tf.cast(figure, tf.float64) for figure in tf.nest.flatten(figures)]
     means = sum_over_replicas(tf.stack(flat) * tf.cast(share, tf.float64))
     return tf.nest.pack_sequence_as(figures, tf.unstack(means, num=len(flat)))
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _number_of_worker(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> int:

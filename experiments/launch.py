@@ -11,7 +11,7 @@ checkpoint, as it does there.
 import json
 import os
 import pathlib
-import socket
+import random
 import sys
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def main(train_flags: Sequence[str]) -> None:
         raise command_line.UsageError(f"{taken[0]} is set by experiments.launch itself")
 
     def workers(heartbeat_files: Sequence[pathlib.Path]) -> list[Worker]:
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(FLAGS.workers)]
+        addresses = [f"127.0.0.1:{port}" for port in _ports(FLAGS.workers)]
         return [
             Worker(
                 [
@@ -60,13 +60,9 @@ def _cluster(addresses: Sequence[str], number: int) -> str:
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at; some other program may still be quicker."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in sockets]
-    for server in sockets:
-        server.close()
-    return ports
+def _ports(count: int) -> list[int]:
+    """Ports below those that systems give away; a worker whose port is taken leads to a restart."""
+    return random.SystemRandom().sample(range(10_000, 32_000), count)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,17 @@ flags.DEFINE_enum(
     "Who trains: one device; all GPUs of this machine; or the processes that TF_CONFIG names, each "
     "with this command (experiments.launch starts them on one machine). See docs/scaling.md.",
 )
+flags.DEFINE_list(
+    "table_devices",
+    [],
+    "Devices that take turns in holding the embedding table's shards, such as CPU:0,GPU:1 or "
+    "CPU:0,/job:ps/task:0; together with --set=table_shards=N.",
+)
+flags.DEFINE_list(
+    "parameter_servers",
+    [],
+    "Addresses of experiments.parameter_server: they are the devices /job:ps/task:0 and so on.",
+)
 flags.DEFINE_string("heartbeat_file", None, "File to touch once a second as long as steps go on.")
 
 
@@ -68,13 +79,15 @@ def main() -> None:
     model_settings = _model_settings(FLAGS.set)
     if FLAGS.jit_compile:
         model_settings.setdefault("static_shapes", True)
-    if FLAGS.strategy != "none" and FLAGS.jit_compile:
-        raise command_line.UsageError(f"--strategy={FLAGS.strategy} does not go with --jit_compile")
+    for flag in ("jit_compile", "table_devices", "parameter_servers"):
+        if FLAGS.strategy != "none" and FLAGS[flag].value:
+            raise command_line.UsageError(f"--strategy={FLAGS.strategy} does not go with --{flag}")
     # Imported late, so that --help and a mistyped flag are answered at once.
     from dcrnn_tf import distribution
 
     command_line.use_threads(FLAGS.threads)
-    replicas = distribution.build(FLAGS.strategy, FLAGS.heartbeat_file)
+    servers = FLAGS.parameter_servers
+    replicas = distribution.build(FLAGS.strategy, FLAGS.heartbeat_file, servers)
     with replicas.scope(), replicas.naming_lost_workers():
         _train(replicas, choice, model_settings)
 
@@ -100,7 +113,9 @@ def _train(replicas, choice: str | list[float], model_settings: dict) -> None:
     weights = losses.positive_weights(dataset.schema, choice)
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
-    model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    # Where the shards lie decides nothing, and is no setting of the run.
+    places = {"table_devices": FLAGS.table_devices} if FLAGS.table_devices else {}
+    model = models.build(FLAGS.model, dataset.schema, **model_settings | places)
     config = {
         "data_dir": FLAGS.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,

@@ -176,7 +176,10 @@ class Distribution:
         """
         try:
             yield
-        except _LOST as error:
+        except (*_LOST, TypeError) as error:
+            # Keras, while a model is built, turns some of them into a TypeError of its own making.
+            if not isinstance(error, _LOST) and not isinstance(error.__context__, _LOST):
+                raise
             if self.workers == 1 and not self._parameter_servers:
                 raise
             raise WorkerLostError(

@@ -103,6 +103,12 @@ def test_a_lost_worker_is_named():
         several.naming_lost_workers(),
     ):
         raise tf.errors.UnavailableError(None, None, "gone")
+    of_keras = TypeError("AbortedError.__init__() missing 2 required positional arguments")
+    of_keras.__context__ = tf.errors.AbortedError(None, None, "gone")
+    with pytest.raises(WorkerLostError), several.naming_lost_workers():
+        raise of_keras
+    with pytest.raises(TypeError), several.naming_lost_workers():
+        raise TypeError("a mistake")
     with pytest.raises(tf.errors.UnavailableError), Distribution().naming_lost_workers():
         raise tf.errors.UnavailableError(None, None, "gone")
 

@@ -128,8 +128,10 @@ def test_after_a_death_or_a_hang_it_ends_with_the_same_bits(
     os.kill(workers_of(process)[worker], number)
     output, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
-    sentence = "ended by SIGKILL" if number == signal.SIGKILL else "not got on for 40 seconds"
-    assert sentence in output
+    if number == signal.SIGKILL:
+        assert f"Worker {worker} was ended by SIGKILL" in output
+    else:  # TensorFlow may find out before the supervisor does
+        assert "not got on for 40 seconds" in output or "lost another one" in output
     assert "(restart 1 of 3)" in output
     assert "Going on from the checkpoint of step" in output
     assert "Traceback" not in errors

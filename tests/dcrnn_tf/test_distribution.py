@@ -134,6 +134,13 @@ def test_a_heart_beats_once_a_second_at_most(tmp_path, monkeypatch):
     assert (tmp_path / "beat").stat().st_mtime > 1e9
 
 
+def assert_same_figures(figures, others):
+    """Equal but for rounding, which may exchange neighbours: one pair of 50,000 and more."""
+    figures, others = dict(figures), dict(others)
+    assert figures.pop("auc") == pytest.approx(others.pop("auc"), abs=1e-4)
+    assert figures == pytest.approx(others, rel=1e-5)
+
+
 # One strategy a process, and more than one processor device only before TensorFlow starts.
 MIRRORED = """
 import json, pathlib, sys
@@ -209,4 +216,4 @@ def test_three_replicas_train_as_one_does(dataset_folder, tmp_path):
             for kind in ("losses", "statistics"):
                 assert three.get(kind, {}) == pytest.approx(one.get(kind, {}), rel=1e-5), model
             for task in one.get("metrics", {}):
-                assert three["metrics"][task] == pytest.approx(one["metrics"][task], rel=1e-5)
+                assert_same_figures(three["metrics"][task], one["metrics"][task])

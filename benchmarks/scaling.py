@@ -37,6 +37,7 @@ MODELS = {
 }
 MESSAGES = 6  # one after the other in a step: lengths, rows, slices, gradients, figures, norms
 HOP_SECONDS = 1e-4  # an assumption, of a local network
+READ_PER_SECOND = 1.4e6  # rows that two cores read and shuffle, blocks in the page cache
 
 
 def distinct_rows(rows: float) -> float:
@@ -66,7 +67,7 @@ def bytes_sent(model: Model, batch: int, workers: int) -> float:
 
 
 def step_seconds(model: Model, batch: int, workers: int, bits_per_second: float) -> float:
-    """Time of a step: computation, the update of all workers' rows, and the network after it."""
+    """Time of a step: computation, reading and update of all workers' rows, and the network."""
     step = 1024 / model.rows_per_second
     fixed, table = model.fixed_share * step, model.table_share * step
     per_row = (step - fixed - table) / 1024
@@ -74,6 +75,7 @@ def step_seconds(model: Model, batch: int, workers: int, bits_per_second: float)
     gathered = workers * distinct_rows(batch / workers) / distinct_rows(1024)
     seconds = fixed + per_row * batch / workers + table * gathered
     if workers > 1:
+        seconds += (batch - batch / workers) / READ_PER_SECOND  # others' rows, read in vain
         seconds += 8 * bytes_sent(model, batch, workers) / bits_per_second
         seconds += MESSAGES * 2 * (workers - 1) * HOP_SECONDS
     return seconds

@@ -28,7 +28,8 @@ def test_seconds_by_hand():
     assert step_seconds(MODEL, 1024, 1, 1.0) == pytest.approx(0.1)
     table = 0.02 * 2 * distinct_rows(512) / distinct_rows(1024)
     network = 8 * bytes_sent(MODEL, 1024, 2) / 1e9 + 6 * 2 * 1e-4
-    assert step_seconds(MODEL, 1024, 2, 1e9) == pytest.approx(0.01 + 0.035 + table + network)
+    expected = 0.01 + 0.035 + table + 512 / 1.4e6 + network
+    assert step_seconds(MODEL, 1024, 2, 1e9) == pytest.approx(expected)
 
 
 def test_hours_of_one_worker_are_those_of_its_speed():

@@ -78,7 +78,13 @@ def test_devices_that_are_not_there_are_refused(devices):
         FieldEmbedding(FIELDS, DIM, table_shards=2, table_devices=devices)
 
 
-@pytest.mark.parametrize("optimizer", ["lazy_adam", "adam_deferred", "adagrad"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        *("lazy_adam", "adam_deferred"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("adam", "adagrad", "sgd")),
+    ],
+)
 def test_trained_it_is_the_same_table(dataset_folder, tmp_path, optimizer):
     dataset = PreparedDataset(dataset_folder)
     settings = dataclasses.replace(SETTINGS, epochs=1, embedding_optimizer=optimizer)

@@ -26,8 +26,9 @@ def run(main: Callable[[], None]) -> None:
 
     So it does with what the system refuses, such as to write to a full disk.
 
-    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 130
-    interrupted from the keyboard (SIGINT), 143 told to end (SIGTERM).
+    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 75
+    another process of the same training is gone, 130 interrupted from the keyboard (SIGINT), 143
+    told to end (SIGTERM).
     """
     interruption.raise_on_signals()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -15,7 +15,6 @@ from dcrnn_tf.heartbeat import Heartbeat
 from dcrnn_tf.optimizers import merge_repeated_rows
 from dcrnn_tf.replicas import sum_over_replicas
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
 _STEPS_UNTIL_AGREED = 10  # a signal is obeyed at steps that are multiples of it
 _LOST = (  # what TensorFlow says when another worker does not answer
     tf.errors.AbortedError,

@@ -2,6 +2,9 @@
 
 A replica is one device's copy of the model, which computes its part of every batch. Outside of a
 replica (a model called by itself, say) there is nothing to add up either.
+
+Replicas of one process are traced in turns, which change at each of these sums: what one has noted
+in the model (losses, statistics) has to be read before the next one.
 """
 
 import tensorflow as tf

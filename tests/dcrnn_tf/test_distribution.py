@@ -189,6 +189,11 @@ for model, optimizer, settings in json.loads(sys.argv[3]):
         ),
         "lines": [lines, others],
     })
+features, labels, shares = next(iter(three._batches()))
+features[2]["price"] *= float("nan")  # of the last replica, whose finding the first one shares
+with mirrored.scope():
+    three.train_step(features, labels, shares)
+found.append(three._guard.finding())
 print(json.dumps(found))
 """
 CASES = [
@@ -208,7 +213,10 @@ def test_three_replicas_train_as_one_does(dataset_folder, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    for (model, *_), found in zip(CASES, json.loads(done.stdout), strict=True):
+    *runs, finding = json.loads(done.stdout)
+    assert finding.startswith("at step 49 ")
+    assert "is not finite" in finding
+    for (model, *_), found in zip(CASES, runs, strict=True):
         assert found["steps"] == [48, 48], model  # of 130 rows, and a last one of 10
         assert found["difference"] < 1e-6, model
         assert found["apart"] == 0, model

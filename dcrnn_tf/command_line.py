@@ -26,8 +26,9 @@ def run(main: Callable[[], None]) -> None:
 
     So it does with what the system refuses, such as to write to a full disk.
 
-    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 130
-    interrupted from the keyboard (SIGINT), 143 told to end (SIGTERM).
+    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 75
+    another process of the same training is gone, 130 interrupted from the keyboard (SIGINT), 143
+    told to end (SIGTERM).
     """
     interruption.raise_on_signals()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -38,7 +39,7 @@ def run(main: Callable[[], None]) -> None:
         try:
             main()
         except UserError as error:
-            fail(str(error))
+            fail(str(error), error.exit_code)
         except OSError as error:
             sentence = _refused(error)
             fail(_without_room(sentence) if full_disk(error) else sentence)
@@ -70,10 +71,10 @@ def use_threads(count: int) -> None:
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
-def fail(sentence: str) -> None:
-    """Ends the program with one sentence on standard error and exit code 1."""
+def fail(sentence: str, exit_code: int = 1) -> None:
+    """Ends the program with one sentence on standard error."""
     print(f"Error: {' '.join(sentence.splitlines())}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(exit_code)
 
 
 def _end_interrupted(error: KeyboardInterrupt) -> None:

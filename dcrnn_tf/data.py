@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import verification
+from dcrnn_tf.batch_parts import BatchParts
 from dcrnn_tf.schema import (
     MULTI_CATEGORICAL,
     NUMERIC,
@@ -72,6 +73,8 @@ class PreparedDataset:
         epoch: int = 0,
         skip: int = 0,
         static_shapes: bool = False,
+        every: tuple[int, int] = (0, 1),
+        parts: BatchParts | None = None,
     ) -> tf.data.Dataset:
         """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
 
@@ -89,6 +92,10 @@ class PreparedDataset:
           skip: batches to leave out at the beginning.
           static_shapes: give every full batch the same shapes, for XLA: as many rows of an entity
             table as exposures, by repeating one of them, and lists as wide as the longest of all.
+          every: n and N: of the batches that are left, every N-th from the n-th on, alone.
+          parts: give some parts of each batch instead of the whole: a tuple of their features, one
+            of their labels and one of their shares of the batch's rows. A part without rows gets
+            one in which no task is defined, and the share 0.
 
         Raises:
           DatasetError: there is no such split, or it is empty, or an entity table is damaged.
@@ -121,8 +128,11 @@ class PreparedDataset:
         rows = rows.rebatch(batch_size)
         if skip:
             rows = rows.skip(skip)
+        first, step = every
+        if step > 1:
+            rows = rows.shard(step, first)
         batches = rows.map(
-            _as_written(lambda columns: self._finish(columns, static_shapes)),
+            _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts)),
             num_parallel_calls=tf.data.AUTOTUNE,
         ).prefetch(4)
         options = tf.data.Options()
@@ -130,7 +140,7 @@ class PreparedDataset:
         options.threading.private_threadpool_size = os.cpu_count() or 1
         batches = batches.with_options(options)
         # The number of batches lets `model.fit` know where an epoch ends.
-        steps = max(0, self.steps(split, batch_size) - skip)
+        steps = max(0, -(-(self.steps(split, batch_size) - skip - first) // step))
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
     def steps(self, split: str, batch_size: int) -> int:
@@ -225,6 +235,20 @@ class PreparedDataset:
     def _used_entities(self) -> list[Entity]:
         used = {field.entity for field in self.schema.fields}
         return [entity for name, entity in self.schema.entities.items() if name in used]
+
+    def _finish_batch(
+        self, columns: dict[str, tf.Tensor], static_shapes: bool, parts: BatchParts | None
+    ) -> tuple:
+        if parts is None:
+            return self._finish(columns, static_shapes)
+        finished = []
+        for number in parts.numbers:
+            part, substitute, share = parts.take(columns, number)
+            features, labels = self._finish(part, static_shapes)
+            for task, label in labels.items():
+                labels[task] = tf.where(substitute, UNDEFINED_LABEL, label)
+            finished.append((features, labels, share))
+        return tuple(zip(*finished, strict=True))
 
     def _finish(self, columns: dict[str, tf.Tensor], static_shapes: bool) -> tuple[dict, dict]:
         features, labels = dict(columns), {}

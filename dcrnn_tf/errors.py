@@ -5,5 +5,13 @@ class UserError(Exception):
     """Something the user can set right.
 
     The message is one sentence: what is wrong, where, what was expected, what to do. Programs
-    print it and end with exit code 1; no traceback is shown.
+    print it and end with `exit_code`; no traceback is shown.
     """
+
+    exit_code = 1
+
+
+class WorkerLostError(UserError):
+    """One of several processes that train together has ended, or cannot be reached."""
+
+    exit_code = 75  # by custom that of a failure which another try may not meet

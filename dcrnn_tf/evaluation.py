@@ -8,6 +8,7 @@ import tensorflow as tf
 from dcrnn_tf import metrics
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.derived_outputs import DerivedOutput
+from dcrnn_tf.distribution import Distribution
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.models import MultiTaskModel
 
@@ -25,10 +26,17 @@ class Predictor:
     Args:
       model: features in, `{task: logit (batch,)}` out.
       positive_weights: that the model was trained with, `{task: w}`.
+      distribution: workers that share the batches of a split among them, each whole.
     """
 
-    def __init__(self, model: MultiTaskModel, positive_weights: Mapping[str, float]):
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        positive_weights: Mapping[str, float],
+        distribution: Distribution | None = None,
+    ):
         self._derived_outputs = model.derived_outputs
+        self._distribution = distribution or Distribution()
         self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
 
         @tf.function(autograph=False)  # there is no control flow to convert
@@ -57,7 +65,8 @@ class Predictor:
         """
         labels: dict[str, list] = {task: [] for task in self._shift}
         logits: dict[str, list] = {task: [] for task in self._shift}
-        batches = dataset.batches(split, batch_size)
+        worker, workers = self._distribution.worker, self._distribution.workers
+        batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
         score = self._logits.get_concrete_function(batches.element_spec[0])
         with dataset.naming_damage():
@@ -66,12 +75,23 @@ class Predictor:
                     logits[task].append(values.numpy())
                     labels[task].append(batch_labels[task].numpy().astype(np.int8))
                 progress(len(values))
-        all_labels = {task: np.concatenate(parts) for task, parts in labels.items()}
-        all_logits = {task: np.concatenate(parts) for task, parts in logits.items()}
+        all_labels = {t: self._whole(parts, np.int8, batch_size) for t, parts in labels.items()}
+        all_logits = {t: self._whole(parts, np.float32, batch_size) for t, parts in logits.items()}
         for output in self._derived_outputs(dataset.schema.tasks):
             all_labels[output.name] = _derived_labels(output, all_labels, split)
             all_logits[output.name] = output.logit(all_logits).numpy()
         return all_labels, all_logits
+
+    def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
+        """All workers' batches in their order."""
+        own = np.concatenate([np.empty(0, dtype), *parts])
+        if self._distribution.workers == 1:
+            return own
+        gathered = self._distribution.gather(own.astype(np.float32)).astype(dtype)
+        worker = np.arange(len(gathered)) // batch_size % self._distribution.workers
+        whole = np.empty_like(gathered)
+        whole[np.argsort(worker, kind="stable")] = gathered
+        return whole
 
     def score(
         self, features: Mapping[str, np.ndarray], batch_size: int = 4096

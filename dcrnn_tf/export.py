@@ -187,7 +187,8 @@ def _with_user(model: MultiTaskModel, user_fields: Sequence[str]) -> MultiTaskMo
         for field in model.fields
     ]
     copy = type(model).from_config(
-        model.get_config() | {"fields": [dataclasses.asdict(field) for field in fields]}
+        model.get_config()
+        | {"fields": [dataclasses.asdict(field) for field in fields], "table_devices": None}
     )
     copy.build()
     for variable, trained in zip(copy.variables, model.variables, strict=True):

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.replicas import sum_over_replicas
+
 _NAMED = 5  # variables that a message names
 
 
@@ -15,7 +17,8 @@ class NumericGuard:
 
     A step costs one read of each gradient (the rows of the batch alone, of an embedding table);
     nothing is copied to the host until somebody asks. A norm counts as not finite from about 1e19
-    on, where the squares that Adam keeps overflow.
+    on, where the squares that Adam keeps overflow. What is not finite on one of several replicas is
+    known to all of them; their gradients' squares are added up, not those of the sum.
 
     Args:
       losses: names of the losses.
@@ -51,7 +54,7 @@ class NumericGuard:
             figures.append(
                 tf.zeros(()) if gradient is None else tf.cast(tf.nn.l2_loss(gradient), tf.float32)
             )
-        figures = tf.stack(figures)
+        figures = sum_over_replicas(tf.stack(figures))
         sound = tf.equal(self._bad_step, 0)
         before, now = self._before.read_value(), self._now.read_value()
         self._before.assign(tf.where(sound, now, before))

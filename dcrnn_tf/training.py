@@ -12,12 +12,14 @@ from dcrnn_tf import metrics_log, optimizers
 from dcrnn_tf.balancing import Balancing
 from dcrnn_tf.checkpoints import Checkpoints, numbered
 from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.distribution import Distribution, batch_means, weigh
 from dcrnn_tf.errors import UserError
 from dcrnn_tf.evaluation import Predictor, evaluate
 from dcrnn_tf.interruption import Interrupted, Interruption
 from dcrnn_tf.losses import multi_task_losses
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.numeric_guard import NumericGuard, spoilt_weights
+from dcrnn_tf.replicas import gather_over_replicas
 
 METRICS_FILE = "metrics.jsonl"
 _ALL_TASKS = "all tasks together"  # with what the model adds
@@ -72,6 +74,8 @@ class Trainer:
       positive_weights: `{task: factor on the positives' loss}`.
       run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
       balancing: how the tasks' losses become one gradient; their sum if not given.
+      distribution: the replicas that train together; model and trainer are made in its scope. All
+        read the checkpoints, the chief alone writes.
 
     Attributes:
       train_step: one step, compiled, for the features and labels of a batch.
@@ -88,12 +92,14 @@ class Trainer:
         positive_weights: Mapping[str, float],
         run_dir: str | pathlib.Path,
         balancing: Balancing | None = None,
+        distribution: Distribution | None = None,
     ):
         model.check_positive_weights(positive_weights)
         self.model = model
         self.dataset = dataset
         self.settings = settings
-        self.predictor = Predictor(model, positive_weights)
+        self._distribution = distribution or Distribution()
+        self.predictor = Predictor(model, positive_weights, self._distribution)
         self._losses = multi_task_losses(positive_weights)
         self._balancing = balancing or Balancing(self._losses)
         self._run_dir = pathlib.Path(run_dir)
@@ -130,7 +136,8 @@ class Trainer:
         self._guard = NumericGuard([*self._losses, _ALL_TASKS], self._tables + self._others)
         # Traced for batches of any size, so that it does not matter with which one a run goes on.
         # There is no control flow to convert; trying would leave files behind a killed process.
-        step = tf.function(self._step, autograph=False, jit_compile=settings.jit_compile or None)
+        step = self._distribution.on_replicas(self._step)
+        step = tf.function(step, autograph=False, jit_compile=settings.jit_compile or None)
         self.train_step = step.get_concrete_function(*self._batches().element_spec)
         self._warm = False
 
@@ -156,13 +163,16 @@ class Trainer:
         Raises:
           DatasetError: there are checkpoints, but none can be read; or a line of the metrics that
             are to be kept is damaged.
+          DistributionError: other workers have found another one.
         """
         step = self._saved_step = self._checkpoints.restore()
-        metrics_log.cut(
-            self._run_dir / METRICS_FILE,
-            0 if step is None else self._value("metrics_bytes"),
-            step or 0,
-        )
+        self._distribution.check_same(step)
+        if self._distribution.is_chief:
+            metrics_log.cut(
+                self._run_dir / METRICS_FILE,
+                0 if step is None else self._value("metrics_bytes"),
+                step or 0,
+            )
         return step
 
     def train(self) -> None:
@@ -174,7 +184,10 @@ class Trainer:
         """
         self._started = time.monotonic() - self.seconds
         total = self.settings.epochs * self._steps_per_epoch
-        writer = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
+        chief = self._distribution.is_chief
+        writer = tf.summary.create_noop_writer()
+        if chief:
+            writer = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
         bar = tqdm.tqdm(
             total=total * self.settings.batch_size,
             initial=self.steps * self.settings.batch_size,
@@ -182,6 +195,7 @@ class Trainer:
             unit_scale=True,
             mininterval=1.0,
             desc=self._run_dir.name,
+            disable=not chief,
         )
         with writer.as_default(), bar, self.dataset.naming_damage(), self._interruption:
             for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
@@ -192,12 +206,12 @@ class Trainer:
                     self.evaluate("validation")
                 self._progress["epochs_evaluated"].assign(epoch + 1)
                 self.checkpoint()
-                self._obey()
+                self._obey(self._distribution.agreed(self._interruption.number))
 
     def evaluate(self, split: str) -> dict:
         """Evaluates a split and logs the metrics; returns `{task or derived output: figures}`."""
         predictions = self.predictor.predict(
-            self.dataset, split, progress=lambda rows: self._obey()
+            self.dataset, split, progress=lambda rows: self._get_on_evaluating()
         )
         figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
         for task, values in figures.items():
@@ -219,22 +233,28 @@ class Trainer:
 
     def _save(self, only_to_continue: bool = False) -> None:
         path = self._run_dir / METRICS_FILE
-        self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
         self._progress["seconds"].assign(time.monotonic() - self._started)
-        best = metrics_log.best_step(metrics_log.read(path))
-        self._checkpoints.save(self.steps, only_to_continue, spared=best)
+        if self._distribution.is_chief:
+            self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
+            best = metrics_log.best_step(metrics_log.read(path))
+            self._checkpoints.save(self.steps, only_to_continue, spared=best)
         self._saved_step = self.steps
 
-    def _obey(self) -> None:
+    def _get_on_evaluating(self) -> None:
+        self._distribution.beat()
+        if self._distribution.workers == 1:  # several could not all end at the same batch
+            self._obey(self._interruption.number)
+
+    def _obey(self, number: int | None) -> None:
         """Ends the run if a signal has asked for it, after a checkpoint of the step it is at."""
-        if self._interruption.number is None:
+        if number is None:
             return
         if self._saved_step != self.steps:
             self._check_weights()
             # Tables are not finished, which would change the bits of what follows.
             self._save(only_to_continue=self._defers)
         raise Interrupted(
-            self._interruption.number,
+            number,
             f" at step {self.steps}, of which there is a checkpoint; the same command goes on from "
             "it",
         )
@@ -259,7 +279,13 @@ class Trainer:
     def _batches(self, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:
         settings = self.settings
         return self.dataset.batches(
-            "train", settings.batch_size, settings.seed, epoch, skip, settings.jit_compile
+            "train",
+            settings.batch_size,
+            settings.seed,
+            epoch,
+            skip,
+            settings.jit_compile,
+            parts=self._distribution.parts,
         )
 
     def _train_epoch(self, epoch: int, advance: Callable[[int], object]) -> None:
@@ -273,9 +299,10 @@ class Trainer:
             self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
             self._progress["steps_timed"].assign_add(step - timed_from)
 
-        for features, labels in batches:
-            self.train_step(features, labels)
+        for batch in batches:
+            self.train_step(*batch)
             step += 1
+            self._distribution.beat()
             advance(settings.batch_size)
             if not self._warm:  # the first step of a process compiles
                 self._warm = True
@@ -292,24 +319,29 @@ class Trainer:
                 self.checkpoint()
                 timed_from, timed_at = step, time.monotonic()
                 logged_step, logged_at = timed_from, timed_at
-            if self._interruption.number is not None:
+            signal = self._distribution.agreed(self._interruption.number, step)
+            if signal is not None:
                 stop_clock()
-                self._obey()
+                self._obey(signal)
         stop_clock()
 
-    def _step(self, features: dict, labels: dict) -> None:
+    def _step(self, features: dict, labels: dict, share: tf.Tensor | None = None) -> None:
         if self._defers:
             for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
-                self._table_optimizer.catch_up(table, rows)
+                self._table_optimizer.catch_up(table, gather_over_replicas(rows))
         with tf.GradientTape(persistent=self._balancing.per_task) as tape:
             logits = self.model.training_logits(features, labels)
             losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
+            losses = self._distribution.means_of_part(losses)
             penalties = self.model.losses
             total = self._balancing.total(losses, penalties)
         gradients = self._balancing.gradients(
             tape, total, losses, penalties, self._tables + self._others
         )
         statistics = self.model.statistics | self._balancing.statistics
+        if share is not None:  # of the batch, of which this replica has a part
+            gradients = weigh(gradients, share)
+            losses, statistics, total = batch_means((losses, statistics, total), share)
         step = self._progress["step"] + 1
         self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
@@ -352,7 +384,8 @@ class Trainer:
     def _log(self, entry: dict) -> None:
         epoch = -(-self.steps // self._steps_per_epoch)
         entry = {"kind": entry["kind"], "epoch": epoch, "step": self.steps} | entry
-        metrics_log.append(self._run_dir / METRICS_FILE, entry)
+        if self._distribution.is_chief:
+            metrics_log.append(self._run_dir / METRICS_FILE, entry)
 
     def _value(self, name: str) -> int:
         return int(self._progress[name].numpy())

@@ -8,6 +8,7 @@ The same command again goes on from the last checkpoint, or says that the run is
 """
 
 import dataclasses
+import pathlib
 import time
 
 import yaml
@@ -65,6 +66,25 @@ flags.DEFINE_integer("checkpoint_every", 5000, "Steps between two checkpoints.",
 flags.DEFINE_integer(
     "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
 )
+flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "Who trains: one device; all GPUs of this machine; or the processes that TF_CONFIG names, each "
+    "with this command (experiments.launch starts them on one machine). See docs/scaling.md.",
+)
+flags.DEFINE_list(
+    "table_devices",
+    [],
+    "Devices that take turns in holding the embedding table's shards, such as CPU:0,GPU:1 or "
+    "CPU:0,/job:ps/task:0; together with --set=table_shards=N.",
+)
+flags.DEFINE_list(
+    "parameter_servers",
+    [],
+    "Addresses of experiments.parameter_server: they are the devices /job:ps/task:0 and so on.",
+)
+flags.DEFINE_string("heartbeat_file", None, "File to touch once a second as long as steps go on.")
 
 
 def main() -> None:
@@ -74,7 +94,27 @@ def main() -> None:
     balancing_settings = _balancing_settings()
     if FLAGS.jit_compile:
         model_settings.setdefault("static_shapes", True)
+    for flag in ("jit_compile", "table_devices", "parameter_servers"):
+        if FLAGS.strategy != "none" and FLAGS[flag].value:
+            raise command_line.UsageError(f"--strategy={FLAGS.strategy} does not go with --{flag}")
+    if FLAGS.strategy != "none" and FLAGS.balancing not in ("sum", "fixed"):
+        raise command_line.UsageError(
+            f"--strategy={FLAGS.strategy} does not go with --balancing={FLAGS.balancing}, which "
+            "would balance each replica's part of a batch by itself; choose sum or fixed"
+        )
     # Imported late, so that --help and a mistyped flag are answered at once.
+    from dcrnn_tf import distribution
+
+    command_line.use_threads(FLAGS.threads)
+    servers = FLAGS.parameter_servers
+    replicas = distribution.build(FLAGS.strategy, FLAGS.heartbeat_file, servers)
+    with replicas.scope(), replicas.naming_lost_workers():
+        _train(replicas, choice, model_settings, balancing_settings)
+
+
+def _train(
+    replicas, choice: str | list[float], model_settings: dict, balancing_settings: dict
+) -> None:
     import keras
 
     from dcrnn_tf import balancing, evaluation, losses, models, optimizers
@@ -82,7 +122,6 @@ def main() -> None:
     from dcrnn_tf.training import Trainer, TrainingSettings
     from experiments import explanations, report
 
-    command_line.use_threads(FLAGS.threads)
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
     try:
@@ -104,7 +143,9 @@ def main() -> None:
     )
     run_folder.use_precision(FLAGS.mixed_precision)
     keras.utils.set_random_seed(settings.seed)
-    model = models.build(FLAGS.model, dataset.schema, **model_settings)
+    # Where the shards lie decides nothing, and is no setting of the run.
+    places = {"table_devices": FLAGS.table_devices} if FLAGS.table_devices else {}
+    model = models.build(FLAGS.model, dataset.schema, **model_settings | places)
     model.check_positive_weights(weights)  # before the run has a folder
     config = {
         "data_dir": FLAGS.data_dir,
@@ -117,16 +158,21 @@ def main() -> None:
         "balancing": {"name": FLAGS.balancing, **balancing_settings},
         **dataclasses.asdict(settings),
     }
-    run_dir = run_folder.open_run(FLAGS.run_dir, config)
+    run_dir = pathlib.Path(FLAGS.run_dir)
+    if replicas.is_chief:
+        run_folder.open_run(run_dir, config)
     if run_folder.finished(run_dir):
+        if not replicas.is_chief:
+            return
         print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
         return
-    trainer = Trainer(model, dataset, settings, weights, run_dir, balancer)
+    trainer = Trainer(model, dataset, settings, weights, run_dir, balancer, replicas)
     step = trainer.restore()
-    if step is None:
+    if step is None and replicas.is_chief:
         record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)
+        record["replicas"] = replicas.replicas
         run_folder.write_json(run_dir / run_folder.RUN_FILE, record)
-    else:
+    elif replicas.is_chief:
         print(f"Going on from the checkpoint of step {step} in {run_dir}.")
     trainer.train()
 
@@ -134,12 +180,17 @@ def main() -> None:
     for split in ("validation", "test"):
         if split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
+            if not replicas.is_chief:
+                continue
             figures[split] = evaluation.evaluate(
                 labels, logits, model.derived_outputs(dataset.schema.tasks)
             )
             run_folder.write_json(
                 run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
             )
+    if not replicas.is_chief:
+        replicas.wait()  # to leave while the chief is at work would look like a death
+        return
     for last_split in list(figures)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
@@ -158,6 +209,7 @@ def main() -> None:
         for task, values in tasks.items():
             print(f"{split} {task}: {_sentence(values)}")
     print(f"Report: {run_dir / 'report.html'}")
+    replicas.wait()
 
 
 def _sentence(values: dict) -> str:

@@ -53,9 +53,13 @@ def usable(*variables: tf.Variable) -> bool:
         variable.dtype == tf.float32
         and hasattr(variable, "handle")
         and not hasattr(variable, "values")  # of a strategy, with a copy for each replica
-        and tf.DeviceSpec.from_string(variable.device or "").device_type in (None, "CPU")
+        and _is_here(tf.DeviceSpec.from_string(variable.device or ""))
         for variable in variables
     )
+
+
+def _is_here(device: tf.DeviceSpec) -> bool:
+    return device.device_type in (None, "CPU") and device.job in (None, "localhost")
 
 
 def _pooled_rows_gradient(operation: tf.Operation, upstream: tf.Tensor) -> list:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import kernels
+from dcrnn_tf.layers import row_shards
 from dcrnn_tf.layers.list_values import ListValues
 from dcrnn_tf.layers.shared_rows import SharedRows
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
@@ -33,6 +34,13 @@ class FieldEmbedding(keras.layers.Layer):
       embedding_dim: width of an embedding.
       initial_range: the embeddings start uniform in `[-initial_range, initial_range]`.
       static_shapes: pool lists in a form that XLA compiles, padding included.
+      table_shards: variables that the table's rows are spread over; its values, and what becomes
+        of them, do not depend on it.
+      table_devices: where these are, in turns, such as `["CPU:0", "GPU:1"]`; None leaves it to
+        TensorFlow.
+
+    Raises:
+      ValueError: a device does not exist, or several shards are to have static shapes.
 
     Call arguments:
       features: a dict with, for each field, ids int32 `(rows,)`, ids int32 `(rows, width)` padded
@@ -52,6 +60,8 @@ class FieldEmbedding(keras.layers.Layer):
         embedding_dim: int = 32,
         initial_range: float = 0.05,
         static_shapes: bool = False,
+        table_shards: int = 1,
+        table_devices: Sequence[str] | None = None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # never a cast of the whole table
@@ -59,12 +69,18 @@ class FieldEmbedding(keras.layers.Layer):
         self.embedding_dim = embedding_dim
         self.initial_range = initial_range
         self.static_shapes = static_shapes
+        self.table_shards = table_shards
+        self.table_devices = table_devices
+        if table_shards > 1 and static_shapes:
+            raise ValueError(f"table_shards={table_shards} has no form that XLA compiles")
+        row_shards.check_devices(table_devices)
         self.total_rows = 0
         self.offsets = {}
         for field in self.fields:
             self.offsets[field.name] = self.total_rows
             self.total_rows += field.vocabulary_size
-        self.table = None
+        self.table = None  # if it is in one piece
+        self.tables = ()  # its pieces
 
     def build(self, input_shape=None) -> None:
         """Creates the table, and two vectors for each numeric field."""
@@ -75,12 +91,31 @@ class FieldEmbedding(keras.layers.Layer):
                 name=name, shape=(rows, self.embedding_dim), initializer=uniform, autocast=False
             )
 
-        if self.total_rows:
-            self.table = add("table", self.total_rows)
+        if self.total_rows and self.table_shards > 1:
+            self.tables = self._shards()
+        elif self.total_rows:
+            with row_shards.on_device(self.table_devices, 0):
+                self.table = add("table", self.total_rows)
+            self.tables = (self.table,)
         numeric = sum(field.kind == NUMERIC for field in self.fields)
         if numeric:
             self.numeric_slopes = add("numeric_slopes", numeric)
             self.numeric_intercepts = add("numeric_intercepts", numeric)
+
+    def _shards(self) -> tuple[keras.Variable, ...]:
+        whole = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
+        shards = []
+        for shard in range(self.table_shards):
+            place = (shard, self.table_shards)
+            with row_shards.on_device(self.table_devices, shard):
+                weight = self.add_weight(
+                    name=f"table_{shard}",
+                    shape=(row_shards.size(self.total_rows, *place), self.embedding_dim),
+                    initializer=row_shards.ShardInitializer(whole, *place, self.total_rows),
+                    autocast=False,
+                )
+            shards.append(weight)
+        return tuple(shards)
 
     def call(
         self,
@@ -126,7 +161,7 @@ class FieldEmbedding(keras.layers.Layer):
             columns = (tf.reshape(column, [-1]) for column in columns)
         else:
             columns = (tf.boolean_mask(column, kept) for column in columns)
-        embedded = tf.cast(tf.gather(self.table.value, distinct), self.compute_dtype)
+        embedded = tf.cast(self._read(distinct), self.compute_dtype)
         return ListValues(embedded, *columns)
 
     def shared_rows(self, features: Mapping[str, tf.Tensor]) -> SharedRows:
@@ -165,6 +200,18 @@ class FieldEmbedding(keras.layers.Layer):
             rows.append(ids + self.offsets[field.name])
         return tf.concat(rows, axis=0)
 
+    def rows_of_tables(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """For each of `tables` its rows among `rows`."""
+        if len(self.tables) < 2:
+            return [self.rows(features) for _ in self.tables]
+        return row_shards.split(self.rows(features), self.table_shards)
+
+    def _read(self, rows: tf.Tensor) -> tf.Tensor:
+        """Rows of the table, `(*rows.shape, dim)`."""
+        if self.table is not None:
+            return tf.gather(self.table.value, rows)
+        return row_shards.lookup([shard.value for shard in self.tables], rows)
+
     def _embed(
         self, fields: Sequence[Field], features: Mapping, training: bool = False
     ) -> tf.Tensor:
@@ -182,7 +229,7 @@ class FieldEmbedding(keras.layers.Layer):
 
     def _single_valued(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
-        return tf.gather(self.table.value, tf.stack(ids, axis=1))
+        return self._read(tf.stack(ids, axis=1))
 
     def _places(self, field: Field, features: Mapping) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Rows of the table, whether they are kept, and weights, `(rows, width + 1)` each."""
@@ -201,7 +248,7 @@ class FieldEmbedding(keras.layers.Layer):
 
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
         compiled &= not self.static_shapes and not any(field.weighted for field in fields)
-        if compiled and kernels.usable(self.table.value):
+        if compiled and self.table is not None and kernels.usable(self.table.value):
             tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tells gradient tapes of the table
             pooled = kernels.library().dcrnn_pooled_rows(
                 self.table.value.handle,
@@ -227,7 +274,7 @@ class FieldEmbedding(keras.layers.Layer):
         kept = tf.concat(kept, axis=1)
         segment = tf.boolean_mask(segment, kept)
         distinct, position = tf.unique(tf.boolean_mask(tf.concat(ids, axis=1), kept))
-        embedded = tf.gather(self.table.value, distinct)
+        embedded = self._read(distinct)
         if weights is None:
             pooled = tf.sparse.segment_mean(embedded, position, segment)
         else:
@@ -247,7 +294,7 @@ class FieldEmbedding(keras.layers.Layer):
             if weights is not None:
                 weight *= weights[number]
             rows = tf.where(present, rows, rows[:, :1])
-            embedded = tf.gather(self.table.value, rows)
+            embedded = self._read(rows)
             sums = tf.reduce_sum(embedded * weight[:, :, None], axis=1)
             total = tf.reduce_sum(weight, axis=1, keepdims=True)
             pooled.append(tf.math.divide_no_nan(sums, total))
@@ -272,6 +319,8 @@ class FieldEmbedding(keras.layers.Layer):
             "embedding_dim": self.embedding_dim,
             "initial_range": self.initial_range,
             "static_shapes": self.static_shapes,
+            "table_shards": self.table_shards,
+            "table_devices": self.table_devices,
         }
 
 

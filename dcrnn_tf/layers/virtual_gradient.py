@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers.fork import fork
+from dcrnn_tf.replicas import sum_over_replicas
 
 FUNCTIONS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "cosine_product": lambda x, y: tf.cos(2 * math.pi * x * y) + 1,
@@ -125,7 +126,8 @@ class VirtualGradient(keras.layers.Layer):
 
     Args:
       function: of gamma, a name in `FUNCTIONS`.
-      correlation: `pearson` or `cosine`, of the batch's labels; undefined, it is 0.
+      correlation: `pearson` or `cosine`, of the batch's labels, over all replicas; undefined, it
+        is 0.
       momentum: m of a running correlation: counts of earlier batches weigh m, m^2 and so on. 0
         takes each batch by itself.
       form: a name in `FORMS`.
@@ -181,7 +183,7 @@ class VirtualGradient(keras.layers.Layer):
     def call(self, gates: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The gates with their factors."""
         gates, compared = fork(gates, 2)
-        counts = label_counts(labels)
+        counts = sum_over_replicas(label_counts(labels))
         if self.counts is not None:
             counts += self.momentum * self.counts
             self.counts.assign(counts)

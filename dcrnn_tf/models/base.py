@@ -50,6 +50,8 @@ class MultiTaskModel(keras.Model):
       static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
       tasks_in_sequence: whether each task is positive only where the one before it is, as
         conversions are where clicks are; then there are `outputs_in_sequence`.
+      table_shards: variables that the embedding table's rows are spread over.
+      table_devices: where these are, in turns; None, on the command line `null`, leaves it open.
 
     Attributes:
       statistic_names: of the figures that `add_statistic` gets in every training step.
@@ -67,6 +69,8 @@ class MultiTaskModel(keras.Model):
         embedding_range: float = 0.05,
         static_shapes: bool = False,
         tasks_in_sequence: bool = False,
+        table_shards: int = 1,
+        table_devices: Sequence[str] | None = None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
@@ -80,6 +84,8 @@ class MultiTaskModel(keras.Model):
             self.embedding_width,
             embedding_range,
             static_shapes,
+            table_shards,
+            table_devices,
             name="embedding",
             dtype=self.dtype_policy,
         )
@@ -156,6 +162,9 @@ class MultiTaskModel(keras.Model):
 
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
+        if self.embedding.table_devices is not None and not self.embedding.built:
+            # Keras makes variables that a trace asks for when it is over, wherever it was to be.
+            self.embedding.build()
         symbols = {
             name: keras.KerasTensor(spec.shape, spec.dtype.name)
             for name, spec in feature_specs(self.fields).items()
@@ -242,12 +251,15 @@ class MultiTaskModel(keras.Model):
 
     @property
     def embedding_variables(self) -> list:
-        """The embedding table, whose gradient is a `tf.IndexedSlices`; empty without ids."""
-        return [] if self.embedding.table is None else [self.embedding.table]
+        """The embedding table, whose gradient is a `tf.IndexedSlices`; empty without ids.
+
+        A table that is spread over several variables gives all of them.
+        """
+        return list(self.embedding.tables)
 
     def embedding_rows(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each of `embedding_variables` the rows that a batch may read, repeated or not."""
-        return [self.embedding.rows(features) for _ in self.embedding_variables]
+        return self.embedding.rows_of_tables(features)
 
     @property
     def other_variables(self) -> list:
@@ -272,6 +284,8 @@ class MultiTaskModel(keras.Model):
             "embedding_range": self.embedding_range,
             "static_shapes": self.static_shapes,
             "tasks_in_sequence": self.tasks_in_sequence,
+            "table_shards": self.embedding.table_shards,
+            "table_devices": self.embedding.table_devices,
         }
 
 

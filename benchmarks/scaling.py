@@ -1,0 +1,120 @@
+"""What a training on several workers should take: a model on paper, with measured constants.
+
+python -m benchmarks.scaling
+"""
+
+import dataclasses
+import itertools
+import math
+
+FIELDS = 23
+VOCABULARY = 2_500_000
+EMBEDDING_DIM = 32
+ROW_VISITS = 120e6  # of one model and seed in Table 4: three passes over 40 M rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Constants of a model on workload W, one worker of two cores, batch 1,024.
+
+    Attributes:
+      rows_per_second: trained, from disk.
+      parameters: without the embedding table.
+      fixed_share: of a step that does not depend on the number of its rows.
+      table_share: of a step that merges and writes the table's rows, those of all workers.
+    """
+
+    rows_per_second: float
+    parameters: int
+    fixed_share: float = 0.12
+    table_share: float = 0.11
+
+
+MODELS = {
+    "MMoE": Model(23_023, 845_058),
+    "DCRNN+BiLSTM": Model(21_110, 840_962),
+    "DCRNN+BiLSTM+Ada": Model(20_387, 843_906),
+}
+MESSAGES = 6  # one after the other in a step: lengths, rows, slices, gradients, figures, norms
+HOP_SECONDS = 1e-4  # an assumption, of a local network
+READ_PER_SECOND = 1.4e6  # rows that two cores read and shuffle, blocks in the page cache
+
+
+def distinct_rows(rows: float) -> float:
+    """Expected rows of the table that so many rows of a batch read, ids log-uniform in rank.
+
+    A field's id has the rank k (from 1) of n with probability `log(1 + 1/k) / log n`; ranks are
+    taken in 400 groups of even width in `log k`, within which probabilities hardly differ.
+    """
+    size = VOCABULARY // FIELDS
+    edges = sorted({round(size ** (i / 400)) for i in range(401)})
+    expected = 0.0
+    for first, end in itertools.pairwise(edges):
+        each = math.log(end / first) / math.log(size) / (end - first)
+        expected += (end - first) * -math.expm1(rows * math.log1p(-each))
+    return FIELDS * expected
+
+
+def bytes_sent(model: Model, batch: int, workers: int) -> float:
+    """What each worker sends in a step, and receives.
+
+    A ring all-reduce of the dense gradient sends `2 (N - 1) / N` times its size; a ring all-gather
+    of the merged slices and their row numbers sends those of N - 1 workers.
+    """
+    dense = 2 * (workers - 1) / workers * 4 * model.parameters
+    slices = distinct_rows(batch / workers) * 4 * (EMBEDDING_DIM + 1)
+    return dense + (workers - 1) * slices
+
+
+def step_seconds(model: Model, batch: int, workers: int, bits_per_second: float) -> float:
+    """Time of a step: computation, reading and update of all workers' rows, and the network."""
+    step = 1024 / model.rows_per_second
+    fixed, table = model.fixed_share * step, model.table_share * step
+    per_row = (step - fixed - table) / 1024
+    # A worker that gets N times the slices merges them, whatever repeats among them.
+    gathered = workers * distinct_rows(batch / workers) / distinct_rows(1024)
+    seconds = fixed + per_row * batch / workers + table * gathered
+    if workers > 1:
+        seconds += (batch - batch / workers) / READ_PER_SECOND  # others' rows, read in vain
+        seconds += 8 * bytes_sent(model, batch, workers) / bits_per_second
+        seconds += MESSAGES * 2 * (workers - 1) * HOP_SECONDS
+    return seconds
+
+
+def hours(batch: int, workers: int, bits_per_second: float) -> float:
+    """Of all three models of Table 4, one seed, evaluation left out."""
+    steps = ROW_VISITS / batch
+    return sum(
+        steps * step_seconds(model, batch, workers, bits_per_second) / 3600
+        for model in MODELS.values()
+    )
+
+
+def main() -> None:
+    """Prints the tables of docs/scaling.md."""
+    mmoe = MODELS["MMoE"]
+    print("| batch | workers | dense, MB | slices, MB | step on one worker, ms | 1 | 10 | 25 |")
+    print("|---|---|---|---|---|---|---|---|")
+    for batch in (1024, 8192, 65536):
+        for workers in (2, 8, 64):
+            dense = 8 * (workers - 1) / workers * mmoe.parameters
+            slices = bytes_sent(mmoe, batch, workers) - dense
+            alone = step_seconds(mmoe, batch, 1, 1)
+            speedups = [
+                f"{alone / step_seconds(mmoe, batch, workers, rate * 1e9):.1f}"
+                for rate in (1, 10, 25)
+            ]
+            print(
+                f"| {batch:,} | {workers} | {dense / 1e6:.1f} | {slices / 1e6:.1f} | "
+                f"{alone * 1e3:,.0f} | {' | '.join(speedups)} |"
+            )
+    print("\n| batch | 1 worker | 8, 10 Gbit/s | 8, 25 | 64, 10 | 64, 25 |")
+    print("|---|---|---|---|---|---|")
+    for batch in (1024, 8192, 65536):
+        places = ((1, 10), (8, 10), (8, 25), (64, 10), (64, 25))
+        cells = [f"{hours(batch, workers, rate * 1e9):.2f}" for workers, rate in places]
+        print(f"| {batch:,} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Keeps processes that work in step together: when one dies or hangs, all are started again."""
+
+import contextlib
+import ctypes
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from dcrnn_tf.errors import UserError, WorkerLostError
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 10  # for the others to notice a death by themselves, and to say what they saw
+
+
+class WorkersFailed(UserError):
+    """The workers do not come to an end."""
+
+
+class WorkerEnded(SystemExit):
+    """Workers have ended with an exit code of their own and have said why."""
+
+
+class Worker(NamedTuple):
+    """A process to start: its command, and variables of its environment."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+class Supervisor:
+    """Runs a group of workers to their common end.
+
+    A worker that is killed, crashes, or gives up since another one is gone (exit code 75) leads to
+    the end of all, and to a new start of all: they go on from their last checkpoint. So does one
+    that does not get on: its heartbeat file was not touched for too long. Any other exit code but 0
+    is the worker's own verdict (a mistake of the user's, a signal), and ends them all for good.
+
+    The first worker speaks for all. What others write is shown only where they fail alone.
+
+    Args:
+      workers: `workers(heartbeat_files)` gives them, anew for every start.
+      count: how many there are.
+      hang_seconds: without a heartbeat after which a worker counts as hung; start-up and the work
+        after the last step have none, and must not take longer.
+      max_restarts: after which the workers are given up.
+      say: gets a sentence on each restart.
+    """
+
+    def __init__(
+        self,
+        workers: Callable[[Sequence[pathlib.Path]], Sequence[Worker]],
+        count: int,
+        hang_seconds: float,
+        max_restarts: int,
+        say: Callable[[str], object] = print,
+    ):
+        self._workers = workers
+        self._count = count
+        self._hang_seconds = hang_seconds
+        self._max_restarts = max_restarts
+        self._say = say
+
+    def run(self) -> None:
+        """Returns when all workers have ended well.
+
+        Raises:
+          WorkerEnded: one has ended with a verdict of its own.
+          WorkersFailed: they were started too often.
+        """
+        for restart in range(self._max_restarts + 1):
+            with tempfile.TemporaryDirectory(prefix="workers_") as folder:
+                trouble = self._run_once(pathlib.Path(folder))
+            if trouble is None:
+                return
+            if restart < self._max_restarts:
+                self._say(
+                    f"{trouble}; starting all {self._count} again from the last checkpoint "
+                    f"(restart {restart + 1} of {self._max_restarts})."
+                )
+        raise WorkersFailed(
+            f"{trouble}, and so they were started {self._max_restarts + 1} times; the same command "
+            "goes on from the last checkpoint"
+        )
+
+    def _run_once(self, folder: pathlib.Path) -> str | None:
+        """One start of all; says what went wrong if they are to be started again."""
+        with _Group(self._workers, folder, self._count, self._hang_seconds) as group:
+            while True:
+                time.sleep(_POLL_SECONDS)
+                codes = group.codes()
+                if all(code == 0 for code in codes):
+                    return None
+                if any(codes):
+                    return self._judge(group)
+                silent = group.most_silent()
+                if group.silence(silent) > self._hang_seconds:
+                    return (
+                        f"Worker {silent} and maybe others have not got on for "
+                        f"{self._hang_seconds:g} seconds"
+                    )
+
+    def _judge(self, group: "_Group") -> str:
+        first = next(n for n, code in enumerate(group.codes()) if code)
+        group.wait(_GRACE_SECONDS)
+        codes = group.codes()
+        for number, code in enumerate(codes):
+            if code and code > 0 and code != WorkerLostError.exit_code:
+                if number:  # the first one has spoken for itself
+                    self._say(f"worker {number}: {group.last_words(number)}")
+                raise WorkerEnded(code)
+        killed = [n for n, code in enumerate(codes) if code and code < 0]
+        number = killed[0] if killed else first
+        code = codes[number]
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "lost another one"
+        return f"Worker {number} {how}"
+
+
+class _Group:
+    """The processes of one start; none of them outlives it."""
+
+    def __init__(self, workers: Callable, folder: pathlib.Path, count: int, patience: float):
+        self._patience = patience
+        self._beats = [folder / f"worker_{number}.beat" for number in range(count)]
+        self._logs = [folder / f"worker_{number}.log" for number in range(count)]
+        for beat in self._beats:
+            beat.touch()
+        self._processes: list[subprocess.Popen] = []
+        self._started = workers(self._beats)
+
+    def __enter__(self) -> "_Group":
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._kill)
+            for number, worker in enumerate(self._started):
+                streams = {}
+                if number:
+                    log = stack.enter_context(open(self._logs[number], "w"))
+                    streams = {"stdout": subprocess.DEVNULL, "stderr": log}
+                # A session of its own: Ctrl-C reaches the supervisor alone, which passes it on.
+                process = subprocess.Popen(
+                    worker.command,
+                    env=worker.environment,
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                    **streams,
+                )
+                self._processes.append(process)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        with self._stack:
+            if isinstance(error, KeyboardInterrupt):
+                self._pass_on(getattr(error, "number", signal.SIGINT))
+
+    def codes(self) -> list[int | None]:
+        """Exit codes; None of those that still run."""
+        return [process.poll() for process in self._processes]
+
+    def wait(self, seconds: float) -> None:
+        """Waits until all have ended, or so long."""
+        deadline = time.monotonic() + seconds
+        while None in self.codes() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS / 4)
+
+    def silence(self, number: int) -> float:
+        """Seconds since a worker's last heartbeat; 0 when it has ended."""
+        if self._processes[number].poll() is not None:
+            return 0.0
+        return time.time() - self._beats[number].stat().st_mtime
+
+    def most_silent(self) -> int:
+        """The worker whose last heartbeat is the oldest."""
+        return max(range(len(self._processes)), key=self.silence)
+
+    def last_words(self, number: int) -> str:
+        """The last line that a worker has written."""
+        lines = self._logs[number].read_text(errors="replace").split("\n")
+        lines = [line.strip() for line in lines if line.strip()]
+        return lines[-1] if lines else "it said nothing"
+
+    def _pass_on(self, number: int) -> None:
+        """Lets the workers end as a signal asks them to, and ends with the first one's code."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(number)
+        self.wait(self._patience)
+        if self._processes and self._processes[0].poll() == 128 + number:
+            raise WorkerEnded(128 + number) from None
+
+    def _kill(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+        for process in self._processes:
+            process.wait()
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to end this process when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

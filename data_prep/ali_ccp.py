@@ -17,10 +17,9 @@ import importlib
 import itertools
 import pathlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
 import tqdm
 from absl import flags, logging
 
@@ -38,12 +37,11 @@ from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS, USER, Raw
 from data_prep.ali_ccp_log import ParsedLog, file_names, ordered, thread_pool
 from data_prep.ali_ccp_parser import select
 from data_prep.simulation_file import read_simulation
-from data_prep.vocabulary import IdCounter, Vocabulary
+from data_prep.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.work_folder import WorkFolder, identity
 from data_prep.writer import Columns, DatasetWriter, Ragged
 from dcrnn_tf import command_line
 from dcrnn_tf.schema import DatasetError, Schema, Task
-from dcrnn_tf.whole_file import naming_file
 
 FLAGS = flags.FLAGS
 NAME = "ali_ccp"
@@ -67,8 +65,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
     if out_dir.exists():
         raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
-    files = {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
-    source = _source(raw_dir, files.values())
+    files = find_files(raw_dir)
+    source = source_of(raw_dir, files)
     task = {"settings": dataclasses.asdict(settings), "files": list(map(identity, files.values()))}
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
@@ -105,12 +103,9 @@ def _vocabularies(
     files = {field.name: work.path / f"{field.name}.parquet" for field in settings.fields}
     if work.load("vocabularies.json") is None:
         for name, vocabulary in _count(log, settings, exposures, validation).items():
-            table = pl.DataFrame({"id": vocabulary.ids, "count": vocabulary.counts})
-            with naming_file(files[name]):
-                table.write_parquet(files[name])
+            write_vocabulary(files[name], vocabulary.ids, vocabulary.counts)
         work.save("vocabularies.json", {})
-    tables = {name: pl.read_parquet(path) for name, path in files.items()}
-    return {n: Vocabulary(t["id"].to_numpy(), t["count"].to_numpy()) for n, t in tables.items()}
+    return {name: read_vocabulary(path) for name, path in files.items()}
 
 
 def _count(
@@ -238,6 +233,15 @@ def _differences(split: str, counts: Mapping[str, int], simulated: bool) -> list
     return different or [f"{split} files: all counts are the published ones"]
 
 
+def find_files(raw_dir: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The four files, plain or .gz, by their plain names in the order of reading.
+
+    Raises:
+      DatasetError: one of them is not there, or in both forms.
+    """
+    return {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
+
+
 def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
     if not found:
@@ -250,8 +254,10 @@ def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     return found[0]
 
 
-def _source(raw_dir: pathlib.Path, files: Iterable[pathlib.Path]) -> dict[str, object]:
-    source: dict[str, object] = {"files": {path.name: path.stat().st_size for path in files}}
+def source_of(raw_dir: pathlib.Path, files: Mapping[str, pathlib.Path]) -> dict[str, object]:
+    """The schema's `source`: what the files are, and what a simulator said of them."""
+    sizes = {path.name: path.stat().st_size for path in files.values()}
+    source: dict[str, object] = {"files": sizes}
     simulation = read_simulation(raw_dir)
     if simulation is None:
         return source | {"simulated": False}
@@ -262,7 +268,8 @@ def _progress(total: int, title: str, unit: str) -> tqdm.tqdm:
     return tqdm.tqdm(total=total, desc=title, unit=unit, unit_scale=True, file=sys.stderr)
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the flags of the preparation."""
     flags.DEFINE_string("raw_dir", None, "Folder of the four raw files.", required=True)
     flags.DEFINE_string("out_dir", None, "Folder to make; must not exist.", required=True)
     flags.DEFINE_list("fields", [f.source for f in FIELDS], "Fields to keep, by raw name.")
@@ -301,15 +308,19 @@ def _chosen_fields(sources: Sequence[str]) -> tuple[RawField, ...]:
     return tuple(field for field in FIELDS if field.source in sources)
 
 
+def settings_of_flags() -> Settings:
+    """What the flags say."""
+    names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
+    given = {name: FLAGS[name].value for name in names}
+    return Settings(_chosen_fields(FLAGS.fields), **given)
+
+
 def main() -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
-    given = {name: FLAGS[name].value for name in names}
-    settings = Settings(_chosen_fields(FLAGS.fields), **given)
-    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
+    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings_of_flags())))
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     command_line.run(main)

@@ -4,13 +4,9 @@ import pathlib
 import shutil
 from collections.abc import Callable, Collection
 
-import numpy as np
-import polars as pl
-
 from data_prep.shards import write_tfds_metadata
 from dcrnn_tf.folder_lock import FolderLock
 from dcrnn_tf.schema import VOCABULARY_FOLDER, DatasetError, Schema
-from dcrnn_tf.whole_file import naming_file
 
 _SPLITS = ("train", "validation", "test")
 
@@ -52,14 +48,9 @@ class DatasetFolder:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(self._path)  # writing to a full disk, it names no file
 
-    def add_vocabulary(self, field: str, ids: np.ndarray, counts: np.ndarray) -> None:
-        """Stores a field's raw ids (integers or strings), the first of them being row 2."""
-        # Of no strings at all Polars would not know that they are strings.
-        raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
-        table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
-        path = self.partial / VOCABULARY_FOLDER / f"{field}.parquet"
-        with naming_file(path):
-            table.write_parquet(path)
+    def vocabulary_path(self, field: str) -> pathlib.Path:
+        """Where the vocabulary of a field is to be written."""
+        return self.partial / VOCABULARY_FOLDER / f"{field}.parquet"
 
     def finish(self, schema: Schema, clean_up: Callable[[], object] = lambda: None) -> None:
         """Writes metadata and schema, and renames the folder into place.

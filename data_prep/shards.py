@@ -13,6 +13,7 @@ import numpy as np
 
 from data_prep.columns import DiskColumns, cut, row_count
 from dcrnn_tf.schema import Schema, Shard, sha256_of_file
+from dcrnn_tf.whole_file import naming_file
 
 BLOCK_ROWS = 1024
 SHARD_BLOCKS = 256
@@ -23,7 +24,7 @@ class ShardWriter:
 
     def __init__(self, folder: pathlib.Path, name: str, split: str):
         self._folder = folder
-        self._prefix = f"{name}-{split}.tfrecord"
+        self._name, self._split = name, split
         self._shards: list[list[int]] = []  # rows and records of each
         self._file = None
         self._carry: DiskColumns | None = None
@@ -47,7 +48,7 @@ class ShardWriter:
             self._file.close()
         paths = []
         for number in range(len(self._shards)):
-            name = f"{self._prefix}-{number:05d}-of-{len(self._shards):05d}"
+            name = shard_name(self._name, self._split, number, len(self._shards))
             paths.append(self._path(number).rename(self._folder / name))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             digests = pool.map(sha256_of_file, paths)
@@ -57,24 +58,49 @@ class ShardWriter:
         )
 
     def _path(self, number: int) -> pathlib.Path:
-        return self._folder / f"{self._prefix}.shard{number}"
+        return self._folder / f"{self._name}-{self._split}.tfrecord.shard{number}"
 
     def _write_block(self, block: DiskColumns) -> None:
-        import tensorflow as tf  # late, so that programs answer --help and bad flags at once
-
         if self._file is None or self._shards[-1][1] == SHARD_BLOCKS:
             if self._file is not None:
                 self._file.close()
-            self._file = tf.io.TFRecordWriter(str(self._path(len(self._shards))))
+            self._file = _record_writer(self._path(len(self._shards)))
             self._shards.append([0, 0])
-        feature = {
-            name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.tobytes()]))
-            for name, values in block.items()
-        }
-        example = tf.train.Example(features=tf.train.Features(feature=feature))
-        self._file.write(example.SerializeToString(deterministic=True))
+        self._file.write(_record(block))
         self._shards[-1][0] += row_count(block)
         self._shards[-1][1] += 1
+
+
+def write_shard(path: pathlib.Path, columns: DiskColumns) -> Shard:
+    """Writes rows as one shard, whatever their number."""
+    rows = row_count(columns)
+    ends = [*range(BLOCK_ROWS, rows, BLOCK_ROWS), rows]
+    with naming_file(path), _record_writer(path) as file:
+        for block in cut(columns, np.array(ends)):
+            file.write(_record(block))
+    return Shard(path.name, rows, len(ends), path.stat().st_size, sha256_of_file(path))
+
+
+def shard_name(name: str, split: str, number: int, count: int) -> str:
+    """The file's name that TFDS expects."""
+    return f"{name}-{split}.tfrecord-{number:05d}-of-{count:05d}"
+
+
+def _record_writer(path: pathlib.Path):
+    import tensorflow as tf  # late, so that programs answer --help and bad flags at once
+
+    return tf.io.TFRecordWriter(str(path))
+
+
+def _record(block: DiskColumns) -> bytes:
+    import tensorflow as tf
+
+    feature = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.tobytes()]))
+        for name, values in block.items()
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    return example.SerializeToString(deterministic=True)
 
 
 def write_tfds_metadata(folder: pathlib.Path, schema: Schema) -> None:

@@ -25,6 +25,7 @@ from data_prep.columns import (
 )
 from data_prep.dataset_folder import DatasetFolder, in_order
 from data_prep.shards import BLOCK_ROWS, ShardWriter
+from data_prep.vocabulary import write_vocabulary
 from dcrnn_tf.schema import Entity, Field, Schema, Split, Task
 
 __all__ = ["BLOCK_ROWS", "Columns", "DatasetWriter", "Ragged"]  # all that its users need
@@ -86,7 +87,7 @@ class DatasetWriter:
 
     def add_vocabulary(self, field: str, ids: np.ndarray, counts: np.ndarray) -> None:
         """Stores a field's raw ids (integers or strings), the first of them being row 2."""
-        self._folder.add_vocabulary(field, ids, counts)
+        write_vocabulary(self._folder.vocabulary_path(field), ids, counts)
 
     def add_entity_rows(self, entity: str, columns: Columns) -> None:
         """Appends rows to an entity table; the first row ever added is number 0.

@@ -1,0 +1,104 @@
+"""A stage of a preparation: one pipeline, whose small results come back to the program."""
+
+import contextlib
+import io
+import os
+import pathlib
+import pickle
+import shlex
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+
+from dcrnn_tf.command_line import UsageError
+from dcrnn_tf.whole_file import full_disk, naming_file
+
+Results = Mapping[str, beam.PCollection]
+
+
+def pipeline_options(text: str) -> PipelineOptions:
+    """Reads what `--beam_options` says.
+
+    Args:
+      text: any options of Beam as a shell takes them, such as
+        `--runner=DirectRunner --direct_num_workers=2`.
+
+    Raises:
+      UsageError: Beam does not understand one of them.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):  # argparse ends the program with a page of usage
+            words = shlex.split(text)
+            options = PipelineOptions(words)
+            known = options.get_all_options(drop_default=False)
+    except (SystemExit, ValueError) as error:
+        reason = said.getvalue().strip().splitlines()[-1:] or [str(error)]
+        raise UsageError(f"--beam_options={text!r}: {reason[0]}") from None
+    for word in words:
+        name = word.split("=")[0].removeprefix("--").removeprefix("no_")
+        if word.startswith("--") and name not in known:
+            raise UsageError(f"--beam_options={text!r}: Beam has no option --{name}")
+    options.view_as(SetupOptions).save_main_session = False  # workers import what they run
+    return options
+
+
+def run_stage(
+    options: PipelineOptions,
+    folder: pathlib.Path,
+    build: Callable[[beam.Pipeline], Results],
+) -> dict[str, list]:
+    """Runs a pipeline.
+
+    Args:
+      options: of Beam.
+      folder: that workers and this program see under the same path.
+      build: given the pipeline, adds the steps and returns collections, each of which one machine's
+        memory can hold.
+
+    Returns:
+      The elements of each collection, in no order.
+
+    Raises:
+      OSError: there is no room on a disk.
+    """
+    files = {}
+    pipeline = beam.Pipeline(options=options)
+    for name, collection in build(pipeline).items():
+        files[name] = folder / f"{name}-{uuid.uuid4().hex}.pickle"
+        gathered = collection | f"Gather {name}" >> beam.combiners.ToList()
+        _ = gathered | f"Store {name}" >> beam.Map(_store, str(files[name]))
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        if (number := full_disk(error)) is not None:
+            raise OSError(number, os.strerror(number), str(folder)) from error
+        raise
+    results = {}
+    for name, file in files.items():
+        results[name] = pickle.loads(file.read_bytes())
+        file.unlink()
+    return results
+
+
+@contextlib.contextmanager
+def replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a name to write a file under, which then gets `path`.
+
+    So any number of workers may write the same file, as they do when a step is tried again.
+    """
+    partial = path.with_name(f"{uuid.uuid4().hex}-{path.name}")
+    try:
+        with naming_file(path):
+            yield partial
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    partial.rename(path)
+
+
+def _store(elements: list, path: str) -> None:
+    with replaced(pathlib.Path(path)) as partial:
+        partial.write_bytes(pickle.dumps(elements))

@@ -25,7 +25,7 @@ $(READY): setup.cfg pyproject.toml
 		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[test]'
+	$(RUN) -m pip install --quiet --editable '.[test,beam]'
 	touch $(READY)
 
 reproduce-table1: $(READY)  ## DCRNN's Table 1; simulated data, or your own log in DATA_DIR

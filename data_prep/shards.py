@@ -7,7 +7,7 @@ TFDS understands them (`Tensor(shape=(None,), encoding="bytes")`).
 
 import concurrent.futures
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -108,29 +108,10 @@ def write_tfds_metadata(folder: pathlib.Path, schema: Schema) -> None:
     import tensorflow_datasets as tfds
 
     def write(place: pathlib.Path, name: str, columns: Mapping[str, str], shards) -> None:
-        features: dict = {}
-        for column, dtype in columns.items():
-            base, _, part = column.rpartition("/")
-            tensor = tfds.features.Tensor(shape=(None,), dtype=np.dtype(dtype), encoding="bytes")
-            if base:
-                features.setdefault(base, {})[part] = tensor
-            else:
-                features[column] = tensor
-        infos = [
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[shard.records for shard in files],
-                num_bytes=sum(shard.bytes for shard in files),
-                filename_template=tfds.core.ShardedFileTemplate(
-                    data_dir=place, dataset_name=name, split=split, filetype_suffix="tfrecord"
-                ),
-            )
-            for split, files in shards.items()
-        ]
         tfds.folder_dataset.write_metadata(
             data_dir=place,
-            features=tfds.features.FeaturesDict(features),
-            split_infos=infos,
+            features=tfds_features(columns),
+            split_infos=tfds_splits(place, name, shards),
             description=f"{name}: each record is a block of up to {BLOCK_ROWS} rows.",
         )
 
@@ -138,3 +119,35 @@ def write_tfds_metadata(folder: pathlib.Path, schema: Schema) -> None:
     write(folder, schema.name, schema.exposure_columns(), shards)
     for name, entity in schema.entities.items():
         write(folder / name, name, schema.entity_columns(name), {"train": entity.shards})
+
+
+def tfds_features(columns: Mapping[str, str]):
+    """The `FeaturesDict` of blocks of columns on disk, given with their types."""
+    import tensorflow_datasets as tfds
+
+    features: dict = {}
+    for column, dtype in columns.items():
+        base, _, part = column.rpartition("/")
+        tensor = tfds.features.Tensor(shape=(None,), dtype=np.dtype(dtype), encoding="bytes")
+        if base:
+            features.setdefault(base, {})[part] = tensor
+        else:
+            features[column] = tensor
+    return tfds.features.FeaturesDict(features)
+
+
+def tfds_splits(place: pathlib.Path, name: str, shards: Mapping[str, Sequence[Shard]]) -> list:
+    """The `SplitInfo` of each split whose shards lie in a folder."""
+    import tensorflow_datasets as tfds
+
+    return [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard.records for shard in files],
+            num_bytes=sum(shard.bytes for shard in files),
+            filename_template=tfds.core.ShardedFileTemplate(
+                data_dir=place, dataset_name=name, split=split, filetype_suffix="tfrecord"
+            ),
+        )
+        for split, files in shards.items()
+    ]

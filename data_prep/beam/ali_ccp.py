@@ -19,10 +19,12 @@ FLAGS = flags.FLAGS
 def main() -> None:
     """Runs the program."""
     program.start()
-    from data_prep.beam.ali_ccp_preparation import prepare  # it needs Beam
+    from data_prep.beam.ali_ccp_preparation import prepare  # both need Beam
+    from data_prep.beam.stage import pipeline_options
 
     settings = ali_ccp.settings_of_flags()
-    schema = prepare(FLAGS.raw_dir, FLAGS.out_dir, settings, FLAGS.beam_options)
+    options = pipeline_options(FLAGS.beam_options)
+    schema = prepare(FLAGS.raw_dir, FLAGS.out_dir, settings, options)
     print(ali_ccp.summary(schema))
 
 

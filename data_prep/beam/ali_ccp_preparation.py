@@ -32,7 +32,7 @@ def prepare(
     raw_dir: str | pathlib.Path,
     out_dir: str | pathlib.Path,
     settings: Settings,
-    beam_options: str = "",
+    options: PipelineOptions | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Schema:
     """Prepares Ali-CCP on Beam.
@@ -41,7 +41,7 @@ def prepare(
       raw_dir: folder of the four raw files.
       out_dir: folder to make; must not exist.
       settings: what to keep.
-      beam_options: options of Beam, as a shell takes them.
+      options: of Beam, its defaults if None.
       block_bytes: of raw text that is one worker's at a time, roughly. With another value
         `settings.rows` draws other rows, and rows are in another order.
 
@@ -50,9 +50,8 @@ def prepare(
 
     Raises:
       DatasetError: the input is not as it must be, or `out_dir` exists.
-      UsageError: Beam does not understand its options.
     """
-    options = pipeline_options(beam_options)
+    options = options or pipeline_options("")
     raw_dir, out_dir = pathlib.Path(raw_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
     files = ali_ccp.find_files(raw_dir)

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
+from apache_beam.runners.runner import create_runner
 
 from dcrnn_tf.command_line import UsageError
 from dcrnn_tf.whole_file import full_disk, naming_file
@@ -34,14 +35,19 @@ def pipeline_options(text: str) -> PipelineOptions:
             words = shlex.split(text)
             options = PipelineOptions(words)
             known = options.get_all_options(drop_default=False)
+            create_runner(known["runner"] or StandardOptions.DEFAULT_RUNNER)
     except (SystemExit, ValueError) as error:
         reason = said.getvalue().strip().splitlines()[-1:] or [str(error)]
         raise UsageError(f"--beam_options={text!r}: {reason[0]}") from None
-    for word in words:
-        name = word.split("=")[0].removeprefix("--").removeprefix("no_")
-        if word.startswith("--") and name not in known:
-            raise UsageError(f"--beam_options={text!r}: Beam has no option --{name}")
-    options.view_as(SetupOptions).save_main_session = False  # workers import what they run
+    for before, word in zip(["", *words], words, strict=False):
+        if not word.startswith("--") and (not before.startswith("--") or "=" in before):
+            raise UsageError(f"--beam_options={text!r}: {word!r} belongs to no option")
+        name = word.split("=")[0]
+        if name.startswith("--") and name[2:].removeprefix("no_") not in known:
+            raise UsageError(f"--beam_options={text!r}: Beam has no option {name}")
+    if "default_sdk_harness_log_level" not in options.get_all_options(drop_default=True):
+        # Workers would report every start and end of theirs.
+        options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
     return options
 
 

@@ -23,7 +23,8 @@ FLAGS = flags.FLAGS
 def main() -> None:
     """Runs the program."""
     program.start()
-    from data_prep.beam.table_preparation import prepare  # it needs Beam
+    from data_prep.beam.stage import pipeline_options  # both need Beam
+    from data_prep.beam.table_preparation import prepare
 
     schema = prepare(
         table.declaration_of_flags(),
@@ -32,7 +33,7 @@ def main() -> None:
         FLAGS.seed,
         FLAGS.max_bad_rows,
         read_simulation(pathlib.Path(FLAGS.data_dir)),
-        FLAGS.beam_options,
+        pipeline_options(FLAGS.beam_options),
     )
     print(table.summary(schema))
     print(f"Written to {FLAGS.out_dir}.")

@@ -32,7 +32,7 @@ def prepare(
     seed: int = 0,
     max_bad_rows: int = 0,
     simulation: Mapping[str, object] | None = None,
-    beam_options: str = "",
+    options: PipelineOptions | None = None,
 ) -> Schema:
     """Writes the prepared dataset that a declaration describes, on Beam.
 
@@ -43,16 +43,15 @@ def prepare(
       seed: of the split and the shuffle.
       max_bad_rows: how many bad rows are left out and counted before that is an error.
       simulation: what a simulator said of the rows; they are simulated, then.
-      beam_options: options of Beam, as a shell takes them.
+      options: of Beam, its defaults if None.
 
     Returns:
       The schema of the dataset.
 
     Raises:
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
-      UsageError: Beam does not understand its options.
     """
-    options = pipeline_options(beam_options)
+    options = options or pipeline_options("")
     data_dir, out_dir = pathlib.Path(data_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
     rows = TableRows(declaration, data_dir, seed, max_bad_rows)

@@ -30,7 +30,6 @@ FIELDS = {
 SPLITS = {
     "fraction": {"test_fraction": 0.2, "validation_fraction": 0.3},
     "group": {"column": "user", "test_fraction": 0.2, "validation_fraction": 0.3},
-    "column": {"column": "day", "test": [3], "validation_fraction": 0.3},
 }
 
 

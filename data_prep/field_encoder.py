@@ -79,7 +79,7 @@ class FieldEncoder:
         return self._counter if self.binning is None else self.binning.counter
 
     @property
-    def learned(self) -> "Learned":
+    def learned(self) -> Learned:
         """What the dataset's schema says of the field beside its vocabulary."""
         numeric = self.declared.kind == NUMERIC
         return Learned(

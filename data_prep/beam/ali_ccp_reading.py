@@ -32,6 +32,7 @@ from dcrnn_tf.schema import DatasetError
 
 PARTITION_BYTES = 1 << 28  # of raw text a partition of the join
 
+_UNPACKED = ".text"  # ends the names of unpacked blocks
 _PARSED = "-parsed"  # in the names of chunk files whose lines have no users yet
 
 Key = tuple[int, int]  # a file's place among the four, in the order of reading, and a block's in it
@@ -149,8 +150,9 @@ class ReadLog:
             pipeline
             | "Packed files" >> beam.Create(packed)
             | "Spread files" >> beam.Reshuffle()
-            | "Unpack" >> beam.FlatMap(_unpack, self._block_bytes)
+            | "Unpack" >> beam.FlatMap(_unpack, self._block_bytes, self._folder)
             | "Spread unpacked blocks" >> beam.Reshuffle()
+            | "Read unpacked blocks" >> beam.Map(_read_unpacked)
         )
         size = sum(path.stat().st_size for path in self._files)
         parse = _Parse(self._folder, self._settings, 1 + size // PARTITION_BYTES)
@@ -243,8 +245,9 @@ class ReadLog:
 
     def clean_up(self) -> None:
         """Removes what the stage has left in the folder beside the chunk files."""
-        for path in self._folder.glob(f"*{_PARSED}.npz"):
-            path.unlink()
+        for pattern in (f"*{_PARSED}.npz", f"*{_UNPACKED}"):
+            for path in self._folder.glob(pattern):
+                path.unlink()
 
 
 def _chunk(folder: pathlib.Path, key: Key, suffix: str = "") -> pathlib.Path:
@@ -256,22 +259,36 @@ def _read(element: tuple[Key, pathlib.Path], block_bytes: int) -> tuple[Key, "by
     key, path = element
     try:
         return key, read_block(path, key[1], block_bytes)
-    except DatasetError as error:
-        return key, str(error)
+    except (DatasetError, OSError) as error:
+        return key, _sentence(path, error)
 
 
 def _unpack(
-    element: tuple[int, pathlib.Path], block_bytes: int
-) -> Iterator[tuple[Key, "bytes | str"]]:
-    """Reads the blocks of a .gz file, as `_read` does."""
+    element: tuple[int, pathlib.Path], block_bytes: int, folder: pathlib.Path
+) -> Iterator[tuple[Key, "pathlib.Path | str"]]:
+    """Writes the blocks of a .gz file to files; text is a sentence on why that is not possible."""
     number, path = element
     block = 0
     try:
         for _, data in read_blocks(path, lambda done: None, block_bytes):
-            yield (number, block), data
+            unpacked = folder / f"{number}-{block:06d}{_UNPACKED}"
+            with replaced(unpacked) as partial:
+                partial.write_bytes(data)
+            yield (number, block), unpacked
             block += 1
-    except DatasetError as error:
-        yield (number, block), str(error)
+    except (DatasetError, OSError) as error:
+        yield (number, block), _sentence(path, error)
+
+
+def _sentence(path: pathlib.Path, error: DatasetError | OSError) -> str:
+    if isinstance(error, DatasetError):
+        return str(error)
+    return f"{error.filename or path} cannot be read or written ({error.strerror})"
+
+
+def _read_unpacked(element: tuple[Key, "pathlib.Path | str"]) -> tuple[Key, "bytes | str"]:
+    key, unpacked = element
+    return key, unpacked if isinstance(unpacked, str) else unpacked.read_bytes()
 
 
 class _Parse(beam.DoFn):

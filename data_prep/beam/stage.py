@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
-from apache_beam.runners.runner import create_runner
+from apache_beam.runners.runner import PipelineState, create_runner
 
 from dcrnn_tf.command_line import UsageError
 from dcrnn_tf.whole_file import full_disk, naming_file
@@ -69,6 +69,7 @@ def run_stage(
 
     Raises:
       OSError: there is no room on a disk.
+      RuntimeError: the runner did not come to an end.
     """
     files = {}
     pipeline = beam.Pipeline(options=options)
@@ -77,11 +78,13 @@ def run_stage(
         gathered = collection | f"Gather {name}" >> beam.combiners.ToList()
         _ = gathered | f"Store {name}" >> beam.Map(_store, str(files[name]))
     try:
-        pipeline.run().wait_until_finish()
+        state = pipeline.run().wait_until_finish()
     except Exception as error:
         if (number := full_disk(error)) is not None:
             raise OSError(number, os.strerror(number), str(folder)) from error
         raise
+    if state != PipelineState.DONE:
+        raise RuntimeError(f"Beam's runner ended in state {state}")
     results = {}
     for name, file in files.items():
         results[name] = pickle.loads(file.read_bytes())

@@ -124,6 +124,15 @@ def test_a_damaged_gz_file_is_named(raw, tmp_path):  # noqa: F811
         prepare(raw, tmp_path / "out", made(), block_bytes=50)
 
 
+def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatch):  # noqa: F811
+    def broken(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(ali_ccp_reading, "read_block", broken)
+    with pytest.raises(DatasetError, match=r"train\.csv cannot be read or written \(Input/output"):
+        prepare(raw, tmp_path / "out", made())
+
+
 # ---- killed, and on a full disk
 
 KILL = """

@@ -25,7 +25,7 @@ $(READY): setup.cfg pyproject.toml $(wildcard dcrnn_tf/kernels/*.cc dcrnn_tf/ker
 		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[test]'
+	$(RUN) -m pip install --quiet --editable '.[test,beam]'
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m dcrnn_tf.kernels
 	touch $(READY)
 

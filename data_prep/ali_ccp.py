@@ -17,40 +17,31 @@ import importlib
 import itertools
 import pathlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
 import tqdm
 from absl import flags, logging
 
-from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS, USER, RawField
-from data_prep.ali_ccp_log import (
-    ParsedLog,
-    Settings,
-    file_names,
-    listed,
-    load_chunk,
-    load_users,
-    ordered,
-    thread_pool,
+from data_prep.ali_ccp_chunks import ChunkedLog, Settings, listed, load_chunk, load_users
+from data_prep.ali_ccp_encoding import (
+    counted,
+    divide,
+    draw_validation,
+    encode,
+    row_count,
+    schema_fields,
+    training_rows,
 )
-from data_prep.ali_ccp_parser import MISSING, select
+from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, SPLITS, USER, RawField
+from data_prep.ali_ccp_log import ParsedLog, file_names, ordered, thread_pool
+from data_prep.ali_ccp_parser import select
 from data_prep.simulation_file import read_simulation
-from data_prep.vocabulary import IdCounter, Vocabulary
+from data_prep.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.work_folder import WorkFolder, identity
 from data_prep.writer import Columns, DatasetWriter, Ragged
 from dcrnn_tf import command_line
-from dcrnn_tf.schema import (
-    CATEGORICAL,
-    MULTI_CATEGORICAL,
-    PADDING_ROW,
-    DatasetError,
-    Field,
-    Schema,
-    Task,
-)
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.schema import DatasetError, Schema, Task
 
 FLAGS = flags.FLAGS
 NAME = "ali_ccp"
@@ -74,8 +65,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
     if out_dir.exists():
         raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
-    files = {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
-    source = _source(raw_dir, files.values())
+    files = find_files(raw_dir)
+    source = source_of(raw_dir, files)
     task = {"settings": dataclasses.asdict(settings), "files": list(map(identity, files.values()))}
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
@@ -84,7 +75,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             # The writer needs it, and its import takes seconds of one core alone.
             pool.submit(importlib.import_module, "tensorflow")
-            exposures, validation = _draw_validation(log, settings)
+            exposures = _count_exposures(log)
+            validation = draw_validation(exposures, settings)
             vocabularies = _vocabularies(log, work, settings, exposures, validation)
         return _write(log, work, settings, vocabularies, validation, source, out_dir)
     except DatasetError:
@@ -92,18 +84,12 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
         raise
 
 
-def _draw_validation(log: ParsedLog, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each user's training rows, `(users,)`, and who is in validation, `(users,)` bool."""
+def _count_exposures(log: ParsedLog) -> np.ndarray:
+    """Returns each user's training rows, `(users,)`."""
     exposures = np.zeros(log.users, np.int64)
     for path, kept in log.chunks("train"):
         exposures += np.bincount(load_users(path)[kept], minlength=log.users)
-    users = np.flatnonzero(exposures)
-    users = np.random.default_rng([settings.seed, 1]).permutation(users)
-    rows = np.cumsum(exposures[users])
-    wanted = round(settings.validation_fraction * int(rows[-1]))
-    validation = np.zeros(log.users, bool)
-    validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
-    return exposures, validation
+    return exposures
 
 
 def _vocabularies(
@@ -117,12 +103,9 @@ def _vocabularies(
     files = {field.name: work.path / f"{field.name}.parquet" for field in settings.fields}
     if work.load("vocabularies.json") is None:
         for name, vocabulary in _count(log, settings, exposures, validation).items():
-            table = pl.DataFrame({"id": vocabulary.ids, "count": vocabulary.counts})
-            with naming_file(files[name]):
-                table.write_parquet(files[name])
+            write_vocabulary(files[name], vocabulary.ids, vocabulary.counts)
         work.save("vocabularies.json", {})
-    tables = {name: pl.read_parquet(path) for name, path in files.items()}
-    return {n: Vocabulary(t["id"].to_numpy(), t["count"].to_numpy()) for n, t in tables.items()}
+    return {name: read_vocabulary(path) for name, path in files.items()}
 
 
 def _count(
@@ -133,33 +116,24 @@ def _count(
     weights = np.where(validation, 0, exposures)
 
     def add(name: str, column: "np.ndarray | Ragged", weight: np.ndarray | None = None) -> None:
-        values = column
-        if isinstance(column, Ragged):
-            values = column.values
-            weight = None if weight is None else np.repeat(weight, column.row_lengths)
-        counted = values != MISSING
-        if weight is not None:
-            counted &= weight > 0
-            weight = pl.Series(weight[counted])
-        counters[name].add(pl.Series(values[counted]), weight)
+        counters[name].add(*counted(column, weight))
 
-    def training_rows(chunk: tuple[pathlib.Path, np.ndarray]) -> Columns:
-        columns = load_chunk(chunk[0])
-        return select(columns, chunk[1] & ~validation[columns.pop("user_row")])
+    def training(chunk: tuple[pathlib.Path, np.ndarray]) -> Columns:
+        return training_rows(*chunk, validation)
 
     total = log.users + log.rows["train"]
     with _progress(total, "Counting", "row") as bar, thread_pool() as pool:
         first = 0
         for columns in ordered(load_chunk, log.user_chunks):
-            end = first + _rows(columns)
+            end = first + row_count(columns)
             weight = itertools.repeat(weights[first:end])
             list(pool.map(add, columns, columns.values(), weight))
             bar.update(end - first)
             first = end
-        for columns in ordered(training_rows, log.chunks("train")):
+        for columns in ordered(training, log.chunks("train")):
             fields = {name: columns[name] for name in columns if name in counters}
             list(pool.map(add, fields, fields.values()))
-            bar.update(_rows(columns))
+            bar.update(row_count(columns))
     return {name: c.vocabulary(settings.min_count) for name, c in counters.items()}
 
 
@@ -173,30 +147,18 @@ def _write(
     out_dir: pathlib.Path,
 ) -> Schema:
     """Encodes the chunks and writes the prepared dataset."""
-    fields = [_schema_field(f, vocabularies[f.name], settings, log) for f in settings.fields]
+    sizes = {name: vocabulary.size for name, vocabulary in vocabularies.items()}
+    fields = schema_fields(settings, sizes, log)
     has_users = any(field.entity for field in fields)
 
-    def encode(columns: Columns) -> Columns:
-        encoded = dict(columns)
-        for name in columns.keys() & vocabularies.keys():
-            column = columns[name]
-            if isinstance(column, Ragged):
-                rows = vocabularies[name].encode(pl.Series(column.values))
-                encoded[name] = dataclasses.replace(column, values=rows)
-            else:
-                encoded[name] = vocabularies[name].encode(pl.Series(column))
-                encoded[name][column == MISSING] = PADDING_ROW
-        return encoded
+    def users(path: pathlib.Path) -> Columns:
+        return encode(load_chunk(path), vocabularies)
 
     def splits(item: tuple[str, pathlib.Path, np.ndarray]) -> dict[str, Columns]:
         split, path, kept = item
-        columns = encode(select(load_chunk(path), kept))
-        held_out = validation[columns["user_row"]]
-        if not has_users:
-            del columns["user_row"]
-        if split == "test":
-            return {"test": columns}
-        return {"train": select(columns, ~held_out), "validation": select(columns, held_out)}
+        return divide(
+            split, encode(select(load_chunk(path), kept), vocabularies), validation, has_users
+        )
 
     with (
         DatasetWriter(
@@ -206,18 +168,19 @@ def _write(
     ):
         for name, vocabulary in vocabularies.items():
             writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
-        for columns in ordered(lambda path: encode(load_chunk(path)), log.user_chunks):
+        for columns in ordered(users, log.user_chunks):
             writer.add_entity_rows(USER, columns)
         chunks = ((split, *chunk) for split in SPLITS for chunk in log.chunks(split))
         for parts in ordered(splits, chunks):
             for split, columns in parts.items():
-                if _rows(columns):
+                if row_count(columns):
                     writer.add_rows(split, columns)
-                bar.update(_rows(columns))
-        return writer.finish(source, _filters(log, settings), bar.update, work.remove)
+                bar.update(row_count(columns))
+        return writer.finish(source, filters(log, settings), bar.update, work.remove)
 
 
-def _filters(log: ParsedLog, settings: Settings) -> dict[str, object]:
+def filters(log: ChunkedLog, settings: Settings) -> dict[str, object]:
+    """The schema's `filters`: the settings, and what was counted."""
     fields = [field.source for field in settings.fields]
     return dataclasses.asdict(settings) | {
         "fields": fields,
@@ -270,6 +233,15 @@ def _differences(split: str, counts: Mapping[str, int], simulated: bool) -> list
     return different or [f"{split} files: all counts are the published ones"]
 
 
+def find_files(raw_dir: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The four files, plain or .gz, by their plain names in the order of reading.
+
+    Raises:
+      DatasetError: one of them is not there, or in both forms.
+    """
+    return {name: _find(raw_dir, name) for split in SPLITS for name in file_names(split)}
+
+
 def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
     if not found:
@@ -282,38 +254,22 @@ def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
     return found[0]
 
 
-def _source(raw_dir: pathlib.Path, files: Iterable[pathlib.Path]) -> dict[str, object]:
-    source: dict[str, object] = {"files": {path.name: path.stat().st_size for path in files}}
+def source_of(raw_dir: pathlib.Path, files: Mapping[str, pathlib.Path]) -> dict[str, object]:
+    """The schema's `source`: what the files are, and what a simulator said of them."""
+    sizes = {path.name: path.stat().st_size for path in files.values()}
+    source: dict[str, object] = {"files": sizes}
     simulation = read_simulation(raw_dir)
     if simulation is None:
         return source | {"simulated": False}
     return source | {"simulated": True, "simulation": simulation}
 
 
-def _schema_field(
-    field: RawField, vocabulary: Vocabulary, settings: Settings, log: ParsedLog
-) -> Field:
-    return Field(
-        field.name,
-        MULTI_CATEGORICAL if field.multiple else CATEGORICAL,
-        vocabulary.size,
-        max_values=max(1, log.longest[field.name]) if field.multiple else 1,
-        entity=USER if field.side == USER else None,
-        weighted=field.multiple and settings.keep_feature_value,
-        source=field.source,
-    )
-
-
-def _rows(columns: Columns) -> int:
-    column = next(iter(columns.values()))
-    return len(column.row_lengths if isinstance(column, Ragged) else column)
-
-
 def _progress(total: int, title: str, unit: str) -> tqdm.tqdm:
     return tqdm.tqdm(total=total, desc=title, unit=unit, unit_scale=True, file=sys.stderr)
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the flags of the preparation."""
     flags.DEFINE_string("raw_dir", None, "Folder of the four raw files.", required=True)
     flags.DEFINE_string("out_dir", None, "Folder to make; must not exist.", required=True)
     flags.DEFINE_list("fields", [f.source for f in FIELDS], "Fields to keep, by raw name.")
@@ -352,15 +308,19 @@ def _chosen_fields(sources: Sequence[str]) -> tuple[RawField, ...]:
     return tuple(field for field in FIELDS if field.source in sources)
 
 
+def settings_of_flags() -> Settings:
+    """What the flags say."""
+    names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
+    given = {name: FLAGS[name].value for name in names}
+    return Settings(_chosen_fields(FLAGS.fields), **given)
+
+
 def main() -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
-    given = {name: FLAGS[name].value for name in names}
-    settings = Settings(_chosen_fields(FLAGS.fields), **given)
-    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings)))
+    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings_of_flags())))
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     command_line.run(main)

@@ -26,11 +26,15 @@ class Binning:
 
     Args:
       kind: one of these two.
+
+    Attributes:
+      counter: of the training rows of each bin, for `quantile` of each number, until the
+        vocabulary is fixed.
     """
 
     def __init__(self, kind: str):
         self.kind = kind
-        self._counter = IdCounter()
+        self.counter = IdCounter()
         self._edges = np.empty(0)  # of quantile bins, each one's smallest training value
 
     @classmethod
@@ -52,23 +56,23 @@ class Binning:
         values = values[~np.isnan(values)]
         values = log_bins(values) if self.kind == "log" else values + 0.0  # -0.0 becomes 0.0
         distinct, counts = np.unique(values, return_counts=True)
-        self._counter.add(pl.Series(distinct), pl.Series(counts))
+        self.counter.add(pl.Series(distinct), pl.Series(counts))
 
     def vocabulary(self, min_count: int) -> Vocabulary:
         """Fixes the bins; those of at least `min_count` training rows."""
         if self.kind == "quantile":
-            numbers = self._counter.vocabulary()
+            numbers = self.counter.vocabulary()
             order = np.argsort(numbers.ids)
             values, counts = numbers.ids[order].astype(np.float64), numbers.counts[order]
             middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
             firsts = np.unique(np.floor(middle * QUANTILE_BINS), return_index=True)[1]
             self._edges = values[firsts]
-            self._counter = IdCounter()
+            self.counter = IdCounter()
             if len(firsts):
                 counts = np.add.reduceat(counts, firsts)
-                self._counter.add(pl.Series(self._edges), pl.Series(counts))
-        vocabulary = self._counter.vocabulary(min_count)
-        self._counter = IdCounter()
+                self.counter.add(pl.Series(self._edges), pl.Series(counts))
+        vocabulary = self.counter.vocabulary(min_count)
+        self.counter = IdCounter()
         return vocabulary
 
     def __call__(self, values: np.ndarray) -> pl.Series:

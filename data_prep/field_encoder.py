@@ -1,5 +1,6 @@
 """One field of a declared table: learned from training rows, then encoded."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,23 @@ from data_prep.table_rows import text_of
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.writer import Ragged
 from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """What was found out about a field; None where its kind knows no such thing.
+
+    Attributes:
+      missing: rows without it.
+      truncated: lists that were cut.
+      scaling: parameters of the `Scaling`.
+      binning: parameters of the `Binning`.
+    """
+
+    missing: int
+    truncated: int | None
+    scaling: Mapping[str, object] | None
+    binning: Mapping[str, object] | None
 
 
 class FieldEncoder:
@@ -54,6 +72,22 @@ class FieldEncoder:
         elif declared.bins:
             encoder.binning = Binning.restore(filters["binning"][declared.name])
         return encoder
+
+    @property
+    def counter(self) -> IdCounter:
+        """What counts the field's ids until `finish`."""
+        return self._counter if self.binning is None else self.binning.counter
+
+    @property
+    def learned(self) -> Learned:
+        """What the dataset's schema says of the field beside its vocabulary."""
+        numeric = self.declared.kind == NUMERIC
+        return Learned(
+            self.missing,
+            self.truncated if self.declared.kind == MULTI_CATEGORICAL else None,
+            self.scaling.parameters if numeric else None,
+            None if self.binning is None else self.binning.parameters,
+        )
 
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""

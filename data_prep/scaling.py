@@ -45,18 +45,23 @@ class Scaling:
         if not len(values):
             return
         if self.kind == "standard":
-            count = self._count + len(values)
-            apart = values.mean() - self._mean
-            self._squares += np.square(values - values.mean()).sum()
-            self._squares += apart**2 * self._count * len(values) / count
-            self._mean += apart * len(values) / count
-            self._count = count
+            mean = values.mean()
+            self._join(len(values), mean, np.square(values - mean).sum())
         elif self.kind == "quantile":
-            drawn = np.column_stack([self._random.random(len(values)), values])
-            sample = np.concatenate([self._sample, drawn])
-            if len(sample) > SAMPLE_ROWS:
-                sample = sample[np.argpartition(sample[:, 0], SAMPLE_ROWS)[:SAMPLE_ROWS]]
-            self._sample = sample
+            self._keep(np.column_stack([self._random.random(len(values)), values]))
+
+    def skip(self, count: int) -> None:
+        """Passes over so many training values, not missing, that another scaling learns from."""
+        self._random.bit_generator.advance(count)
+
+    def merge(self, other: "Scaling") -> None:
+        """Learns what another scaling of the same kind has learned.
+
+        If that one had skipped the values before its own and each has seen one chunk at a time, the
+        result is to the bit that of one scaling for all chunks, merged in their order.
+        """
+        self._join(other._count, other._mean, other._squares)
+        self._keep(other._sample)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Returns scaled values, `(rows,)` float32."""
@@ -84,6 +89,25 @@ class Scaling:
             knots, scaled = self._quantiles()
             learned |= {"knots": knots.tolist(), "scaled": scaled.tolist()}
         return learned
+
+    def _join(self, count: int, mean: float, squares: float) -> None:
+        """Adds values of a mean and a sum of squared distances from it."""
+        if not self._count:
+            self._count, self._mean, self._squares = count, mean, squares
+        elif count:
+            total = self._count + count
+            apart = mean - self._mean
+            self._squares += squares
+            self._squares += apart**2 * self._count * count / total
+            self._mean += apart * count / total
+            self._count = total
+
+    def _keep(self, drawn: np.ndarray) -> None:
+        """Adds to the sample what is among the lowest priorities."""
+        sample = np.concatenate([self._sample, drawn])
+        if len(sample) > SAMPLE_ROWS:
+            sample = sample[np.argpartition(sample[:, 0], SAMPLE_ROWS)[:SAMPLE_ROWS]]
+        self._sample = sample
 
     def _quantiles(self) -> tuple[np.ndarray, np.ndarray]:
         if self._knots is None:

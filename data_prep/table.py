@@ -10,13 +10,15 @@ fit scalings on the training rows, once to encode and write.
 
 import collections
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from absl import flags, logging
 from tqdm import tqdm
 
-from data_prep.field_encoder import FieldEncoder
+from data_prep.columns import count_labels
+from data_prep.dataset_folder import check_absent
+from data_prep.field_encoder import FieldEncoder, Learned
 from data_prep.simulation_file import read_simulation
 from data_prep.table_declaration import (
     SPLIT_NAMES,
@@ -27,7 +29,7 @@ from data_prep.table_declaration import (
 from data_prep.table_rows import TEST, TRAIN, TableRows
 from data_prep.writer import DatasetWriter, Ragged
 from dcrnn_tf import command_line
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Schema, Task
+from dcrnn_tf.schema import NUMERIC, DatasetError, Schema, Task
 
 FLAGS = flags.FLAGS
 
@@ -56,8 +58,7 @@ def prepare(
     Raises:
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
-    if pathlib.Path(out_dir).exists():
-        raise DatasetError(f"{out_dir} exists already; remove it or choose another output folder")
+    check_absent(pathlib.Path(out_dir))
     table = TableRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
     encoders = [
         FieldEncoder(field, declaration.missing_values, seed) for field in declaration.fields
@@ -71,11 +72,11 @@ def prepare(
             rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
             for encoder in encoders:
                 encoder.add(frame, train)
-            for task in declaration.tasks:
-                asked = train if task.only_where is None else train & (labels[task.only_where] > 0)
-                positives[task.name] += int(labels[task.name][asked].sum())
-                defined[task.name] += int(asked.sum())
-    _check_training_rows(declaration, rows, positives, defined)
+            training = {task: label[train] for task, label in labels.items()}
+            counts = count_labels(training, declaration.tasks)
+            positives.update(counts[0])
+            defined.update(counts[1])
+    check_training_rows(declaration, rows, positives, defined)
 
     fields = [encoder.finish() for encoder in encoders]
     tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
@@ -89,37 +90,56 @@ def prepare(
                 encoded = {e.declared.name: e.encode(frame) for e in encoders} | labels
                 for split in np.unique(splits):
                     chosen = np.flatnonzero(splits == split)
-                    columns = {name: _take(column, chosen) for name, column in encoded.items()}
+                    columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
                     writer.add_rows(SPLIT_NAMES[split], columns)
-        source: dict[str, object] = {
-            "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in table.files],
-            "simulated": declaration.simulated or simulation is not None,
-        }
-        if simulation is not None:
-            source["simulation"] = simulation
-        filters = {
-            "declaration": declaration.content,
-            "missing_values": list(declaration.missing_values),
-            "number_columns": sorted({f.column for f in declaration.fields if f.reads_numbers}),
-            "bad_rows": dict(table.bad_rows.counts),
-            "ignored_columns": table.ignored_columns,
-            "missing": {e.declared.name: e.missing for e in encoders},
-            "truncated_lists": {
-                e.declared.name: e.truncated
-                for e in encoders
-                if e.declared.kind == MULTI_CATEGORICAL
-            },
-            "scaling": {
-                e.declared.name: e.scaling.parameters
-                for e in encoders
-                if e.declared.kind == NUMERIC
-            },
-            "binning": {
-                e.declared.name: e.binning.parameters for e in encoders if e.binning is not None
-            },
-        }
+        source = source_of(declaration, table, simulation)
+        learned = {encoder.declared.name: encoder.learned for encoder in encoders}
+        filters = filters_of(declaration, table.bad_rows.counts, table.ignored_columns, learned)
         with _bar("3/3 shuffling", int(rows.sum()), " rows") as bar:
             return writer.finish(source, filters, bar.update)
+
+
+def source_of(
+    declaration: Declaration, table: TableRows, simulation: Mapping[str, object] | None
+) -> dict[str, object]:
+    """The schema's `source`: what the files are, and what a simulator said of them."""
+    source: dict[str, object] = {
+        "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in table.files],
+        "simulated": declaration.simulated or simulation is not None,
+    }
+    return source if simulation is None else source | {"simulation": simulation}
+
+
+def filters_of(
+    declaration: Declaration,
+    bad_rows: Mapping[str, int],
+    ignored_columns: Sequence[str],
+    learned: Mapping[str, Learned],
+) -> dict[str, object]:
+    """The schema's `filters`: the declaration, and what was counted and learned.
+
+    Args:
+      declaration: what the files hold.
+      bad_rows: those left out, by reason.
+      ignored_columns: columns of the files that are not used.
+      learned: what was found out about each field.
+    """
+
+    def known(what: str) -> dict[str, object]:
+        found = {name: getattr(one, what) for name, one in learned.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    return {
+        "declaration": declaration.content,
+        "missing_values": list(declaration.missing_values),
+        "number_columns": sorted({f.column for f in declaration.fields if f.reads_numbers}),
+        "bad_rows": dict(bad_rows),
+        "ignored_columns": list(ignored_columns),
+        "missing": known("missing"),
+        "truncated_lists": known("truncated"),
+        "scaling": known("scaling"),
+        "binning": known("binning"),
+    }
 
 
 def summary(schema: Schema) -> str:
@@ -151,7 +171,7 @@ def summary(schema: Schema) -> str:
     return "\n".join(lines)
 
 
-def _take(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Ragged:
+def take_rows(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Ragged:
     """The given rows, ascending, of a column."""
     if not isinstance(column, Ragged):
         return column[rows]
@@ -160,7 +180,23 @@ def _take(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Ragged:
     return Ragged(column.values[np.repeat(chosen, column.row_lengths)], column.row_lengths[rows])
 
 
-def _check_training_rows(declaration: Declaration, rows, positives, defined) -> None:
+def check_training_rows(
+    declaration: Declaration,
+    rows: np.ndarray,
+    positives: Mapping[str, int],
+    defined: Mapping[str, int],
+) -> None:
+    """Checks that there is something to learn from, and to test with.
+
+    Args:
+      declaration: what the files hold.
+      rows: of each split, in the order of `SPLIT_NAMES`.
+      positives: training rows on which each task is positive.
+      defined: training rows on which each task is defined.
+
+    Raises:
+      DatasetError: a split has no rows, or a task has the same label on all training rows.
+    """
     for split in (TRAIN, TEST):
         if not rows[split]:
             raise DatasetError(
@@ -180,7 +216,8 @@ def _bar(name: str, total: int, unit: str) -> tqdm:
     return tqdm(desc=name, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the flags of the preparation."""
     flags.DEFINE_string(
         "declaration", None, "YAML or JSON file that says what the files hold.", required=True
     )
@@ -204,14 +241,19 @@ def _define_flags() -> None:
     )
 
 
-def main() -> None:
-    """Runs the program."""
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
+def declaration_of_flags() -> Declaration:
+    """The declaration that the flags name, with their changes."""
     declaration = load_declaration(FLAGS.declaration)
     if FLAGS.min_count is not None:
         declaration = with_min_count(declaration, FLAGS.min_count)
+    return declaration
+
+
+def main() -> None:
+    """Runs the program."""
+    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     schema = prepare(
-        declaration,
+        declaration_of_flags(),
         FLAGS.data_dir,
         FLAGS.out_dir,
         FLAGS.seed,
@@ -223,5 +265,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     command_line.run(main)

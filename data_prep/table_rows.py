@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from data_prep.table_declaration import SPLIT_NAMES, Declaration
+from data_prep.table_declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.table_files import (
     BadRows,
     Chunk,
@@ -70,17 +70,40 @@ class TableRows:
           DatasetError: there are more bad rows than tolerated.
         """
         self.bad_rows = BadRows(self._max_bad_rows)
-        random = np.random.default_rng([self._seed, 0])
+        read = RowReader(self._declaration)
+        drawn = 0
         for split, file in self.files:
-            for chunk in file.chunks(self.bad_rows, progress):
-                faults = _Faults(chunk, self.bad_rows)
-                frame = self._numbers(chunk.frame, faults)
-                labels = self._labels(frame, faults)
-                splits = self._splits(frame, split, faults)
-                good = ~faults.bad
-                frame = frame.filter(pl.Series(good))
-                self._draw(frame, splits := splits[good], random)
-                yield frame, splits, {task: label[good] for task, label in labels.items()}
+            for frame, splits, labels in read(file, split, self.bad_rows, progress):
+                draw_splits(frame, splits, self._declaration.split, self._seed, drawn)
+                drawn += frame.height
+                yield frame, splits, labels
+
+
+class RowReader:
+    """Reads, checks and labels the rows of one file."""
+
+    def __init__(self, declaration: Declaration):
+        self._declaration = declaration
+
+    def __call__(
+        self, file: CsvFile | ParquetFile, split: int, bad_rows: BadRows, progress: Progress
+    ) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
+        """Yields as `TableRows.read` does, but with splits as far as the declaration says them.
+
+        Args:
+          file: to read.
+          split: which one it is a file of, as a position in `SPLIT_NAMES`.
+          bad_rows: takes the rows that cannot be used.
+          progress: called with the number of bytes read since the last call.
+        """
+        for chunk in file.chunks(bad_rows, progress):
+            faults = _Faults(chunk, bad_rows)
+            frame = self._numbers(chunk.frame, faults)
+            labels = self._labels(frame, faults)
+            splits = self._splits(frame, split, faults)
+            good = ~faults.bad
+            labels = {task: label[good] for task, label in labels.items()}
+            yield frame.filter(pl.Series(good)), splits[good], labels
 
     def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
         """Parses the columns of numbers."""
@@ -153,22 +176,34 @@ class TableRows:
             )
         return splits
 
-    def _draw(self, frame: pl.DataFrame, splits: np.ndarray, random: np.random.Generator) -> None:
-        """Draws test and validation rows from the training rows, in place."""
-        declared = self._declaration.split
-        if declared.by == "group":
-            groups, of_row = np.unique(
-                text_of(frame, declared.column).to_numpy().astype(object), return_inverse=True
-            )
-            key = self._seed.to_bytes(8, "little")
-            digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
-            drawn = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)
-            drawn = (drawn.reshape(-1, 2) / 2.0**64)[of_row]
-        else:
-            drawn = random.random((frame.height, 2))
-        train = splits == TRAIN
-        splits[train & (drawn[:, 1] < declared.validation_fraction)] = VALIDATION
-        splits[train & (drawn[:, 0] < declared.test_fraction)] = TEST
+
+def draw_splits(
+    frame: pl.DataFrame, splits: np.ndarray, declared: DeclaredSplit, seed: int, drawn: int
+) -> None:
+    """Draws test and validation rows from the training rows of a chunk, in place.
+
+    Args:
+      frame: the rows.
+      splits: theirs, `(rows,)`; training rows among them become test and validation rows.
+      declared: how rows are split.
+      seed: of the draw.
+      drawn: rows of the chunks before.
+    """
+    if declared.by == "group":
+        groups, of_row = np.unique(
+            text_of(frame, declared.column).to_numpy().astype(object), return_inverse=True
+        )
+        key = seed.to_bytes(8, "little")
+        digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
+        numbers = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)
+        numbers = (numbers.reshape(-1, 2) / 2.0**64)[of_row]
+    else:
+        random = np.random.default_rng([seed, 0])
+        random.bit_generator.advance(2 * drawn)  # each number is one step of the generator
+        numbers = random.random((frame.height, 2))
+    train = splits == TRAIN
+    splits[train & (numbers[:, 1] < declared.validation_fraction)] = VALIDATION
+    splits[train & (numbers[:, 0] < declared.test_fraction)] = TEST
 
 
 class _Faults:

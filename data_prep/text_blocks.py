@@ -4,9 +4,11 @@ A place is given by the positions of its first character and of the one after it
 """
 
 import gzip
+import os
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,6 +18,8 @@ BLOCK_BYTES = 4 << 20
 MAX_DIGITS = 16
 MAX_NUMBER_CHARACTERS = 32
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
+
+_STEP = 1 << 16  # bytes looked at when a line's beginning is sought
 
 
 def read_blocks(
@@ -56,10 +60,7 @@ def read_blocks(
             data = rest + data
             end = data.rfind(b"\n") + 1
             if not end and len(data) > block_bytes:
-                raise DatasetError(
-                    f"{path}, line {first_line}: longer than {block_bytes} bytes, this is not a "
-                    "file of Ali-CCP"
-                )
+                raise _too_long(path, first_line, block_bytes)
             rest = data[end:]
             if end:
                 yield first_line, data[:end]
@@ -68,6 +69,59 @@ def read_blocks(
         yield first_line, rest + b"\n"
     elif first_line == 1:
         raise DatasetError(f"{path} is empty; fetch it again")
+
+
+def block_count(path: pathlib.Path, block_bytes: int = BLOCK_BYTES) -> int:
+    """How many numbers `read_block` knows for a plain file."""
+    return -(-path.stat().st_size // block_bytes) + 1
+
+
+def read_block(path: pathlib.Path, number: int, block_bytes: int = BLOCK_BYTES) -> bytes:
+    """Reads one block of a plain file without those before it.
+
+    Block n holds the lines that end in the n-th `block_bytes` of the file, counted from 0, the last
+    one what follows the last line feed: in order, they are those of `read_blocks` and empty ones.
+
+    Returns:
+      The lines, each ending in a line feed.
+
+    Raises:
+      DatasetError: the file holds a line longer than a block.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        first = min(number * block_bytes, size)
+        begin = _line_begin(file, first, block_bytes)
+        if begin is not None:
+            file.seek(begin)
+            data = file.read(first + block_bytes - begin)
+            if number * block_bytes >= size:  # the last line may lack a line feed
+                return data + b"\n" if data else b""
+            end = data.rfind(b"\n") + 1
+            if end or len(data) <= block_bytes:
+                return data[:end]
+        file.seek(0)
+        raise _too_long(path, file.read(first).count(b"\n") + 1, block_bytes)
+
+
+def _line_begin(file: BinaryIO, position: int, longest: int) -> int | None:
+    """Where the line of a position begins; None if that is more than `longest` bytes before."""
+    end = position
+    while end > 0 and position - end <= longest:
+        start = max(0, end - _STEP)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n") + 1
+        if found:
+            begin = start + found
+            return begin if position - begin <= longest else None
+        end = start
+    return 0 if position - end <= longest else None
+
+
+def _too_long(path: pathlib.Path, line: int, block_bytes: int) -> DatasetError:
+    return DatasetError(
+        f"{path}, line {line}: longer than {block_bytes} bytes, this is not a file of Ali-CCP"
+    )
 
 
 def words(data: bytes) -> np.ndarray:

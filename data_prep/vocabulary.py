@@ -14,6 +14,7 @@ from dcrnn_tf.schema import (
     DatasetError,
     Field,
 )
+from dcrnn_tf.whole_file import naming_file
 
 _MERGE_AT = 1_000_000  # counted rows held aside before they are merged, at least
 
@@ -45,6 +46,13 @@ class IdCounter:
         if self._waiting_rows > max(_MERGE_AT, merged_rows):
             self._merge()
 
+    def table(self) -> pl.DataFrame:
+        """Each distinct id and its `count`, in no order."""
+        self._merge()
+        if self._merged is None:
+            return pl.DataFrame(schema={"id": pl.Int64, "count": pl.Int64})
+        return self._merged
+
     def vocabulary(self, min_count: int = 1) -> "Vocabulary":
         """Returns the ids that occurred at least `min_count` (1 or more) times.
 
@@ -53,10 +61,7 @@ class IdCounter:
         """
         if min_count < 1:
             raise ValueError(f"min_count is {min_count}, must be at least 1")
-        self._merge()
-        if self._merged is None:
-            return Vocabulary(np.empty(0, np.int64), np.empty(0, np.int64))
-        kept = self._merged.filter(pl.col("count") >= min_count)
+        kept = self.table().filter(pl.col("count") >= min_count)
         kept = kept.sort("id").sort("count", descending=True, maintain_order=True)
         return Vocabulary(kept["id"].to_numpy(), kept["count"].to_numpy())
 
@@ -102,6 +107,21 @@ class Vocabulary:
         return rows
 
 
+def write_vocabulary(path: pathlib.Path, ids: np.ndarray, counts: np.ndarray) -> None:
+    """Writes raw ids (integers or strings) as Parquet, the first of them being row 2."""
+    # Of no strings at all Polars would not know that they are strings.
+    raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
+    table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
+    with naming_file(path):
+        table.write_parquet(path)
+
+
+def read_vocabulary(path: pathlib.Path) -> Vocabulary:
+    """Reads what `write_vocabulary` has written."""
+    table = pl.read_parquet(path)
+    return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
+
+
 def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     """Reads a field's vocabulary from a prepared dataset's folder.
 
@@ -111,8 +131,7 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     path = pathlib.Path(folder, VOCABULARY_FOLDER, f"{field.name}.parquet")
     again = "copy or prepare the dataset again"
     try:
-        table = pl.read_parquet(path)
-        vocabulary = Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
+        vocabulary = read_vocabulary(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{path} cannot be read ({reason}); {again}") from None

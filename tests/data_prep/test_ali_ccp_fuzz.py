@@ -10,7 +10,8 @@ import tempfile
 
 from hypothesis import strategies as st
 
-from data_prep.ali_ccp_log import ParsedLog, Settings, load_chunk
+from data_prep.ali_ccp_chunks import Settings, load_chunk
+from data_prep.ali_ccp_log import ParsedLog
 from data_prep.ali_ccp_parser import COMMON, SKELETON, parse_block
 from data_prep.work_folder import WorkFolder
 from tests.data_prep.references.ali_ccp import read_line, read_log

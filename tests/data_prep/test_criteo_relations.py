@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import criteo_relations, writer
+from data_prep import criteo_relations, shards
 from data_prep.criteo import prepare_criteo
 from data_prep.criteo_planting import choose_scale, correlation, plant, related, unrelated
 from data_prep.criteo_relations import make, summary
@@ -158,8 +158,8 @@ def test_network_learns_and_the_same_seed_gives_the_same_datasets(prepared, tmp_
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(writer, "BLOCK_ROWS", 64)
-    monkeypatch.setattr(writer, "SHARD_BLOCKS", 4)
+    monkeypatch.setattr(shards, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(shards, "SHARD_BLOCKS", 4)
 
 
 def columns_on_disk(folder, split, names):

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import tensorflow_datasets as tfds
 
+from data_prep import shards as shards_module
 from data_prep import writer as writer_module
 from data_prep.work_folder import WorkFolder
 from data_prep.writer import BLOCK_ROWS, DatasetWriter, Ragged
@@ -111,7 +112,7 @@ def test_schema_counts_rows_and_positives(tmp_path):
 
 
 def test_blocks_shards_and_checksums(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer_module, "SHARD_BLOCKS", 2)
+    monkeypatch.setattr(shards_module, "SHARD_BLOCKS", 2)
     schema = write(tmp_path / "made", rows=5 * BLOCK_ROWS - 900)
     shards = schema.split("train").shards
     assert [shard.records for shard in shards] == [2, 2, 1]

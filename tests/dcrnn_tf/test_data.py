@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import writer
+from data_prep import shards as shards_module
 from data_prep.writer import Ragged
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.schema import DatasetError, Task
@@ -93,8 +93,8 @@ def test_order_depends_on_seed_and_epoch_alone(dataset):
 
 
 def test_without_a_seed_rows_come_as_the_shards_lie_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "BLOCK_ROWS", 16)
-    monkeypatch.setattr(writer, "SHARD_BLOCKS", 3)
+    monkeypatch.setattr(shards_module, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(shards_module, "SHARD_BLOCKS", 3)
     dataset = PreparedDataset(write_dataset(tmp_path / "d", {"train": 500}))
     shards = dataset.schema.splits["train"].shards
     assert [shard.rows for shard in shards] == [48] * 10 + [20]

@@ -1,0 +1,1 @@
+"""Preparations on Apache Beam; `pip install '.[beam]'` installs it."""

@@ -1,0 +1,185 @@
+"""Rows from any worker into shards: exposures in random order, entity tables in theirs.
+
+Each row of a chunk draws a number from a generator seeded by the dataset's seed and the chunk's
+number. It says which shard the row goes to and its place there. So the order is a uniform shuffle
+of all rows and depends on neither how many workers there are nor who is first.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+
+from data_prep.beam.stage import replaced
+from data_prep.columns import Columns, DiskColumns, count_labels, cut, disk_columns, row_count, take
+from data_prep.dataset_folder import in_order
+from data_prep.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
+from dcrnn_tf.schema import Entity, Schema, Shard, Split
+
+SHARD_ROWS = SHARD_BLOCKS * BLOCK_ROWS
+
+_UNNAMED = "unnamed"  # folder of the shards until it is known how many there are
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Rows of one chunk that go to one shard.
+
+    Attributes:
+      place: of the chunk among all.
+      drawn: a number from 0 to 1 for each row that is to be shuffled, None where rows keep their
+        order.
+      columns: the rows.
+    """
+
+    place: int
+    drawn: np.ndarray | None
+    columns: DiskColumns
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A shard, written as `path`.
+
+    Attributes:
+      table: the split's name, or the entity table's.
+      number: of the shard, from 0.
+      path: its file, under a name for the time being.
+      shard: what the schema says of it.
+      positives: rows of a split on which each task is positive.
+      defined: rows of a split on which each task is defined.
+    """
+
+    table: str
+    number: int
+    path: pathlib.Path
+    shard: Shard
+    positives: Mapping[str, int]
+    defined: Mapping[str, int]
+
+
+def shard_count(rows: int) -> int:
+    """Over how many shards a split is spread."""
+    return max(1, -(-rows // SHARD_ROWS))
+
+
+def scatter(
+    schema: Schema, split: str, chunk: int, columns: Columns, shards: int
+) -> Iterator[tuple[tuple[str, int], Part]]:
+    """Spreads the rows of a chunk over the shards of a split.
+
+    Args:
+      schema: of the dataset; its seed is the shuffle's.
+      split: the rows' split.
+      chunk: number of the chunk among all that are of the split.
+      columns: the rows, as `DatasetWriter.add_rows` takes them.
+      shards: how many there shall be.
+
+    Yields:
+      The key of a shard, and the rows that go there.
+    """
+    flat = disk_columns(columns, schema.exposure_fields(), schema.exposure_columns())
+    random = np.random.default_rng([schema.seed, *split.encode(), chunk])
+    drawn = random.random(row_count(flat))
+    shard = (drawn * shards).astype(np.int64)
+    order = np.argsort(shard, kind="stable")
+    ends = np.cumsum(np.bincount(shard, minlength=shards))
+    parts = zip(np.split(drawn[order], ends[:-1]), cut(take(flat, order), ends), strict=True)
+    for number, (draws, part) in enumerate(parts):
+        if len(draws):
+            yield (split, number), Part(chunk, draws, part)
+
+
+def line_up(
+    schema: Schema, entity: str, first: int, columns: Columns
+) -> Iterator[tuple[tuple[str, int], Part]]:
+    """Sends rows of an entity table, the first of which has number `first`, to its shards."""
+    flat = disk_columns(columns, schema.entity_fields(entity), schema.entity_columns(entity))
+    last = first + row_count(flat)
+    bounds = [*range((first // SHARD_ROWS + 1) * SHARD_ROWS, last, SHARD_ROWS), last]
+    begin = first
+    for end, part in zip(bounds, cut(flat, np.array(bounds) - first), strict=True):
+        if end > begin:
+            yield (entity, begin // SHARD_ROWS), Part(begin, None, part)
+        begin = end
+
+
+class WriteShards(beam.PTransform):
+    """Writes shards: what `scatter` and `line_up` yield in, a `Written` for each shard out.
+
+    Args:
+      folder: of the dataset while it is written.
+      schema: of the dataset.
+    """
+
+    def __init__(self, folder: pathlib.Path, schema: Schema):
+        super().__init__()
+        self._folder = folder
+        self._schema = schema
+
+    def expand(self, parts: beam.PCollection) -> beam.PCollection:
+        """Adds the steps."""
+        return (
+            parts
+            | "Group rows by shard" >> beam.GroupByKey()
+            | "Write shards" >> beam.Map(_write, self._folder, self._schema)
+        )
+
+
+def _write(
+    element: tuple[tuple[str, int], Iterable[Part]], folder: pathlib.Path, schema: Schema
+) -> Written:
+    (table, number), parts = element
+    parts = sorted(parts, key=lambda part: part.place)
+    columns = {
+        name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
+    }
+    if parts[0].drawn is None:
+        tasks = ()
+    else:
+        tasks = schema.tasks
+        drawn = np.concatenate([part.drawn for part in parts])
+        columns = take(columns, np.argsort(drawn, kind="stable"))
+    path = folder / _UNNAMED / f"{table}.shard{number}"
+    path.parent.mkdir(exist_ok=True)
+    with replaced(path) as partial:
+        shard = write_shard(partial, columns)
+    return Written(table, number, path, shard, *count_labels(columns, tasks))
+
+
+def name_shards(folder: pathlib.Path, schema: Schema, written: Sequence[Written]) -> Schema:
+    """Gives shards their names, and returns the schema with them."""
+    found: dict[str, list[Written]] = collections.defaultdict(list)
+    for one in sorted(written, key=lambda one: one.number):
+        found[one.table].append(one)
+    entities, splits = {}, {}
+    for name in schema.entities:
+        (folder / name).mkdir()
+        shards = [
+            _named(folder, f"{name}/{shard_name(name, 'train', number, len(found[name]))}", one)
+            for number, one in enumerate(found[name])
+        ]
+        entities[name] = Entity(name, sum(shard.rows for shard in shards), tuple(shards))
+    for name in in_order(found.keys() - schema.entities.keys()):
+        shards = [
+            _named(folder, shard_name(schema.name, name, number, len(found[name])), one)
+            for number, one in enumerate(found[name])
+        ]
+        counts = {
+            what: {
+                task: sum(getattr(w, what)[task] for w in found[name]) for task in schema.task_names
+            }
+            for what in ("positives", "defined")
+        }
+        splits[name] = Split(name, sum(s.rows for s in shards), shards=tuple(shards), **counts)
+    shutil.rmtree(folder / _UNNAMED)  # what workers that were lost have left is there too
+    return dataclasses.replace(schema, splits=splits, entities=entities)
+
+
+def _named(folder: pathlib.Path, file: str, written: Written) -> Shard:
+    written.path.rename(folder / file)
+    return dataclasses.replace(written.shard, file=file)

@@ -1,0 +1,110 @@
+"""Columns of rows: as preparations give them, with lists, and flattened as they lie on disk."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
+
+Columns = Mapping[str, "np.ndarray | Ragged"]
+DiskColumns = dict[str, np.ndarray]  # lists flattened: the names of `Field.columns`
+
+
+@dataclasses.dataclass(frozen=True)
+class Ragged:
+    """A column of lists: `values` (and `weights`) of all rows end to end, and each row's length."""
+
+    values: np.ndarray  # (total,) int32
+    row_lengths: np.ndarray  # (rows,) integer
+    weights: np.ndarray | None = None  # (total,) float32
+
+
+def disk_columns(
+    columns: Columns, fields: Sequence[Field], dtypes: Mapping[str, str]
+) -> DiskColumns:
+    """Flattens lists into values and lengths, and checks names, types, lengths and ranges."""
+    flat = {}
+    for name, column in columns.items():
+        if isinstance(column, Ragged):
+            flat[f"{name}/values"] = column.values
+            flat[f"{name}/row_lengths"] = column.row_lengths
+            if column.weights is not None:
+                flat[f"{name}/weights"] = column.weights
+        else:
+            flat[name] = column
+    if set(flat) != set(dtypes):
+        different = ", ".join(sorted(set(flat) ^ set(dtypes)))
+        raise ValueError(f"columns given and columns of the schema differ in {different}")
+    rows = row_count(flat)
+    for field in fields:
+        multiple = field.kind == MULTI_CATEGORICAL
+        if multiple and (longest := flat[f"{field.name}/row_lengths"].max(initial=0)):
+            if longest > field.max_values:
+                raise ValueError(f"{field.name}: a list of {longest}, allowed {field.max_values}")
+            total = int(flat[f"{field.name}/row_lengths"].sum(dtype=np.int64))
+            if any(len(flat[n]) != total for n in field.columns if not n.endswith("row_lengths")):
+                raise ValueError(f"{field.name}: values do not fit row_lengths")
+        if field.kind != NUMERIC:
+            ids = flat[f"{field.name}/values" if multiple else field.name]
+            if len(ids) and not 0 <= ids.min() <= ids.max() < field.vocabulary_size:
+                raise ValueError(f"{field.name}: a row outside [0, {field.vocabulary_size})")
+    for name, values in flat.items():
+        if not name.endswith(("/values", "/weights")) and len(values) != rows:
+            raise ValueError(f"{name}: {len(values)} rows, expected {rows}")
+    return {name: np.ascontiguousarray(flat[name], dtype) for name, dtype in dtypes.items()}
+
+
+def count_labels(
+    columns: DiskColumns, tasks: Sequence[Task]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By task, the rows on which it is positive, and those on which it is defined."""
+    positives, defined = {}, {}
+    for task in tasks:
+        label = columns[task.name]
+        if task.only_where is not None:
+            label = label[columns[task.only_where] > 0]
+        positives[task.name] = int(label.sum())
+        defined[task.name] = len(label)
+    return positives, defined
+
+
+def _lengths(columns: DiskColumns, name: str) -> np.ndarray | None:
+    """Row lengths of a flattened list column; None for a column with one value a row."""
+    base, _, part = name.rpartition("/")
+    return columns[f"{base}/row_lengths"] if part in ("values", "weights") else None
+
+
+def row_count(columns: DiskColumns) -> int:
+    """Rows of flattened columns."""
+    return next(len(v) for name, v in columns.items() if not name.endswith(("/values", "/weights")))
+
+
+def cut(columns: DiskColumns, ends: np.ndarray) -> Iterator[DiskColumns]:
+    """The rows up to `ends[0]`, those up to `ends[1]` and so on, as views."""
+    bounds = {}
+    for name in columns:
+        lengths = _lengths(columns, name)
+        if lengths is None:
+            bounds[name] = np.append(0, ends)
+        else:
+            bounds[name] = np.append(0, np.cumsum(lengths, dtype=np.int64))[np.append(0, ends)]
+    for number in range(len(ends)):
+        yield {
+            name: values[bounds[name][number] : bounds[name][number + 1]]
+            for name, values in columns.items()
+        }
+
+
+def take(columns: DiskColumns, rows: np.ndarray) -> DiskColumns:
+    """The given rows in the given order."""
+    taken = {}
+    for name, values in columns.items():
+        if (lengths := _lengths(columns, name)) is None:
+            taken[name] = values[rows]
+        else:
+            starts = (np.cumsum(lengths, dtype=np.int64) - lengths)[rows]
+            wanted = lengths[rows].astype(np.int64)
+            shift = np.repeat(starts - (np.cumsum(wanted) - wanted), wanted)
+            taken[name] = values[np.arange(len(shift)) + shift]
+    return taken

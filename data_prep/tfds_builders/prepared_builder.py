@@ -1,0 +1,80 @@
+"""A TFDS builder whose folder is a prepared dataset."""
+
+import abc
+import pathlib
+import shutil
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
+
+from data_prep.shards import BLOCK_ROWS, tfds_features, tfds_splits
+from dcrnn_tf.schema import DatasetError, Schema
+
+
+class PreparedBuilder(FileReaderBuilder, skip_registration=True):
+    """Prepares a dataset from raw files in TFDS's manual folder.
+
+    What comes to lie in TFDS's folder is the prepared dataset, which `PreparedDataset` reads too.
+    TFDS reads blocks of rows: `tfds.load` yields, for each, every column as an array.
+    """
+
+    # TFDS looks beside the code for checksums of downloads, of which there are none here. To find
+    # the code it would take importlib_resources, which it does not install.
+    code_path = None
+
+    @abc.abstractmethod
+    def columns(self) -> dict[str, str]:
+        """The columns on disk of an exposure, and their types."""
+
+    @abc.abstractmethod
+    def prepare(
+        self,
+        raw_dir: pathlib.Path,
+        out_dir: pathlib.Path,
+        download_config: tfds.download.DownloadConfig,
+    ) -> Schema:
+        """Prepares the dataset.
+
+        Args:
+          raw_dir: folder of the raw files.
+          out_dir: folder to make.
+          download_config: of TFDS; with Beam's options or a runner of Beam, on Beam.
+        """
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=f"{self.name}: each record is a block of up to {BLOCK_ROWS} rows.",
+            features=tfds_features(self.columns()),
+        )
+
+    def _download_and_prepare(self, dl_manager, download_config) -> None:
+        try:
+            raw_dir = pathlib.Path(dl_manager.manual_dir)
+        except AssertionError as error:  # no such folder, or nothing in it
+            raise DatasetError(" ".join(str(error).split())) from None
+        folder = pathlib.Path(self.data_dir)  # a temporary one, which TFDS renames
+        prepared = folder / "prepared"
+        schema = self.prepare(raw_dir, prepared, download_config)
+        for path in prepared.iterdir():
+            shutil.move(path, folder / path.name)
+        prepared.rmdir()
+        shards = {name: split.shards for name, split in schema.splits.items()}
+        splits = tfds_splits(folder, schema.name, shards)
+        self.info.set_splits(tfds.core.splits.SplitDict(splits))
+
+
+def beam_options(download_config: tfds.download.DownloadConfig):
+    """What TFDS was told of Beam, as Beam's options; None if nothing."""
+    runner = download_config.beam_runner
+    if runner is None and download_config.beam_options is None:
+        return None
+    from apache_beam.options.pipeline_options import StandardOptions
+
+    from data_prep.beam.stage import pipeline_options
+
+    options = download_config.beam_options or pipeline_options("")
+    if runner is not None:
+        name = runner if isinstance(runner, str) else type(runner).__name__
+        options.view_as(StandardOptions).runner = name
+    return options

@@ -1,0 +1,49 @@
+"""Whether two prepared datasets are the same but for their shards and the order of their rows."""
+
+import collections
+import dataclasses
+
+import numpy as np
+import polars as pl
+
+from data_prep.columns import cut, row_count
+from dcrnn_tf.schema import load_schema
+from tests.data_prep.test_writer import read
+
+
+def assert_same(one, other, entities=True):
+    """`entities` says whether the entity tables' shards are to be the same, to the bit."""
+    schemas = [load_schema(folder) for folder in (one, other)]
+    first, second = (bare(schema, entities) for schema in schemas)
+    assert first == second
+    for field in schemas[0].fields:
+        if field.vocabulary_size:
+            tables = [vocabulary(folder, field.name) for folder in (one, other)]
+            assert tables[0].equals(tables[1])
+            assert tables[0].schema == tables[1].schema
+    for split in schemas[0].splits:
+        assert rows(one, split) == rows(other, split)
+    for entity in schemas[0].entities:
+        first, second = (read(folder / entity) for folder in (one, other))
+        assert all(np.array_equal(first[name], second[name]) for name in first | second)
+
+
+def bare(schema, entities):
+    splits = {name: dataclasses.replace(s, shards=()) for name, s in schema.splits.items()}
+    tables = schema.entities
+    if not entities:
+        tables = {name: dataclasses.replace(e, shards=()) for name, e in tables.items()}
+    return dataclasses.replace(schema, splits=splits, entities=tables)
+
+
+def vocabulary(folder, field):
+    return pl.read_parquet(folder / "vocabularies" / f"{field}.parquet")
+
+
+def rows(folder, split):
+    columns = read(folder, split)
+    columns = {name: columns[name] for name in sorted(columns)}
+    ends = np.arange(row_count(columns)) + 1
+    return collections.Counter(
+        tuple(values.tobytes() for values in row.values()) for row in cut(columns, ends)
+    )

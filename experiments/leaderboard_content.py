@@ -217,9 +217,10 @@ def _other_sizes(result: TableResult) -> Iterator[tuple[str, float]]:
     target = _parameters(result)
     for row in result.rows:
         size = row.parameters("other")
-        if not row.row.deterministic and None not in (size, target):
-            if abs(size / target - 1) > TOLERANCE:
-                yield row.row.label, size / target
+        if row.row.deterministic or None in (size, target):
+            continue
+        if abs(size / target - 1) > TOLERANCE:
+            yield row.row.label, size / target
 
 
 def _parameters(result: TableResult) -> int | None:

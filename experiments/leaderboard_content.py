@@ -7,6 +7,7 @@ from experiments.statistics import PairedDifference, paired_difference
 from experiments.table_text import Grid, interval, number, p_value
 from experiments.tables import RowResult, TableResult
 
+TOLERANCE = 0.02  # of sizes, relative
 Latencies = Mapping[str, Mapping[int, float]]
 """Milliseconds of a call, `{row label: {rows of the call: time}}`."""
 
@@ -159,6 +160,12 @@ def notes(result: TableResult) -> list[str]:
         "Rows/s, wall and processor time are medians over the runs, of which several may have "
         "shared the processor; calls are medians of one exported model, one after the other.",
     ]
+    if other := [f"{label} ({ratio:.2f} times)" for label, ratio in _other_sizes(result)]:
+        lines.insert(
+            3,
+            f"No width makes these as large as {baseline}, they are larger or smaller: "
+            f"{', '.join(other)}.",
+        )
     if result.data["simulated"]:
         lines.insert(0, "The data are simulated: they say nothing about the log they imitate.")
     return lines
@@ -203,6 +210,17 @@ def csv_lines(result: TableResult, latencies: Latencies) -> Iterator[dict[str, o
                 },
                 "fingerprint": result.data["fingerprint"],
             }
+
+
+def _other_sizes(result: TableResult) -> Iterator[tuple[str, float]]:
+    """Trained models whose size is not the baseline's, and how many times it they are."""
+    target = _parameters(result)
+    for row in result.rows:
+        size = row.parameters("other")
+        if row.row.deterministic or None in (size, target):
+            continue
+        if abs(size / target - 1) > TOLERANCE:
+            yield row.row.label, size / target
 
 
 def _parameters(result: TableResult) -> int | None:

@@ -36,8 +36,13 @@ _LABELS = {
 }
 _SETTINGS: Mapping[str, Mapping[str, object]] = {
     "dcrnn": {"cell": "lstm", "bidirectional": True, "adaptation": True},
+    # Matrices on all embeddings side by side, and no width makes them narrower: as few as can be.
+    "dephn": {"num_interaction_layers": 1, "num_dnn_experts": 1},
+    "mtphn": {"num_interaction_layers": 1, "num_dnn_experts": 1},
+    "phn": {"num_interaction_layers": 1, "num_cross_layers": 1},
 }
-# The first of these that a model has is its free width.
+_FREE = {"dcn_v2": "projection_dim"}
+# Where `_FREE` names none, the first of these that a model has is its free width.
 _WIDTHS = (
     *("units", "bottom_units", "expert_units", "level_units", "network_units", "hidden_units"),
     "tower_units",
@@ -62,7 +67,7 @@ def _rows() -> tuple[Row, ...]:
         if name == _MMOE.model or name in PROGRAMS:
             continue
         known = models.settings(name)
-        free = next((width for width in _WIDTHS if width in known), None)
+        free = _FREE.get(name) or next((width for width in _WIDTHS if width in known), None)
         settings = {**_COMMON, **_SETTINGS.get(name, {})}
         rows.append(Row(label(name), name, settings, free=free))
     programs = [name for name in PROGRAMS if name not in _LEFT_OUT]

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import tensorflow as tf
 import tqdm
@@ -44,6 +44,8 @@ class TrainingSettings:
         be set too.
       log_every: steps between two lines of training losses.
       checkpoint_every: steps between two checkpoints; one is also made after each epoch.
+      steps_per_execution: steps at most between two returns to Python, where signals are obeyed;
+        several keep a GPU busy. The result is the same.
     """
 
     epochs: int = 3
@@ -55,6 +57,7 @@ class TrainingSettings:
     jit_compile: bool = False
     log_every: int = 100
     checkpoint_every: int = 5000
+    steps_per_execution: int = 1
 
 
 class Trainer:
@@ -139,6 +142,7 @@ class Trainer:
         step = self._distribution.on_replicas(self._step)
         step = tf.function(step, autograph=False, jit_compile=settings.jit_compile or None)
         self.train_step = step.get_concrete_function(*self._batches().element_spec)
+        self._train_steps = tf.function(self._several_steps, autograph=False)
         self._warm = False
 
     @property
@@ -291,7 +295,7 @@ class Trainer:
     def _train_epoch(self, epoch: int, advance: Callable[[int], object]) -> None:
         settings = self.settings
         step = self.steps
-        batches = self._batches(epoch, step - epoch * self._steps_per_epoch)
+        batches = iter(self._batches(epoch, step - epoch * self._steps_per_epoch))
         timed_from, timed_at = step, time.monotonic()
         logged_step, logged_at = timed_from, timed_at
 
@@ -299,11 +303,14 @@ class Trainer:
             self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
             self._progress["steps_timed"].assign_add(step - timed_from)
 
-        for batch in batches:
-            self.train_step(*batch)
-            step += 1
+        while count := self._steps_together(step, (epoch + 1) * self._steps_per_epoch):
+            if count == 1:
+                self.train_step(*next(batches))
+            else:
+                self._train_steps(batches, tf.constant(count))
+            step += count
             self._distribution.beat()
-            advance(settings.batch_size)
+            advance(count * settings.batch_size)
             if not self._warm:  # the first step of a process compiles
                 self._warm = True
                 timed_from, timed_at = step, time.monotonic()
@@ -324,6 +331,21 @@ class Trainer:
                 stop_clock()
                 self._obey(signal)
         stop_clock()
+
+    def _steps_together(self, step: int, end: int) -> int:
+        """How many steps to do before anything else is to be done; none at the epoch's end."""
+        settings = self.settings
+        if not self._warm:  # the first compiles what the others use
+            return min(1, end - step)
+        pauses = [every - step % every for every in (settings.log_every, settings.checkpoint_every)]
+        return min(settings.steps_per_execution, end - step, *pauses)
+
+    def _several_steps(self, batches: Iterator, count: tf.Tensor) -> None:
+        def one_more(done: tf.Tensor) -> tuple[tf.Tensor]:
+            self.train_step(*batches.get_next())
+            return (done + 1,)
+
+        tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
 
     def _step(self, features: dict, labels: dict, share: tf.Tensor | None = None) -> None:
         if self._defers:

@@ -64,6 +64,12 @@ flags.DEFINE_bool(
 flags.DEFINE_integer("log_every", 100, "Steps between two lines of losses.", lower_bound=1)
 flags.DEFINE_integer("checkpoint_every", 5000, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer(
+    "steps_per_execution",
+    1,
+    "Steps at most between two returns to Python; several keep a GPU busy. Same result.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
     "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
 )
 flags.DEFINE_enum(
@@ -94,8 +100,8 @@ def main() -> None:
     balancing_settings = _balancing_settings()
     if FLAGS.jit_compile:
         model_settings.setdefault("static_shapes", True)
-    for flag in ("jit_compile", "table_devices", "parameter_servers"):
-        if FLAGS.strategy != "none" and FLAGS[flag].value:
+    for flag in ("jit_compile", "steps_per_execution", "table_devices", "parameter_servers"):
+        if FLAGS.strategy != "none" and FLAGS[flag].value != FLAGS[flag].default:
             raise command_line.UsageError(f"--strategy={FLAGS.strategy} does not go with --{flag}")
     if FLAGS.strategy != "none" and FLAGS.balancing not in ("sum", "fixed"):
         raise command_line.UsageError(

@@ -126,6 +126,22 @@ def test_an_interrupted_run_ends_with_the_same_bits(dataset, whole, tmp_path, st
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
 
 
+def test_several_steps_at_a_time_are_the_same_steps(dataset, whole, tmp_path, monkeypatch):
+    grouped = dataclasses.replace(SETTINGS, steps_per_execution=3)
+    trainer = make_trainer(dataset, tmp_path, grouped)
+    groups, together = [], trainer._steps_together
+    monkeypatch.setattr(
+        trainer, "_steps_together", lambda *place: groups.append(together(*place)) or groups[-1]
+    )
+    trainer.train()
+    for one, other in zip(trainer.model.variables, whole[0].model.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert read_metrics(tmp_path) == whole[1]
+    assert sum(groups) == trainer.steps
+    # A pause after steps 4 and 5: a checkpoint and a line of losses; the first step compiles.
+    assert groups[:4] == [1, 3, 1, 3]
+
+
 def test_a_model_with_noise_goes_on_with_the_same_bits(dataset, tmp_path):
     settings = dataclasses.replace(SETTINGS, epochs=2)
     whole = make_trainer(dataset, tmp_path / "whole", settings, "snr")

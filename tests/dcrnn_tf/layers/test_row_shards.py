@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import models
+from data_prep.vocabulary import load_vocabulary
+from dcrnn_tf import export, models
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.layers import FieldEmbedding, row_shards
+from dcrnn_tf.schema import NUMERIC
 from tests.dcrnn_tf.layers.test_embedding import DIM, FEATURES, FIELDS
 from tests.dcrnn_tf.test_training import SETTINGS, make_trainer, read_metrics
 
@@ -107,6 +109,31 @@ def test_trained_it_is_the_same_table(dataset_folder, tmp_path, optimizer):
     assert again.restore() == 12
     for mine, other in zip(again._state().values(), several._state().values(), strict=True):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
+
+
+def test_exported_it_takes_raw_ids_and_says_the_same(dataset_folder, tmp_path):
+    dataset = PreparedDataset(dataset_folder)
+    vocabularies = {
+        field.name: load_vocabulary(dataset.folder, field).ids
+        for field in dataset.schema.fields
+        if field.kind != NUMERIC
+    }
+    found = []
+    for shards in (1, SHARDS):
+        keras.utils.set_random_seed(1)
+        model = models.build("dcrnn", dataset.schema, units=8, table_shards=shards)
+        weights = {"click": 3.0, "conversion": 7.0}
+        served = export.ServingModel(model, dataset.schema, vocabularies, weights, ("age",))
+        folder = export.save(served, tmp_path / str(shards))
+        loaded = tf.saved_model.load(str(folder))
+        for name, sample in served.samples(candidates=5).items():
+            tensors = {key: tf.constant(value) for key, value in sample.items()}
+            found.append((name, loaded.signatures[name](**tensors)))
+    half = len(found) // 2
+    assert [name for name, _ in found[:half]] == ["serving_default", "serve_examples", "rank"]
+    for (_, whole), (_, several) in zip(found[:half], found[half:], strict=True):
+        for task, probabilities in whole.items():
+            np.testing.assert_array_equal(several[task], probabilities)
 
 
 def test_a_model_keeps_its_shards(dataset_folder, tmp_path):

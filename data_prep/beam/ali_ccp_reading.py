@@ -1,16 +1,14 @@
 """Reads Ali-CCP's four files with many workers: blocks parsed, users found by a join.
 
-A block is the unit of work. Common feature indices are spread over partitions by hash; in each,
-the lines of the common file meet the skeleton's runs of lines that name them. What a run then
-knows is a block of the common file and a place in it, from which the user's number follows once
-all blocks are counted.
+A block is the unit of work. Parsed, its indices go to the join, and come back as users; then its
+lines are settled: faulty ones left out, the others counted and saved.
 """
 
 import collections
 import dataclasses
 import pathlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -26,6 +24,7 @@ from data_prep.ali_ccp_chunks import (
 from data_prep.ali_ccp_fields import SPLITS
 from data_prep.ali_ccp_log import parser, repeated_index, unknown_index
 from data_prep.ali_ccp_parser import COMMON, SKELETON, Fault, Lines
+from data_prep.beam.ali_ccp_join import Join, Key, UserNumbers, number_users, users_of_runs
 from data_prep.beam.stage import Results, replaced
 from data_prep.text_blocks import block_count, read_block, read_blocks
 from dcrnn_tf.schema import DatasetError
@@ -34,9 +33,6 @@ PARTITION_BYTES = 1 << 28  # of raw text a partition of the join
 
 _UNPACKED = ".text"  # ends the names of unpacked blocks
 _PARSED = "-parsed"  # in the names of chunk files whose lines have no users yet
-
-Key = tuple[int, int]  # a file's place among the four, in the order of reading, and a block's in it
-Match = tuple[np.ndarray, np.ndarray]  # runs of a block, and block and place of the user's line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,38 +71,6 @@ class Settled:
     faults: Sequence[Fault]
     counts: Mapping[str, int]
     lengths: Mapping[str, tuple[int, int]]
-
-
-class UserNumbers:
-    """Numbers of users, from the place of their lines in the common files.
-
-    Args:
-      good: lines of each block of the common files that could be parsed.
-      repeated: places of those among them that repeat an earlier index, by block.
-    """
-
-    def __init__(self, good: Mapping[Key, int], repeated: Mapping[Key, np.ndarray]):
-        self._repeated = repeated
-        self._before = {}
-        self.total = 0
-        for key in sorted(good):
-            self._before[key] = self.total
-            self.total += good[key] - len(repeated.get(key, ()))
-
-    def __call__(self, file: int, blocks: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """The number of each user, `(users,)` int64; -1 where the block is -1.
-
-        Args:
-          file: of the lines.
-          blocks: each line's block, `(users,)`, -1 if there is no such line.
-          places: each line's place in it, `(users,)`.
-        """
-        numbers = np.full(len(blocks), -1, np.int64)
-        for block in np.unique(blocks[blocks >= 0]).tolist():
-            mine = blocks == block
-            left_out = np.searchsorted(self._repeated.get((file, block), []), places[mine])
-            numbers[mine] = self._before[file, block] + places[mine] - left_out
-        return numbers
 
 
 class ReadLog:
@@ -165,18 +129,19 @@ class ReadLog:
             parsed.indices
             | "Group by index" >> beam.GroupByKey()
             | "Join"
-            >> beam.ParDo(_Join(self._settings.max_bad_lines)).with_outputs(
-                "repeated", main="found"
-            )
+            >> beam.ParDo(Join(self._settings.max_bad_lines)).with_outputs("repeated", main="found")
+        )
+        lines = (
+            parsed.parsed
+            | "Common files" >> beam.Filter(lambda parsed: parsed.key[0] % 2 == 0)
+            | "Their lines" >> beam.Map(lambda parsed: (parsed.key, parsed.good))
         )
         numbers = (
             pipeline
             | "Once" >> beam.Create([None])
             | "Number users"
             >> beam.Map(
-                _number_users,
-                beam.pvalue.AsList(parsed.parsed),
-                beam.pvalue.AsList(joined.repeated),
+                number_users, beam.pvalue.AsList(lines), beam.pvalue.AsList(joined.repeated)
             )
         )
         settled = (
@@ -326,39 +291,6 @@ class _Parse(beam.DoFn):
         yield Parsed(key, data.count(b"\n"), len(lines.line), faults)
 
 
-class _Join(beam.DoFn):
-    """Finds the lines of the common file that have the indices of the skeleton."""
-
-    def __init__(self, max_bad_lines: int):
-        self._max_bad_lines = max_bad_lines
-
-    def process(self, element: tuple[tuple, Iterable]) -> Iterator:
-        line_of: dict[bytes, Key] = {}  # block and place
-        repeated = collections.defaultdict(list)
-        left = self._max_bad_lines + 1  # one too many is enough to know
-        for (number, block), places, indices in sorted(element[1], key=lambda part: part[0]):
-            if number % 2 == 0:
-                for place, index in zip(places.tolist(), indices, strict=True):
-                    if line_of.setdefault(index, (block, place)) != (block, place) and left:
-                        repeated[number, block].append(place)
-                        left -= 1
-            else:
-                found = [line_of.get(index, (-1, -1)) for index in indices]
-                yield (number, block), (places, np.array(found, np.int64).reshape(-1, 2))
-        for key, places in repeated.items():
-            yield beam.pvalue.TaggedOutput("repeated", (key, np.array(places)))
-
-
-def _number_users(
-    _: None, parsed: Sequence[Parsed], repeated: Sequence[tuple[Key, np.ndarray]]
-) -> UserNumbers:
-    good = {one.key: one.good for one in parsed if one.key[0] % 2 == 0}
-    places = collections.defaultdict(list)
-    for key, part in repeated:
-        places[key].append(part)
-    return UserNumbers(good, {key: np.sort(np.concatenate(p)) for key, p in places.items()})
-
-
 class _Settle(beam.DoFn):
     """Gives the lines of a block their users, leaves out those that have none, and counts."""
 
@@ -378,7 +310,7 @@ class _Settle(beam.DoFn):
                 kept[places] = False
             fault_of = repeated_index
         else:
-            user = _users(key[0] - 1, len(lines.indices), groups["found"], users)[lines.run]
+            user = users_of_runs(key[0] - 1, len(lines.indices), groups["found"], users)[lines.run]
             lines.columns["user_row"] = user
             kept = user >= 0
             fault_of = unknown_index
@@ -392,14 +324,6 @@ class _Settle(beam.DoFn):
         for fault in faults:
             beam.metrics.Metrics.counter("bad_lines", fault.reason).inc()
         yield Settled(key, len(lines.line), faults, counts, list_lengths(lines))
-
-
-def _users(file: int, runs: int, found: Iterable[Match], users: UserNumbers) -> np.ndarray:
-    """The user's number of each run of a block, `(runs,)`, -1 if unknown."""
-    lines = np.full((runs, 2), -1, np.int64)
-    for places, part in found:
-        lines[places] = part
-    return users(file, lines[:, 0], lines[:, 1])
 
 
 def _save_lines(path: pathlib.Path, lines: Lines) -> None:

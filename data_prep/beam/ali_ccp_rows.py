@@ -224,7 +224,7 @@ class _Encode(beam.DoFn):
         self._vocabularies = self._shared.acquire(
             lambda: _Cache({name: read_vocabulary(path) for name, path in self._files.items()})
         )
-        self._validation = np.load(self._validation_file, mmap_mode="r")
+        self._validation = np.load(self._validation_file, mmap_mode="r", allow_pickle=False)
 
 
 class _EncodeExposures(_Encode):

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import pathlib
-import pickle
 import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,9 @@ from apache_beam.runners.runner import PipelineState, create_runner
 
 from dcrnn_tf.command_line import UsageError
 from dcrnn_tf.whole_file import full_disk, naming_file
+
+# As Beam itself sends elements from one worker to another.
+_ELEMENTS = beam.coders.FastPrimitivesCoder()
 
 Results = Mapping[str, beam.PCollection]
 
@@ -74,7 +76,7 @@ def run_stage(
     files = {}
     pipeline = beam.Pipeline(options=options)
     for name, collection in build(pipeline).items():
-        files[name] = folder / f"{name}-{uuid.uuid4().hex}.pickle"
+        files[name] = folder / f"{name}-{uuid.uuid4().hex}.elements"
         gathered = collection | f"Gather {name}" >> beam.combiners.ToList()
         _ = gathered | f"Store {name}" >> beam.Map(_store, str(files[name]))
     try:
@@ -87,7 +89,7 @@ def run_stage(
         raise RuntimeError(f"Beam's runner ended in state {state}")
     results = {}
     for name, file in files.items():
-        results[name] = pickle.loads(file.read_bytes())
+        results[name] = _ELEMENTS.decode(file.read_bytes())
         file.unlink()
     return results
 
@@ -110,4 +112,4 @@ def replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _store(elements: list, path: str) -> None:
     with replaced(pathlib.Path(path)) as partial:
-        partial.write_bytes(pickle.dumps(elements))
+        partial.write_bytes(_ELEMENTS.encode(elements))

@@ -82,7 +82,9 @@ def test_a_gradient_alone_that_is_not_finite(dataset, tmp_path):
 
     def spoil(trainer_model):
         inner = trainer_model.embedding.call
-        trainer_model.embedding.call = lambda *arguments: spoilt(inner(*arguments))
+        trainer_model.embedding.call = lambda *arguments, **named: spoilt(
+            inner(*arguments, **named)
+        )
 
     settings = dataclasses.replace(SETTINGS, log_every=100, checkpoint_every=2)
     trainer = make_trainer(dataset, tmp_path, settings, prepare=spoil)

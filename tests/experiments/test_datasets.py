@@ -27,6 +27,8 @@ def calls(monkeypatch):
         folder.mkdir(parents=True)
         if module == "data_prep.simulate_criteo":
             (folder / "train.txt").touch()
+        if module == "data_prep.simulate_ali_ccp":
+            (folder / "sample_skeleton_train.csv").touch()
         if module == "data_prep.simulate_radio":
             (folder / "radio.yaml").touch()
         if module == "data_prep.criteo_relations":

@@ -300,6 +300,8 @@ def test_settings_are_the_constructors_defaults():
         "embedding_range": 0.05,
         "static_shapes": False,
         "tasks_in_sequence": False,
+        "table_shards": 1,
+        "table_devices": None,
         "units": 64,
         "subsequence_length": 3,
         "interval": 1,

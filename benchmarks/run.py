@@ -49,7 +49,7 @@ def groups(quick: bool, peers: bool) -> list[list[Contender]]:
     chosen = [
         [
             *(ours(m, "disk") for m in models),
-            *(ours(m, "bfloat16_products") for m in models),
+            ours("mmoe", "bfloat16_products"),
             *map(naive, models),
             *of_peers(),
         ],
@@ -58,7 +58,8 @@ def groups(quick: bool, peers: bool) -> list[list[Contender]]:
     ]
     if not quick:
         chosen.append([ours(m, "disk", "lists") for m in models])
-        forms = {model: ["disk", "memory", "bfloat16", "deferred"] for model in MODELS}
+        forms = ["disk", "memory", "bfloat16_products", "bfloat16", "deferred"]
+        forms = {model: list(forms) for model in MODELS}
         for model in ("dcrnn", "dcrnn_ada"):
             forms[model].append("compiled")
         chosen += [[ours(model, form) for form in forms[model]] for model in MODELS]

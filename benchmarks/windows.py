@@ -109,7 +109,11 @@ class Process:
     def close(self) -> None:
         """Ends it."""
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:  # what it has measured counts, however it ends
+            self._process.kill()
+            self._process.wait()
 
     def _read(self) -> dict:
         for line in self._process.stdout:

@@ -15,7 +15,7 @@ class FusedAdam(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate) -> None:
         """One step for one variable."""
         weight = variable.value if isinstance(variable, keras.Variable) else variable
-        plain = hasattr(weight, "handle") and not hasattr(weight, "values")
+        plain = not hasattr(weight, "values") and hasattr(weight, "handle")
         if isinstance(gradient, tf.IndexedSlices) or self.amsgrad or not plain:
             super().update_step(gradient, variable, learning_rate)
             return

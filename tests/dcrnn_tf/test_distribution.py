@@ -165,7 +165,9 @@ def train(name, replicas, model, optimizer, settings):
     )
     with replicas.scope():
         built = models.build(model, dataset.schema, embedding_dim=8, **settings)
-        trainer = Trainer(built, dataset, chosen, weights, run, replicas)
+        trainer = Trainer(
+            built, dataset, chosen, weights, run, distribution=replicas
+        )
         trainer.train()
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return trainer, lines

@@ -12,7 +12,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	leaderboard study-dcrnn test test-slow lint format benchmark benchmark-quick clean
+	leaderboard study-dcrnn smoke test test-slow lint format benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -62,6 +62,13 @@ leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Al
 
 study-dcrnn: $(READY)  ## DCRNN's claims tested on simulated data, a figure and a verdict each
 	$(RUN) -m experiments.dcrnn_study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
+
+SMOKE := reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 study-dcrnn \
+	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
+	leaderboard
+
+smoke: $(READY)  ## Every table, figure and study in its shortest form
+	for target in $(SMOKE); do $(MAKE) $$target PRESET=smoke || exit 1; done
 
 test: lint  ## Lint and tests
 	$(RUN) -m pytest

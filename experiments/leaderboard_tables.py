@@ -45,7 +45,7 @@ _FREE = {"dcn_v2": "projection_dim"}
 # Where `_FREE` names none, the first of these that a model has is its free width.
 _WIDTHS = (
     *("units", "bottom_units", "expert_units", "level_units", "network_units", "hidden_units"),
-    "tower_units",
+    *("subspace_units", "tower_units"),
 )
 # Not models of their own: the constant predictor ranks nothing.
 _LEFT_OUT = ("constant",)

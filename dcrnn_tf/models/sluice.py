@@ -32,15 +32,15 @@ class SluiceNetwork(MultiTaskModel):
       fields: as `MultiTaskModel`.
       tasks: as `MultiTaskModel`.
       num_layers: of a task's network.
-      units: width of each layer.
-      num_subspaces: S; divides `units`.
+      num_subspaces: S, of each layer.
+      subspace_units: width of a subspace; a layer is S times as wide.
       own_share: the diagonal of alpha at first.
       last_share: beta of the last layer at first.
       orthogonality_penalty: factor of the penalty.
       tower_units: hidden layers of a task's tower.
 
     Raises:
-      ValueError: `num_subspaces` does not divide `units`, or the penalty is negative.
+      ValueError: the penalty is negative.
     """
 
     statistic_names = ("subspace_overlap",)
@@ -51,8 +51,8 @@ class SluiceNetwork(MultiTaskModel):
         fields,
         tasks,
         num_layers: int = 2,
-        units: int = 64,
         num_subspaces: int = 2,
+        subspace_units: int = 32,
         own_share: float = 0.9,
         last_share: float = 0.9,
         orthogonality_penalty: float = 1e-4,
@@ -60,14 +60,13 @@ class SluiceNetwork(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
-        if units % num_subspaces:
-            raise ValueError(f"num_subspaces={num_subspaces} does not divide units={units}")
         if orthogonality_penalty < 0:
             raise ValueError(f"orthogonality_penalty={orthogonality_penalty} must not be negative")
         policy = self.dtype_policy
         self.num_layers = num_layers
-        self.units = units
         self.num_subspaces = num_subspaces
+        self.subspace_units = subspace_units
+        units = num_subspaces * subspace_units
         self.own_share = own_share
         self.orthogonality_penalty = orthogonality_penalty
         self.first = Experts(len(self.tasks), (units,), name="layer_1", dtype=policy)
@@ -110,7 +109,8 @@ class SluiceNetwork(MultiTaskModel):
     def _kernels(self) -> list[tf.Tensor]:
         """Of each layer, the tasks' kernels `(T, inputs, units)`."""
         first = tf.convert_to_tensor(self.first.kernels[0])
-        first = tf.reshape(first, (-1, len(self.tasks), self.units))
+        width = self.num_subspaces * self.subspace_units
+        first = tf.reshape(first, (-1, len(self.tasks), width))
         later = [tf.convert_to_tensor(layer.kernel) for layer in self.later]
         return [tf.transpose(first, (1, 0, 2)), *later]
 
@@ -129,8 +129,8 @@ class SluiceNetwork(MultiTaskModel):
         """Arguments of the constructor."""
         return super().get_config() | {
             "num_layers": self.num_layers,
-            "units": self.units,
             "num_subspaces": self.num_subspaces,
+            "subspace_units": self.subspace_units,
             "own_share": self.own_share,
             "last_share": self.beta.last_share,
             "orthogonality_penalty": self.orthogonality_penalty,

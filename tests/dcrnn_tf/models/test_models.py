@@ -26,7 +26,7 @@ VARIANTS = [
     ("mmoe", {"num_experts": 3, "expert_units": (6,), "tower_units": (5,)}),
     ("cross_stitch", {"network_units": (6, 5, 4), "per_channel": True, "own_share": 0.7}),
     ("escm2", {"risk": "dr", "network_units": (6, 5), "propensity_floor": 1.0}),
-    ("sluice", {"num_layers": 3, "units": 6, "num_subspaces": 3, "tower_units": (5,)}),
+    ("sluice", {"num_layers": 3, "num_subspaces": 3, "subspace_units": 2, "tower_units": (5,)}),
     ("crossing", {"crossing": "dcn_v2", "rank": 2, "tower_units": (6,)}),
     ("crossing", {"crossing": "dcn_v2", "num_layers": 2}),
     ("crossing", {"crossing": "cin", "feature_maps": 4}),

@@ -22,7 +22,9 @@ def mixed(alpha, outputs, subspaces):
 
 @pytest.mark.parametrize(("layers", "subspaces"), [(1, 2), (2, 1), (2, 2), (3, 3)])
 def test_logits(layers, subspaces):
-    model = build("sluice", num_layers=layers, units=6, num_subspaces=subspaces)
+    model = build(
+        "sluice", num_layers=layers, num_subspaces=subspaces, subspace_units=6 // subspaces
+    )
     assert model.alphas[0].alpha.shape == (2 * subspaces, 2 * subspaces)
 
     def mixtures(x0):
@@ -42,7 +44,7 @@ def kernels_of(model):
 
 
 def test_penalty_and_its_gradient():
-    model = build("sluice", units=6, num_subspaces=3, orthogonality_penalty=0.2)
+    model = build("sluice", num_subspaces=3, subspace_units=2, orthogonality_penalty=0.2)
     kernel = model.later[0].kernel
     with tf.GradientTape() as tape:
         model(FEATURES, training=True)
@@ -106,7 +108,7 @@ def test_mixture_of_layers_by_hand_with_gradients():
 
 
 def test_matrices_are_explained():
-    model = build("sluice", num_layers=3, units=6, num_subspaces=2)
+    model = build("sluice", num_layers=3, num_subspaces=2, subspace_units=3)
     found = model.explain(FEATURES)
     values, rows, columns = found.pop("beta")
     assert (rows, columns) == (("click", "conversion"), ("layer_1", "layer_2", "layer_3"))
@@ -120,7 +122,7 @@ def test_matrices_are_explained():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"units": 6, "num_subspaces": 4}, "num_subspaces=4 does not divide units=6"),
+        ({"subspace_units": 0}, "subspace_units=0 must be a whole number from 1"),
         ({"orthogonality_penalty": -1}, "orthogonality_penalty=-1 must not be negative"),
         ({"num_layers": 0}, "num_layers=0 must be a whole number from 1"),
     ],
@@ -131,6 +133,6 @@ def test_impossible_settings_are_refused(settings, sentence):
 
 
 def test_it_learns():
-    logits, labels = planted.fit("sluice", units=24, tower_units=(16,))
+    logits, labels = planted.fit("sluice", subspace_units=12, tower_units=(16,))
     for task in labels:
         assert metrics.auc(labels[task], logits[task]) > 0.8

@@ -12,7 +12,10 @@ class Dice(keras.layers.Layer):
 
     (DIN, arXiv 1706.06978, Eq. 3.) Each unit has a learned `alpha`, which starts as 0. In training
     E and Var are those of the batch, and their moving averages are kept for inference, as in batch
-    normalisation. They are computed in the precision of the weights.
+    normalisation, but without a part for the values that they start from: after t batches the
+    newest counts `(1 - momentum) / (1 - momentum^t)`. (With a variance that starts as 1 and units
+    whose variance is a hundredth of it, hundreds of batches would not do.) They are computed in the
+    precision of the weights.
 
     Args:
       momentum: of the moving averages.
@@ -33,11 +36,11 @@ class Dice(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape) -> None:
-        """Creates `alpha` and the moving averages."""
+        """Creates `alpha`, the moving averages, and `filled`, 1 - momentum^t."""
         shape = (input_shape[-1],)
         self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
 
-        def average(name, initializer):
+        def average(name, initializer, shape=shape):
             return self.add_weight(
                 name=name,
                 shape=shape,
@@ -49,6 +52,7 @@ class Dice(keras.layers.Layer):
 
         self.moving_mean = average("moving_mean", "zeros")
         self.moving_variance = average("moving_variance", "ones")
+        self.filled = average("filled", "zeros", shape=())
 
     def call(
         self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
@@ -61,8 +65,11 @@ class Dice(keras.layers.Layer):
             mean = tf.reduce_sum(share * measured, axis=0)
             centred = measured - mean
             variance = tf.reduce_sum(share * tf.square(centred), axis=0)
+            filled = self.momentum * self.filled + (1 - self.momentum)
+            newest = (1 - self.momentum) / filled
             for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign(self.momentum * average + (1 - self.momentum) * value)
+                average.assign((1 - newest) * average + newest * value)
+            self.filled.assign(filled)
         else:
             centred = measured - self.moving_mean
             variance = tf.convert_to_tensor(self.moving_variance)

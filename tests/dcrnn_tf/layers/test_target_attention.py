@@ -39,10 +39,14 @@ def test_dice_by_hand():
     p = 1 / (1 + np.exp(-1.0))
     found = layer(np.array([[0.0], [4.0]], "float32"), training=True)
     np.testing.assert_allclose(found, [[0.0], [4 * p + (1 - p) * 0.5 * 4]], rtol=1e-6)
-    np.testing.assert_allclose(layer.moving_mean, [0.01 * 2], rtol=1e-6)
-    np.testing.assert_allclose(layer.moving_variance, [0.99 + 0.01 * 4], rtol=1e-6)
-    # For inference the averages count, here (4 - 0.02) / sqrt(1.03).
-    p = 1 / (1 + np.exp(-3.98 / np.sqrt(1.03)))
+    # A second batch, of mean 3 and variance 9; the first counts 0.99 times as much.
+    layer(np.array([[0.0], [6.0]], "float32"), training=True)
+    mean, variance = (np.array([0.99, 1]) @ np.array([[2, 4], [3, 9]]) / 1.99).tolist()
+    np.testing.assert_allclose(layer.moving_mean, [mean], rtol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, [variance], rtol=1e-6)
+    np.testing.assert_allclose(layer.filled, 1 - 0.99**2, rtol=1e-5)
+    # For inference the averages count.
+    p = 1 / (1 + np.exp(-(4 - mean) / np.sqrt(variance)))
     found = layer(np.array([[4.0]], "float32"))
     np.testing.assert_allclose(found, [[4 * p + (1 - p) * 0.5 * 4]], rtol=1e-6)
 
@@ -69,8 +73,10 @@ def test_dice_is_made_of_batch_normalisation():
         results.append([outputs, *tape.gradient(loss, [inputs, source])])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(layer.moving_mean, normalise.moving_mean, rtol=1e-9)
-    np.testing.assert_allclose(layer.moving_variance, normalise.moving_variance, rtol=1e-9)
+    # Batch normalisation's hold 0.99 of what they started from, 0 and 1.
+    np.testing.assert_allclose(layer.moving_mean, normalise.moving_mean / 0.01, rtol=1e-9)
+    variance = (normalise.moving_variance - 0.99) / 0.01
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-9)
 
 
 def _gated(s, p, alpha):
@@ -118,7 +124,7 @@ def test_attention_is_a_perceptron_on_what_is_side_by_side(activation, softmax):
     ids, target = tf.constant(IDS), tf.constant(TARGET)
     upstream = RANDOM.normal(size=TARGET.shape)
     weight = tf.constant(WEIGHT)
-    states = [w for w in layer.weights if w.name.startswith("moving")]
+    states = layer.non_trainable_weights
     start = [w.numpy() for w in states]
 
     def as_written():

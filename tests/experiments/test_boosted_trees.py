@@ -144,7 +144,12 @@ def test_too_few_rows_are_refused(dataset):
     ("module", "model", "flags"),
     [
         ("boosted_trees", "boosted_trees", ["--iterations=2"]),
-        ("logistic_regression", "sklearn_logistic_regression", ["--inverse_regularisation=0.1"]),
+        pytest.param(
+            "logistic_regression",
+            "sklearn_logistic_regression",
+            ["--inverse_regularisation=0.1"],
+            marks=pytest.mark.slow,  # `make leaderboard PRESET=smoke` runs it too
+        ),
     ],
 )
 def test_the_run_folder_is_like_that_of_a_model(module, model, flags, dataset_folder, tmp_path):

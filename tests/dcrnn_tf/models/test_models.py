@@ -40,6 +40,16 @@ VARIANTS = [
     ("snr", {"transform": "aver", "num_subnetworks": 3, "level_units": (6, 5, 4)}),
     ("snr", {"level_units": (6,), "num_subnetworks": 2, "l0_penalty": 0.0}),
 ]
+
+
+def often(names):
+    """All models, of which those that are not named are left to the slow tests."""
+    return [
+        name if name in names else pytest.param(name, marks=pytest.mark.slow)
+        for name in models.names()
+    ]
+
+
 every_model = pytest.mark.parametrize("name", models.names())
 every_variant = pytest.mark.parametrize(("name", "settings"), VARIANTS)
 
@@ -204,7 +214,7 @@ def test_rank_logits_are_those_of_a_call(name, settings, order, dataset, batch):
             model.rank_logits({name: f for name, f in features.items() if name != key})
 
 
-@every_model
+@pytest.mark.parametrize("name", often(("dcrnn", "dephn", "mmoe")))
 def test_fit_learns(name, dataset):
     keras.utils.set_random_seed(2)
     model = models.build(name, dataset.schema, embedding_dim=8)
@@ -216,7 +226,7 @@ def test_fit_learns(name, dataset):
     assert {task: logit.shape for task, logit in logits.items()} == dict.fromkeys(TASKS, (700,))
 
 
-@every_model
+@pytest.mark.parametrize("name", often(("dcrnn", "dephn", "din", "mmoe", "ple")))
 def test_low_precision_stays_near(name, dataset, batch):
     schema = dataset.schema
     low = models.model_class(name)(schema.fields, schema.task_names, dtype="mixed_bfloat16")

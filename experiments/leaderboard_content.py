@@ -29,11 +29,22 @@ class Place:
 
     @property
     def resolved(self) -> bool | None:
-        """Whether the first is ahead of it by more than chance; None for the first, or no place."""
-        if self.to_first is None:
+        """Whether the first is ahead of it by more than chance.
+
+        None for the first, where there is no place, and where no seed changes either of them.
+        """
+        if self.to_first is None or self.to_first.interval is None:
             return None
-        ends = self.to_first.interval
-        return ends is not None and ends[1] < 0
+        return self.to_first.interval[1] < 0
+
+    @property
+    def told_apart(self) -> str:
+        """`resolved` in a word."""
+        if self.number is None:
+            return "no place"
+        return (
+            "first" if self.number == 1 else {None: "n/a", True: "yes", False: "no"}[self.resolved]
+        )
 
 
 def places(result: TableResult, task: str) -> list[Place]:
@@ -75,9 +86,14 @@ def summary(result: TableResult, task: str) -> str:
             f"(95 % interval {interval(difference.interval, '+.4f')})"
         )
     alike = [place.row.row.label for place in found if place.resolved is False]
+    fixed = [place.row.row.label for place in found if place.told_apart == "n/a"]
     if alike:
-        return f"{words}; not told apart from it by these seeds: {', '.join(alike)}."
-    return f"{words}; every other model is told apart from it."
+        words += f"; not told apart from it by these seeds: {', '.join(alike)}"
+    elif not fixed:
+        words += "; every other model is told apart from it"
+    if fixed:
+        words += f"; no seed changes it or {', '.join(fixed)}"
+    return f"{words}."
 
 
 def task_grid(result: TableResult, task: str) -> Grid:
@@ -87,7 +103,6 @@ def task_grid(result: TableResult, task: str) -> Grid:
     for place in places(result, task):
         figures = place.row.tasks[task]
         against, to_first = figures.difference, place.to_first
-        apart = {None: "first" if place.number else "no place", True: "yes", False: "no"}
         ends = figures.auc.interval
         if place.row.row.deterministic and place.number:
             of_mean = "the same for every seed"
@@ -97,7 +112,7 @@ def task_grid(result: TableResult, task: str) -> Grid:
             (
                 str(place.number or ""),
                 place.row.row.label,
-                apart[place.resolved],
+                place.told_apart,
                 number(figures.auc.mean),
                 of_mean,
                 *_difference_cells(to_first),

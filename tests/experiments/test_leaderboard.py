@@ -132,6 +132,23 @@ def test_places_and_what_tells_them_apart(schema, tmp_path):
     assert all(len(line) == len(task_grid(result, "click").header) for line in lines)
 
 
+def test_two_that_no_seed_changes_are_not_called_alike(schema, tmp_path):
+    table = table_of(schema, "ple")
+    table = dataclasses.replace(
+        table, rows=(*table.rows, dataclasses.replace(LINEAR, label="Best"))
+    )
+    result = fill(tmp_path, table, AUCS | {"Best": [0.8]})
+    found = {place.row.row.label: place for place in places(result, "click")}
+    assert found["Linear"].to_first.mean == pytest.approx(0.71 - 0.8)
+    assert {label: place.told_apart for label, place in found.items()} == {
+        "Best": "first",
+        "PLE": "yes",
+        "Linear": "n/a",
+        "MMoE": "yes",
+    }
+    assert summary(result, "click").endswith("; no seed changes it or Linear.")
+
+
 def test_one_seed_gives_no_places(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS, seeds=1)
     assert {place.number for place in places(result, "click")} == {None}

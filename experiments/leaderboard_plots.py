@@ -1,12 +1,13 @@
 """Quality against cost: a panel per task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import COLOURS, INK, PALE
+from experiments.statistics import Summary
 from experiments.tables import RowResult, TableResult
 
 _LINE_INCHES = 0.17  # from one label to the next
@@ -16,7 +17,8 @@ def quality_against_cost(result: TableResult) -> Figure:
     """Mean test AUC with its interval over seeds, against rows a second of training.
 
     Names stand in a column beside each panel, at even distances, each tied to its dot: so they can
-    be read however close the dots are.
+    be read however close the dots are. A model far below the others is a triangle at the lower
+    edge, and its AUC stands beside its name.
     """
     tasks = result.table.tasks
     height = max(3.2, 1.0 + _LINE_INCHES * len(result.rows))
@@ -35,16 +37,19 @@ def _panel(
 ) -> None:
     rows = [row for row in result.rows if row.tasks[task].auc is not None and cost(row) is not None]
     rows.sort(key=lambda row: row.tasks[task].auc.mean)
+    bottom = _bottom([row.tasks[task].auc for row in result.rows if row.tasks[task].auc])
     for number, row in enumerate(rows):
         auc, x = row.tasks[task].auc, cost(row)
+        below = bottom is not None and auc.mean < bottom
+        y = bottom if below else auc.mean
         baseline = row.row.label == result.table.baseline
         colour = COLOURS[1] if baseline else COLOURS[0]
-        if auc.interval:
+        if auc.interval and not below:
             axes.plot([x, x], auc.interval, "-", color=colour, lw=1.2, alpha=0.6)
-        axes.plot([x], [auc.mean], "o", color=colour, ms=5)
+        axes.plot([x], [y], "v" if below else "o", color=colour, ms=5, clip_on=False)
         axes.annotate(
-            row.row.label.replace("$", r"\$"),
-            (x, auc.mean),
+            row.row.label.replace("$", r"\$") + (f" ({auc.mean:.4f})" if below else ""),
+            (x, y),
             xytext=(1.03, (number + 0.5) / len(rows)),
             textcoords="axes fraction",
             va="center",
@@ -55,7 +60,7 @@ def _panel(
         )
     for row in result.rows:  # what has no speed of training, such as a regression, is a level
         auc = row.tasks[task].auc
-        if auc is not None and cost(row) is None:
+        if auc is not None and cost(row) is None and (bottom is None or auc.mean >= bottom):
             axes.axhline(auc.mean, color=INK, lw=0.9, ls="--")
             axes.annotate(
                 row.row.label.replace("$", r"\$"),
@@ -67,5 +72,18 @@ def _panel(
     speeds = np.array([cost(row) for row in rows])
     if len(speeds) and speeds.max() > 4 * speeds.min():
         axes.set_xscale("log")
+    if bottom is not None:
+        axes.set_ylim(bottom=bottom)
     axes.grid(color=PALE, lw=0.6)
     axes.set_axisbelow(True)
+
+
+def _bottom(aucs: Sequence[Summary]) -> float | None:
+    """The lower edge that leaves out means far below the others; None if there are none."""
+    means = np.array([auc.mean for auc in aucs])
+    low, high = np.percentile(means, [25, 75])
+    near = [auc for auc in aucs if auc.mean >= low - 3 * (high - low)]
+    if len(near) == len(aucs):
+        return None
+    ends = [(auc.interval or (auc.mean,))[0] for auc in near]
+    return min(ends) - 0.1 * (means.max() - min(ends))

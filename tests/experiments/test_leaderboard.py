@@ -12,6 +12,7 @@ from dcrnn_tf import models
 from dcrnn_tf.schema import load_schema
 from experiments import latency, leaderboard, leaderboard_files
 from experiments.leaderboard_content import cost_grid, notes, places, summary, task_grid
+from experiments.leaderboard_plots import quality_against_cost
 from experiments.leaderboard_tables import LEADERBOARD, SMOKE_MODELS
 from experiments.parameter_matching import of_equal_size, parameters
 from experiments.table_specs import PROGRAMS, Row
@@ -147,6 +148,21 @@ def test_two_that_no_seed_changes_are_not_called_alike(schema, tmp_path):
         "MMoE": "yes",
     }
     assert summary(result, "click").endswith("; no seed changes it or Linear.")
+
+
+def test_a_model_far_below_does_not_press_the_others_together(schema, tmp_path):
+    """It is a triangle at the edge, with its figure beside its name."""
+    far = {"Cross-stitch": [0.3, 0.31, 0.32]}
+    table = table_of(schema, "ple", "dnn", "cross_stitch")
+    figure = quality_against_cost(fill(tmp_path, table, AUCS | far))
+    low, high = figure.axes[0].get_ylim()
+    assert 0.65 < low < 0.7
+    assert high < 0.76
+    (marker,) = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert marker.get_ydata()[0] == low
+    names = [text.get_text() for text in figure.axes[0].texts]
+    assert "Cross-stitch (0.3100)" in names
+    assert "DNN" in names
 
 
 def test_one_seed_gives_no_places(schema, tmp_path):

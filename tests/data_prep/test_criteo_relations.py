@@ -175,6 +175,7 @@ def columns_on_disk(folder, split, names):
     return {name: np.concatenate(columns) for name, columns in parts.items()}
 
 
+@pytest.mark.slow
 def test_confidences_of_the_network_stay_with_their_rows(small_shards, tmp_path):
     # A click is decided by C1 alone, and so must be the sign of the network's logit.
     random = np.random.default_rng(0)

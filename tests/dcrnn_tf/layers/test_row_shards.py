@@ -83,8 +83,11 @@ def test_devices_that_are_not_there_are_refused(devices):
 @pytest.mark.parametrize(
     "optimizer",
     [
-        *("lazy_adam", "adam_deferred"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("adam", "adagrad", "sgd")),
+        "lazy_adam",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("adam_deferred", "adam", "adagrad", "sgd")
+        ),
     ],
 )
 def test_trained_it_is_the_same_table(dataset_folder, tmp_path, optimizer):

@@ -1,6 +1,5 @@
 """The custom training loop: steps, checkpoints, resume and logs."""
 
-import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,8 @@ from dcrnn_tf.losses import multi_task_losses
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.numeric_guard import NumericGuard, spoilt_weights
 from dcrnn_tf.replicas import gather_over_replicas
+from dcrnn_tf.running_means import RunningMeans
+from dcrnn_tf.training_settings import TrainingSettings
 
 METRICS_FILE = "metrics.jsonl"
 _ALL_TASKS = "all tasks together"  # with what the model adds
@@ -27,37 +28,6 @@ _ALL_TASKS = "all tasks together"  # with what the model adds
 
 class TrainingError(UserError):
     """Training cannot go on."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """How to train; with the model's own settings it decides the result.
-
-    Attributes:
-      epochs: passes over the training split.
-      batch_size: rows of a step.
-      learning_rate: of both optimizers.
-      optimizer: name of one of Keras', for all weights but the embedding tables.
-      embedding_optimizer: name of one of `optimizers.names_for_tables`, for those.
-      seed: of initial weights and of the order of rows.
-      jit_compile: whether XLA compiles the whole step; for GPUs. The model's `static_shapes` should
-        be set too.
-      log_every: steps between two lines of training losses.
-      checkpoint_every: steps between two checkpoints; one is also made after each epoch.
-      steps_per_execution: steps at most between two returns to Python, where signals are obeyed;
-        several keep a GPU busy. The result is the same.
-    """
-
-    epochs: int = 3
-    batch_size: int = 1024
-    learning_rate: float = 1e-4
-    optimizer: str = "adam"
-    embedding_optimizer: str = "lazy_adam"
-    seed: int = 1
-    jit_compile: bool = False
-    log_every: int = 100
-    checkpoint_every: int = 5000
-    steps_per_execution: int = 1
 
 
 class Trainer:
@@ -120,11 +90,10 @@ class Trainer:
         self._table_optimizer.build(self._tables)
         self._optimizer.build(self._others)
 
-        self._loss_sums = {task: tf.Variable(0.0, dtype=tf.float64) for task in self._losses}
-        self._statistic_sums = {
-            name: tf.Variable(0.0, dtype=tf.float64)
-            for name in (*model.statistic_names, *self._balancing.statistic_names)
-        }
+        self._mean_losses = RunningMeans(self._losses)
+        self._mean_statistics = RunningMeans(
+            [*model.statistic_names, *self._balancing.statistic_names]
+        )
         self._progress = {
             "step": tf.Variable(0, dtype=tf.int64),
             "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
@@ -368,10 +337,8 @@ class Trainer:
         self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
         self._optimizer.apply(gradients[len(self._tables) :], self._others)
-        for task, loss in losses.items():
-            self._loss_sums[task].assign_add(tf.cast(loss, tf.float64))
-        for name, value in statistics.items():
-            self._statistic_sums[name].assign_add(tf.cast(value, tf.float64))
+        self._mean_losses.add(losses)
+        self._mean_statistics.add(statistics)
         self._progress["step"].assign_add(1)
 
     def _finish_tables(self) -> None:
@@ -381,16 +348,11 @@ class Trainer:
                 self._table_optimizer.catch_up(table)
 
     def _log_losses(self, epoch: int, rows_per_second: float) -> None:
-        means = {}
-        for task, total in self._loss_sums.items():
-            means[task] = float(total.numpy()) / self.settings.log_every
-            total.assign(0.0)
-            tf.summary.scalar(f"loss/{task}", means[task], self.steps)
-        statistics = {}
-        for name, total in self._statistic_sums.items():
-            statistics[name] = float(total.numpy()) / self.settings.log_every
-            total.assign(0.0)
-            tf.summary.scalar(f"statistics/{name}", statistics[name], self.steps)
+        means = self._mean_losses.take(self.settings.log_every)
+        statistics = self._mean_statistics.take(self.settings.log_every)
+        for kind, values in (("loss", means), ("statistics", statistics)):
+            for name, value in values.items():
+                tf.summary.scalar(f"{kind}/{name}", value, self.steps)
         tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
         self._log(
             {
@@ -415,8 +377,8 @@ class Trainer:
     def _state(self) -> dict[str, tf.Variable]:
         return (
             {f"progress_{name}": variable for name, variable in self._progress.items()}
-            | {f"loss_sum_{task}": variable for task, variable in self._loss_sums.items()}
-            | {f"statistic_sum_{name}": v for name, v in self._statistic_sums.items()}
+            | {f"loss_sum_{task}": v for task, v in self._mean_losses.sums.items()}
+            | {f"statistic_sum_{name}": v for name, v in self._mean_statistics.sums.items()}
             | numbered("model", self.model.variables)
             | numbered("table_optimizer", self._table_optimizer.variables)
             | numbered("optimizer", self._optimizer.variables)

@@ -85,5 +85,7 @@ def _bottom(aucs: Sequence[Summary]) -> float | None:
     near = [auc for auc in aucs if auc.mean >= low - 3 * (high - low)]
     if len(near) == len(aucs):
         return None
-    ends = [(auc.interval or (auc.mean,))[0] for auc in near]
-    return min(ends) - 0.1 * (means.max() - min(ends))
+    lowest = min((auc.interval or (auc.mean,))[0] for auc in near)
+    bottom = lowest - 0.1 * (means.max() - lowest)
+    shown = [(auc.interval or (auc.mean,))[0] for auc in aucs if auc.mean >= bottom]
+    return min(bottom, *shown)

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 
-from benchmarks import preparation
+from benchmarks import epoch, preparation
 from benchmarks.workload import BATCH, MODELS, VOCABULARIES
 
 # What is claimed: a contender, the one it is compared with, the workload, the least ratio.
@@ -153,6 +153,8 @@ def write(results: Mapping, out_dir: pathlib.Path) -> None:
             f"| {full['rows']:,} (extrapolated) | {full['seconds']:.0f} "
             f"| {full['rows_per_second']:,.0f} | | |"
         )
+    if "epochs" in results:
+        lines += ["", *epoch.table(results["epochs"])]
     lists, auc = results["lists"], results["auc"]
     lines += [
         "",

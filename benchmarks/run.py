@@ -15,7 +15,7 @@ import sys
 
 from absl import flags, logging
 
-from benchmarks import machine, preparation, report, windows, workload
+from benchmarks import epoch, machine, preparation, report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS, VOCABULARIES
 from dcrnn_tf import command_line
@@ -110,6 +110,8 @@ def main() -> None:
         "operations_per_row": machine.operations_per_row,
         "speeds": lambda: windows.measure(chosen, plan),
     }
+    if not FLAGS.quick:
+        stages["epochs"] = lambda: epoch.measure(work)
     results = {"quick": FLAGS.quick}
     for name, measure in stages.items():
         results[name] = measure()

@@ -25,7 +25,7 @@ MODELS = {
 }
 
 
-def make(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
+def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Path:
     """Makes a workload unless it is there: a prepared dataset, and arrays for the peers.
 
     Ids are log-uniform in rank (Zipf's law), which id has which rank is random.
@@ -33,6 +33,7 @@ def make(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     Args:
       folder: of the workload.
       vocabulary: embedding rows of all fields together.
+      rows: of the dataset.
 
     Returns:
       The folder: `prepared` in it is the dataset, `ids.npy`, `(rows, fields)` int32, holds each
@@ -46,8 +47,8 @@ def make(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     partial.mkdir(parents=True)
     random = np.random.default_rng(0)
     size = vocabulary // FIELDS
-    ids = np.stack([_ids(random, size, ROWS) for _ in range(FIELDS)], axis=1)
-    labels = _labels(random)
+    ids = np.stack([_ids(random, size, rows) for _ in range(FIELDS)], axis=1)
+    labels = _labels(random, rows)
     fields = [Field(f"field_{number}", CATEGORICAL, size) for number in range(FIELDS)]
     tasks = [Task(name) for name in LABEL_RATES]
     with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
@@ -87,7 +88,7 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
             values = _ids(random, size, rows)
             fields.append(Field(name, CATEGORICAL, size, entity=entity))
         columns[entity][name] = values
-    labels = _labels(random)
+    labels = _labels(random, ROWS)
     columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}
     columns[None]["user_row"] = random.integers(users, size=ROWS)
     tasks = [Task(name) for name in LABEL_RATES]
@@ -104,7 +105,7 @@ def _ids(random: np.random.Generator, size: int, count: int) -> np.ndarray:
     return random.permutation(size)[np.minimum(ranks, size - 1)].astype(np.int32)
 
 
-def _labels(random: np.random.Generator) -> np.ndarray:
-    click = random.random(ROWS) < LABEL_RATES["click"]
+def _labels(random: np.random.Generator, rows: int) -> np.ndarray:
+    click = random.random(rows) < LABEL_RATES["click"]
     share = LABEL_RATES["conversion"] / LABEL_RATES["click"]
-    return np.stack([click, click & (random.random(ROWS) < share)], axis=1)
+    return np.stack([click, click & (random.random(rows) < share)], axis=1)

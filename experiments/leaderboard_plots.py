@@ -58,17 +58,7 @@ def _panel(
             arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 1},
             annotation_clip=False,
         )
-    for row in result.rows:  # what has no speed of training, such as a regression, is a level
-        auc = row.tasks[task].auc
-        if auc is not None and cost(row) is None and (bottom is None or auc.mean >= bottom):
-            axes.axhline(auc.mean, color=INK, lw=0.9, ls="--")
-            axes.annotate(
-                row.row.label.replace("$", r"\$"),
-                (0.01, auc.mean),
-                xycoords=("axes fraction", "data"),
-                fontsize=8,
-                va="bottom",
-            )
+    _levels(axes, [row for row in result.rows if cost(row) is None], task, bottom)
     speeds = np.array([cost(row) for row in rows])
     if len(speeds) and speeds.max() > 4 * speeds.min():
         axes.set_xscale("log")
@@ -76,6 +66,25 @@ def _panel(
         axes.set_ylim(bottom=bottom)
     axes.grid(color=PALE, lw=0.6)
     axes.set_axisbelow(True)
+
+
+def _levels(axes: Axes, rows: Sequence[RowResult], task: str, bottom: float | None) -> None:
+    """What has no speed of training, such as a regression, is a dashed line with its name."""
+    known = {row.row.label: row.tasks[task].auc.mean for row in rows if row.tasks[task].auc}
+    lower = {label: auc for label, auc in known.items() if bottom is not None and auc < bottom}
+    texts = {auc: label for label, auc in known.items() if label not in lower}
+    for auc in texts:
+        axes.axhline(auc, color=INK, lw=0.9, ls="--")
+    if lower:  # those below the edge stand on it
+        texts[bottom] = "lower: " + ", ".join(f"{k} ({auc:.4f})" for k, auc in lower.items())
+    for auc, text in texts.items():
+        axes.annotate(
+            text.replace("$", r"\$"),
+            (0.01, auc),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            va="bottom",
+        )
 
 
 def _bottom(aucs: Sequence[Summary]) -> float | None:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import machine, preparation, report
+from benchmarks import epoch, machine, preparation, report
 
 
 def speed(label, windows, workload="W", group=0):
@@ -78,6 +78,30 @@ def test_the_line_through_the_two_largest_sizes():
     full = preparation.extrapolated(points)
     assert full["seconds"] == pytest.approx(60 + 4e-6 * (85_316_975 - 14_000_000))
     assert preparation.extrapolated(points[:1]) is None
+
+
+def test_hours_of_the_whole_table():
+    rates = [40_000, 30_000, 20_000]
+    epochs = [
+        {"model": name, "rows": 4_000_000, "rows_per_second": rate, "seconds": 4e6 / rate}
+        | {"cpu_seconds": 250.0, "peak_bytes": 2**31}
+        for name, rate in zip(("mmoe", "dcrnn", "dcrnn_ada"), rates, strict=True)
+    ]
+    assert epoch.hours(epochs) == pytest.approx((3000 + 4000 + 6000) / 3600)
+    lines = epoch.table(epochs)
+    assert "| dcrnn_ada | 200 | 20,000 | 250 | 2.0 GiB |" in lines
+    assert lines[-1] == (
+        "DCRNN's Table 4, 360 million row visits, would take 3.6 hours a seed at these speeds."
+    )
+
+
+@pytest.mark.slow
+def test_an_epoch_is_one_of_every_model(tmp_path):
+    epochs = epoch.measure(tmp_path, rows=5_000)
+    assert [found["model"] for found in epochs] == ["mmoe", "dcrnn", "dcrnn_ada"]
+    for found in epochs:
+        assert found["rows_per_second"] == pytest.approx(5_000 / found["seconds"])
+    assert not (tmp_path / "epoch").exists()
 
 
 def test_the_table_and_its_words(tmp_path):

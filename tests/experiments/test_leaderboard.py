@@ -92,7 +92,8 @@ def fill(folder, table, aucs, seeds=3, **more):
         for seed, auc in enumerate(aucs[row.label][:seeds], start=1):
             where = table.run_dir(folder, row, seed)
             given = {"click": auc, "conversion": 0.6 + seed / 100}
-            write_run(where, given, seed=seed, model=row.model, **more)
+            speed = None if row.deterministic else 12000.0
+            write_run(where, given, seed=seed, model=row.model, rows_per_second=speed, **more)
     return aggregate(table, folder)
 
 
@@ -163,6 +164,18 @@ def test_a_model_far_below_does_not_press_the_others_together(schema, tmp_path):
     names = [text.get_text() for text in figure.axes[0].texts]
     assert "Cross-stitch (0.3100)" in names
     assert "DNN" in names
+
+
+@pytest.mark.parametrize(("auc", "level"), [(0.71, True), (0.32, False)])
+def test_a_model_without_a_speed_is_a_level_or_stands_on_the_edge(schema, tmp_path, auc, level):
+    table = table_of(schema, "ple", "dnn", "snr")
+    aucs = AUCS | {"SNR": [0.71, 0.712, 0.714], "Linear": [auc]}
+    axes = quality_against_cost(fill(tmp_path, table, aucs)).axes[0]
+    dashed = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"]
+    assert dashed == ([auc] if level else [])
+    (text,) = [text for text in axes.texts if "Linear" in text.get_text()]
+    assert text.get_text() == ("Linear" if level else "lower: Linear (0.3200)")
+    assert text.xy[1] == (auc if level else axes.get_ylim()[0])
 
 
 def test_one_seed_gives_no_places(schema, tmp_path):

@@ -1,0 +1,94 @@
+r"""An epoch of four million rows of each model of DCRNN's Table 4, and its hours as a whole.
+
+  python -m benchmarks.epoch
+
+The runs are those of `experiments.train` on workload W, ten times as long, with all that a run does
+besides its steps: compilation, shuffling, checkpoints, log and report.
+"""
+
+import json
+import pathlib
+import shutil
+
+import tqdm
+from absl import flags, logging
+
+from benchmarks import workload
+from benchmarks.preparation import measured
+from benchmarks.scaling import ROW_VISITS
+from dcrnn_tf import command_line
+
+FLAGS = flags.FLAGS
+ROWS = 4_000_000
+
+
+def measure(work_dir: pathlib.Path, rows: int = ROWS) -> list[dict]:
+    """Trains each model for an epoch.
+
+    Args:
+      work_dir: folder of the workloads.
+      rows: of the epoch.
+
+    Returns:
+      For each model `model`, `rows`, `seconds`, `cpu_seconds` and `peak_bytes` of the program and
+      `rows_per_second`, those of its whole time.
+    """
+    folder = workload.make(work_dir / f"W-{rows}", workload.VOCABULARIES["W"], rows)
+    run_dir = work_dir / "epoch"
+    found = []
+    for label, (name, settings) in tqdm.tqdm(workload.MODELS.items(), "Epochs", unit="epoch"):
+        shutil.rmtree(run_dir, ignore_errors=True)
+        settings = settings | {"embedding_dim": workload.EMBEDDING_DIM}
+        result = measured(
+            "experiments.train",
+            f"--data_dir={folder / 'prepared'}",
+            f"--run_dir={run_dir}",
+            f"--model={name}",
+            *(f"--set={setting}={json.dumps(value)}" for setting, value in settings.items()),
+            "--epochs=1",
+            f"--batch_size={workload.BATCH}",
+        )
+        rate = rows / result["seconds"]
+        found.append({"model": label, "rows": rows, "rows_per_second": rate, **result})
+    shutil.rmtree(run_dir)
+    return found
+
+
+def hours(epochs: list[dict]) -> float:
+    """Of DCRNN's Table 4, a seed: three passes over 40 million rows by each model."""
+    return sum(ROW_VISITS / epoch["rows_per_second"] for epoch in epochs) / 3600
+
+
+def table(epochs: list[dict]) -> list[str]:
+    """Lines of Markdown."""
+    lines = [
+        f"An epoch of {epochs[0]['rows']:,} rows on W (`experiments.train`, start-up, checkpoints "
+        "and report included):",
+        "",
+        "| model | seconds | rows/s | processor seconds | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for epoch in epochs:
+        lines.append(
+            f"| {epoch['model']} | {epoch['seconds']:.0f} | {epoch['rows_per_second']:,.0f} "
+            f"| {epoch['cpu_seconds']:.0f} | {epoch['peak_bytes'] / 2**30:.1f} GiB |"
+        )
+    visits = len(epochs) * ROW_VISITS / 1e6
+    lines += [
+        "",
+        f"DCRNN's Table 4, {visits:.0f} million row visits, would take {hours(epochs):.1f} hours a "
+        "seed at these speeds.",
+    ]
+    return lines
+
+
+def main() -> None:
+    """Runs the program."""
+    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
+    print("\n".join(table(measure(pathlib.Path(FLAGS.work_dir), FLAGS.rows))))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("work_dir", "data/benchmark", "Folder of the workloads.")
+    flags.DEFINE_integer("rows", ROWS, "Rows of an epoch.", lower_bound=workload.BATCH)
+    command_line.run(main)

@@ -9,12 +9,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "adam_variables.h"
 #include "own_rows.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
-#include "tensorflow/core/kernels/training_op_helpers.h"
-#include "tensorflow/core/util/work_sharder.h"
 
 namespace dcrnn_tf {
 namespace {
@@ -23,8 +22,6 @@ using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::Var;
-using tensorflow::core::RefCountPtr;
 using tensorflow::errors::InvalidArgument;
 
 constexpr int64_t kMostTerms = 64;
@@ -61,56 +58,35 @@ class CatchUpOp : public OpKernel {
   explicit CatchUpOp(OpKernelConstruction* context) : OpKernel(context) {}
 
   void Compute(OpKernelContext* context) override {
-    RefCountPtr<Var> variables[4];  // weights, first and second moments, last steps
-    for (int i = 0; i < 4; ++i) {
-      OP_REQUIRES_OK(context, LookupResource(context, tensorflow::HandleFromInput(context, i),
-                                             &variables[i]));
-    }
-    using Device = Eigen::ThreadPoolDevice;
-    for (int i = 0; i < 3; ++i) {
-      OP_REQUIRES_OK(context, (tensorflow::EnsureSparseVariableAccess<Device, float>(
-                                  context, variables[i].get())));
-    }
-    OP_REQUIRES_OK(context, (tensorflow::EnsureSparseVariableAccess<Device, int32_t>(
-                                context, variables[3].get())));
-    tensorflow::mutex_lock lock_weights(*variables[0]->mu());
-    tensorflow::mutex_lock lock_momentums(*variables[1]->mu());
-    tensorflow::mutex_lock lock_velocities(*variables[2]->mu());
-    tensorflow::mutex_lock lock_last_steps(*variables[3]->mu());
-    Tensor* weights = variables[0]->tensor();
-    Tensor* last_steps = variables[3]->tensor();
+    AdamVariables table;
+    OP_REQUIRES_OK(context, table.Open(context));
+    LockedVariable last_steps;
+    OP_REQUIRES_OK(context, last_steps.Open<int32_t>(context, 3));
     const Tensor& rows = context->input(4);
-    const Tensor& table = context->input(9);
+    const Tensor& sums_of_steps = context->input(9);
+    OP_REQUIRES_OK(context, table.CheckRows(rows));
+    OP_REQUIRES(context, last_steps.tensor().NumElements() == table.height(),
+                InvalidArgument("there must be one last step for each row of the table"));
     OP_REQUIRES(context,
-                weights->dims() == 2 && variables[1]->tensor()->shape() == weights->shape() &&
-                    variables[2]->tensor()->shape() == weights->shape() &&
-                    last_steps->NumElements() == weights->dim_size(0) && rows.dims() == 1 &&
-                    table.dims() == 2 && table.dim_size(0) > 0 && table.dim_size(1) > 0 &&
-                    table.dim_size(1) <= kMostTerms,
-                InvalidArgument("table, moments and last steps must belong together"));
-    const int64_t height = weights->dim_size(0), dim = weights->dim_size(1);
-    const int64_t count = rows.NumElements();
+                sums_of_steps.dims() == 2 && sums_of_steps.dim_size(0) > 0 &&
+                    sums_of_steps.dim_size(1) > 0 && sums_of_steps.dim_size(1) <= kMostTerms,
+                InvalidArgument("endless_sums must be (steps, 1 to ", kMostTerms, ")"));
+    const int64_t count = rows.NumElements(), dim = table.dim();
     const int32_t* row = rows.flat<int32_t>().data();
-    for (int64_t i = 0; i < count; ++i) {
-      OP_REQUIRES(context, row[i] >= 0 && row[i] < height,
-                  InvalidArgument("row ", row[i], " is not in [0, ", height, ")"));
-    }
     const int32_t step = context->input(5).scalar<int32_t>()();
     const float rate = context->input(6).scalar<float>()();
     const double beta_1 = context->input(7).scalar<double>()();
     const double beta_2 = context->input(8).scalar<double>()();
     const float epsilon = context->input(10).scalar<float>()();
-    const int64_t steps = table.dim_size(0), terms = table.dim_size(1);
-    const float* endless = table.flat<float>().data();
+    const int64_t steps = sums_of_steps.dim_size(0), terms = sums_of_steps.dim_size(1);
+    const float* endless = sums_of_steps.flat<float>().data();
     const float* from_now = endless + std::min<int64_t>(step, steps - 1) * terms;
-    float* w = weights->flat<float>().data();
-    float* m = variables[1]->tensor()->flat<float>().data();
-    float* v = variables[2]->tensor()->flat<float>().data();
-    int32_t* last = last_steps->flat<int32_t>().data();
+    float* w = table.weights();
+    float* m = table.momentums();
+    float* v = table.velocities();
+    int32_t* last = last_steps.tensor().flat<int32_t>().data();
 
-    const auto& workers = *context->device()->tensorflow_cpu_worker_threads();
-    const int64_t parts = Parts(count, workers.num_threads);
-    auto catch_up = [&](int64_t part) {
+    ForEachPart(context, count, dim * 20, [&](int64_t part, int64_t parts) {
       const OwnRows own(row, count, part, parts);
       std::vector<float> sums(terms);
       for (int64_t i = 0; i < own.size(); ++i) {
@@ -131,11 +107,7 @@ class CatchUpOp : public OpKernel {
              v + at * dim);
         last[at] = step;
       }
-    };
-    tensorflow::Shard(workers.num_threads, workers.workers, parts, (count / parts + 1) * dim * 20,
-                      [&](int64_t begin, int64_t end) {
-                        for (int64_t part = begin; part < end; ++part) catch_up(part);
-                      });
+    });
   }
 };
 

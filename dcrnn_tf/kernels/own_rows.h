@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/util/work_sharder.h"
+
 #if defined(__x86_64__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -68,9 +71,22 @@ class OwnRows {
 };
 
 // Threads that share out so many slices.
-inline int64_t Parts(int64_t count, int64_t threads) {
+inline int64_t Parts(tensorflow::OpKernelContext* context, int64_t count) {
   constexpr int64_t kLeastSlices = 256;  // that a thread is worth
+  const int64_t threads = context->device()->tensorflow_cpu_worker_threads()->num_threads;
   return std::max<int64_t>(1, std::min(threads, count / kLeastSlices));
+}
+
+// Calls `work(part, parts)` for each part of so many slices, on all threads; `cost` is that of one
+// slice, in cycles.
+template <typename Work>
+void ForEachPart(tensorflow::OpKernelContext* context, int64_t count, int64_t cost, Work work) {
+  const auto& workers = *context->device()->tensorflow_cpu_worker_threads();
+  const int64_t parts = Parts(context, count);
+  tensorflow::Shard(workers.num_threads, workers.workers, parts, (count / parts + 1) * cost,
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t part = begin; part < end; ++part) work(part, parts);
+                    });
 }
 
 }  // namespace dcrnn_tf

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "own_rows.h"
@@ -198,17 +197,10 @@ class PooledRowsGradientOp : public OpKernel {
       }
     }
 
-    const auto& workers = *context->device()->tensorflow_cpu_worker_threads();
     const int64_t count = rows.size();
-    const int64_t parts = Parts(count, workers.num_threads);
+    const int64_t parts = Parts(context, count);
     std::vector<OwnRows> own(parts);
-    auto for_each_part = [&](int64_t cost, const std::function<void(int64_t)>& work) {
-      tensorflow::Shard(workers.num_threads, workers.workers, parts, count / parts * cost,
-                        [&](int64_t begin, int64_t end) {
-                          for (int64_t part = begin; part < end; ++part) work(part);
-                        });
-    };
-    for_each_part(20, [&](int64_t part) {
+    ForEachPart(context, count, 20, [&](int64_t part, int64_t parts) {
       own[part] = OwnRows(rows.data(), count, part, parts);
     });
     std::vector<int64_t> starts(parts + 1, 0);
@@ -221,7 +213,7 @@ class PooledRowsGradientOp : public OpKernel {
     int32_t* to_row = distinct->flat<int32_t>().data();
     float* to = gradients->flat<float>().data();
     const float* from = upstream.flat<float>().data();
-    for_each_part(dim, [&](int64_t part) {
+    ForEachPart(context, count, dim, [&](int64_t part, int64_t parts) {
       for (int64_t i = 0; i < own[part].size(); ++i) to_row[starts[part] + i] = own[part].row(i);
       const std::vector<OwnRows::Use>& uses = own[part].uses();
       float* const sums = to + starts[part] * dim;

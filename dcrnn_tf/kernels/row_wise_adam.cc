@@ -4,17 +4,15 @@
 
 #define EIGEN_USE_THREADS
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
+#include "adam_variables.h"
 #include "own_rows.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
-#include "tensorflow/core/kernels/training_op_helpers.h"
-#include "tensorflow/core/util/work_sharder.h"
 
 namespace dcrnn_tf {
 namespace {
@@ -23,8 +21,6 @@ using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::Var;
-using tensorflow::core::RefCountPtr;
 
 FOR_EACH_PROCESSOR
 void Add(const float* __restrict more, int64_t dim, float* __restrict sum) {
@@ -51,49 +47,26 @@ class RowWiseAdamOp : public OpKernel {
   explicit RowWiseAdamOp(OpKernelConstruction* context) : OpKernel(context) {}
 
   void Compute(OpKernelContext* context) override {
-    RefCountPtr<Var> variables[3];
-    for (int i = 0; i < 3; ++i) {
-      OP_REQUIRES_OK(context, LookupResource(context, tensorflow::HandleFromInput(context, i),
-                                             &variables[i]));
-      // From now on those who read the whole variable get a copy, which no write can change.
-      OP_REQUIRES_OK(context,
-                     (tensorflow::EnsureSparseVariableAccess<Eigen::ThreadPoolDevice, float>(
-                         context, variables[i].get())));
-    }
-    // Always in the order of table, first and second moments.
-    tensorflow::mutex_lock lock_weights(*variables[0]->mu());
-    tensorflow::mutex_lock lock_momentums(*variables[1]->mu());
-    tensorflow::mutex_lock lock_velocities(*variables[2]->mu());
-    Tensor* weights = variables[0]->tensor();
-    Tensor* momentums = variables[1]->tensor();
-    Tensor* velocities = variables[2]->tensor();
+    AdamVariables table;
+    OP_REQUIRES_OK(context, table.Open(context));
     const Tensor& rows = context->input(3);
     const Tensor& gradients = context->input(4);
+    OP_REQUIRES_OK(context, table.CheckRows(rows));
+    const int64_t count = rows.NumElements(), dim = table.dim();
     OP_REQUIRES(context,
-                weights->dims() == 2 && momentums->shape() == weights->shape() &&
-                    velocities->shape() == weights->shape(),
-                tensorflow::errors::InvalidArgument("table and moments must have one shape"));
-    const int64_t height = weights->dim_size(0), dim = weights->dim_size(1);
-    const int64_t count = rows.NumElements();
-    OP_REQUIRES(context,
-                rows.dims() == 1 && gradients.dims() == 2 && gradients.dim_size(0) == count &&
-                    gradients.dim_size(1) == dim && count < (int64_t{1} << 31),
+                gradients.dims() == 2 && gradients.dim_size(0) == count &&
+                    gradients.dim_size(1) == dim,
                 tensorflow::errors::InvalidArgument("gradients must have one row for each of rows, "
                                                     "as wide as the table"));
     const int32_t* row = rows.flat<int32_t>().data();
-    for (int64_t i = 0; i < count; ++i) {
-      OP_REQUIRES(context, row[i] >= 0 && row[i] < height,
-                  tensorflow::errors::InvalidArgument("row ", row[i], " is not in [0, ", height,
-                                                      ")"));
-    }
     const Step step{context->input(5).scalar<float>()(), context->input(6).scalar<float>()(),
                     context->input(7).scalar<float>()(), context->input(8).scalar<float>()()};
-    float* w = weights->flat<float>().data();
-    float* m = momentums->flat<float>().data();
-    float* v = velocities->flat<float>().data();
+    float* w = table.weights();
+    float* m = table.momentums();
+    float* v = table.velocities();
     const float* g = gradients.flat<float>().data();
 
-    auto update = [&](int64_t part, int64_t parts) {
+    ForEachPart(context, count, dim * 20, [&](int64_t part, int64_t parts) {
       const OwnRows own(row, count, part, parts);
       // Where the gradient of each row lies: in its one slice, or in `sums` if it has several.
       std::vector<int64_t> slices(own.size(), kNone), places(own.size(), kNone);
@@ -121,13 +94,7 @@ class RowWiseAdamOp : public OpKernel {
         const int64_t at = own.row(i) * dim;
         Update(step, total, dim, w + at, m + at, v + at);
       }
-    };
-    const auto& workers = *context->device()->tensorflow_cpu_worker_threads();
-    const int64_t parts = Parts(count, workers.num_threads);
-    tensorflow::Shard(workers.num_threads, workers.workers, parts, (count / parts + 1) * dim * 20,
-                      [&](int64_t begin, int64_t end) {
-                        for (int64_t part = begin; part < end; ++part) update(part, parts);
-                      });
+    });
   }
 };
 

@@ -2,10 +2,11 @@
 
 Rows of a split are scattered over bucket files as they come, each to a random bucket; at the end
 every bucket is read, permuted and cut into blocks. That is a uniform global shuffle whose memory
-is one bucket.
+is two buckets: one is written while the next is read and permuted.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
 import pathlib
@@ -205,15 +206,23 @@ class _SplitBuckets:
 
     def shuffled(self) -> Iterator[DiskColumns]:
         """Yields one bucket after the other, each in random order, and removes it."""
-        for number in range(self._buckets):
-            columns = {
-                name: np.fromfile(self._path(number, name), dtype)
-                for name, dtype in self._dtypes.items()
-            }
-            yield take(columns, self._random.permutation(row_count(columns)))
-            for name in self._dtypes:
-                self._path(number, name).unlink()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self._read, 0)
+            for following in range(1, self._buckets + 1):
+                columns = waiting.result()
+                if following < self._buckets:
+                    waiting = pool.submit(self._read, following)
+                yield columns
         self._folder.rmdir()
+
+    def _read(self, number: int) -> DiskColumns:
+        columns = {
+            name: np.fromfile(self._path(number, name), dtype)
+            for name, dtype in self._dtypes.items()
+        }
+        for name in self._dtypes:
+            self._path(number, name).unlink()
+        return take(columns, self._random.permutation(row_count(columns)))
 
     def _path(self, number: int, name: str) -> pathlib.Path:
         return self._folder / f"{number:05d}.{name.replace('/', '.')}"

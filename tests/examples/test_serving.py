@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.tools import saved_model_cli
 
+from data_prep.ali_ccp_fields import FIELDS
 from data_prep.vocabulary import load_vocabulary
 from dcrnn_tf import export, models, warmup
 from dcrnn_tf.schema import NUMERIC, Task, load_schema
@@ -272,6 +273,14 @@ def test_clients_tell_what_a_server_refuses(server, tmp_path):
         client("predict_rest").fetch(f"{address}/v1/models/shop:predict", body)
     with pytest.raises(SystemExit, match="is the server running"):
         client("predict_rest").main("http://localhost:1/v1/models/shop", path)
+
+
+@pytest.mark.parametrize("name", ["rank", "rows"])
+def test_the_requests_are_of_ali_ccp_as_it_is_prepared_by_default(name):
+    request = json.loads((EXAMPLES / f"{name}.json").read_text())
+    lists = {field.name: field.multiple for field in FIELDS}
+    for field, values in request["inputs"].items():
+        assert isinstance(values[0], list) == lists[field]
 
 
 def test_examples_by_rest_are_base64(exported, server):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import tensorflow as tf
 
@@ -17,6 +18,7 @@ from dcrnn_tf import kernels
 FLAGS = ("-shared", "-fPIC", "-O3", "-w", "-ffp-contract=off", "-fno-math-errno")
 FLAGS += ("-fno-trapping-math",)
 _PARTIAL = "partial-"
+_LONGEST_SECONDS = 3600  # that a compilation takes; what is older was left by one that was killed
 
 
 def main() -> int:
@@ -31,8 +33,9 @@ def main() -> int:
             "computed by TensorFlow's operations, to the same bits, more slowly."
         )
         return 0
-    for killed in file.parent.glob(f"{_PARTIAL}*"):
-        shutil.rmtree(killed)
+    for folder in file.parent.glob(f"{_PARTIAL}*"):
+        if time.time() - folder.stat().st_mtime > _LONGEST_SECONDS:  # else it is another's at work
+            shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=file.parent) as folder:
         partial = os.path.join(folder, file.name)
         command = [

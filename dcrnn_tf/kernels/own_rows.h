@@ -37,22 +37,26 @@ class OwnRows {
   OwnRows() = default;
 
   OwnRows(const int32_t* rows, int64_t count, int64_t part, int64_t parts) {
-    int bits = 4;
-    while ((int64_t{1} << bits) * parts < 2 * count) ++bits;
-    std::vector<int32_t> slots(size_t{1} << bits, kNone);
-    const uint32_t mask = (uint32_t{1} << bits) - 1;
     uses_.reserve(count / parts + count / 16);
     for (int64_t slice = 0; slice < count; ++slice) {
-      const uint32_t hash = Scattered(rows[slice]);
       // The highest bits choose the thread, lower ones the slot.
-      if (static_cast<int64_t>((uint64_t{hash} * parts) >> 32) != part) continue;
-      uint32_t slot = (hash >> 4) & mask;
-      while (slots[slot] != kNone && rows_[slots[slot]] != rows[slice]) slot = (slot + 1) & mask;
+      if (static_cast<int64_t>((uint64_t{Scattered(rows[slice])} * parts) >> 32) == part) {
+        uses_.push_back({static_cast<int32_t>(slice), kNone});
+      }
+    }
+    int bits = 4;  // regularly spaced rows may all fall to one thread: half of its slots stay free
+    while ((size_t{1} << bits) < 2 * uses_.size()) ++bits;
+    std::vector<int32_t> slots(size_t{1} << bits, kNone);
+    const uint32_t mask = (uint32_t{1} << bits) - 1;
+    for (Use& use : uses_) {
+      const int32_t row = rows[use.slice];
+      uint32_t slot = (Scattered(row) >> 4) & mask;
+      while (slots[slot] != kNone && rows_[slots[slot]] != row) slot = (slot + 1) & mask;
       if (slots[slot] == kNone) {
         slots[slot] = static_cast<int32_t>(rows_.size());
-        rows_.push_back(rows[slice]);
+        rows_.push_back(row);
       }
-      uses_.push_back({static_cast<int32_t>(slice), slots[slot]});
+      use.place = slots[slot];
     }
   }
 

@@ -1,5 +1,6 @@
 """Compiling the operations; what they compute is tested where it is used."""
 
+import os
 import pathlib
 
 import pytest
@@ -42,10 +43,13 @@ def test_what_the_compiler_says_is_passed_on(folder, monkeypatch, capsys):
 def test_leftovers_and_older_libraries_make_room(folder, monkeypatch):
     # The last argument is the file to write.
     compiler(folder, monkeypatch, 'for last; do :; done; echo compiled > "$last"')
-    (folder / "partial-1").mkdir()
+    (folder / "partial-killed").mkdir()
+    os.utime(folder / "partial-killed", (0, 0))
+    (folder / "partial-at-work").mkdir()
     (folder / "operations-old.so").write_text("old")
     assert program.main() == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["compiler", "operations-new.so"]
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == ["compiler", "operations-new.so", "partial-at-work"]
     assert (folder / "operations-new.so").read_text() == "compiled\n"
 
 

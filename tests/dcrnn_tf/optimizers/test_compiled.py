@@ -1,5 +1,8 @@
 """The forms of the optimizers that take one operation, against those that take many."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +49,25 @@ def test_compiled_rows_are_those_of_tensorflow_to_the_bit(dim, dtype, monkeypatc
         np.testing.assert_array_equal(one, other)
     touched = np.unique(np.concatenate([rows for rows, _ in steps]))
     np.testing.assert_array_equal(np.flatnonzero((found[0] != table).any(axis=1)), touched)
+
+
+@compiled
+def test_regularly_spaced_rows_that_fall_to_one_thread():
+    """Of these 1,024 rows one of four threads owns 549, twice its share and more."""
+    program = """
+import keras, numpy as np, tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(4)
+from dcrnn_tf import optimizers
+rows = np.arange(1024) * 987
+variable = keras.Variable(np.zeros((rows.max() + 1, 1), np.float32))
+optimizer = optimizers.LazyAdam(0.5)
+gradient = tf.IndexedSlices(tf.ones((1024, 1)), tf.constant(rows), tf.constant(variable.shape))
+optimizer.apply([gradient], [variable])
+touched = np.zeros(variable.shape, np.float32)
+touched[rows] = -0.5
+np.testing.assert_allclose(variable.numpy(), touched, rtol=1e-5)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 @compiled

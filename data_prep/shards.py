@@ -31,11 +31,13 @@ class ShardWriter:
 
     def add(self, columns: DiskColumns) -> None:
         """Appends rows."""
-        if self._carry is not None:
-            columns = {name: np.concatenate([self._carry[name], columns[name]]) for name in columns}
+        carried = 0 if self._carry is None else row_count(self._carry)
         rows = row_count(columns)
-        ends = [*range(BLOCK_ROWS, rows + 1, BLOCK_ROWS), rows]
-        *blocks, rest = cut(columns, np.array(ends))
+        ends = [*range(BLOCK_ROWS - carried, rows + 1, BLOCK_ROWS), rows]
+        first, *more = cut(columns, np.array(ends))
+        if carried:
+            first = {name: np.concatenate([self._carry[name], first[name]]) for name in first}
+        *blocks, rest = first, *more
         for block in blocks:
             self._write_block(block)
         self._carry = {name: values.copy() for name, values in rest.items()}

@@ -2,7 +2,7 @@
 
 Rows of a split are scattered over bucket files as they come, each to a random bucket; at the end
 every bucket is read, permuted and cut into blocks. That is a uniform global shuffle whose memory
-is two buckets: one is written while the next is read and permuted.
+is at most three buckets: one is written while the next is read and permuted.
 """
 
 import collections

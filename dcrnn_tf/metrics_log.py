@@ -77,7 +77,8 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:
             tasks = [figures for figures in outputs.values() if "population" not in figures]
-            aucs[step] = sum(figures["auc"] or 0.5 for figures in tasks) / len(tasks)
+            values = [0.5 if f["auc"] is None else f["auc"] for f in tasks]
+            aucs[step] = sum(values) / len(values)
     return max(aucs, key=aucs.get, default=None)
 
 

@@ -101,9 +101,11 @@ class Trainer:
             "seconds_timed": tf.Variable(0.0, dtype=tf.float64),
             "steps_timed": tf.Variable(0, dtype=tf.int64),
             "seconds": tf.Variable(0.0, dtype=tf.float64),
+            "processor_seconds": tf.Variable(0.0, dtype=tf.float64),
         }
         self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
         self._saved_step: int | None = None
+        self._processor_seconds_before = 0.0
         self._interruption = Interruption()
         self._guard = NumericGuard([*self._losses, _ALL_TASKS], self._tables + self._others)
         # Traced for batches of any size, so that it does not matter with which one a run goes on.
@@ -124,6 +126,11 @@ class Trainer:
     def seconds(self) -> float:
         """Time of the whole run so far, interruptions left out."""
         return float(self._progress["seconds"].numpy())
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the whole run so far, start-up of each of its processes included."""
+        return self._processor_seconds_before + time.process_time()
 
     @property
     def steps(self) -> int:
@@ -156,6 +163,7 @@ class Trainer:
           Interrupted: by SIGINT or SIGTERM; the checkpoint to go on from is written.
         """
         self._started = time.monotonic() - self.seconds
+        self._processor_seconds_before = float(self._progress["processor_seconds"].numpy())
         total = self.settings.epochs * self._steps_per_epoch
         chief = self._distribution.is_chief
         writer = tf.summary.create_noop_writer()
@@ -207,6 +215,7 @@ class Trainer:
     def _save(self, only_to_continue: bool = False) -> None:
         path = self._run_dir / METRICS_FILE
         self._progress["seconds"].assign(time.monotonic() - self._started)
+        self._progress["processor_seconds"].assign(self.processor_seconds)
         if self._distribution.is_chief:
             self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
             best = metrics_log.best_step(metrics_log.read(path))

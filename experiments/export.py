@@ -59,6 +59,8 @@ def main() -> None:
     run_folder.read_json(pathlib.Path(FLAGS.run_dir, run_folder.CONFIG_FILE))  # else it is no run
     if step == "best":
         step = trained_runs.best_step(FLAGS.run_dir)
+        if step is None:
+            print("No step with a checkpoint was validated: the newest is exported.")
     run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, step, FLAGS.mixed_precision)
     schema = run.dataset.schema
     user_fields = FLAGS.user_fields

@@ -31,7 +31,8 @@ class Place:
     def resolved(self) -> bool | None:
         """Whether the first is ahead of it by more than chance.
 
-        None for the first, where there is no place, and where no seed changes either of them.
+        None for the first, where there is no place, where no seed changes either of them, and
+        where they have less than two seeds in common.
         """
         if self.to_first is None or self.to_first.interval is None:
             return None
@@ -86,13 +87,17 @@ def summary(result: TableResult, task: str) -> str:
             f"(95 % interval {interval(difference.interval, '+.4f')})"
         )
     alike = [place.row.row.label for place in found if place.resolved is False]
-    fixed = [place.row.row.label for place in found if place.told_apart == "n/a"]
+    unknown = [place.row.row for place in found[1:] if place.resolved is None]
+    fixed = [row.label for row in unknown if first.row.row.deterministic and row.deterministic]
+    few = [row.label for row in unknown if row.label not in fixed]
     if alike:
         words += f"; not told apart from it by these seeds: {', '.join(alike)}"
-    elif not fixed:
+    elif not unknown:
         words += "; every other model is told apart from it"
     if fixed:
         words += f"; no seed changes it or {', '.join(fixed)}"
+    if few:
+        words += f"; too few seeds to compare it with {', '.join(few)}"
     return f"{words}."
 
 

@@ -70,14 +70,18 @@ def _panel(
 
 def _levels(axes: Axes, rows: Sequence[RowResult], task: str, bottom: float | None) -> None:
     """What has no speed of training, such as a regression, is a dashed line with its name."""
-    known = {row.row.label: row.tasks[task].auc.mean for row in rows if row.tasks[task].auc}
-    lower = {label: auc for label, auc in known.items() if bottom is not None and auc < bottom}
-    texts = {auc: label for label, auc in known.items() if label not in lower}
-    for auc in texts:
-        axes.axhline(auc, color=INK, lw=0.9, ls="--")
-    if lower:  # those below the edge stand on it
-        texts[bottom] = "lower: " + ", ".join(f"{k} ({auc:.4f})" for k, auc in lower.items())
-    for auc, text in texts.items():
+    names: dict[float, list[str]] = {}  # by the height where they stand
+    for row in rows:
+        if (auc := row.tasks[task].auc) is None:
+            continue
+        if bottom is not None and auc.mean < bottom:  # on the edge, without a line
+            text = f"lower: {row.row.label} ({auc.mean:.4f})"
+            names.setdefault(bottom, []).append(text)
+        else:
+            axes.axhline(auc.mean, color=INK, lw=0.9, ls="--")
+            names.setdefault(auc.mean, []).append(row.row.label)
+    for auc, labels in names.items():
+        text = ", ".join(labels)
         axes.annotate(
             text.replace("$", r"\$"),
             (0.01, auc),

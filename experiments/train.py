@@ -9,7 +9,6 @@ The same command again goes on from the last checkpoint, or says that the run is
 
 import dataclasses
 import pathlib
-import time
 
 import yaml
 from absl import flags
@@ -205,7 +204,7 @@ def _train(
         "steps": trainer.steps,
         "wall_seconds": round(trainer.seconds, 1),
         "rows_per_second": round(trainer.rows_per_second, 1),
-        "processor_seconds": round(time.process_time(), 1),  # of this process, start included
+        "processor_seconds": round(trainer.processor_seconds, 1),
         "metrics": figures,
     }
     report.render_run_report(run_dir, result)

@@ -24,8 +24,9 @@ class GradNorm(Balancing):
     step; then each w_t is at least 0.001, and their sum the number of tasks again.
 
     The paper takes the last layer that all tasks share, to save time. Where a model has such a
-    layer depends on the model; here it is all weights that more than one task's loss reaches, the
-    embedding table included. `L_t(0)` is not the loss of the first batch, which says little where
+    layer depends on the model; here it is all variables that more than one task's loss reaches, the
+    embedding table included, and so is one that holds all tasks' weights side by side, as DCRNN's
+    kernels do. `L_t(0)` is not the loss of the first batch, which says little where
     positives are rare, but that of a model that knows nothing: the choice that the paper names
     where the first loss depends too much on chance.
 

@@ -16,9 +16,10 @@ class PCGrad(Balancing):
 
         g_i <- g_i - (g_i . g_j) / ||g_j||^2 g_j   if g_i . g_j < 0
 
-    with the g_j as they were; the sum of all g_i is followed. Inner products go over all weights
-    that more than one task's loss reaches, the embedding table included; a weight that one task
-    has to itself gets that task's gradient as it is. Whatever is projected stays a combination of
+    with the g_j as they were; the sum of all g_i is followed. Inner products go over all variables
+    that more than one task's loss reaches, the embedding table included, and so is one that holds
+    all tasks' weights side by side, as DCRNN's kernels do; a variable that one task has to itself
+    gets that task's gradient as it is. Whatever is projected stays a combination of
     the original gradients, `sum_k a_k g_k`; so the inner products are all that is computed, and
     the `a_k` are the tasks' weights, 1 where nothing conflicts.
 

@@ -45,20 +45,25 @@ class Experts(keras.layers.Layer):
             if i == 0:
                 shape = (input_shape[-1], self.num_experts * width)
             initializer = blockwise(glorot, self.num_experts, axis=0 if i else 1)
-            kernels.append(
-                self.add_weight(name=f"kernel_{i}", shape=shape, initializer=initializer)
-            )
+            kernels.append(self._add_weight(f"kernel_{i}", shape, initializer))
             shape = (self.num_experts, 1, width) if i else (self.num_experts * width,)
-            biases.append(self.add_weight(shape, name=f"bias_{i}", initializer="zeros"))
+            biases.append(self._add_weight(f"bias_{i}", shape, "zeros"))
         self.kernels, self.biases = tuple(kernels), tuple(biases)
+
+    def _add_weight(self, name: str, shape: tuple[int, ...], initializer) -> keras.Variable:
+        # Cast in `call`, so that a penalty on weights reads them as they are.
+        return self.add_weight(shape, name=name, initializer=initializer, autocast=False)
 
     def call(self, inputs: tf.Tensor | SharedRows) -> tf.Tensor:
         """The experts' outputs."""
-        first = product(inputs, tf.convert_to_tensor(self.kernels[0]))
-        hidden = tf.nn.relu(tf.nn.bias_add(first, self.biases[0]))
+        kernels, biases = (
+            [tf.cast(tf.convert_to_tensor(weight), self.compute_dtype) for weight in weights]
+            for weights in (self.kernels, self.biases)
+        )
+        hidden = tf.nn.relu(tf.nn.bias_add(product(inputs, kernels[0]), biases[0]))
         hidden = tf.reshape(hidden, (-1, self.num_experts, self.units[0]))
         hidden = tf.transpose(hidden, (1, 0, 2))
-        for kernel, bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+        for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
             hidden = tf.nn.relu(hidden @ kernel + bias)
         return hidden
 

@@ -44,7 +44,7 @@ class SubNetworkRouting(keras.layers.Layer):
       `(M, batch, d)`.
 
     Raises:
-      ValueError: an unknown transform, or a temperature that is not positive.
+      ValueError: an unknown transform, a temperature that is not positive, or a negative penalty.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class SubNetworkRouting(keras.layers.Layer):
             raise ValueError(f"transform={transform!r} is not one of {', '.join(TRANSFORMS)}")
         if temperature <= 0:
             raise ValueError(f"temperature={temperature} must be above 0")
+        if l0_penalty < 0:
+            raise ValueError(f"l0_penalty={l0_penalty} must not be negative")
         self.num_outputs = num_outputs
         self.transform = transform
         self.temperature = temperature
@@ -151,12 +153,14 @@ class SubNetworks(keras.layers.Layer):
             name="kernel",
             shape=(number, depth, self.units),
             initializer=blockwise(keras.initializers.GlorotUniform, number, axis=0),
+            autocast=False,  # cast in `call`, so that a penalty on weights reads them as they are
         )
         self.bias = self.add_weight(name="bias", shape=(number, 1, self.units), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The sub-networks' outputs."""
-        return tf.nn.relu(inputs @ self.kernel + self.bias)
+        kernel = tf.cast(tf.convert_to_tensor(self.kernel), self.compute_dtype)
+        return tf.nn.relu(inputs @ kernel + self.bias)
 
     def get_config(self) -> dict:
         """Arguments of the constructor."""

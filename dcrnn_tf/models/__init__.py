@@ -200,7 +200,8 @@ def _expected(name: str, value: object, default: object) -> str | None:
     def whole(number: object) -> bool:
         return type(number) is int and number >= 1
 
-    if default is None or value is None:  # then None means something: the constructor checks
+    # There None means something, or the constructor refuses it.
+    if default is None or (value is None and isinstance(default, str)):
         return None
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"

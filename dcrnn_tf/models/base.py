@@ -120,14 +120,14 @@ class MultiTaskModel(keras.Model):
         """Refuses tasks that are in no sequence, where the model takes them to be in one.
 
         Raises:
-          ModelError: a task is not defined on every exposure, has more positives than the one
-            before it, or has the name of a derived output.
+          ModelError: a task has the name of a derived output; or, where they must be in sequence,
+            is not defined on every exposure, or has more positives than the one before it.
         """
-        if not (self.bounds_tasks or self.tasks_in_sequence):
-            return
-        for output in self.outputs_in_sequence:
+        for output in self.derived_outputs(schema.tasks):
             if output.name in self.tasks:
                 raise ModelError(f"{output.name} is a task and a derived output; rename the task")
+        if not (self.bounds_tasks or self.tasks_in_sequence):
+            return
         for task in schema.tasks:
             if task.only_where:
                 raise ModelError(

@@ -187,6 +187,28 @@ def test_one_seed_gives_no_places(schema, tmp_path):
     assert {line[2] for line in task_grid(result, "click").lines} == {"no place"}
 
 
+def test_names_at_one_height_stand_side_by_side(schema, tmp_path):
+    table = table_of(schema, "ple", "dnn")
+    table = dataclasses.replace(
+        table, rows=(*table.rows, dataclasses.replace(LINEAR, label="Level"))
+    )
+    axes = quality_against_cost(fill(tmp_path, table, AUCS | {"Level": [0.71]})).axes[0]
+    assert "Linear, Level" in [text.get_text() for text in axes.texts]
+
+
+def test_what_seeds_do_not_compare_is_not_called_told_apart(schema, tmp_path):
+    table = LEADERBOARD.complete(schema, ["ple", "dnn", "snr"])
+    for row in table.rows:
+        aucs = {"PLE": {1: 0.8, 2: 0.81}, "MMoE": {1: 0.7, 2: 0.72}, "DNN": {1: 0.6}}
+        aucs["SNR"] = {2: 0.7, 3: 0.71}  # one seed in common with the first
+        for seed, auc in aucs[row.label].items():
+            where = table.run_dir(tmp_path, row, seed)
+            write_run(where, {"click": auc, "conversion": 0.6}, seed=seed, model=row.model)
+    words = summary(aggregate(table, tmp_path), "click")
+    assert "told apart" not in words
+    assert words.endswith("; too few seeds to compare it with SNR, DNN.")
+
+
 def test_a_first_that_is_told_apart_from_all(schema, tmp_path):
     result = fill(tmp_path, LEADERBOARD.complete(schema, ["ple"]), AUCS)
     words = summary(result, "click")

@@ -303,6 +303,12 @@ def test_best_step_is_that_of_the_best_epoch(tmp_path):
             entry = {"kind": "evaluation", "step": step, "split": "validation", "metrics": metrics}
             file.write(json.dumps(entry) + "\n")
     assert trained_runs.best_step(tmp_path) == 20  # there is no checkpoint of step 40
+    with open(tmp_path / "metrics.jsonl", "w") as file:
+        for step, auc in {10: 0.4, 20: 0.0}.items():
+            metrics = {"click": {"auc": auc}}
+            entry = {"kind": "evaluation", "step": step, "split": "validation", "metrics": metrics}
+            file.write(json.dumps(entry) + "\n")
+    assert trained_runs.best_step(tmp_path) == 10
     (tmp_path / "metrics.jsonl").unlink()
     assert trained_runs.best_step(tmp_path) is None
     with pytest.raises(DatasetError, match="has no checkpoint yet"):

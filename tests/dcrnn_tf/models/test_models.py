@@ -74,12 +74,13 @@ def randomise(model):
 def loss_of(model, batch):
     features, labels = batch
     logits = model.training_logits(features, labels)
-    return tf.add_n(
+    losses = [
         tf.reduce_mean(
             tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(labels[t], logits[t].dtype), logits[t])
         )
         for t in TASKS
-    )
+    ]
+    return tf.add_n([*losses, *model.losses])
 
 
 @every_variant
@@ -250,6 +251,21 @@ def test_low_precision_stays_near(name, dataset, batch):
         assert np.isfinite(tf.convert_to_tensor(gradient)).all()
 
 
+@pytest.mark.parametrize("name", ["sluice", "soft_sharing"])
+def test_penalties_on_weights_keep_full_precision(name, dataset, batch):
+    schema = dataset.schema
+    exact = models.build(name, schema)
+    low = models.model_class(name)(schema.fields, schema.task_names, dtype="mixed_bfloat16")
+    low.build()
+    randomise(exact)
+    low.set_weights(exact.get_weights())
+    for model in (exact, low):
+        model.training_logits(*batch)
+    (expected,), (found,) = exact.losses, low.losses
+    assert found.dtype == tf.float32
+    np.testing.assert_array_equal(found, expected)
+
+
 @every_model
 def test_explanations_are_named_row_by_row(name, dataset, batch):
     model = models.build(name, dataset.schema)
@@ -286,6 +302,10 @@ def test_unknown_model_and_setting_are_refused(dataset):
         ("mmoe", "num_experts", 0, "num_experts=0 must be a whole number from 1"),
         ("dephn", "num_heads", -2, "num_heads=-2 must be a whole number from 1"),
         ("dephn", "embedding_dim", 0, "embedding_dim=0 must be a whole number from 1"),
+        ("mmoe", "embedding_dim", None, "embedding_dim=None must be a whole number from 1"),
+        ("mmoe", "embedding_range", None, "embedding_range=None must be a number"),
+        ("mmoe", "expert_units", None, "expert_units=None must be a list of whole numbers"),
+        ("dcrnn", "cell", None, "cell=None"),
         ("dephn", "expert_units", [], "expert_units=\\[\\] must not be empty"),
         ("ple", "expert_units", [], "expert_units=\\[\\] must not be empty"),
         ("aitm", "network_units", [], "network_units=\\[\\] must not be empty"),

@@ -221,6 +221,7 @@ def test_the_maps_into_an_output_start_as_one_matrix():
     [
         ({"transform": "mean"}, "model snr: transform='mean' is not one of trans, aver"),
         ({"temperature": 0}, "temperature=0 must be above 0"),
+        ({"l0_penalty": -1}, "l0_penalty=-1 must not be negative"),
         ({"level_units": ()}, "at least one sub-network and one level"),
         ({"num_subnetworks": 0}, "num_subnetworks=0 must be a whole number from 1"),
     ],

@@ -4,12 +4,12 @@ python -m benchmarks.auc 40000000
 """
 
 import json
-import resource
 import sys
 import time
 
 import numpy as np
 
+from benchmarks import contender
 from dcrnn_tf import metrics
 
 
@@ -22,8 +22,8 @@ def main() -> None:
     started = time.perf_counter()
     value = metrics.auc(labels, scores)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"rows": rows, "auc": value, "seconds": seconds, "peak_bytes": peak}))
+    found = {"rows": rows, "auc": value, "seconds": seconds, "peak_bytes": contender.peak_bytes()}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def groups(models: list[str], peers: bool, folder: pathlib.Path) -> list[list[Co
             ranked = saved_model(f"{model} rank", *exported, rows, "--signature=rank", *of_user)
             latencies += [ranked, saved_model(f"{model} raw", *exported, rows, *of_user)]
         if model == "mmoe" and peers:
-            latencies += of_peers(CANDIDATES[-1], "--one_core")
+            latencies += of_peers(CANDIDATES[-1], *of_user)
         chosen.append(latencies)
     return chosen
 

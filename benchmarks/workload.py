@@ -92,11 +92,14 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
     columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}
     columns[None]["user_row"] = random.integers(users, size=ROWS)
     tasks = [Task(name) for name in LABEL_RATES]
-    folder.mkdir(parents=True)
-    with DatasetWriter(folder / "prepared", "workload", fields, tasks, seed=0) as writer:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
         writer.add_entity_rows("user", columns["user"])
         writer.add_rows("train", columns[None])
         writer.finish(source={"simulated": True}, filters={})
+    partial.rename(folder)
     return folder
 
 

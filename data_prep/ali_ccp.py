@@ -82,6 +82,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     except DatasetError:
         work.remove()
         raise
+    finally:
+        work.release()
 
 
 def _count_exposures(log: ParsedLog) -> np.ndarray:

@@ -135,12 +135,6 @@ class Tokens:
         """The row of each token, `(total,)`."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
-    def first_rows(self, rows: int) -> "Tokens":
-        """The same without what comes after the first `rows` rows."""
-        total = int(self.lengths[:rows].sum())
-        counts = None if self.counts is None else self.counts[:total]
-        return Tokens(self.lengths[:rows], self.numbers[:total], counts)
-
 
 @dataclasses.dataclass(frozen=True)
 class Exposures:

@@ -15,7 +15,7 @@ import polars as pl
 
 from data_prep.field_encoder import FieldEncoder
 from data_prep.table_declaration import parse_declaration
-from data_prep.table_files import cleaned
+from data_prep.table_files import as_text, cleaned
 from data_prep.table_rows import numbers_of
 from data_prep.vocabulary import load_vocabulary
 from data_prep.writer import Ragged
@@ -49,6 +49,7 @@ class RowEncoder:
         # One field that reads a column's numbers makes them numbers for every field.
         self._numbers = {f.column: f.name for f in declaration.fields if f.reads_numbers}
         self._encoders: list[FieldEncoder] = []
+        self._spelled: dict[str, str | None] = {}  # an id that no number is written as, by field
         for field in schema.fields:
             vocabulary = None if field.kind == NUMERIC else load_vocabulary(folder, field)
             try:
@@ -79,7 +80,8 @@ class RowEncoder:
           a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one.
 
         Raises:
-          DatasetError: a column is missing, or a cell that must be a number is none.
+          DatasetError: a column is missing, a cell that must be a number is none, or ids are given
+            as numbers that were spelled otherwise in the preparation.
         """
         for encoder in self._encoders:
             if encoder.declared.column not in frame.columns:
@@ -87,6 +89,7 @@ class RowEncoder:
                     f"the rows have no column {encoder.declared.column!r}, which field "
                     f"{encoder.declared.name} is made of; they have {', '.join(frame.columns)}"
                 )
+        self._check_types(frame)
         frame = cleaned(frame.select(self.columns), self._missing_values)
         frame = frame.with_columns(
             self._parsed(frame[column], field)
@@ -100,6 +103,30 @@ class RowEncoder:
                 column = _padded(column, encoder.declared.max_values)
             features[encoder.declared.name] = column
         return features
+
+    def _check_types(self, frame: pl.DataFrame) -> None:
+        """Refuses numbers where the vocabulary holds ids that no number is written as: `02139`."""
+        for encoder in self._encoders:
+            dtype = frame.schema[encoder.declared.column]
+            dtype = dtype.inner if isinstance(dtype, pl.List) else dtype
+            ids = encoder.vocabulary is not None and encoder.binning is None and dtype.is_numeric()
+            if ids and (spelled := self._spelled_otherwise(encoder)):
+                raise DatasetError(
+                    f"field {encoder.declared.name}: column {encoder.declared.column!r} holds "
+                    f"numbers, and the dataset has ids such as {spelled!r}, which no number is "
+                    "written as; give that column as text"
+                )
+
+    def _spelled_otherwise(self, encoder: FieldEncoder) -> str | None:
+        name = encoder.declared.name
+        if name not in self._spelled:
+            ids = pl.DataFrame({"id": pl.Series(encoder.vocabulary.ids, dtype=pl.String)})
+            number, id_ = pl.col("id").cast(pl.Float64, strict=False), pl.col("id")
+            whole = id_.cast(pl.Int64, strict=False).cast(pl.String)
+            same = (whole == id_).fill_null(False) | (as_text(number, pl.Float64()) == id_)
+            odd = ids.filter(number.is_finite() & ~same.fill_null(False))
+            self._spelled[name] = odd["id"][0] if odd.height else None
+        return self._spelled[name]
 
     def _parsed(self, column: pl.Series, field: str) -> pl.Series:
         """A column of numbers as such."""

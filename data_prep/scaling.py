@@ -45,7 +45,8 @@ class Scaling:
         if not len(values):
             return
         if self.kind == "standard":
-            mean = values.mean()
+            # From the first value on, or a constant column would have a deviation, of rounding.
+            mean = values[0] + (values - values[0]).mean()
             self._join(len(values), mean, np.square(values - mean).sum())
         elif self.kind == "quantile":
             self._keep(np.column_stack([self._random.random(len(values)), values]))

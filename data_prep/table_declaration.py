@@ -197,7 +197,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
                 kind=kind,
                 column=keys.text("column", field),
                 min_count=keys.whole_number("min_count", 10),
-                separator=keys.text("separator", ";"),
+                separator=keys.text("separator", ";", strip=False),
                 max_values=keys.whole_number("max_values", 50, at_most=65535),
                 scaling=keys.choice("scaling", SCALINGS, "standard"),
                 bins=keys.choice("bins", BINS) if "bins" in keys.entry else None,

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import dataclasses
 import gzip
+import math
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -232,10 +233,12 @@ class ParquetFile:
         lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
         lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
         for column in (name for name in self.names if name in declaration.columns):
+            if self.names.count(column) > 1:
+                raise DatasetError(f"{path} has column {column!r} more than once; rename one")
             dtype = schema.field(column).type
-            if column in lists and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+            if column in lists and _is_list(dtype):
                 dtype = dtype.value_type
-            if pa.types.is_nested(dtype):
+            if pa.types.is_nested(dtype) or pa.types.is_duration(dtype):
                 raise DatasetError(
                     f"{path}: column {column!r} holds {dtype}, expected single values"
                     + (" or lists of them" if column in lists else "")
@@ -307,47 +310,86 @@ def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFra
     good = np.ones(batch.num_rows, bool)
     try:
         text = _binary_as_text(batch)
+        text.validate(full=True)  # a file's text need not be text
     except pa.ArrowInvalid:
         for column in batch.columns:
-            if _is_binary(column.type):
-                good &= [_is_utf8(cell) for cell in column.to_pylist()]
+            if _plain(column.type) in (pa.string(), pa.list_(pa.string())):
+                good &= [_is_utf8(cell) for cell in _as_bytes(column).to_pylist()]
         text = _binary_as_text(batch.filter(pa.array(good)))
     return cleaned(pl.from_arrow(text), declaration.missing_values), good
 
 
 def cleaned(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
-    """Strips text cells, and makes null what stands for a missing value."""
+    """Strips text cells, and makes null what stands for a missing value, typed or not."""
     columns = []
+    numbers = [number for number in map(_number, missing_values) if number is not None]
     for column in frame.get_columns():
         if column.dtype in (pl.Categorical, pl.Enum):
             column = column.cast(pl.String)
         if column.dtype == pl.String:
             column = column.str.strip_chars()
             column = column.set(column.is_in(missing_values), None)
-        elif column.dtype.is_float():
-            column = column.fill_nan(None)
+        elif column.dtype.is_numeric():
+            if column.dtype.is_float():
+                column = column.fill_nan(None)
+            if numbers:
+                column = column.set(column.cast(pl.Float64).is_in(numbers), None)
+        elif not column.dtype.is_nested() and column.dtype != pl.Null:
+            column = column.set(column.cast(pl.String).is_in(missing_values), None)
         columns.append(column)
     return pl.DataFrame(columns)
 
 
+def _number(text: str) -> float | None:
+    """The number that a text is, if it is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch.cast(
-        pa.schema(
-            field.with_type(pa.string()) if _is_binary(field.type) else field
-            for field in batch.schema
-        )
-    )
+    """The batch with all texts in one type, whatever they are stored as."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    columns = [column.cast(_plain(column.type)) for column in columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _is_binary(dtype: pa.DataType) -> bool:
-    return pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype)
+def _plain(dtype: pa.DataType) -> pa.DataType:
+    """The type that a column is read as: `string` for texts and bytes, lists of it for theirs."""
+    if pa.types.is_dictionary(dtype):
+        return _plain(dtype.value_type)
+    if _is_list(dtype) and _plain(dtype.value_type) == pa.string():
+        return pa.list_(pa.string())
+    stored = ("binary", "large_binary", "fixed_size_binary", "binary_view")
+    stored += ("string", "large_string", "string_view")
+    if any(getattr(pa.types, f"is_{name}")(dtype) for name in stored):
+        return pa.string()
+    return dtype
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    of_lists = _is_list(column.type)
+    return column.cast(pa.list_(pa.binary()) if of_lists else pa.binary())
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return pa.types.is_list(dtype) or pa.types.is_large_list(dtype)
 
 
 def _is_encodable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _is_utf8(cell: bytes | None) -> bool:
+def _is_utf8(cell: bytes | list[bytes | None] | None) -> bool:
+    if isinstance(cell, list):
+        return all(map(_is_utf8, cell))
     try:
         (cell or b"").decode()
     except UnicodeDecodeError:

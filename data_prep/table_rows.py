@@ -46,8 +46,9 @@ class TableRows:
         split_of: dict[pathlib.Path, str] = {}
         for split, patterns in declaration.split.files.items():
             for path in _find_files(data_dir, patterns):
-                if split_of.setdefault(path, split) != split:
-                    raise DatasetError(f"{path} is a file of {split_of[path]} and of {split}")
+                other = split_of.setdefault(path.resolve(), split)
+                if other != split:
+                    raise DatasetError(f"{path} is a file of {other} and of {split}")
                 self.files.append((SPLIT_NAMES.index(split), open_table(path, declaration)))
 
     @property
@@ -233,11 +234,11 @@ def numbers_of(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
 
 
 def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:
-    """Files that fit the patterns in sorted order; a name also fits itself with `.gz`."""
-    paths: dict[pathlib.Path, None] = {}
+    """Files that fit the patterns, in sorted order, each once; a name also fits with `.gz`."""
+    paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
     for pattern in patterns:
         try:
-            found = sorted(data_dir.glob(pattern)) or sorted(data_dir.glob(pattern + ".gz"))
+            found = sorted({*data_dir.glob(pattern), *data_dir.glob(pattern + ".gz")})
         except (NotImplementedError, ValueError, RecursionError):
             raise DatasetError(
                 f"files: {pattern!r} is no file name or pattern relative to --data_dir"
@@ -245,5 +246,8 @@ def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib
         found = [path for path in found if path.is_file()]
         if not found:
             raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --data_dir")
-        paths |= dict.fromkeys(found)
-    return list(paths)
+        for path in found:
+            if path.with_name(path.name + ".gz") in found:
+                raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")
+            paths.setdefault(path.resolve(), path)
+    return list(paths.values())

@@ -47,6 +47,7 @@ from data_prep.wechat_fields import (
 from data_prep.wechat_log import TEST, TRAIN, ActionLog, DaySplit
 from data_prep.writer import Columns, DatasetWriter
 from dcrnn_tf import command_line
+from dcrnn_tf.folder_lock import FolderLock
 from dcrnn_tf.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
@@ -169,14 +170,17 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
 @contextlib.contextmanager
 def _work_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Makes a folder for the time of a preparation, instead of what a killed one has left."""
-    if path.exists():
-        print(f"Removing {path}, left behind by a preparation that did not finish.")
-        shutil.rmtree(path)
-    path.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(path.with_name(path.name + ".lock"), path)
     try:
+        if path.exists():
+            print(f"Removing {path}, left behind by a preparation that did not finish.")
+            shutil.rmtree(path)
+        path.mkdir()
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        lock.release()
 
 
 def _vocabularies(

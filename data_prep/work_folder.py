@@ -57,6 +57,10 @@ class WorkFolder:
         """Removes the folder; what a kill leaves of it is not taken up."""
         (self.path / _TASK_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
+        self.release()
+
+    def release(self) -> None:
+        """Leaves the folder to others, or to a later attempt in this process, as it is."""
         self._lock.release()
 
 

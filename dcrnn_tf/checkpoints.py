@@ -72,6 +72,8 @@ class Checkpoints:
             self._checkpoint.write(str(partial / "variables"))
         if only_to_continue:
             (partial / _ONLY_TO_CONTINUE).touch()
+        for newer in [other for other in self.steps() if other > step]:  # it could not be read
+            self._remove(self._path(newer))
         others = [other for other in self.steps() if other not in (step, spared)]
         for old in others[: 1 - self._keep]:
             self._remove(self._path(old))

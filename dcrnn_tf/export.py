@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.folder_lock import FolderLock
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.raw_features import RawFeatures
 from dcrnn_tf.schema import DatasetError, Schema
@@ -151,9 +152,24 @@ def save(
 
     Raises:
       DatasetError: the version exists.
+      FolderInUseError: another process exports there.
     """
     export_dir = pathlib.Path(export_dir)
-    version = next_version(export_dir) if version is None else version
+    export_dir.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(export_dir / ".lock", export_dir)
+    try:
+        version = next_version(export_dir) if version is None else version
+        return _save(serving_model, export_dir, version, write_extra)
+    finally:
+        lock.release()
+
+
+def _save(
+    serving_model: ServingModel,
+    export_dir: pathlib.Path,
+    version: int,
+    write_extra: Callable[[pathlib.Path], None],
+) -> pathlib.Path:
     target = export_dir / str(version)
     if target.exists():
         raise DatasetError(
@@ -164,7 +180,7 @@ def save(
         print(f"Removing {left}, left behind by an export that did not finish.")
         shutil.rmtree(left)
     partial = export_dir / f"{version}.partial"
-    partial.mkdir(parents=True)
+    partial.mkdir()
     try:
         signatures = serving_model.signatures()
         with naming_file(target):

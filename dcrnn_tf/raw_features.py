@@ -279,7 +279,7 @@ class _IdList(_Encoder):
         # Cut before they are padded: one endless list must not make all the others as long.
         name = self.field.name
         ids = parsed[name]
-        flat = tf.strings.strip(ids.values) if ids.dtype == tf.string else ids.values
+        flat = _stripped(ids.values) if ids.dtype == tf.string else ids.values
         given = tf.reduce_all(flat[:, None] != self._missing, axis=1)
         given = ids.with_values(given)
 
@@ -292,6 +292,18 @@ class _IdList(_Encoder):
             weights = _as_long(parsed[self.field.weight_name], ids)
             raw[self.field.weight_name] = padded(weights, tf.ones((), tf.float32))
         return raw
+
+
+def _stripped(text: tf.Tensor) -> tf.Tensor:
+    """Texts without white space at their ends, of Unicode too, as preparations strip them."""
+    text = tf.strings.strip(text)
+    beyond_ascii = tf.strings.length(text) != tf.strings.length(text, unit="UTF8_CHAR")
+    space = r"[\s\x0b\x{85}\pZ]+"
+    return tf.cond(
+        tf.reduce_any(beyond_ascii),  # seldom, and slower
+        lambda: tf.strings.regex_replace(text, f"^{space}|{space}$", ""),
+        lambda: text,
+    )
 
 
 class _Rows(tf.Module):
@@ -307,7 +319,7 @@ class _Rows(tf.Module):
 
     def __call__(self, ids: tf.Tensor) -> tf.Tensor:
         if self._text:
-            ids = tf.strings.strip(ids)
+            ids = _stripped(ids)
         return tf.cast(self._table.lookup(ids), tf.int32)
 
 

@@ -24,6 +24,8 @@ _TFDS_FILES = ("dataset_info.json", "features.json")
 
 Columns = Mapping[str, np.ndarray]
 
+_OF_VALUES = ("/values", "/weights")  # how columns end that hold not one number a row
+
 
 def findings(
     folder: str | pathlib.Path,
@@ -139,7 +141,7 @@ def _shard_findings(
             if isinstance(columns, str):
                 yield f"{place}, {columns}"
                 continue
-            count = len(next(c for n, c in columns.items() if "/" not in n or "row_l" in n))
+            count = len(next(c for n, c in columns.items() if not n.endswith(_OF_VALUES)))
             rows += count
             progress(count)
             for check in checks:

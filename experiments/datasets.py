@@ -27,11 +27,13 @@ class Source:
       prepare: makes the prepared dataset from a folder of raw files; given that folder, the folder
         to make (others beside it may begin with its name), the preset, and whether to sample
         `preset.rows` rows. Returns the prepared dataset's folder.
+      private: whether the paper's own data are, so that real data are always others.
     """
 
     raw: str
     simulate: Callable[[pathlib.Path, int], None]
     prepare: Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]
+    private: bool = False
 
 
 def make(
@@ -62,12 +64,18 @@ def make(
         prepared = work / f"{raw.name}-prepared"
     else:
         raw = pathlib.Path(data_dir)
-        place = hashlib.sha256(str(raw.resolve()).encode()).hexdigest()[:8]
-        prepared = work / f"{source.raw}-{place}-{preset.rows or 'all'}"
+        prepared = work / f"{source.raw}-{_mark(raw)}-{preset.rows or 'all'}"
     if preset.min_count != Preset.min_count:
         prepared = prepared.with_name(f"{prepared.name}-min_count_{preset.min_count}")
     sample = data_dir is not None and preset.rows is not None
     return source.prepare(raw, prepared, preset, sample)
+
+
+def _mark(raw: pathlib.Path) -> str:
+    """Says which files they are, so that others, and the same after a change, are prepared anew."""
+    files = [(path.name, path.stat()) for path in sorted(raw.glob("*")) if path.is_file()]
+    marks = [str(raw.resolve()), *(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in files)]
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:8]
 
 
 def call(module: str, *arguments: str) -> None:
@@ -198,7 +206,8 @@ def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
 
 def _radio(raw: str, *arguments: str) -> Source:
     """Radio's log, simulated with the given flags; or anyone's own log of two tasks."""
-    return Source(raw, _simulator("data_prep.simulate_radio", *arguments), _prepare_declared)
+    simulate = _simulator("data_prep.simulate_radio", *arguments)
+    return Source(raw, simulate, _prepare_declared, private=True)
 
 
 _CRITEO = ("criteo", _simulator("data_prep.simulate_criteo"))

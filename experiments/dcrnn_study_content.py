@@ -102,19 +102,7 @@ def size(folders: Folders) -> Shown:
     """AUC over the number of parameters, of DCRNN and MMoE."""
     result = aggregate(study.SIZE, folders[study.SIZE.name])
     large, *others = result.rows
-    limit = large.parameters("other") or 0
-    small = [
-        row
-        for row in others
-        if row.row.model == "dcrnn" and row.runs and row.parameters("other") < limit
-    ]
-    fewer = {
-        task: {
-            row.row.label: paired_difference(row.tasks[task].aucs, large.tasks[task].aucs)
-            for row in small
-        }
-        for task in study.SIZE.tasks
-    }
+    fewer = _smaller_minus_large(result)
     equal = {
         task: {row.row.label: row.tasks[task].difference for row in others if row.row.baseline}
         for task in study.SIZE.tasks
@@ -185,23 +173,44 @@ def verdict(claim: str, differences: Differences, sign: int) -> str:
 
 def differences_by_figure(folders: Folders) -> dict[str, Differences]:
     """All paired differences of the study, for a file."""
+    results = {table.name: aggregate(table, folders[table.name]) for table in study.TABLES}
+    found = {name: _differences({"": result}) for name, result in results.items()}
+    large = study.SIZE.baseline
+    for task, rows in _smaller_minus_large(results[study.SIZE.name]).items():
+        more = {f"{label}, minus {large}": difference for label, difference in rows.items()}
+        found[study.SIZE.name][task] |= more
+    return found
+
+
+def _smaller_minus_large(result: TableResult) -> Differences:
+    """Every DCRNN of fewer parameters than the largest MMoE, the table's baseline, minus that."""
+    large, *others = result.rows
+    limit = large.parameters("other") or 0
+    small = [
+        row
+        for row in others
+        if row.row.model == "dcrnn" and row.runs and row.parameters("other") < limit
+    ]
     return {
-        table.name: _differences({"": aggregate(table, folders[table.name])})
-        for table in study.TABLES
+        task: {
+            row.row.label: paired_difference(row.tasks[task].aucs, large.tasks[task].aucs)
+            for row in small
+        }
+        for task in result.table.tasks
     }
 
 
 def _differences(results: Mapping[str, TableResult]) -> Differences:
-    """Every row minus its table's baseline; comparisons are named by row and part."""
+    """Every row minus its baseline; comparisons are named by row, own baseline and part."""
     tasks = next(iter(results.values())).table.tasks
+    rows = {
+        ", ".join(filter(None, (result.table.compared(row.row), part))): row
+        for part, result in results.items()
+        for row in result.rows
+        if row.row.label != result.table.baseline
+    }
     return {
-        task: {
-            ", ".join(filter(None, (row.row.label, part))): row.tasks[task].difference
-            for part, result in results.items()
-            for row in result.rows
-            if row.row.label != result.table.baseline
-        }
-        for task in tasks
+        task: {name: row.tasks[task].difference for name, row in rows.items()} for task in tasks
     }
 
 

@@ -18,6 +18,7 @@ _BILSTM = {
 
 _SETTINGS = {
     "training rows": "record.dataset.rows.train",
+    "training rows used, at most": "config.settings.max_rows",
     "test rows": "record.dataset.rows.test",
     "epochs": "config.epochs",
     "batch size": "config.batch_size",

@@ -10,7 +10,7 @@ Example:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -55,35 +55,61 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     from experiments.fitted_run import Fitted, learnable
 
     schema = dataset.schema
-    inputs, labels = {}, {}
-    for split in schema.splits:
-        rows = max_rows if split == "train" else None
-        inputs[split], labels[split] = one_hot(dataset, split, rows)
-    logits: dict[str, dict] = {split: {} for split in schema.splits if split != "train"}
-    chosen = {}
-    choice_split = "validation" if "validation" in schema.splits else "train"
+    inputs, labels = one_hot(dataset, "train", max_rows)
+    choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
+    models, chosen = {}, {}
     for task in schema.task_names:
-        defined = learnable(task, labels["train"][task])
+        defined = learnable(task, labels[task])
+        rows, known = inputs[defined], labels[task][defined]
+        # The rows to choose by: where the task is defined on no other, those of the fit.
+        choice_rows, choice_known = rows, known
+        if choice is not None and (there := choice[1][task] >= 0).any():
+            choice_rows, choice_known = choice[0][there], choice[1][task][there]
         best = None
         for strength in strengths:
             model = LogisticRegression(C=strength, max_iter=300)
-            model.fit(inputs["train"][defined], labels["train"][task][defined])
-            known = labels[choice_split][task] >= 0
-            scores = model.decision_function(inputs[choice_split][known])
-            loss = metrics.logloss(labels[choice_split][task][known], scores)
+            model.fit(rows, known)
+            loss = metrics.logloss(choice_known, model.decision_function(choice_rows))
             if best is None or loss < best[0]:
                 best = (loss, strength, model)
-        chosen[task] = best[1]
-        print(f"{task}: C {best[1]} of {strengths}")
-        for split in logits:
-            logits[split][task] = best[2].decision_function(inputs[split]).astype(np.float32)
-    columns = inputs["train"].shape[1]
-    parameters = {"total": columns + 1, "embedding": columns, "other": 1}
-    return Fitted(labels, logits, parameters, {"chosen": chosen})
+        _, chosen[task], models[task] = best
+        print(f"{task}: C {chosen[task]} of {strengths}")
+
+    all_labels, logits = {}, {}
+    for split in [name for name in schema.splits if name != "train"]:
+        parts = [
+            (batch_labels, {task: models[task].decision_function(matrix) for task in models})
+            for matrix, batch_labels in batches(dataset, split)
+        ]
+        for columns, place, dtype in ((all_labels, 0, None), (logits, 1, np.float32)):
+            columns[split] = {
+                task: np.concatenate([part[place][task] for part in parts]).astype(dtype)
+                for task in schema.task_names
+            }
+    columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each
+    parameters = {"total": tasks * (columns + 1), "embedding": tasks * columns, "other": tasks}
+    return Fitted(all_labels, logits, parameters, {"chosen": chosen})
 
 
 def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
-    """A split as a sparse matrix `(rows, ids of all fields)` and labels `{task: (rows,)}`."""
+    """The first rows of a split, all if not given: what `batches` yields, in one piece."""
+    import numpy as np
+    import scipy.sparse
+
+    parts, labels, count = [], {task: [] for task in dataset.schema.task_names}, 0
+    for matrix, batch_labels in batches(dataset, split):
+        parts.append(matrix)
+        for task, label in batch_labels.items():
+            labels[task].append(label)
+        count += matrix.shape[0]
+        if max_rows is not None and count >= max_rows:
+            break
+    matrix = scipy.sparse.vstack(parts, format="csr")[:max_rows]
+    return matrix, {task: np.concatenate(part)[:max_rows] for task, part in labels.items()}
+
+
+def batches(dataset, split: str) -> Iterator[tuple]:
+    """A split as sparse matrices `(rows, ids of all fields)` and labels `{task: (rows,)}`."""
     import numpy as np
     import scipy.sparse
 
@@ -92,7 +118,6 @@ def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
     fields = dataset.schema.fields
     sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]
     offsets = dict(zip((f.name for f in fields), np.cumsum([0, *sizes[:-1]]), strict=True))
-    parts, labels, count = [], {task: [] for task in dataset.schema.task_names}, 0
     for features, batch_labels in dataset.batches(split, 8192):
         features = {name: values.numpy() for name, values in features.items()}
         rows, columns, values = [], [], []
@@ -113,14 +138,8 @@ def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
             columns.append(column + offsets[field.name])
             values.append(value)
         entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        parts.append(scipy.sparse.csr_matrix(entries, shape=(batch, sum(sizes))))
-        for task, label in batch_labels.items():
-            labels[task].append(label.numpy())
-        count += batch
-        if max_rows is not None and count >= max_rows:
-            break
-    matrix = scipy.sparse.vstack(parts, format="csr")[:max_rows]
-    return matrix, {task: np.concatenate(part)[:max_rows] for task, part in labels.items()}
+        matrix = scipy.sparse.csr_matrix(entries, shape=(batch, sum(sizes)))
+        yield matrix, {task: label.numpy() for task, label in batch_labels.items()}
 
 
 def _define_flags() -> None:

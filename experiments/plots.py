@@ -119,7 +119,8 @@ def differences(result: TableResult, task: str, metric: str) -> Picture:
             shown = difference.interval is not None and not low <= 0 <= high
             fill = COLOURS[0] if shown else "white"
             axes.plot([difference.mean], [line], "o", color=COLOURS[0], mfc=fill, ms=5)
-        axes.set_yticks(range(len(rows)), [_text(row.row.label) for row in rows])
+        labels = [_text(result.table.compared(row.row)) for row in rows]
+        axes.set_yticks(range(len(rows)), labels)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.xaxis.set_major_locator(MaxNLocator(5))

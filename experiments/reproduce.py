@@ -107,6 +107,12 @@ def _reproduce(
     """Makes one table, of a preset or for None of the real data; returns its report's path."""
     given = {key: getattr(FLAGS, key) for key in ("rows", "epochs", "seeds")}
     given = {key: value for key, value in given.items() if value is not None}
+    if (name or "paper") not in table.presets:
+        raise command_line.UsageError(
+            f"--table={table.name} is for simulated data alone; leave --data_dir out"
+            if name is None
+            else f"--table={table.name} has no preset {name}; it has {', '.join(table.presets)}"
+        )
     preset = dataclasses.replace(table.presets[name or "paper"], **given)
     prepared = datasets.make(table.data, preset, data_dir, FLAGS.work_dir)
     from dcrnn_tf.schema import load_schema
@@ -119,6 +125,8 @@ def _reproduce(
         table = table.of_tasks([task.name for task in schema.tasks])
     except ValueError as error:
         raise command_line.UsageError(f"{prepared}: {error}") from None
+    if data_dir and datasets.SOURCES[table.data].private:
+        table = table.unpublished()
     if any(row.free for row in table.rows):
         from experiments import parameter_matching
 
@@ -134,6 +142,7 @@ def _reproduce(
     run_folder.open_run(out_dir, config)
     steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
     runs = _runs(table, preset, prepared, out_dir)
+    _check_finished(runs)
     _take_over(runs, schema.fingerprint)
     _run_all(runs, steps, preset.batch_size)
     result = aggregate(table, out_dir, range(1, preset.seeds + 1))
@@ -228,6 +237,16 @@ def _runs(
                 ]
             runs.append(_Run(command, folder, trains=not program))
     return runs
+
+
+def _check_finished(runs: list[_Run]) -> None:
+    """Refuses finished runs that another command has made, before this table had these settings."""
+    for run in runs:
+        if run.done() and not run_reuse.made_by(run.folder, run.command):
+            raise command_line.UserError(
+                f"{run.folder} was made with other settings than the table has now; remove that "
+                "folder, or choose another --out_dir"
+            )
 
 
 def _take_over(runs: list[_Run], fingerprint: str) -> None:

@@ -29,7 +29,7 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
       Whether there was one.
     """
     revision = run_folder.git_revision()
-    if revision is not None and revision.endswith("-dirty"):
+    if revision is None or revision.endswith("-dirty"):
         return False
     beside = f"*/runs/*/{folder.name}/{run_folder.RUN_FILE}"
     for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
@@ -37,13 +37,19 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
             continue
         record = run_folder.read_json(path)
         if (
-            _words(record["command"]) == _words(" ".join(command))
+            made_by(path.parent, command)
             and record["dataset"]["fingerprint"] == fingerprint
             and record["git_revision"] == revision
         ):
             _copy(path.parent, folder)
             return True
     return False
+
+
+def made_by(folder: pathlib.Path, command: Sequence[str]) -> bool:
+    """Whether a run was made by a command, but for its folder and the number of threads."""
+    made = run_folder.read_json(folder / run_folder.RUN_FILE)["command"]
+    return _words(made) == _words(" ".join(command))
 
 
 def _words(command: str) -> list[str]:

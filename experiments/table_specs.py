@@ -167,7 +167,14 @@ class Table:
     @property
     def compared_with(self) -> str:
         """The baseline in words."""
-        return self.baseline or "its baseline"
+        own = any(row.baseline for row in self.rows)
+        return "its baseline" if own or self.baseline is None else self.baseline
+
+    def compared(self, row: Row) -> str:
+        """A row's label, with that of its baseline where rows have several."""
+        baseline = self.baseline_of(row)
+        several = self.compared_with != self.baseline
+        return f"{row.label}, minus {baseline}" if several and baseline else row.label
 
     def baseline_of(self, row: Row) -> str | None:
         """Label of the row that one is compared with; None if it is compared with none."""
@@ -189,8 +196,12 @@ class Table:
             )
         if set(tasks) == set(self.tasks):
             return self
+        return dataclasses.replace(self.unpublished(), tasks=tuple(tasks))
+
+    def unpublished(self) -> "Table":
+        """The table without the paper's figures, for data that are none of the paper's."""
         rows = tuple(dataclasses.replace(row, paper=None) for row in self.rows)
-        return dataclasses.replace(self, tasks=tuple(tasks), rows=rows)
+        return dataclasses.replace(self, rows=rows)
 
     def complete(self, schema: Schema, models: Sequence[str] | None = None) -> "Table":
         """The table with all rows, and the dataset's tasks where it has none of its own.

@@ -117,7 +117,8 @@ def grids(result: TableResult) -> list[Grid]:
                     *(f"minus {table.compared_with}", "95 % interval of it", "p"),
                 ),
                 tuple(
-                    (row.row.label, task, *_test_cells(row, task, metric)) for row, task in pairs
+                    (table.compared(row.row), task, *_test_cells(row, task, metric))
+                    for row, task in pairs
                 ),
                 texts=2,
             )
@@ -168,12 +169,12 @@ def _main_grid(result: TableResult) -> Grid:
 
 def notes(result: TableResult) -> list[str]:
     """How the figures are to be read."""
-    baseline = result.table.baseline or "the row named above"
+    baseline = result.table.compared_with
     lines = [
         "Intervals and tests are over seeds: they say how one configuration varies from run to run "
         "on this test split, not what another sample of rows would give.",
-        f"Differences are to {baseline} with the same seed; p is of the two-sided paired t-test, "
-        "not corrected for the number of comparisons.",
+        f"Differences are those of a row to {baseline} with the same seed; p is of the two-sided "
+        "paired t-test, not corrected for the number of comparisons.",
         "Logloss stands beside that of the best constant prediction; calibration is predicted over "
         "observed positives, 1 is right.",
         "Rows/s and wall time are medians over the runs.",

@@ -71,6 +71,8 @@ def prepare(
     except DatasetError:
         work.remove()
         raise
+    finally:
+        work.release()
 
 
 def _read(

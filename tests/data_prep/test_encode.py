@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 
 from data_prep.encode import RowEncoder
+from data_prep.table import prepare
+from data_prep.table_declaration import load_declaration
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.schema import DatasetError, load_schema
 from tests.conftest import write_dataset
@@ -50,6 +52,30 @@ def test_typed_rows_give_what_text_gives(prepared):
     encoder = RowEncoder(prepared)
     for name, column in encoder(typed).items():
         np.testing.assert_array_equal(column, encoder(text)[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("zip_code", "refused"), [("02139", True), ("3.0", True), ("17", False)])
+def test_numbers_are_refused_where_ids_are_spelled_otherwise(tmp_path, zip_code, refused):
+    lines = ["zip,click", *[f"{zip_code},{number % 2}" for number in range(20)], "5,1", "a,0"]
+    (tmp_path / "log.csv").write_text("\n".join(lines))
+    declaration = {
+        "name": "shop",
+        "files": "log.csv",
+        "split": {"by": "fraction", "validation": 0.1, "test": 0.1},
+        "fields": {"zip": {"kind": "categorical", "min_count": 1}},
+        "tasks": {"click": {}},
+    }
+    (tmp_path / "shop.json").write_text(json.dumps(declaration))
+    prepare(load_declaration(tmp_path / "shop.json"), tmp_path, tmp_path / "out")
+    encoder = RowEncoder(tmp_path / "out")
+    (as_text,) = encoder(pl.DataFrame({"zip": [zip_code]})).values()
+    assert as_text[0] > 1
+    typed = pl.DataFrame({"zip": [float(zip_code)]})
+    if refused:
+        with pytest.raises(DatasetError, match=f"ids such as '{zip_code}', which no number"):
+            encoder(typed)
+    else:
+        np.testing.assert_array_equal(encoder(typed)["zip"], as_text)
 
 
 def test_some_fields_alone_are_encoded_as_with_the_others(prepared):

@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import yaml
 
@@ -459,6 +461,102 @@ def test_parquet_names_the_row_and_refuses_nested_columns(tmp_path):
         rows_of(tmp_path, declare(tmp_path, split=split))
 
 
+def test_files_are_taken_once_packed_or_not(tmp_path):
+    write_csv(tmp_path)
+    lines = [HEADER, *TRAIN]
+    (tmp_path / "part-0.csv").write_text("\n".join(lines[:3]))
+    (tmp_path / "part-1.csv.gz").write_bytes(
+        gzip.compress("\n".join([HEADER, *TRAIN[2:]]).encode())
+    )
+    again = f"../{tmp_path.name}/part-0.csv"
+    split = {"by": "file", "train": ["part-*.csv", again], "test": "test.csv"}
+    rows, _ = rows_of(tmp_path, declare(tmp_path, split=split))
+    assert [row["row"] for row in rows if row["split"] == 0] == [1, 2, 3, 4, 5, 6]
+    split = {"by": "file", "train": "part-*.csv", "test": again}
+    with pytest.raises(DatasetError, match="is a file of train and of test"):
+        rows_of(tmp_path, declare(tmp_path, split=split))
+    (tmp_path / "part-0.csv.gz").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"both .*part-0.csv and part-0.csv.gz; remove one"):
+        rows_of(tmp_path, declare(tmp_path, split=split))
+
+
+def parquet_rows(folder, max_bad_rows=0, **columns):
+    """Training rows of a Parquet file, some of whose columns are replaced."""
+    plain = {
+        "row": ["1", "2", "3"],
+        "city": ["rome", "oslo", "rome"],
+        "tags": ["a", "b", "c"],
+        "price": ["1", "2", "3"],
+        "click": ["0", "1", "0"],
+        "buy": [None, "1", None],
+    }
+    table = pa.table({**plain, **columns})
+    pa.parquet.write_table(table, folder / "train.parquet")
+    split = {"by": "file", "train": "train.parquet", "test": "test.csv"}
+    declaration = declare(folder, split=split, missing_values=["", "-1"])
+    rows, table = rows_of(folder, declaration, max_bad_rows=max_bad_rows)
+    return [row for row in rows if row["split"] == 0], table
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([b"rome", b"\xff", b"rome"]),
+        pa.Array.from_buffers(
+            pa.string(),
+            3,
+            [None, pa.py_buffer(np.array([0, 4, 5, 9], np.int32)), pa.py_buffer(b"rome\xffrome")],
+        ),
+        pa.array([b"rome", b"\xff", b"rome"]).dictionary_encode(),
+        pa.array([b"rome", b"\xff\xff\xff\xff", b"rome"], pa.binary(4)),
+    ],
+    ids=["binary", "string", "dictionary", "fixed"],
+)
+def test_parquet_cells_that_are_not_utf8_are_named(tmp_path, cells):
+    write_csv(tmp_path)
+    with pytest.raises(DatasetError, match=r"train.parquet, row 2: a cell holds bytes"):
+        parquet_rows(tmp_path, city=cells)
+    rows, table = parquet_rows(tmp_path, 1, city=cells)
+    assert [(row["row"], row["city"]) for row in rows] == [(1, "rome"), (3, "rome")]
+    assert dict(table.bad_rows.counts) == {"not UTF-8": 1}
+
+
+def test_lists_of_bytes_are_lists_of_text(tmp_path):
+    write_csv(tmp_path)
+    rows, _ = parquet_rows(tmp_path, tags=pa.array([[b"a", b"b"], [], None]))
+    assert [row["tags"] for row in rows] == [["a", "b"], [], None]
+    with pytest.raises(DatasetError, match=r"row 3: a cell holds bytes"):
+        parquet_rows(tmp_path, tags=pa.array([[b"a"], [], [b"b", b"\xff"]]))
+
+
+def test_typed_cells_are_missing_where_they_say_what_stands_for_that(tmp_path):
+    write_csv(tmp_path)
+    rows, _ = parquet_rows(tmp_path, city=[-1, 5, 7], price=[-1.0, 2.5, math.nan])
+    assert [row["city"] for row in rows] == [None, 5, 7]
+    assert [row["price"] for row in rows] == [None, 2.5, None]
+
+
+def test_parquet_columns_that_cannot_be_used(tmp_path):
+    write_csv(tmp_path)
+    with pytest.raises(DatasetError, match=r"column 'city' holds duration\[s\]"):
+        parquet_rows(tmp_path, city=pa.array([1, 2, 3], pa.duration("s")))
+    names = ["row", "city", "tags", "price", "click", "buy", "city"]
+    table = pa.table([pa.array(["1"])] * 7, names=names)
+    pa.parquet.write_table(table, tmp_path / "train.parquet")
+    split = {"by": "file", "train": "train.parquet", "test": "test.csv"}
+    with pytest.raises(DatasetError, match="has column 'city' more than once"):
+        rows_of(tmp_path, declare(tmp_path, split=split))
+
+
+def test_lists_may_be_separated_by_spaces(tmp_path):
+    train = [row.replace(";", " ") for row in TRAIN]
+    write_csv(tmp_path, train)
+    fields = {**BASE["fields"], "tags": {**BASE["fields"]["tags"], "separator": " "}}
+    prepare(declare(tmp_path, fields=fields), tmp_path, tmp_path / "out")
+    rows = dataset_rows(tmp_path / "out", "train")
+    assert [rows[row]["tags"] for row in (1, 3, 4)] == [[2, 3], [2, 3], []]
+
+
 def test_quotes_as_plain_characters_and_declared_missing_values(tmp_path):
     rows = ['1\t"rome\t?\t?\t1\t1\tm', "2\t?\tx;?\t2\t0\t\tm"]
     write_csv(tmp_path, train=rows, test=rows, header="")
@@ -571,6 +669,8 @@ def test_scalings_by_hand():
     assert scaled("none", [5.0], [3.5, nan]) == [3.5, 0.0]
     assert scaled("standard", [1, 3, nan, 1, 3], [1, 2, 4, nan]) == [-1, 0, 2, 0]
     assert scaled("standard", [7, 7], [7, nan]) == [0, 0]
+    # As a sum over many, the mean of 0.1 is not 0.1.
+    assert scaled("standard", [0.1] * 100, [0.1, 1.1]) == pytest.approx([0, 1])
     e = math.e
     assert scaled("log", [], [e - 1, 1 - e, 0, nan]) == pytest.approx([1, -1, 0, 0])
     # Of 0, 0, 0, 10 the middle of the step at 0 is 3/8, at 10 it is 7/8: 2 F - 1.

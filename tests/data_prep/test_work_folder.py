@@ -2,7 +2,12 @@
 
 import shutil
 
+import pytest
+
+from data_prep import wechat
+from data_prep.simulation_file import begin_simulation
 from data_prep.work_folder import WorkFolder
+from dcrnn_tf.folder_lock import FolderInUseError
 
 
 def test_half_a_work_folder_is_not_taken_up(tmp_path, monkeypatch, capsys):
@@ -15,3 +20,18 @@ def test_half_a_work_folder_is_not_taken_up(tmp_path, monkeypatch, capsys):
     again = WorkFolder(tmp_path / "out.work", {"seed": 1})
     assert again.load("train.json") is None
     assert "Removing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("begin", [begin_simulation, wechat._work_folder])
+def test_two_at_once_keep_out_of_each_others_way(begin, tmp_path):
+    with begin(tmp_path / "made") as folder:
+        (folder / "file").write_text("mine")
+        with pytest.raises(FolderInUseError, match="made is in use by another process"):
+            begin(tmp_path / "made").__enter__()
+        assert (folder / "file").read_text() == "mine"
+    assert not (tmp_path / "made.lock").exists()
+
+
+def test_a_folder_is_free_again_for_this_process(tmp_path):
+    WorkFolder(tmp_path / "work", {"seed": 1}).release()
+    WorkFolder(tmp_path / "work", {"seed": 1}).remove()

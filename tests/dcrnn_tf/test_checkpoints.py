@@ -91,6 +91,16 @@ def test_a_damaged_newest_gives_way_to_the_one_before_and_says_so(two, spoil, ca
         checkpoints.restore(2)
 
 
+def test_what_is_saved_after_a_fallback_takes_the_damaged_ones_place(tmp_path):
+    checkpoints = Checkpoints(tmp_path, {"a": tf.Variable(np.arange(1000.0))})
+    checkpoints.save(10)
+    checkpoints.save(20)
+    flip(tmp_path / "step_000000020" / "variables.index")
+    assert checkpoints.restore() == 10
+    checkpoints.save(12)
+    assert checkpoints.steps() == [10, 12]
+
+
 def test_a_checkpoint_of_numbers_that_are_not_finite_is_damaged(tmp_path):
     Checkpoints(tmp_path, {"a": tf.Variable([1.0, np.nan])}).save(1)
     assert damage(tmp_path / "step_000000001") == "a holds a number that is not finite"

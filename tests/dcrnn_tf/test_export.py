@@ -13,6 +13,7 @@ from data_prep.vocabulary import load_vocabulary
 from dcrnn_tf import export, models, warmup
 from dcrnn_tf.data import PreparedDataset
 from dcrnn_tf.evaluation import Predictor
+from dcrnn_tf.folder_lock import FolderInUseError
 from dcrnn_tf.schema import NUMERIC, DatasetError, Task
 
 WEIGHTS = {"click": 3.0, "conversion": 7.0}
@@ -228,6 +229,8 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
         export.save(served, folder, 7)
 
     def fail(extra):
+        with pytest.raises(FolderInUseError, match="models is in use by another process"):
+            export.save(served, folder)
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):

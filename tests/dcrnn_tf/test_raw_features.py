@@ -81,7 +81,7 @@ def test_values_that_preparation_never_saw(shop):
         raw_rows()
         .head(6)
         .with_columns(
-            city=pl.Series(["paris", " rome", "-", "", "a", "\x00"]),
+            city=pl.Series(["\u2009rome\x85", " rome", "-", "\u3000", "\u00a0a\u3000", "\x00"]),
             tags=pl.Series(["z;z;z;a", "-;;a;b;c", "", ";;;;", "a; b ;c;d;e;f", "-"]),
             price=pl.Series(["-3", "0", "1e30", "1e-30", "2.0000001", ""]),
             level=pl.Series(["-1", "0.5", "7", "07", "1e9", ""]),

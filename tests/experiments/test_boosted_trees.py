@@ -1,5 +1,6 @@
 """Boosted trees and logistic regression: what they see of a dataset, and their run folders."""
 
+import copy
 import dataclasses
 import json
 import pathlib
@@ -164,6 +165,20 @@ def test_the_run_folder_is_like_that_of_a_model(module, model, flags, dataset_fo
     finished = load_run(folder)
     assert finished.config["model"] == model
     assert set(finished.result["metrics"]) == {"validation", "test"}
+
+
+def test_logistic_regression_counts_a_model_a_task_and_needs_no_validation_rows(dataset):
+    columns = logistic_regression.one_hot(dataset, "train")[0].shape[1]
+    fitted = logistic_regression.fit(dataset, 10_000, [0.1])
+    sizes = {"total": 2 * (columns + 1), "embedding": 2 * columns, "other": 2}
+    assert fitted.parameters == sizes
+    whole, _ = logistic_regression.one_hot(dataset, "test")
+    assert whole.shape[0] == len(fitted.logits["test"]["click"]) == 700
+    splits = {k: v for k, v in dataset.schema.splits.items() if k != "validation"}
+    without = copy.copy(dataset)
+    without.schema = dataclasses.replace(dataset.schema, splits=splits)
+    again = logistic_regression.fit(without, 10_000, [0.1])
+    np.testing.assert_array_equal(again.logits["test"]["click"], fitted.logits["test"]["click"])
 
 
 def test_both_logistic_regressions_are_one_model(dataset):

@@ -85,6 +85,17 @@ def test_what_is_there_is_not_made_again(calls, tmp_path, name):
     assert len(calls) == done
 
 
+def test_files_that_have_changed_are_prepared_anew(calls, tmp_path):
+    file = tmp_path / "real" / "sample_skeleton_train.csv"
+    file.parent.mkdir()
+    file.write_text("1")
+    first = datasets.make("ali_ccp", PRESET, tmp_path / "real", tmp_path)
+    assert datasets.make("ali_ccp", PRESET, tmp_path / "real", tmp_path) == first
+    file.write_text("12")
+    assert datasets.make("ali_ccp", PRESET, tmp_path / "real", tmp_path) != first
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize("name", ["ali_ccp", "wechat"])
 def test_rows_of_real_data_are_drawn_when_they_are_prepared(calls, tmp_path, name):
     sample = datasets.make(name, PRESET, tmp_path / "real", tmp_path)

@@ -72,3 +72,9 @@ def test_files_that_differ_from_the_commit_are_never_the_same(other, mine, monke
     change(other, git_revision="abc-dirty")
     monkeypatch.setattr(run_folder, "git_revision", lambda: "abc-dirty")
     assert not run_reuse.take_over(COMMAND, mine, "f00d")
+
+
+def test_outside_of_a_checkout_nothing_is_known_to_be_the_same(other, mine, monkeypatch):
+    change(other, git_revision=None)
+    monkeypatch.setattr(run_folder, "git_revision", lambda: None)
+    assert not run_reuse.take_over(COMMAND, mine, "f00d")

@@ -399,7 +399,7 @@ def test_a_row_may_be_compared_with_another_row_than_the_tables_baseline(tmp_pat
     text = markdown(result, tmp_path)
     assert "## Against its baseline" in text
     assert "minus its baseline" in text
-    assert cells(text, ["GRU+Ada", "click", "2"])[6] == "+0.0150"
+    assert cells(text, ["GRU+Ada, minus GRU", "click", "2"])[6] == "+0.0150"
     assert cells(text, ["GRU", "click", "2"])[6:] == ["n/a"] * 3
     write_csv(result, tmp_path / "table.csv")
     with open(tmp_path / "table.csv", encoding="utf-8") as file:
@@ -407,6 +407,9 @@ def test_a_row_may_be_compared_with_another_row_than_the_tables_baseline(tmp_pat
     assert baselines == {"GRU": "", "GRU+Ada": "GRU", "DCRNN+Ada": ""}
     both = dataclasses.replace(table, baseline="DCRNN+Ada")
     assert [both.baseline_of(row) for row in both.rows] == ["DCRNN+Ada", "GRU", None]
+    assert both.compared_with == "its baseline"
+    named = ["GRU, minus DCRNN+Ada", "GRU+Ada, minus GRU", "DCRNN+Ada"]
+    assert [both.compared(row) for row in both.rows] == named
     with pytest.raises(ValueError, match="the baseline 'LSTM' is no row"):
         dataclasses.replace(table, rows=(plain, dataclasses.replace(adapted, baseline="LSTM")))
 
@@ -417,6 +420,8 @@ def test_other_tasks_than_the_papers_have_no_published_figures():
     assert other.tasks == ("open", "buy")
     assert TABLE.published
     assert not other.published
+    assert TABLE.unpublished().tasks == TABLE.tasks
+    assert not TABLE.unpublished().published
     with pytest.raises(ValueError, match=r"on 2 tasks, and the dataset has 3 \(a, b, c\)"):
         TABLE.of_tasks(["a", "b", "c"])
 

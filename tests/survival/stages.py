@@ -12,7 +12,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 # What says when something was done and how fast is not promised to be the same again.
-_TIMES = ("progress_seconds", "progress_steps_timed", "progress_metrics_bytes")
+_TIMES = (
+    "progress_seconds",
+    "progress_processor_seconds",
+    "progress_steps_timed",
+    "progress_metrics_bytes",
+)
 _TIME_COLUMNS = ("rows_per_second", "wall_seconds")
 
 

@@ -60,8 +60,7 @@ def test_numbers_are_refused_where_ids_are_spelled_otherwise(tmp_path, zip_code,
     (tmp_path / "log.csv").write_text("\n".join(lines))
     declaration = {
         "name": "shop",
-        "files": "log.csv",
-        "split": {"by": "fraction", "validation": 0.1, "test": 0.1},
+        "split": {"by": "fraction", "files": "log.csv", "test_fraction": 0.1},
         "fields": {"zip": {"kind": "categorical", "min_count": 1}},
         "tasks": {"click": {}},
     }

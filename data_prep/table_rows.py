@@ -238,12 +238,14 @@ def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib
     paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
     for pattern in patterns:
         try:
-            found = sorted({*data_dir.glob(pattern), *data_dir.glob(pattern + ".gz")})
+            found, packed = (set(data_dir.glob(pattern + end)) for end in ("", ".gz"))
         except (NotImplementedError, ValueError, RecursionError):
             raise DatasetError(
                 f"files: {pattern!r} is no file name or pattern relative to --data_dir"
             ) from None
-        found = [path for path in found if path.is_file()]
+        if not found or set(pattern) & set("*?"):  # a name is one file, the plain one if there
+            found |= packed
+        found = sorted(path for path in found if path.is_file())
         if not found:
             raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --data_dir")
         for path in found:

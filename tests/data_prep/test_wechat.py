@@ -587,7 +587,7 @@ def test_a_preparation_that_is_killed_leaves_only_what_the_next_one_removes(raw,
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL
-    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out.work"}
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out.work", "out.work.lock"}
     prepare(raw, tmp_path / "out", MADE)
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
 

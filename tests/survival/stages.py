@@ -74,7 +74,8 @@ def _run(folder: pathlib.Path, said: str = "") -> object:
         line.pop("rows_per_second", None)
     result = json.loads((run_dir / "result.json").read_text())
     same = ("config.json", "curves.json", "explanation.json")
-    names = [name for name in files_of(run_dir) if not name.startswith("tensorboard/")]
+    # A process that ends at once, as a fork does, leaves its lock's file, which locks nothing.
+    names = [n for n in files_of(run_dir) if not n.startswith("tensorboard/") and n != "lock"]
     return {
         "names": names,
         "metrics": lines,

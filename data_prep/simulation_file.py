@@ -9,7 +9,6 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
 
-from dcrnn_tf.folder_lock import FolderLock
 from dcrnn_tf.schema import DatasetError
 from dcrnn_tf.whole_file import naming_file
 
@@ -45,25 +44,20 @@ def begin_simulation(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
     Raises:
       DatasetError: `folder`, where the simulation shall be, exists.
-      FolderInUseError: another process simulates there.
     """
     if folder.exists():
         raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
     partial = _partial(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(folder.with_name(folder.name + ".lock"), folder)
+    if partial.exists():
+        print(f"Removing {partial}, left behind by a simulation that did not finish.")
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
     try:
-        if partial.exists():
-            print(f"Removing {partial}, left behind by a simulation that did not finish.")
-            shutil.rmtree(partial)
-        partial.mkdir()
         with naming_file(folder):
             yield partial
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    finally:
-        lock.release()
 
 
 def finish_simulation(folder: pathlib.Path, simulation: Mapping) -> None:

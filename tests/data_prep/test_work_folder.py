@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from data_prep import wechat
-from data_prep.simulation_file import begin_simulation
 from data_prep.work_folder import WorkFolder
 from dcrnn_tf.folder_lock import FolderInUseError
 
@@ -22,12 +21,11 @@ def test_half_a_work_folder_is_not_taken_up(tmp_path, monkeypatch, capsys):
     assert "Removing" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("begin", [begin_simulation, wechat._work_folder])
-def test_two_at_once_keep_out_of_each_others_way(begin, tmp_path):
-    with begin(tmp_path / "made") as folder:
+def test_two_at_once_keep_out_of_each_others_way(tmp_path):
+    with wechat._work_folder(tmp_path / "made") as folder:
         (folder / "file").write_text("mine")
         with pytest.raises(FolderInUseError, match="made is in use by another process"):
-            begin(tmp_path / "made").__enter__()
+            wechat._work_folder(tmp_path / "made").__enter__()
         assert (folder / "file").read_text() == "mine"
     assert not (tmp_path / "made.lock").exists()
 

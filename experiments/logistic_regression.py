@@ -78,12 +78,15 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     all_labels, logits = {}, {}
     for split in [name for name in schema.splits if name != "train"]:
         parts = [
-            (batch_labels, {task: models[task].decision_function(matrix) for task in models})
-            for matrix, batch_labels in batches(dataset, split)
+            (
+                batch_labels,
+                {task: models[task].decision_function(rows).astype(np.float32) for task in models},
+            )
+            for rows, batch_labels in batches(dataset, split)
         ]
-        for columns, place, dtype in ((all_labels, 0, None), (logits, 1, np.float32)):
-            columns[split] = {
-                task: np.concatenate([part[place][task] for part in parts]).astype(dtype)
+        for found, place in ((all_labels, 0), (logits, 1)):
+            found[split] = {
+                task: np.concatenate([part[place][task] for part in parts])
                 for task in schema.task_names
             }
     columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each

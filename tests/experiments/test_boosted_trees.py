@@ -172,8 +172,10 @@ def test_logistic_regression_counts_a_model_a_task_and_needs_no_validation_rows(
     fitted = logistic_regression.fit(dataset, 10_000, [0.1])
     sizes = {"total": 2 * (columns + 1), "embedding": 2 * columns, "other": 2}
     assert fitted.parameters == sizes
-    whole, _ = logistic_regression.one_hot(dataset, "test")
+    whole, labels = logistic_regression.one_hot(dataset, "test")
     assert whole.shape[0] == len(fitted.logits["test"]["click"]) == 700
+    assert fitted.logits["test"]["click"].dtype == np.float32
+    assert fitted.labels["test"]["click"].dtype == labels["click"].dtype
     splits = {k: v for k, v in dataset.schema.splits.items() if k != "validation"}
     without = copy.copy(dataset)
     without.schema = dataclasses.replace(dataset.schema, splits=splits)

@@ -78,3 +78,9 @@ def test_outside_of_a_checkout_nothing_is_known_to_be_the_same(other, mine, monk
     change(other, git_revision=None)
     monkeypatch.setattr(run_folder, "git_revision", lambda: None)
     assert not run_reuse.take_over(COMMAND, mine, "f00d")
+
+
+def test_a_run_knows_the_command_that_made_it(other):
+    elsewhere = [word for word in COMMAND if not word.startswith("--run_dir=")]
+    assert run_reuse.made_by(other, [*elsewhere, "--run_dir=elsewhere", "--threads=7"])
+    assert not run_reuse.made_by(other, [*COMMAND, "--epochs=2"])

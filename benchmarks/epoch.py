@@ -16,7 +16,7 @@ from absl import flags, logging
 from benchmarks import workload
 from benchmarks.preparation import measured
 from benchmarks.scaling import ROW_VISITS
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 ROWS = 4_000_000

@@ -40,8 +40,9 @@ def write(
     import keras
     import tensorflow as tf
 
-    from dcrnn_tf import export, models
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf import models
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from dcrnn_tf.serving import export
 
     out_dir.mkdir(parents=True, exist_ok=True)
     schema = PreparedDataset(data / "prepared").schema

@@ -37,9 +37,11 @@ def main(_) -> None:
     import keras
     import tensorflow as tf
 
-    from dcrnn_tf import command_line, losses, models
-    from dcrnn_tf.data import PreparedDataset
-    from dcrnn_tf.training import Trainer, TrainingSettings
+    from dcrnn_tf import models
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from dcrnn_tf.system import command_line
+    from dcrnn_tf.training import losses
+    from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
     command_line.use_threads(0)
     run_folder.use_precision(FLAGS.form if FLAGS.form in run_folder.PRECISIONS else "none")

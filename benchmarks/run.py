@@ -18,7 +18,7 @@ from absl import flags, logging
 from benchmarks import epoch, machine, preparation, report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS, VOCABULARIES
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 PEERS = ("merlin", "torch_rechub", "deepctr")
@@ -76,7 +76,7 @@ def _folder(size: str) -> str:
 
 def _lists(folder: pathlib.Path) -> dict:
     """What the workload of lists takes on disk and in memory."""
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
 
     dataset = PreparedDataset(folder / "prepared")
     split, entity = dataset.schema.splits["train"], dataset.schema.entities["user"]

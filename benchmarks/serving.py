@@ -16,7 +16,7 @@ from absl import flags
 from benchmarks import machine, serving_report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 PEERS = ("torch_rechub", "deepctr")

@@ -16,7 +16,7 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 ROOT = pathlib.Path(__file__).parents[1]

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 
 from data_prep.writer import DatasetWriter, Ragged
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
 
 FIELDS = 23
 ROWS = 400_000

@@ -40,8 +40,8 @@ from data_prep.simulation_file import read_simulation
 from data_prep.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.work_folder import WorkFolder, identity
 from data_prep.writer import Columns, DatasetWriter, Ragged
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import DatasetError, Schema, Task
+from dcrnn_tf.dataset.schema import DatasetError, Schema, Task
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 NAME = "ali_ccp"

@@ -10,8 +10,8 @@ import numpy as np
 from data_prep.ali_ccp_fields import FIELDS, RawField
 from data_prep.ali_ccp_parser import Fault, Lines
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import DatasetError
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.whole_file import naming_file
 
 
 @dataclasses.dataclass(frozen=True)

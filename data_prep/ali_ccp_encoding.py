@@ -12,7 +12,7 @@ from data_prep.ali_ccp_fields import USER
 from data_prep.ali_ccp_parser import MISSING, select
 from data_prep.vocabulary import Vocabulary
 from data_prep.writer import Columns, Ragged
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, PADDING_ROW, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, PADDING_ROW, Field
 
 
 def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:

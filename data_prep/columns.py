@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
 
 Columns = Mapping[str, "np.ndarray | Ragged"]
 DiskColumns = dict[str, np.ndarray]  # lists flattened: the names of `Field.columns`

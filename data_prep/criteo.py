@@ -16,8 +16,8 @@ from absl import flags, logging
 from data_prep.simulation_file import read_simulation
 from data_prep.table import prepare, summary
 from data_prep.table_declaration import Declaration, parse_declaration
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import CATEGORICAL, NUMERIC, DatasetError, Schema
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError, Schema
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 NAME = "criteo"

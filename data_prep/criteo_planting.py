@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from dcrnn_tf import metrics
-from dcrnn_tf.schema import DatasetError, Schema
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 BASE, RELATED, UNRELATED = "base", "related", "unrelated"
 SIGN_OF_BOTH = "correlation_with_sign_of_both_terms"  # a fact of `related`

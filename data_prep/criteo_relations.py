@@ -38,8 +38,8 @@ from data_prep.criteo_planting import (
 )
 from data_prep.work_folder import WorkFolder
 from data_prep.writer import DatasetWriter
-from dcrnn_tf import command_line, metrics
-from dcrnn_tf.schema import (
+from dcrnn_tf import metrics
+from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
     VOCABULARY_FOLDER,
     DatasetError,
@@ -47,6 +47,7 @@ from dcrnn_tf.schema import (
     Task,
     load_schema,
 )
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 CLICK = "click"
@@ -180,8 +181,8 @@ def _confidences(data_dir: str | pathlib.Path, work: WorkFolder, network: dict):
         import keras
 
         from dcrnn_tf import models
-        from dcrnn_tf.data import PreparedDataset
-        from dcrnn_tf.training import Trainer, TrainingSettings
+        from dcrnn_tf.dataset.reader import PreparedDataset
+        from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
         dataset = PreparedDataset(data_dir)
         keras.utils.set_random_seed(network["seed"])
@@ -210,7 +211,7 @@ def _write(
     sources: dict,
 ) -> dict[str, Schema]:
     """Writes both datasets, the rows of both in the same order."""
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
 
     dataset = PreparedDataset(data_dir)
     schema = dataset.schema

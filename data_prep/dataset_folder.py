@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Callable, Collection
 
 from data_prep.shards import write_tfds_metadata
-from dcrnn_tf.folder_lock import FolderLock
-from dcrnn_tf.schema import VOCABULARY_FOLDER, DatasetError, Schema
+from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Schema
+from dcrnn_tf.system.folder_lock import FolderLock
 
 _SPLITS = ("train", "validation", "test")
 

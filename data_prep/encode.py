@@ -19,7 +19,7 @@ from data_prep.table_files import as_text, cleaned
 from data_prep.table_rows import numbers_of
 from data_prep.vocabulary import load_vocabulary
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import NUMERIC, PADDING_ROW, SCHEMA_FILE, DatasetError, load_schema
+from dcrnn_tf.dataset.schema import NUMERIC, PADDING_ROW, SCHEMA_FILE, DatasetError, load_schema
 
 
 class RowEncoder:

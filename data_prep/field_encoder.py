@@ -13,7 +13,7 @@ from data_prep.table_files import as_text
 from data_prep.table_rows import text_of
 from data_prep.vocabulary import IdCounter, Vocabulary
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from data_prep.columns import DiskColumns, cut, row_count
-from dcrnn_tf.schema import Schema, Shard, sha256_of_file
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.dataset.schema import Schema, Shard, sha256_of_file
+from dcrnn_tf.system.whole_file import naming_file
 
 BLOCK_ROWS = 1024
 SHARD_BLOCKS = 256

@@ -32,8 +32,8 @@ from data_prep.ali_ccp_fields import (
     VALUE_SEPARATOR,
 )
 from data_prep.simulation_file import begin_simulation, finish_simulation
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth_{split}.csv"

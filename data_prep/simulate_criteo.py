@@ -21,8 +21,8 @@ from data_prep.criteo_simulation import EFFECTS, Settings, Simulation
 from data_prep.simulate_ali_ccp import AucHistogram
 from data_prep.simulation_file import begin_simulation, finish_simulation
 from data_prep.table_declaration import SPLIT_NAMES
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 DATA_FILE = "train.txt"

@@ -29,8 +29,8 @@ from data_prep.wechat_fields import (
     FEED_FILE,
     SCORED_LIST,
 )
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth.csv"

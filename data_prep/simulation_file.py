@@ -9,8 +9,8 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
 
-from dcrnn_tf.schema import DatasetError
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.whole_file import naming_file
 
 SIMULATION_FILE = "simulation.json"
 

@@ -28,8 +28,8 @@ from data_prep.table_declaration import (
 )
 from data_prep.table_rows import TEST, TRAIN, TableRows
 from data_prep.writer import DatasetWriter, Ragged
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import NUMERIC, DatasetError, Schema, Task
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Schema, Task
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import yaml
 
-from dcrnn_tf.schema import (
+from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
     MULTI_CATEGORICAL,

@@ -22,7 +22,7 @@ import pyarrow.parquet
 
 from data_prep.csv_text import CsvText
 from data_prep.table_declaration import Declaration, check_columns
-from dcrnn_tf.schema import MULTI_CATEGORICAL, DatasetError
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError
 
 BLOCK_BYTES = 8 << 20  # of CSV text a chunk
 PARQUET_ROWS = 1 << 16  # a chunk

@@ -17,7 +17,7 @@ from data_prep.table_files import (
     as_text,
     open_table,
 )
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
 

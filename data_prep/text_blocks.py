@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 BLOCK_BYTES = 4 << 20
 MAX_DIGITS = 16

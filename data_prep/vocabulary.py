@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from dcrnn_tf.schema import (
+from dcrnn_tf.dataset.schema import (
     FIRST_ID_ROW,
     PADDING_ROW,
     UNKNOWN_ROW,
@@ -14,7 +14,7 @@ from dcrnn_tf.schema import (
     DatasetError,
     Field,
 )
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.system.whole_file import naming_file
 
 _MERGE_AT = 1_000_000  # counted rows held aside before they are merged, at least
 

@@ -46,9 +46,7 @@ from data_prep.wechat_fields import (
 )
 from data_prep.wechat_log import TEST, TRAIN, ActionLog, DaySplit
 from data_prep.writer import Columns, DatasetWriter
-from dcrnn_tf import command_line
-from dcrnn_tf.folder_lock import FolderLock
-from dcrnn_tf.schema import (
+from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
     NUMERIC,
@@ -57,6 +55,8 @@ from dcrnn_tf.schema import (
     Schema,
     Task,
 )
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.folder_lock import FolderLock
 
 FLAGS = flags.FLAGS
 NAME = "wechat"

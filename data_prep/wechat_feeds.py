@@ -13,7 +13,7 @@ from data_prep.table_declaration import Declaration, DeclaredField, DeclaredSpli
 from data_prep.table_files import BadRows, Chunk, Progress, open_table
 from data_prep.wechat_fields import FEED_ID, FEED_IDS, LISTS, SCORED_LIST, SECONDS
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, DatasetError
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, DatasetError
 
 LIST_SEPARATOR = ";"
 # Far beyond what a score or a length can be; a huge one would be infinite as a float32.

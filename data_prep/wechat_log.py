@@ -13,8 +13,8 @@ from data_prep.table_declaration import SPLIT_NAMES
 from data_prep.table_files import BadRows, Progress, open_table
 from data_prep.wechat_feeds import Faults, declare, whole_numbers
 from data_prep.wechat_fields import EXPOSURE_IDS, FEED_ID, PUBLISHED_DAYS
-from dcrnn_tf.schema import CATEGORICAL, DatasetError
-from dcrnn_tf.whole_file import naming_file
+from dcrnn_tf.dataset.schema import CATEGORICAL, DatasetError
+from dcrnn_tf.system.whole_file import naming_file
 
 DAY = "date_"
 TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES

@@ -5,8 +5,8 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
-from dcrnn_tf.folder_lock import FolderLock
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system.folder_lock import FolderLock
+from dcrnn_tf.system.whole_file import whole_file
 
 _TASK_FILE = "task.json"
 

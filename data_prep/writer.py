@@ -27,7 +27,7 @@ from data_prep.columns import (
 from data_prep.dataset_folder import DatasetFolder, in_order
 from data_prep.shards import BLOCK_ROWS, ShardWriter
 from data_prep.vocabulary import write_vocabulary
-from dcrnn_tf.schema import Entity, Field, Schema, Split, Task
+from dcrnn_tf.dataset.schema import Entity, Field, Schema, Split, Task
 
 __all__ = ["BLOCK_ROWS", "Columns", "DatasetWriter", "Ragged"]  # all that its users need
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 if TYPE_CHECKING:
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
@@ -25,7 +25,7 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Runs the program."""
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments import fitted_run
 
     dataset = PreparedDataset(FLAGS.data_dir)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 if TYPE_CHECKING:
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
@@ -22,8 +22,8 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Runs the program."""
-    from dcrnn_tf.data import PreparedDataset
-    from dcrnn_tf.schema import load_schema
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from dcrnn_tf.dataset.schema import load_schema
     from experiments import fitted_run
 
     schema = load_schema(FLAGS.data_dir)

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from dcrnn_tf import command_line, interruption
-from dcrnn_tf.schema import SCHEMA_FILE
+from dcrnn_tf.dataset.schema import SCHEMA_FILE
+from dcrnn_tf.system import command_line, interruption
 from experiments.table_specs import Preset
 
 _NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see, repeated or not

@@ -11,8 +11,8 @@ import pathlib
 
 from absl import flags
 
-from dcrnn_tf import command_line
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.whole_file import whole_file
 from experiments import dcrnn_study_tables, figure_page
 
 FLAGS = flags.FLAGS

@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy.stats import spearmanr
 
 from data_prep import criteo_planting
-from dcrnn_tf.layers.virtual_gradient import FUNCTIONS
+from dcrnn_tf.layers.experts.virtual_gradient import FUNCTIONS
 from experiments import dephn_plots, dephn_tables, run_folder, trained_runs
 from experiments.figure_page import Folders, Shown, difference_words, made_on
 from experiments.report import read_metrics

@@ -10,7 +10,7 @@ Example:
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import dephn_tables, figure_page
 
 FLAGS = flags.FLAGS

@@ -8,7 +8,7 @@ import json
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 
@@ -24,7 +24,7 @@ flags.DEFINE_integer(
 
 def main() -> None:
     """Runs the program."""
-    from dcrnn_tf import evaluation
+    from dcrnn_tf.training import evaluation
     from experiments import trained_runs
 
     command_line.use_threads(FLAGS.threads)

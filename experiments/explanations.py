@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.models import MultiTaskModel
 
 BATCH_ROWS = 1024

@@ -10,7 +10,7 @@ import pathlib
 
 from absl import flags, logging
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import run_folder
 
 FLAGS = flags.FLAGS
@@ -51,7 +51,7 @@ def _define_flags() -> None:
 def main() -> None:
     """Runs the program."""
     step = _step(FLAGS.checkpoint)
-    from dcrnn_tf import export, warmup
+    from dcrnn_tf.serving import export, warmup
     from experiments import model_card, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes

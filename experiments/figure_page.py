@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from dcrnn_tf import command_line
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.whole_file import whole_file
 from experiments import datasets, run_folder
 from experiments.table_specs import Table
 

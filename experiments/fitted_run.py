@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from dcrnn_tf import evaluation
-from dcrnn_tf.errors import UserError
-from dcrnn_tf.schema import Schema
+from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.training import evaluation
 from experiments import report, run_folder
 
 Columns = Mapping[str, np.ndarray]  # of each task, `(rows,)`

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf import export
+from dcrnn_tf.serving import export
 from experiments import trained_runs
 
 SIGNATURE = "serving_default"

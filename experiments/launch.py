@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments.supervisor import Supervisor, Worker
 
 FLAGS = flags.FLAGS

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from dcrnn_tf import command_line
-from dcrnn_tf.errors import UserError
-from dcrnn_tf.schema import Schema, load_schema
+from dcrnn_tf.dataset.schema import Schema, load_schema
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.errors import UserError
 from experiments import datasets, run_folder
 from experiments.leaderboard_tables import LEADERBOARD, SMOKE_MODELS
 from experiments.table_specs import Row

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import matplotlib
 
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system.whole_file import whole_file
 from experiments import leaderboard_content as content
 from experiments import plots, report, table_text
 from experiments.leaderboard_plots import quality_against_cost

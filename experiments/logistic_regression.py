@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 if TYPE_CHECKING:
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.fitted_run import Fitted
 
 FLAGS = flags.FLAGS
@@ -26,7 +26,7 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Runs the program."""
-    from dcrnn_tf.data import PreparedDataset
+    from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments import fitted_run
 
     try:
@@ -116,7 +116,7 @@ def batches(dataset, split: str) -> Iterator[tuple]:
     import numpy as np
     import scipy.sparse
 
-    from dcrnn_tf.schema import NUMERIC
+    from dcrnn_tf.dataset.schema import NUMERIC
 
     fields = dataset.schema.fields
     sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]

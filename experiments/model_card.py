@@ -5,9 +5,9 @@ import json
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from dcrnn_tf import metrics_log
-from dcrnn_tf.export import ServingModel
-from dcrnn_tf.training import METRICS_FILE
+from dcrnn_tf.serving.export import ServingModel
+from dcrnn_tf.training import metrics_log
+from dcrnn_tf.training.trainer import METRICS_FILE
 from experiments import run_folder
 from experiments.table_text import number, plain
 from experiments.trained_runs import TrainedRun

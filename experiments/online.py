@@ -15,7 +15,7 @@ import numpy as np
 
 from data_prep.encode import RowEncoder
 from data_prep.radio_world import RadioWorld
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 BLOCK_ROWS = 1 << 16  # candidates scored at a time
 _TRIES = 1000  # to draw albums that are not among a visit's candidates yet

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.encode import RowEncoder
 from data_prep.radio_world import RadioWorld, Settings
-from dcrnn_tf.schema import FIRST_ID_ROW, DatasetError, Schema
+from dcrnn_tf.dataset.schema import FIRST_ID_ROW, DatasetError, Schema
 from experiments import run_folder, trained_runs
 from experiments.online import Candidates, Design, Outcomes, Policy, run_experiment
 from experiments.trained_runs import TrainedRun

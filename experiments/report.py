@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jinja2
 
-from dcrnn_tf import metrics_log
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system.whole_file import whole_file
+from dcrnn_tf.training import metrics_log
 from experiments import plots, run_folder, table_text
 from experiments.table_text import NOT_AVAILABLE, Grid, number, plain
 from experiments.tables import TEST, Run, TableResult, load_run

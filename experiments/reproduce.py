@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 import tqdm
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import (
     datasets,
     dcrnn_study_tables,
@@ -115,7 +115,7 @@ def _reproduce(
         )
     preset = dataclasses.replace(table.presets[name or "paper"], **given)
     prepared = datasets.make(table.data, preset, data_dir, FLAGS.work_dir)
-    from dcrnn_tf.schema import load_schema
+    from dcrnn_tf.dataset.schema import load_schema
     from experiments import report, run_folder, table_files
     from experiments.tables import aggregate
 

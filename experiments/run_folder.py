@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from dcrnn_tf.folder_lock import FolderLock
-from dcrnn_tf.schema import DatasetError, Schema
-from dcrnn_tf.whole_file import PARTIAL_SUFFIX, whole_file
+from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.system.folder_lock import FolderLock
+from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, whole_file
 
 CONFIG_FILE = "config.json"
 RUN_FILE = "run.json"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from dcrnn_tf.errors import UserError, WorkerLostError
+from dcrnn_tf.system.errors import UserError, WorkerLostError
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10  # for the others to notice a death by themselves, and to say what they saw

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import datasets, dcrnn_tables
 from experiments.online import Design
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import matplotlib
 
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system.whole_file import whole_file
 from experiments import plots, report, table3_plots
 from experiments import table3_content as content
 from experiments.online import summed

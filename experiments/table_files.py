@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.system.whole_file import whole_file
 from experiments.table_text import (
     Grid,
     grids,

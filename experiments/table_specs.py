@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from dcrnn_tf.schema import Schema
+from dcrnn_tf.dataset.schema import Schema
 
 PROGRAMS = {  # of models that experiments.train does not train
     "boosted_trees": "experiments.boosted_trees",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from experiments import run_folder
 from experiments.statistics import PairedDifference, Summary, paired_difference, summarise
 from experiments.table_specs import Row, Table

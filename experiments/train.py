@@ -13,7 +13,7 @@ import pathlib
 import yaml
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import run_folder
 
 FLAGS = flags.FLAGS
@@ -108,7 +108,7 @@ def main() -> None:
             "would balance each replica's part of a batch by itself; choose sum or fixed"
         )
     # Imported late, so that --help and a mistyped flag are answered at once.
-    from dcrnn_tf import distribution
+    from dcrnn_tf.distribution import distribution
 
     command_line.use_threads(FLAGS.threads)
     servers = FLAGS.parameter_servers
@@ -122,9 +122,10 @@ def _train(
 ) -> None:
     import keras
 
-    from dcrnn_tf import balancing, evaluation, losses, models, optimizers
-    from dcrnn_tf.data import PreparedDataset
-    from dcrnn_tf.training import Trainer, TrainingSettings
+    from dcrnn_tf import balancing, models, optimizers
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from dcrnn_tf.training import evaluation, losses
+    from dcrnn_tf.training.trainer import Trainer, TrainingSettings
     from experiments import explanations, report
 
     names = [field.name for field in dataclasses.fields(TrainingSettings)]

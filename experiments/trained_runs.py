@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from data_prep.vocabulary import load_vocabulary
-from dcrnn_tf import evaluation, metrics_log, models
-from dcrnn_tf.checkpoints import Checkpoints, numbered
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import NUMERIC, DatasetError
-from dcrnn_tf.training import METRICS_FILE
+from dcrnn_tf import models
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError
+from dcrnn_tf.training import evaluation, metrics_log
+from dcrnn_tf.training.checkpoints import Checkpoints, numbered
+from dcrnn_tf.training.trainer import METRICS_FILE
 from experiments import run_folder
 
 

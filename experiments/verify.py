@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 MOST_FINDINGS = 100  # printed; a file of another kind would have one in each record
@@ -36,8 +36,8 @@ def verify_dataset(data_dir: str | pathlib.Path) -> None:
     """
     import tqdm
 
-    from dcrnn_tf import verification
-    from dcrnn_tf.schema import load_schema
+    from dcrnn_tf.dataset import verification
+    from dcrnn_tf.dataset.schema import load_schema
 
     schema = load_schema(data_dir)
     parts = [*schema.entities.values(), *schema.splits.values()]
@@ -56,7 +56,7 @@ def verify_run(run_dir: str | pathlib.Path) -> None:
     Raises:
       DatasetError: something is.
     """
-    from dcrnn_tf.checkpoints import Checkpoints
+    from dcrnn_tf.training.checkpoints import Checkpoints
 
     steps = Checkpoints(pathlib.Path(run_dir, "checkpoints"), {}).steps()
     _print_all(_run_findings(pathlib.Path(run_dir), steps), run_dir)
@@ -64,10 +64,10 @@ def verify_run(run_dir: str | pathlib.Path) -> None:
 
 
 def _run_findings(run_dir: pathlib.Path, steps: list[int]) -> Iterator[str]:
-    from dcrnn_tf import metrics_log
-    from dcrnn_tf.checkpoints import damage
-    from dcrnn_tf.schema import DatasetError
-    from dcrnn_tf.training import METRICS_FILE
+    from dcrnn_tf.dataset.schema import DatasetError
+    from dcrnn_tf.training import metrics_log
+    from dcrnn_tf.training.checkpoints import damage
+    from dcrnn_tf.training.trainer import METRICS_FILE
     from experiments import run_folder
 
     needed = (run_folder.CONFIG_FILE, run_folder.RUN_FILE)
@@ -91,7 +91,7 @@ def _run_findings(run_dir: pathlib.Path, steps: list[int]) -> Iterator[str]:
 def _print_all(findings: Iterator[str], folder: str | pathlib.Path) -> None:
     import tqdm
 
-    from dcrnn_tf.schema import DatasetError
+    from dcrnn_tf.dataset.schema import DatasetError
 
     count = 0
     for count, finding in enumerate(findings, start=1):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data_prep.writer import DatasetWriter, Ragged
-from dcrnn_tf import command_line
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.system import command_line
 
 USERS = 40
 FIELDS = (

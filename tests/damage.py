@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf.schema import load_schema, sha256_of_file
+from dcrnn_tf.dataset.schema import load_schema, sha256_of_file
 
 
 def change_column(folder: pathlib.Path, part: str, record: int, column: str, change) -> None:

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 
 ROOT = pathlib.Path(__file__).parents[1]
 BLOCKS = re.findall(

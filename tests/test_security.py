@@ -13,7 +13,7 @@ import pytest
 from data_prep.table_declaration import load_declaration, parse_declaration
 from data_prep.table_rows import TableRows
 from data_prep.writer import DatasetWriter
-from dcrnn_tf.schema import (
+from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     DatasetError,
     Entity,

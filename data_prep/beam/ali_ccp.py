@@ -11,7 +11,7 @@ from absl import flags
 
 from data_prep import ali_ccp
 from data_prep.beam import program
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 

@@ -24,8 +24,8 @@ from data_prep.dataset_folder import DatasetFolder, check_absent
 from data_prep.text_blocks import BLOCK_BYTES
 from data_prep.vocabulary import IdCounter, write_vocabulary
 from data_prep.work_folder import WorkFolder, identity
-from dcrnn_tf.schema import FIRST_ID_ROW, DatasetError, Entity, Schema
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.dataset.schema import FIRST_ID_ROW, DatasetError, Entity, Schema
+from dcrnn_tf.system.whole_file import whole_file
 
 
 def prepare(

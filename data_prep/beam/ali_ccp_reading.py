@@ -27,7 +27,7 @@ from data_prep.ali_ccp_parser import COMMON, SKELETON, Fault, Lines
 from data_prep.beam.ali_ccp_join import Join, Key, UserNumbers, number_users, users_of_runs
 from data_prep.beam.stage import Results, replaced
 from data_prep.text_blocks import block_count, read_block, read_blocks
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 PARTITION_BYTES = 1 << 28  # of raw text a partition of the join
 

@@ -24,7 +24,7 @@ from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.writer import Columns
-from dcrnn_tf.schema import Schema
+from dcrnn_tf.dataset.schema import Schema
 
 _USER_ROW = "user_row"
 

@@ -4,7 +4,7 @@ import importlib.util
 
 from absl import flags, logging
 
-from dcrnn_tf.command_line import UsageError
+from dcrnn_tf.system.command_line import UsageError
 
 
 def define_beam_options() -> None:

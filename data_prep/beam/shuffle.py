@@ -18,7 +18,7 @@ from data_prep.beam.stage import replaced
 from data_prep.columns import Columns, DiskColumns, count_labels, cut, disk_columns, row_count, take
 from data_prep.dataset_folder import in_order
 from data_prep.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
-from dcrnn_tf.schema import Entity, Schema, Shard, Split
+from dcrnn_tf.dataset.schema import Entity, Schema, Shard, Split
 
 SHARD_ROWS = SHARD_BLOCKS * BLOCK_ROWS
 

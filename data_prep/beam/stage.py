@@ -12,8 +12,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 from apache_beam.runners.runner import PipelineState, create_runner
 
-from dcrnn_tf.command_line import UsageError
-from dcrnn_tf.whole_file import full_disk, naming_file
+from dcrnn_tf.system.command_line import UsageError
+from dcrnn_tf.system.whole_file import full_disk, naming_file
 
 # As Beam itself sends elements from one worker to another.
 _ELEMENTS = beam.coders.FastPrimitivesCoder()

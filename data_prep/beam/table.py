@@ -15,7 +15,7 @@ from absl import flags
 from data_prep import table
 from data_prep.beam import program
 from data_prep.simulation_file import read_simulation
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
 

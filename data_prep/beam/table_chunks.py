@@ -14,7 +14,7 @@ from data_prep.beam.stage import Results, replaced
 from data_prep.table_declaration import Declaration
 from data_prep.table_files import BadRows, open_table
 from data_prep.table_rows import RowReader, TableRows, draw_splits
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 # A chunk file's columns: those of the frame and the labels, so called, and the splits.
 _COLUMN, _LABEL, _SPLIT = "column ", "label ", "split"

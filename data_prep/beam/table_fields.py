@@ -21,7 +21,7 @@ from data_prep.table import take_rows
 from data_prep.table_declaration import SPLIT_NAMES, Declaration, DeclaredField
 from data_prep.table_rows import TRAIN
 from data_prep.vocabulary import read_vocabulary, write_vocabulary
-from dcrnn_tf.schema import NUMERIC, Field, Schema
+from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
 
 QUANTILE = "quantile"
 

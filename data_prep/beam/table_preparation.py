@@ -22,7 +22,7 @@ from data_prep.field_encoder import Learned
 from data_prep.table_declaration import SPLIT_NAMES, Declaration
 from data_prep.table_rows import TableRows
 from data_prep.work_folder import WorkFolder, identity
-from dcrnn_tf.schema import NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
 
 
 def prepare(

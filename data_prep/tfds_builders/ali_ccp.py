@@ -17,7 +17,7 @@ from data_prep import ali_ccp
 from data_prep.ali_ccp_chunks import ChunkedLog, Settings
 from data_prep.ali_ccp_encoding import schema_fields
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
-from dcrnn_tf.schema import FIRST_ID_ROW, Entity, Schema
+from dcrnn_tf.dataset.schema import FIRST_ID_ROW, Entity, Schema
 
 
 @dataclasses.dataclass(eq=False)

@@ -17,7 +17,7 @@ from data_prep import table
 from data_prep.simulation_file import read_simulation
 from data_prep.table_declaration import Declaration, load_declaration
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
-from dcrnn_tf.schema import FIRST_ID_ROW, NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.schema import FIRST_ID_ROW, NUMERIC, DatasetError, Field, Schema, Task
 
 
 @dataclasses.dataclass(eq=False)

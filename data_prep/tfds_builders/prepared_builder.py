@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
 from data_prep.shards import BLOCK_ROWS, tfds_features, tfds_splits
-from dcrnn_tf.schema import DatasetError, Schema
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
 class PreparedBuilder(FileReaderBuilder, skip_registration=True):

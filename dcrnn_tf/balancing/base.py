@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.errors import UserError
+from dcrnn_tf.system.errors import UserError
 
 Gradient = tf.Tensor | tf.IndexedSlices | None
 

@@ -8,35 +8,35 @@ import inspect
 import math
 from collections.abc import Mapping
 
-from dcrnn_tf.models.aitm import AITM
+from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
-from dcrnn_tf.models.cross_stitch import CrossStitchNetwork
-from dcrnn_tf.models.crossing import CrossingComparison
-from dcrnn_tf.models.dcn import DCN
-from dcrnn_tf.models.dcn_v2 import DCNV2
-from dcrnn_tf.models.dcrnn import DCRNN
-from dcrnn_tf.models.deepfm import DeepFM
-from dcrnn_tf.models.dephn import DEPHN
-from dcrnn_tf.models.din import DIN
-from dcrnn_tf.models.dnn import DNN
-from dcrnn_tf.models.escm2 import ESCM2
-from dcrnn_tf.models.esmm import ESMM
-from dcrnn_tf.models.fint import FINT
-from dcrnn_tf.models.fm import FM
-from dcrnn_tf.models.logistic_regression import LogisticRegression
-from dcrnn_tf.models.mmoe import MMoE
-from dcrnn_tf.models.mtphn import MTPHN
-from dcrnn_tf.models.nfm import NFM
-from dcrnn_tf.models.phn import PHN
-from dcrnn_tf.models.ple import PLE
-from dcrnn_tf.models.shared_bottom import SharedBottom
-from dcrnn_tf.models.single_task import SingleTaskModel
-from dcrnn_tf.models.sluice import SluiceNetwork
-from dcrnn_tf.models.snr import SNR
-from dcrnn_tf.models.soft_sharing import SoftSharing
-from dcrnn_tf.models.wide_and_deep import WideAndDeep
-from dcrnn_tf.models.xdeepfm import XDeepFM
-from dcrnn_tf.schema import Schema
+from dcrnn_tf.models.multi_task.aitm import AITM
+from dcrnn_tf.models.multi_task.cross_stitch import CrossStitchNetwork
+from dcrnn_tf.models.multi_task.crossing import CrossingComparison
+from dcrnn_tf.models.multi_task.dcrnn import DCRNN
+from dcrnn_tf.models.multi_task.dephn import DEPHN
+from dcrnn_tf.models.multi_task.escm2 import ESCM2
+from dcrnn_tf.models.multi_task.esmm import ESMM
+from dcrnn_tf.models.multi_task.mmoe import MMoE
+from dcrnn_tf.models.multi_task.mtphn import MTPHN
+from dcrnn_tf.models.multi_task.ple import PLE
+from dcrnn_tf.models.multi_task.shared_bottom import SharedBottom
+from dcrnn_tf.models.multi_task.sluice import SluiceNetwork
+from dcrnn_tf.models.multi_task.snr import SNR
+from dcrnn_tf.models.multi_task.soft_sharing import SoftSharing
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+from dcrnn_tf.models.single_task.dcn import DCN
+from dcrnn_tf.models.single_task.dcn_v2 import DCNV2
+from dcrnn_tf.models.single_task.deepfm import DeepFM
+from dcrnn_tf.models.single_task.din import DIN
+from dcrnn_tf.models.single_task.dnn import DNN
+from dcrnn_tf.models.single_task.fint import FINT
+from dcrnn_tf.models.single_task.fm import FM
+from dcrnn_tf.models.single_task.logistic_regression import LogisticRegression
+from dcrnn_tf.models.single_task.nfm import NFM
+from dcrnn_tf.models.single_task.phn import PHN
+from dcrnn_tf.models.single_task.wide_and_deep import WideAndDeep
+from dcrnn_tf.models.single_task.xdeepfm import XDeepFM
 
 __all__ = [
     "AITM",

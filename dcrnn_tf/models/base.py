@@ -8,11 +8,11 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from dcrnn_tf import derived_outputs
-from dcrnn_tf.derived_outputs import DerivedOutput
-from dcrnn_tf.errors import UserError
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows
-from dcrnn_tf.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
+from dcrnn_tf.models import derived_outputs
+from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.system.errors import UserError
 
 LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import export_models, machine, requests, serving, serving_report, windows, workload
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 
 SIZES = [40] * workload.FIELDS
 

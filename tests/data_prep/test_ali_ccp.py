@@ -13,7 +13,7 @@ import pytest
 from data_prep.ali_ccp import Settings, prepare, summary
 from data_prep.ali_ccp_fields import FIELDS, PUBLISHED_COUNTS, USER
 from data_prep.ali_ccp_log import ParsedLog
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 from tests.data_prep.test_writer import read
 
 # Index, then the entries of each field. Test user `a` is not train user `a`.

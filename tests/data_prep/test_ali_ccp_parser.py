@@ -13,7 +13,7 @@ from data_prep.ali_ccp_parser import (
 )
 from data_prep.text_blocks import read_blocks
 from data_prep.writer import Ragged
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 GOOD = b"7,1,0,84dceed2e3a667f8,2,205\x0231319\x031.0\x01210\x023438774\x030.69315"
 

@@ -9,7 +9,7 @@ from data_prep import binning
 from data_prep.binning import Binning, log_bins
 from data_prep.table import prepare
 from data_prep.table_declaration import load_declaration
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 NAN = float("nan")
 

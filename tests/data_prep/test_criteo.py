@@ -12,8 +12,8 @@ import pytest
 
 from data_prep.criteo import COLUMNS, declaration, prepare_criteo
 from data_prep.table_declaration import parse_declaration
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import CATEGORICAL, NUMERIC, DatasetError
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
 
 ROOT = pathlib.Path(__file__).parents[2]
 TIMES = 60  # each row, so that every split has some of it

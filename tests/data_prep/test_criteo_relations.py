@@ -17,8 +17,8 @@ from data_prep.criteo_planting import choose_scale, correlation, plant, related,
 from data_prep.criteo_relations import make, summary
 from data_prep.criteo_simulation import Settings
 from data_prep.simulate_criteo import simulate
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError
 
 ROOT = pathlib.Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data_prep.table_declaration import load_declaration, parse_declaration, with_min_count
 from data_prep.table_files import BadRows, open_table
 from tests.data_prep.test_table_fuzz import declared
-from tests.dcrnn_tf.test_schema_fuzz import changed
+from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 
 CONTENT = dict(declared(",", True, True, True).content)

@@ -9,8 +9,8 @@ import pytest
 from data_prep.encode import RowEncoder
 from data_prep.table import prepare
 from data_prep.table_declaration import load_declaration
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 from tests.conftest import write_dataset
 from tests.shop import FIELDS, ROWS, prepare_shop, raw_rows
 

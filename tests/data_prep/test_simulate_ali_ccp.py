@@ -16,7 +16,7 @@ from data_prep.ali_ccp_log import Settings as PreparationSettings
 from data_prep.ali_ccp_simulation import PRESETS
 from data_prep.simulate_ali_ccp import simulate
 from dcrnn_tf import metrics
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 ROOT = pathlib.Path(__file__).parents[2]
 SETTINGS = dataclasses.replace(PRESETS["small"], train_rows=12_000, test_rows=6_000)

@@ -12,7 +12,7 @@ from data_prep.criteo import COLUMNS, COUNTS, IDS, prepare_criteo
 from data_prep.criteo_simulation import COUNT_STATISTICS, ID_STATISTICS, Settings, Simulation
 from data_prep.simulate_criteo import simulate
 from dcrnn_tf import metrics
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 SETTINGS = Settings(rows=70_000, seed=4)  # more than one block
 

@@ -14,7 +14,7 @@ from data_prep.simulate_radio import BLOCK_ROWS, draw_block, simulate
 from data_prep.table import prepare
 from data_prep.table_declaration import load_declaration
 from dcrnn_tf import metrics
-from dcrnn_tf.schema import CATEGORICAL, NUMERIC, DatasetError
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
 
 SETTINGS = Settings(rows=70_000, seed=4)  # more than one block
 

@@ -18,7 +18,7 @@ from data_prep import wechat
 from data_prep.simulate_wechat import simulate
 from data_prep.wechat_fields import BEHAVIOURS, PAPER_TASKS
 from data_prep.wechat_simulation import DAYS, RATES, TOPICS, Settings
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 ROOT = pathlib.Path(__file__).parents[2]
 SETTINGS = Settings(rows=70_000, users=1_000, feeds=1_500, seed=1)

@@ -19,7 +19,7 @@ from data_prep.scaling import Scaling
 from data_prep.table import prepare, summary
 from data_prep.table_declaration import load_declaration
 from data_prep.table_rows import TableRows
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ import tensorflow_datasets as tfds
 from data_prep.ali_ccp import prepare
 from data_prep.tfds_builders.ali_ccp import AliCcpConfig
 from data_prep.tfds_builders.own_table import OwnTable, TableConfig
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 from tests.data_prep.beam.same import assert_same
 from tests.data_prep.test_ali_ccp import made, raw  # noqa: F401
 from tests.data_prep.test_table import dataset_rows, declare, write_csv

@@ -14,8 +14,8 @@ import pytest
 from data_prep import table_files
 from data_prep.wechat import Settings, prepare, summary
 from data_prep.wechat_fields import ACTION_COLUMNS, FEED_COLUMNS
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 
 ROOT = pathlib.Path(__file__).parents[2]
 MADE = Settings(min_count=1, max_values=2, validation_fraction=0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from data_prep import wechat
 from data_prep.work_folder import WorkFolder
-from dcrnn_tf.folder_lock import FolderInUseError
+from dcrnn_tf.system.folder_lock import FolderInUseError
 
 
 def test_half_a_work_folder_is_not_taken_up(tmp_path, monkeypatch, capsys):

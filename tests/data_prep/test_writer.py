@@ -9,8 +9,7 @@ from data_prep import shards as shards_module
 from data_prep import writer as writer_module
 from data_prep.work_folder import WorkFolder
 from data_prep.writer import BLOCK_ROWS, DatasetWriter, Ragged
-from dcrnn_tf.folder_lock import FolderInUseError
-from dcrnn_tf.schema import (
+from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
     NUMERIC,
     DatasetError,
@@ -18,6 +17,7 @@ from dcrnn_tf.schema import (
     Task,
     load_schema,
 )
+from dcrnn_tf.system.folder_lock import FolderInUseError
 
 FIELDS = (
     Field("number", vocabulary_size=5000),

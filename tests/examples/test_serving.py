@@ -16,8 +16,9 @@ from tensorflow.python.tools import saved_model_cli
 
 from data_prep.ali_ccp_fields import FIELDS
 from data_prep.vocabulary import load_vocabulary
-from dcrnn_tf import export, models, warmup
-from dcrnn_tf.schema import NUMERIC, Task, load_schema
+from dcrnn_tf import models
+from dcrnn_tf.dataset.schema import NUMERIC, Task, load_schema
+from dcrnn_tf.serving import export, warmup
 from tests.examples.stand_in_server import StandInServer
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples" / "serving"

@@ -12,7 +12,7 @@ import sys
 
 from absl import flags
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import train
 from tests.fuzzing import PAYLOADS
 

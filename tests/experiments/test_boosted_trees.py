@@ -13,10 +13,10 @@ import sklearn.linear_model
 
 from data_prep.writer import DatasetWriter, Ragged
 from dcrnn_tf import models
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.evaluation import Predictor, evaluate
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
 from dcrnn_tf.metrics import logloss
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.training.evaluation import Predictor, evaluate
 from experiments import boosted_trees, logistic_regression, tabular
 from experiments.fitted_run import FittingError, learnable
 from experiments.tables import load_run

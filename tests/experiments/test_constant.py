@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from experiments.constant import logit
 from experiments.tables import load_run
 

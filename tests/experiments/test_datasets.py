@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 from experiments import datasets
 from experiments.table_specs import Preset
 

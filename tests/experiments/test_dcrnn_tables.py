@@ -1,7 +1,7 @@
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from experiments import dcrnn_tables
 from experiments.dcrnn_tables import TABLE_1, TABLE_2, TABLE_4
 

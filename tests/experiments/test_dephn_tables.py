@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from experiments import datasets, dephn_tables, reproduce
 from experiments.dephn_tables import CRITEO_UR, FIGURE_5_R, TABLE_1, TABLE_2_ALI_CCP, TABLE_2_WECHAT
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.data import PreparedDataset
+from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.models import Explanation
 from experiments.explanations import collect
 from tests.experiments.test_report import Page

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.training import TrainingSettings
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.training.trainer import TrainingSettings
 from tests.conftest import write_dataset
-from tests.dcrnn_tf.test_distribution import assert_same_figures
-from tests.dcrnn_tf.test_training import make_trainer
+from tests.dcrnn_tf.distribution.test_distribution import assert_same_figures
+from tests.dcrnn_tf.training.test_trainer import make_trainer
 
 ROOT = pathlib.Path(__file__).parents[2]
 # 53 steps; the last one of each epoch has one row, which leaves one of two workers without any.

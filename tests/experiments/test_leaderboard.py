@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from experiments import latency, leaderboard, leaderboard_files
 from experiments.leaderboard_content import cost_grid, notes, places, summary, task_grid
 from experiments.leaderboard_plots import quality_against_cost

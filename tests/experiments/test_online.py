@@ -13,9 +13,9 @@ from data_prep.simulate_radio import DECLARATION_FILE, simulate
 from data_prep.table import prepare
 from data_prep.table_declaration import load_declaration
 from dcrnn_tf import models
-from dcrnn_tf.checkpoints import Checkpoints, numbered
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
+from dcrnn_tf.training.checkpoints import Checkpoints, numbered
 from experiments import online, online_policies, run_folder
 from experiments.online import Design, run_experiment
 from experiments.online_policies import logging_policy, oracle, popularity

@@ -3,7 +3,7 @@
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import CATEGORICAL, NUMERIC, Field, Schema, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field, Schema, Task
 from experiments.parameter_matching import MatchingError, match, parameters
 
 TASKS = (Task("click"), Task("conversion"))

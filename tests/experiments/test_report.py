@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from experiments import plots
 from experiments.report import read_metrics, render_run_report, render_table_report
 from experiments.table_specs import Row, Table

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from absl.testing import flagsaver
 
-from dcrnn_tf import command_line, models
+from dcrnn_tf import models
+from dcrnn_tf.system import command_line
 from experiments import dcrnn_tables, dephn_tables, reproduce
 from tests.experiments.run_folders import write_run
 

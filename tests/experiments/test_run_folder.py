@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from dcrnn_tf.folder_lock import FolderInUseError, FolderLock
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.folder_lock import FolderInUseError, FolderLock
 from experiments import run_folder
 
 CONFIG = {"data_dir": "d", "dataset_fingerprint": "f", "seed": 1, "settings": {"units": (64, 32)}}

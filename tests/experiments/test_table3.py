@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from experiments import table3_content as content
 from experiments import table3_files
 from experiments.dcrnn_tables import TABLE_3_OFFLINE

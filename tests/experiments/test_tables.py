@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from experiments.table_files import write_csv, write_markdown
 from experiments.table_specs import Row, Setting, Table
 from experiments.table_text import grids, plain, verdicts

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import metrics_log
-from dcrnn_tf.folder_lock import FolderInUseError
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.folder_lock import FolderInUseError
+from dcrnn_tf.training import metrics_log
 from experiments import latency, run_folder, trained_runs
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -253,7 +253,7 @@ def test_evaluate_refuses_other_data(finished_run, dataset_folder, tmp_path):
     schema = json.loads((other / "schema.json").read_text())
     import dataclasses
 
-    from dcrnn_tf.schema import load_schema
+    from dcrnn_tf.dataset.schema import load_schema
 
     changed = dataclasses.replace(load_schema(other), seed=schema["seed"] + 1)
     changed.save(other)

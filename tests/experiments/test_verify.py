@@ -3,8 +3,8 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf.checkpoints import Checkpoints
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.training.checkpoints import Checkpoints
 from experiments import trained_runs, verify
 from tests.damage import change_column, put
 from tests.experiments.run_folders import write_run

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.schema import load_schema
-from dcrnn_tf.whole_file import whole_file
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import load_schema
+from dcrnn_tf.system.whole_file import whole_file
 from tests.conftest import write_dataset
 from tests.survival.killing import (
     Whole,

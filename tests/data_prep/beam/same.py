@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from data_prep.columns import cut, row_count
-from dcrnn_tf.schema import load_schema
+from dcrnn_tf.dataset.schema import load_schema
 from tests.data_prep.test_writer import read
 
 

@@ -19,8 +19,8 @@ from data_prep.ali_ccp_chunks import Settings
 from data_prep.beam import ali_ccp_reading, counting, shuffle
 from data_prep.beam.ali_ccp_preparation import prepare
 from data_prep.beam.stage import pipeline_options, replaced, run_stage
-from dcrnn_tf.command_line import UsageError
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.command_line import UsageError
 from tests.data_prep.beam.same import assert_same
 from tests.data_prep.test_ali_ccp import chosen, damaged, log, made, raw  # noqa: F401
 

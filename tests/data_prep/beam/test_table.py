@@ -14,7 +14,7 @@ from data_prep.beam.table_preparation import prepare
 from data_prep.table import prepare as prepare_alone
 from data_prep.table import summary
 from data_prep.table_declaration import load_declaration
-from dcrnn_tf.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from tests.data_prep.beam.same import assert_same
 
 FIELDS = {

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from data_prep.table_declaration import SPLIT_NAMES, Declaration
-from dcrnn_tf.schema import CATEGORICAL, MULTI_CATEGORICAL
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
 from tests.data_prep.references.csv_records import Record
 
 # Unicode's property White_Space; Python strips some control characters more.

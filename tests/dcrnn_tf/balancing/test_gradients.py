@@ -10,7 +10,7 @@ from dcrnn_tf import models
 from dcrnn_tf.balancing import GradNorm, PCGrad
 from dcrnn_tf.balancing.pcgrad import projected
 from dcrnn_tf.balancing.task_gradients import TaskGradients, added
-from dcrnn_tf.schema import CATEGORICAL, Field, Schema, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 from tests.dcrnn_tf.balancing.linear import TASKS, Linear, assert_close, expected
 
 

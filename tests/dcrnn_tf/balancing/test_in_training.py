@@ -6,10 +6,17 @@ import keras
 import numpy as np
 import pytest
 
-from dcrnn_tf import balancing, losses, models
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.training import Trainer, TrainingError
-from tests.dcrnn_tf.test_training import SETTINGS, Killed, kill_at, make_trainer, read_metrics
+from dcrnn_tf import balancing, models
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.training import losses
+from dcrnn_tf.training.trainer import Trainer, TrainingError
+from tests.dcrnn_tf.training.test_trainer import (
+    SETTINGS,
+    Killed,
+    kill_at,
+    make_trainer,
+    read_metrics,
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.losses import multi_task_losses
+from dcrnn_tf.training.losses import multi_task_losses
 from tests.dcrnn_tf.models.test_values import FIELDS, SCHEMA
 
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.losses import multi_task_losses
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.training.losses import multi_task_losses
 
 TASKS = ("click", "conversion")
 COMPILED = ("dcrnn", {"jit_recurrence": True})

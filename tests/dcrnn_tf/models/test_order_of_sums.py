@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import CATEGORICAL, Field, Schema, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 
 FIELDS = tuple(Field(f"field_{i}", CATEGORICAL, 10) for i in range(3))
 TASKS = ("click", "like", "follow")

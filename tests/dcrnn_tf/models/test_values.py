@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dcrnn_tf import models
-from dcrnn_tf.schema import CATEGORICAL, Field, Schema, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 
 BATCH, DIM = 5, 4
 FIELDS = tuple(Field(f"field_{i}", CATEGORICAL, 10) for i in range(3))

@@ -1,0 +1,370 @@
+"""A prepared dataset as `tf.data` batches, with the entity tables joined on the way.
+
+One TFRecord record is a block of up to 1,024 rows, a column a feature, raw bytes the value: a
+block is parsed as a whole, so that no work is done row by row. The rows of a split already lie
+in random order; an epoch reads them in another one: files and blocks are shuffled, then the rows
+of several blocks among themselves. The order depends on the seed and the epoch alone, so that a
+run can go on in the middle of an epoch with the very batch that it would have met.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.dataset import verification
+from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.dataset.schema import (
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    DatasetError,
+    Entity,
+    Field,
+    Schema,
+    Shard,
+    load_schema,
+    sha256_of_file,
+)
+
+SHUFFLED_BLOCKS = 256
+WINDOW_ROWS = 16 * 1024
+_DAMAGE = (  # what TensorFlow says of a file that is damaged, or vanishes while it is read
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+)
+UNDEFINED_LABEL = -1.0
+
+
+class PreparedDataset:
+    """Reads a prepared dataset.
+
+    Args:
+      folder: of the prepared dataset.
+      fields: names of the fields to read; None reads all.
+
+    Raises:
+      DatasetError: the folder is no prepared dataset, or a shard is missing or cut.
+
+    Example:
+      >>> dataset = PreparedDataset("data/ali_ccp")
+      >>> for features, labels in dataset.batches("train", batch_size=1024, seed=1, epoch=0):
+      ...     print(features["field_205"].shape, labels["click"].shape)
+    """
+
+    def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
+        self.folder = pathlib.Path(folder)
+        schema = load_schema(folder)
+        self._columns = schema.exposure_columns()
+        self.schema: Schema = schema if fields is None else schema.select_fields(fields)
+        for shard in self._all_shards():
+            self._check_size(shard)
+        self._tables: dict[str, _EntityTable] = {}
+
+    def batches(
+        self,
+        split: str,
+        batch_size: int,
+        seed: int | None = None,
+        epoch: int = 0,
+        skip: int = 0,
+        static_shapes: bool = False,
+        every: tuple[int, int] = (0, 1),
+        parts: BatchParts | None = None,
+    ) -> tf.data.Dataset:
+        """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
+
+        A categorical field is int32 `(batch,)`, a multi-categorical one int32 `(batch, width)`
+        padded with 0, a numeric one float32 `(batch,)`. The fields of an entity table `user` have
+        one row for each distinct user of the batch, and `features["user_row"]`, int32 `(batch,)`,
+        tells each exposure's row among them. Labels are float32 `(batch,)`: 0, 1, or -1 where the
+        task is not defined.
+
+        Args:
+          split: name of the split.
+          batch_size: rows of a batch.
+          seed: of the order of rows; None reads them as they lie on disk.
+          epoch: number of the pass; each has an order of its own.
+          skip: batches to leave out at the beginning.
+          static_shapes: give every full batch the same shapes, for XLA: as many rows of an entity
+            table as exposures, by repeating one of them, and lists as wide as the longest of all.
+          every: n and N: of the batches that are left, every N-th from the n-th on, alone.
+          parts: give some parts of each batch instead of the whole: a tuple of their features, one
+            of their labels and one of their shares of the batch's rows. A part without rows gets
+            one in which no task is defined, and the share 0.
+
+        Raises:
+          DatasetError: there is no such split, or it is empty, or an entity table is damaged.
+        """
+        for entity in self._used_entities():
+            self.entity_table(entity.name)  # read outside of the graph that is made below
+        if not self.schema.split(split).rows:
+            raise DatasetError(f"the split {split} of {self.folder} has no rows")
+        files = [str(self.folder / shard.file) for shard in self.schema.split(split).shards]
+        if seed is not None:
+            random = np.random.default_rng([seed, epoch])
+            files = [files[i] for i in random.permutation(len(files))]
+            block_seed, window_seed = (int(x) for x in random.integers(2**31, size=2))
+        # Shuffled blocks come from four files at a time, else one file follows the other.
+        blocks = tf.data.Dataset.from_tensor_slices(files).interleave(
+            tf.data.TFRecordDataset, cycle_length=1 if seed is None else 4
+        )
+        if seed is not None:
+            blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
+        rows = blocks.map(_as_written(self._parse_exposures), num_parallel_calls=tf.data.AUTOTUNE)
+        if seed is not None:
+            rows = (
+                rows.rebatch(WINDOW_ROWS)
+                .enumerate()
+                .map(
+                    _as_written(lambda number, window: _permute(window, [window_seed, number])),
+                    num_parallel_calls=tf.data.AUTOTUNE,
+                )
+            )
+        rows = rows.rebatch(batch_size)
+        if skip:
+            rows = rows.skip(skip)
+        first, step = every
+        if step > 1:
+            rows = rows.shard(step, first)
+        batches = rows.map(
+            _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        ).prefetch(4)
+        options = tf.data.Options()
+        # Its own threads: a program may keep TensorFlow's to one operation at a time.
+        options.threading.private_threadpool_size = os.cpu_count() or 1
+        batches = batches.with_options(options)
+        # The number of batches lets `model.fit` know where an epoch ends.
+        steps = max(0, -(-(self.steps(split, batch_size) - skip - first) // step))
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+    def steps(self, split: str, batch_size: int) -> int:
+        """Batches of one pass over a split."""
+        return -(-self.schema.split(split).rows // batch_size)
+
+    def verify(self) -> None:
+        """Reads every shard and compares it with the checksum in the schema.
+
+        Raises:
+          DatasetError: naming the first shard that differs and, where it can be told, the record.
+        """
+        for shard in self._all_shards():
+            self._check_size(shard)
+            path = self.folder / shard.file
+            if sha256_of_file(path) == shard.sha256:
+                continue
+            record = 0
+            try:
+                for _ in tf.data.TFRecordDataset(str(path)):
+                    record += 1
+                place = "its records are whole, so the file was exchanged"
+            except tf.errors.DataLossError:
+                place = f"record {record} (counted from 0) is damaged"
+            raise DatasetError(
+                f"{path} is not the file that was prepared (checksum differs; {place}); "
+                "copy or prepare the dataset again"
+            )
+
+    @contextlib.contextmanager
+    def naming_damage(self) -> Iterator[None]:
+        """Turns TensorFlow's report of damage into one that names file, record and field."""
+        try:
+            yield
+        except _DAMAGE:
+            self.verify()
+            # Files as they were prepared, then: what they hold is at fault, if anything.
+            for finding in verification.content_findings(self.folder, load_schema(self.folder)):
+                raise DatasetError(f"{finding}; prepare the dataset again") from None
+            raise
+
+    def entity_table(self, entity: str) -> "_EntityTable":
+        """The entity table, read into memory at its first use.
+
+        Raises:
+          DatasetError: it is damaged.
+        """
+        if entity not in self._tables:
+            fields = self.schema.entity_fields(entity)
+            with self.naming_damage():
+                table = _EntityTable(self.folder, self.schema.entities[entity], fields)
+            self._tables[entity] = table
+        return self._tables[entity]
+
+    def _all_shards(self) -> list[Shard]:
+        parts = [*self.schema.splits.values(), *self.schema.entities.values()]
+        return [shard for part in parts for shard in part.shards]
+
+    def _check_size(self, shard: Shard) -> None:
+        path = self.folder / shard.file
+        if not path.is_file():
+            raise DatasetError(f"{path} is missing; copy or prepare the dataset again")
+        if path.stat().st_size != shard.bytes:
+            raise DatasetError(
+                f"{path} has {path.stat().st_size} bytes, expected {shard.bytes}; "
+                "copy or prepare the dataset again"
+            )
+
+    def _parse_exposures(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        schema = self.schema
+        used = [entity.row_name for entity in self._used_entities()] + list(schema.task_names)
+        for field in schema.exposure_fields():
+            used += field.columns
+        columns = _parse_block(record, {name: self._columns[name] for name in used})
+        # On a GPU an id outside the table would pass for a row of zeros.
+        with tf.control_dependencies([_within(columns, self._limits(used))]):
+            columns = {name: tf.identity(column) for name, column in columns.items()}
+        for field in schema.exposure_fields():
+            columns |= _pad(_pop_lists(field, columns), field)
+        return columns
+
+    def _limits(self, used: Sequence[str]) -> dict[str, int]:
+        """Columns of whole numbers, and what they must be below."""
+        schema = self.schema
+        limits = dict.fromkeys(schema.task_names, 2)
+        limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
+        for field in schema.exposure_fields():
+            if field.kind != NUMERIC:
+                limits[next(iter(field.columns))] = field.vocabulary_size
+        return {name: limit for name, limit in limits.items() if name in used}
+
+    def _used_entities(self) -> list[Entity]:
+        used = {field.entity for field in self.schema.fields}
+        return [entity for name, entity in self.schema.entities.items() if name in used]
+
+    def _finish_batch(
+        self, columns: dict[str, tf.Tensor], static_shapes: bool, parts: BatchParts | None
+    ) -> tuple:
+        if parts is None:
+            return self._finish(columns, static_shapes)
+        finished = []
+        for number in parts.numbers:
+            part, substitute, share = parts.take(columns, number)
+            features, labels = self._finish(part, static_shapes)
+            for task, label in labels.items():
+                labels[task] = tf.where(substitute, UNDEFINED_LABEL, label)
+            finished.append((features, labels, share))
+        return tuple(zip(*finished, strict=True))
+
+    def _finish(self, columns: dict[str, tf.Tensor], static_shapes: bool) -> tuple[dict, dict]:
+        features, labels = dict(columns), {}
+        for task in self.schema.tasks:
+            labels[task.name] = tf.cast(features.pop(task.name), tf.float32)
+        for task in self.schema.tasks:
+            if task.only_where is not None:
+                defined = labels[task.only_where] > 0
+                labels[task.name] = tf.where(defined, labels[task.name], UNDEFINED_LABEL)
+        for entity in self._used_entities():
+            rows = tf.size(features[entity.row_name])
+            distinct, features[entity.row_name] = tf.unique(features[entity.row_name])
+            if static_shapes:
+                missing = [[0, rows - tf.size(distinct)]]
+                distinct = tf.pad(distinct, missing, constant_values=distinct[0])
+            features |= self.entity_table(entity.name).lookup(distinct, static_shapes)
+        return features, labels
+
+
+# Functions of a pipeline are traced as they are: none has control flow to convert, and trying would
+# leave files behind when the process is killed.
+_as_written = tf.autograph.experimental.do_not_convert
+
+
+class _EntityTable:
+    """An entity table in memory: lists end to end with row splits, as on disk."""
+
+    def __init__(self, folder: pathlib.Path, entity: Entity, fields: Sequence[Field]):
+        self._fields = fields
+        parts: dict[str, list[np.ndarray]] = {name: [] for f in fields for name in f.columns}
+        dtypes = {name: dtype for f in fields for name, dtype in f.columns.items()}
+        files = [str(folder / shard.file) for shard in entity.shards]
+        blocks = tf.data.TFRecordDataset(files).map(
+            _as_written(lambda record: _parse_block(record, dtypes))
+        )
+        for block in blocks.as_numpy_iterator():
+            for name, values in block.items():
+                parts[name].append(values)
+        columns = {}
+        for name in list(parts):
+            columns[name] = np.concatenate(parts.pop(name))
+        for field in fields:
+            ids = columns[next(iter(field.columns))]
+            if field.kind != NUMERIC and not np.all((ids >= 0) & (ids < field.vocabulary_size)):
+                raise tf.errors.InvalidArgumentError(
+                    None, None, f"{field.name} holds a number outside its vocabulary"
+                )
+        self._columns = {}
+        with tf.device("CPU:0"):
+            for field in fields:
+                self._columns |= _pop_lists(field, columns)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the table takes."""
+        return sum(
+            part.dtype.size * int(tf.size(part))
+            for column in self._columns.values()
+            for part in tf.nest.flatten(column, expand_composites=True)
+        )
+
+    def lookup(self, rows: tf.Tensor, static_shapes: bool = False) -> dict[str, tf.Tensor]:
+        """Features of the given rows, `(rows,)`; lists `(rows, width)`, as wide as the longest."""
+        features = {name: tf.gather(column, rows) for name, column in self._columns.items()}
+        for field in self._fields:
+            width = field.max_values if static_shapes else None
+            for name in _keys(field):
+                if isinstance(features[name], tf.RaggedTensor):
+                    features[name] = features[name].to_tensor(shape=(None, width))
+        return features
+
+
+def _keys(field: Field) -> list[str]:
+    return [field.name, field.weight_name] if field.weighted else [field.name]
+
+
+def _parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tensor]:
+    described = {name: tf.io.FixedLenFeature((), tf.string) for name in dtypes}
+    parsed = tf.io.parse_single_example(record, described)
+    return {name: tf.io.decode_raw(parsed[name], dtype) for name, dtype in dtypes.items()}
+
+
+def _within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:
+    """Fails if a column holds a number that is not from 0 to below its limit."""
+    unsigned = [
+        # Without sign a negative number is larger than any limit.
+        tf.bitcast(columns[name], tf.uint32) if columns[name].dtype == tf.int32 else columns[name]
+        for name in limits
+    ]
+    largest = tf.stack([tf.cast(tf.reduce_max(column), tf.int64) for column in unsigned])
+    sound = tf.reduce_all(largest < list(limits.values()))
+    return tf.debugging.Assert(sound, ["numbers out of range", list(limits), largest])
+
+
+def _pop_lists(field: Field, columns: dict) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """Takes a field's columns out of `columns`, lists as ragged tensors."""
+    if field.kind != MULTI_CATEGORICAL:
+        return {field.name: tf.convert_to_tensor(columns.pop(field.name))}
+    lengths = tf.cast(columns.pop(f"{field.name}/row_lengths"), tf.int64)
+    parts = [columns.pop(f"{field.name}/values")]
+    if field.weighted:
+        parts.append(columns.pop(f"{field.name}/weights"))
+    return {
+        key: tf.RaggedTensor.from_row_lengths(part, lengths, validate=False)
+        for key, part in zip(_keys(field), parts, strict=True)
+    }
+
+
+def _pad(lists: dict, field: Field) -> dict[str, tf.Tensor]:
+    if field.kind != MULTI_CATEGORICAL:
+        return lists
+    return {key: column.to_tensor(shape=(None, field.max_values)) for key, column in lists.items()}
+
+
+def _permute(window: dict[str, tf.Tensor], seed: Sequence) -> dict[str, tf.Tensor]:
+    rows = tf.shape(next(iter(window.values())))[0]
+    seed = tf.stack([tf.cast(part, tf.int64) for part in seed])
+    order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=seed)
+    return {name: tf.gather(column, order) for name, column in window.items()}

@@ -1,0 +1,370 @@
+"""What a prepared dataset is: its fields, tasks, splits and entity tables.
+
+A prepared dataset is a folder that holds `schema.json` (this module reads and writes it), the
+vocabularies (`vocabularies/FIELD.parquet`, raw id to embedding row), TFRecord shards per split
+and the entity tables. Nothing here needs TensorFlow.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import types
+import typing
+from collections.abc import Mapping
+
+from dcrnn_tf.system.errors import UserError
+
+CATEGORICAL = "categorical"
+MULTI_CATEGORICAL = "multi_categorical"
+NUMERIC = "numeric"
+KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC)
+
+PADDING_ROW = 0  # padding, and the value of a field that an exposure lacks
+UNKNOWN_ROW = 1  # an id that the vocabulary does not know
+FIRST_ID_ROW = 2  # the vocabulary's first id
+
+FORMAT_VERSION = 1
+SCHEMA_FILE = "schema.json"
+VOCABULARY_FOLDER = "vocabularies"
+
+
+class DatasetError(UserError):
+    """A prepared dataset, or what it is to be made of, is not as it must be."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One input column.
+
+    Attributes:
+      name: a valid Python identifier, such as `field_205`; the key in every batch.
+      kind: `categorical` (one id), `multi_categorical` (a list of ids) or `numeric` (a float).
+      vocabulary_size: embedding rows, row 0 (padding) and row 1 (unknown) included; 0 for numeric.
+      max_values: longest list of a `multi_categorical` field, 1 otherwise.
+      entity: name of the entity table that holds the field; None if the exposure itself does.
+      weighted: whether each value of a `multi_categorical` field carries a pooling weight.
+      source: the field's name in the raw data.
+    """
+
+    name: str
+    kind: str = CATEGORICAL
+    vocabulary_size: int = 0
+    max_values: int = 1
+    entity: str | None = None
+    weighted: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name("field", self.name)
+        if self.kind not in KINDS:
+            raise DatasetError(f"field {self.name}: kind {self.kind!r} is not one of {KINDS}")
+        if self.kind != NUMERIC and self.vocabulary_size < FIRST_ID_ROW:
+            raise DatasetError(
+                f"field {self.name}: vocabulary_size {self.vocabulary_size} is below "
+                f"{FIRST_ID_ROW}, the rows kept for padding and unknown ids"
+            )
+        if self.weighted and self.kind != MULTI_CATEGORICAL:
+            raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
+
+    @property
+    def weight_name(self) -> str:
+        """Key of the pooling weights in a batch."""
+        return f"{self.name}_weight"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The field's columns on disk and their types; lists are stored end to end."""
+        if self.kind == NUMERIC:
+            return {self.name: "float32"}
+        if self.kind == CATEGORICAL:
+            return {self.name: "int32"}
+        columns = {f"{self.name}/values": "int32", f"{self.name}/row_lengths": "uint16"}
+        return columns | ({f"{self.name}/weights": "float32"} if self.weighted else {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One binary label.
+
+    Attributes:
+      name: key of the label in a batch and of the logit in a model's output.
+      only_where: task on whose positives alone this label is defined; None if on every exposure.
+    """
+
+    name: str
+    only_where: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("task", self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file: `file` is relative to the dataset's folder, `records` are blocks."""
+
+    file: str
+    rows: int
+    records: int
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        path = pathlib.PurePosixPath(self.file)
+        if (
+            path.is_absolute()
+            or not path.name
+            or {"..", "\\", ":", "\0"} & {*path.parts, *self.file}
+        ):
+            raise DatasetError(
+                f"shard file {self.file!r} is not a path within the dataset's folder"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The rows of one split; `positives` counts the ones of each task, `defined` its population."""
+
+    name: str
+    rows: int
+    positives: Mapping[str, int]
+    defined: Mapping[str, int]
+    shards: tuple[Shard, ...]
+
+    def __post_init__(self) -> None:
+        _check_name("split", self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entity:
+    """A table of features that belong to, say, a user; exposures refer to it by row number."""
+
+    name: str
+    rows: int
+    shards: tuple[Shard, ...]
+
+    def __post_init__(self) -> None:
+        _check_name("entity", self.name)
+
+    @property
+    def row_name(self) -> str:
+        """Key, in an exposure, of the entity's row number."""
+        return f"{self.name}_row"
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """Everything that a reader of a prepared dataset needs to know.
+
+    Attributes:
+      name: short name, such as `ali_ccp`; the shard files begin with it.
+      fields: in the order in which models concatenate them.
+      tasks: in causal order, such as click before conversion.
+      splits: `train`, `validation` and `test`, as far as the dataset has them.
+      entities: the entity tables.
+      source: where the rows come from: files, sizes, and `simulated` (bool).
+      filters: what preparation kept, dropped and counted.
+      seed: the seed of shuffling, sampling and splitting.
+      format_version: of the folder's layout.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    tasks: tuple[Task, ...]
+    splits: Mapping[str, Split]
+    entities: Mapping[str, Entity] = dataclasses.field(default_factory=dict)
+    source: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    filters: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        _check_name("dataset", self.name)
+        names = [f.name for f in self.fields] + [t.name for t in self.tasks]
+        names += [entity.row_name for entity in self.entities.values()]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise DatasetError(f"names used more than once in the schema: {', '.join(repeated)}")
+        for field in self.fields:
+            if field.entity is not None and field.entity not in self.entities:
+                raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
+        earlier: set[str] = set()
+        for task in self.tasks:
+            if task.only_where is not None and task.only_where not in earlier:
+                raise DatasetError(
+                    f"task {task.name}: only_where={task.only_where!r} is not an earlier task"
+                )
+            earlier.add(task.name)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks' names in causal order."""
+        return tuple(task.name for task in self.tasks)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulator made the rows."""
+        return bool(self.source.get("simulated", False))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the whole content, shard checksums included."""
+        return hashlib.sha256(_canonical_json(_to_dict(self)).encode()).hexdigest()
+
+    def exposure_columns(self) -> dict[str, str]:
+        """Names and types of the columns on disk of an exposure: fields, entity rows, labels."""
+        return (
+            {name: dtype for f in self.exposure_fields() for name, dtype in f.columns.items()}
+            | {entity.row_name: "int32" for entity in self.entities.values()}
+            | {task.name: "uint8" for task in self.tasks}
+        )
+
+    def entity_columns(self, entity: str) -> dict[str, str]:
+        """Names and types of the columns on disk of an entity table."""
+        fields = self.entity_fields(entity)
+        return {name: dtype for f in fields for name, dtype in f.columns.items()}
+
+    def exposure_fields(self) -> tuple[Field, ...]:
+        """The fields that each exposure stores itself."""
+        return tuple(field for field in self.fields if field.entity is None)
+
+    def entity_fields(self, entity: str) -> tuple[Field, ...]:
+        """The fields that the entity table stores."""
+        return tuple(field for field in self.fields if field.entity == entity)
+
+    def split(self, name: str) -> Split:
+        """Returns a split.
+
+        Raises:
+          DatasetError: there is none of that name.
+        """
+        if name not in self.splits:
+            raise DatasetError(
+                f"dataset {self.name} has no split {name!r}, only {', '.join(self.splits)}"
+            )
+        return self.splits[name]
+
+    def select_fields(self, names: list[str] | tuple[str, ...]) -> "Schema":
+        """The same dataset seen through some of its fields."""
+        unknown = sorted(set(names) - {field.name for field in self.fields})
+        if unknown:
+            raise DatasetError(f"dataset {self.name} has no field {', '.join(unknown)}")
+        kept = tuple(field for field in self.fields if field.name in names)
+        return dataclasses.replace(self, fields=kept)
+
+    def save(self, folder: str | pathlib.Path) -> None:
+        """Writes `schema.json`."""
+        content = _to_dict(self) | {"fingerprint": self.fingerprint}
+        text = json.dumps(content, indent=2) + "\n"
+        pathlib.Path(folder, SCHEMA_FILE).write_text(text, encoding="utf-8")
+
+
+def load_schema(folder: str | pathlib.Path) -> Schema:
+    """Reads `schema.json` of a prepared dataset.
+
+    Raises:
+      DatasetError: the folder is no prepared dataset, is of another format version, or its
+        schema was changed since it was written.
+    """
+    path = pathlib.Path(folder, SCHEMA_FILE)
+    if not path.is_file():
+        raise DatasetError(
+            f"{folder} is not a prepared dataset: it has no {SCHEMA_FILE}; make one with a "
+            "program of data_prep"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} is not JSON ({error}); prepare the dataset again") from None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise DatasetError(
+            f"{path} has format version {version}, this program reads {FORMAT_VERSION}; "
+            "prepare the dataset again"
+        )
+    stated = content.pop("fingerprint", None)
+    try:
+        schema = _from_dict(content)
+        fingerprint = schema.fingerprint
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}; prepare the dataset again") from None
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} is not a schema ({error}); prepare the dataset again") from None
+    if stated != fingerprint:
+        raise DatasetError(
+            f"{path} was changed after it was written (its fingerprint does not fit); "
+            "prepare the dataset again"
+        )
+    return schema
+
+
+def sha256_of_file(path: pathlib.Path) -> str:
+    """Returns the hexadecimal SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_name(what: str, name: str) -> None:
+    """Names become keys and parts of file names."""
+    if not name.isidentifier():
+        raise DatasetError(f"{what} name {name!r} is not a valid identifier")
+
+
+def _canonical_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _to_dict(schema: Schema) -> dict:
+    content = {f.name: getattr(schema, f.name) for f in dataclasses.fields(schema)}
+    content["fields"] = [dataclasses.asdict(field) for field in schema.fields]
+    content["tasks"] = [dataclasses.asdict(task) for task in schema.tasks]
+    content["splits"] = [dataclasses.asdict(split) for split in schema.splits.values()]
+    content["entities"] = [dataclasses.asdict(entity) for entity in schema.entities.values()]
+    return content
+
+
+def _from_dict(content: dict) -> Schema:
+    def with_shards(kind, item):
+        shards = tuple(_checked(Shard, shard) for shard in item["shards"])
+        return _checked(kind, {**item, "shards": shards})
+
+    splits = [with_shards(Split, item) for item in content["splits"]]
+    entities = [with_shards(Entity, item) for item in content["entities"]]
+    schema = _checked(
+        Schema,
+        {
+            **content,
+            "fields": tuple(_checked(Field, item) for item in content["fields"]),
+            "tasks": tuple(_checked(Task, item) for item in content["tasks"]),
+            "splits": {split.name: split for split in splits},
+            "entities": {entity.name: entity for entity in entities},
+        },
+    )
+    for split in splits:
+        for counts in (split.positives, split.defined):
+            if set(counts) != set(schema.task_names) or any(
+                not _is_count(n) for n in counts.values()
+            ):
+                raise TypeError(f"split {split.name} does not count the rows of each task")
+    return schema
+
+
+def _checked(kind: type, item: Mapping) -> typing.Any:
+    """A dataclass made of what JSON holds, in which every number is a count."""
+    hints = typing.get_type_hints(kind)
+    for name, value in item.items():
+        if name not in hints:
+            raise TypeError(f"{name} is no part of a {kind.__name__}")
+        union = isinstance(hints[name], types.UnionType)
+        allowed = typing.get_args(hints[name]) if union else (hints[name],)
+        allowed = tuple(typing.get_origin(one) or one for one in allowed)
+        if not isinstance(value, allowed) or (int in allowed and not _is_count(value)):
+            raise TypeError(f"{name} of a {kind.__name__} is {value!r}")
+    return kind(**item)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63

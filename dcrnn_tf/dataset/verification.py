@@ -1,0 +1,238 @@
+"""Checks what a prepared dataset holds against what its schema says; in NumPy, block by block."""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import (
+    CATEGORICAL,
+    FIRST_ID_ROW,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    VOCABULARY_FOLDER,
+    Field,
+    Schema,
+    Shard,
+    Split,
+    sha256_of_file,
+)
+
+_TFDS_FILES = ("dataset_info.json", "features.json")
+
+Columns = Mapping[str, np.ndarray]
+
+_OF_VALUES = ("/values", "/weights")  # how columns end that hold not one number a row
+
+
+def findings(
+    folder: str | pathlib.Path,
+    schema: Schema,
+    progress: Callable[[int], object] = lambda rows: None,
+) -> Iterator[str]:
+    """Everything that is wrong with a prepared dataset, a phrase each: place, what, expected.
+
+    Args:
+      folder: of the dataset.
+      schema: its schema, all fields of it.
+      progress: called with a number of rows each time that so many have been read.
+    """
+    folder = pathlib.Path(folder)
+    for place in (folder, *(folder / entity for entity in schema.entities)):
+        for name in _TFDS_FILES:
+            if not (place / name).is_file():
+                yield f"{place / name} is missing, without which TFDS cannot open the dataset"
+    for field in schema.fields:
+        if field.kind != NUMERIC:
+            yield from _vocabulary_findings(folder, field)
+    yield from content_findings(folder, schema, progress, checksums=True)
+
+
+def content_findings(
+    folder: str | pathlib.Path,
+    schema: Schema,
+    progress: Callable[[int], object] = lambda rows: None,
+    checksums: bool = False,
+) -> Iterator[str]:
+    """What is wrong with shards and their rows; arguments as for `findings`.
+
+    Args:
+      checksums: whether to compare those too.
+    """
+    folder = pathlib.Path(folder)
+    for entity in schema.entities.values():
+        checks = [_field_check(field) for field in schema.entity_fields(entity.name)]
+        dtypes = schema.entity_columns(entity.name)
+        for shard in entity.shards:
+            yield from _shard_findings(folder, shard, dtypes, checks, progress, checksums)
+        yield from _different("rows", f"entity table {entity.name}", entity.shards, entity.rows)
+    checks = [_field_check(field) for field in schema.exposure_fields()]
+    for entity in schema.entities.values():
+        checks.append(_number_check(entity.row_name, entity.rows, f"entity table {entity.name}"))
+    checks += [_number_check(task.name, 2, "labels") for task in schema.tasks]
+    for split in schema.splits.values():
+        counts = _Counts(schema)
+        for shard in split.shards:
+            dtypes = schema.exposure_columns()
+            yield from _shard_findings(
+                folder, shard, dtypes, [*checks, counts.add], progress, checksums
+            )
+        yield from _different("rows", f"split {split.name}", split.shards, split.rows)
+        yield from counts.findings(split)
+
+
+class _Counts:
+    """Counts each task's population and positives over a split."""
+
+    def __init__(self, schema: Schema):
+        self._tasks = schema.tasks
+        self._positives = dict.fromkeys(schema.task_names, 0)
+        self._defined = dict.fromkeys(schema.task_names, 0)
+
+    def add(self, columns: Columns, rows: int) -> Iterator[str]:
+        for task in self._tasks:
+            label = columns[task.name]
+            if task.only_where is not None:
+                label = label[columns[task.only_where] > 0]
+            self._positives[task.name] += int(label.sum())
+            self._defined[task.name] += len(label)
+        return iter(())
+
+    def findings(self, split: Split) -> Iterator[str]:
+        for task in self._positives:
+            for what, found, stated in (
+                ("positives", self._positives[task], split.positives.get(task)),
+                ("rows on which it is defined", self._defined[task], split.defined.get(task)),
+            ):
+                if found != stated:
+                    yield f"split {split.name}: {task} has {found} {what}, the schema says {stated}"
+
+
+def _different(what: str, place: str, shards: Sequence[Shard], stated: int) -> Iterator[str]:
+    found = sum(shard.rows for shard in shards)
+    if found != stated:
+        yield f"{place} has {found} {what} in its shards, the schema says {stated}"
+
+
+def _shard_findings(
+    folder: pathlib.Path,
+    shard: Shard,
+    dtypes: Mapping[str, str],
+    checks: Sequence[Callable[[Columns, int], Iterator[str]]],
+    progress: Callable[[int], object],
+    checksum: bool,
+) -> Iterator[str]:
+    path = folder / shard.file
+    if not path.is_file():
+        yield f"{path} is missing"
+        return
+    if (size := path.stat().st_size) != shard.bytes:
+        yield f"{path} has {size} bytes, expected {shard.bytes}"
+    elif checksum and sha256_of_file(path) != shard.sha256:
+        yield f"{path} is not the file that was prepared (checksum differs)"
+    records = rows = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            place = f"{path}, record {records} (counted from 0)"
+            records += 1
+            columns = _parsed(record, dtypes)
+            if isinstance(columns, str):
+                yield f"{place}, {columns}"
+                continue
+            count = len(next(c for n, c in columns.items() if not n.endswith(_OF_VALUES)))
+            rows += count
+            progress(count)
+            for check in checks:
+                for finding in check(columns, count):
+                    yield f"{place}, {finding}"
+    except tf.errors.DataLossError:
+        yield f"{path}, record {records} (counted from 0), is damaged or cut off"
+        return
+    for what, found, stated in (("records", records, shard.records), ("rows", rows, shard.rows)):
+        if found != stated:
+            yield f"{path} has {found} {what}, expected {stated}"
+
+
+def _parsed(record: bytes, dtypes: Mapping[str, str]) -> Columns | str:
+    """The columns of a block, or what hinders to read them."""
+    try:
+        feature = tf.train.Example.FromString(record).features.feature
+    except Exception:  # protobuf's own, of a class that depends on its implementation
+        return "is no tf.train.Example"
+    columns, lengths = {}, set()
+    for name, dtype in dtypes.items():
+        values = feature[name].bytes_list.value if name in feature else ()
+        if len(values) != 1 or len(values[0]) % np.dtype(dtype).itemsize:
+            return f"column {name}: is missing or no sequence of {dtype}"
+        columns[name] = np.frombuffer(values[0], dtype)
+        if not name.endswith(("/values", "/weights")):
+            lengths.add(len(columns[name]))
+    if len(lengths) != 1:
+        return f"its columns have different numbers of rows ({sorted(lengths)})"
+    return columns
+
+
+def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
+    if field.kind == CATEGORICAL:
+        return _number_check(field.name, field.vocabulary_size, "its vocabulary")
+    if field.kind == NUMERIC:
+        return lambda columns, rows: _not_finite(field.name, columns[field.name])
+    return lambda columns, rows: _list_findings(field, columns)
+
+
+def _number_check(name: str, limit: int, what: str) -> Callable[[Columns, int], Iterator[str]]:
+    return lambda columns, rows: _outside(name, columns[name], limit, what)
+
+
+def _outside(name: str, values: np.ndarray, limit: int, what: str) -> Iterator[str]:
+    wrong = (values < 0) | (values.astype(np.int64) >= limit)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        yield (
+            f"{name}: value {first} of the block is {values[first]}, {what} allows 0 to "
+            f"{limit - 1} ({int(wrong.sum())} such)"
+        )
+
+
+def _not_finite(name: str, values: np.ndarray) -> Iterator[str]:
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        yield f"{name}: value {first} of the block is {values[first]} ({int(wrong.sum())} such)"
+
+
+def _list_findings(field: Field, columns: Columns) -> Iterator[str]:
+    lengths = columns[f"{field.name}/row_lengths"]
+    values = columns[f"{field.name}/values"]
+    if (longest := int(lengths.max(initial=0))) > field.max_values:
+        yield f"{field.name}: a list of {longest}, allowed {field.max_values}"
+    total = int(lengths.sum(dtype=np.int64))
+    if total != len(values):
+        yield f"{field.name}: {len(values)} values, its row lengths add up to {total}"
+    yield from _outside(field.name, values, field.vocabulary_size, "its vocabulary")
+    if field.kind == MULTI_CATEGORICAL and field.weighted:
+        weights = columns[f"{field.name}/weights"]
+        if len(weights) != len(values):
+            yield f"{field.name}: {len(weights)} weights of {len(values)} values"
+        yield from _not_finite(f"{field.name}/weights", weights)
+
+
+def _vocabulary_findings(folder: pathlib.Path, field: Field) -> Iterator[str]:
+    path = folder / VOCABULARY_FOLDER / f"{field.name}.parquet"
+    try:
+        table = pl.read_parquet(path)
+        ids, counts = table["id"], table["count"]
+    except (OSError, pl.exceptions.PolarsError) as error:
+        yield f"{path} cannot be read ({str(error).splitlines()[0]})"
+        return
+    expected = field.vocabulary_size - FIRST_ID_ROW
+    if len(ids) != expected:
+        yield f"{path} has {len(ids)} ids, the schema says {expected}"
+    if ids.null_count() or not ids.is_unique().all():
+        first = ids.filter(~ids.is_unique())
+        yield f"{path} holds an id twice or an empty one ({', '.join(map(str, first[:1]))})"
+    if len(counts) and not counts.is_sorted(descending=True):
+        place = int((counts.diff().fill_null(0) > 0).arg_max())
+        yield f"{path}, id {place} (counted from 0), occurs more often than the one before it"

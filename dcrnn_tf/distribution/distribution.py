@@ -1,0 +1,309 @@
+"""Training on several devices or machines, which move in step."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.distribution.heartbeat import Heartbeat
+from dcrnn_tf.distribution.replicas import sum_over_replicas
+from dcrnn_tf.optimizers import merge_repeated_rows
+from dcrnn_tf.system.errors import UserError, WorkerLostError
+
+_STEPS_UNTIL_AGREED = 10  # a signal is obeyed at steps that are multiples of it
+_LOST = (  # what TensorFlow says when another worker does not answer
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
+
+
+class DistributionError(UserError):
+    """The devices or machines to train on are not described as they must be."""
+
+
+class Distribution:
+    """The replicas that train a model together; a single one where there is no strategy.
+
+    Each replica holds all variables and computes its part of every batch. What it finds is added up
+    over the replicas before any variable changes, and each makes the same change, so that a step
+    is that of one process with the whole batch: equal but for the order in which numbers are added.
+
+    Args:
+      strategy: `MirroredStrategy` or `MultiWorkerMirroredStrategy`; None for one replica.
+      heartbeat: told of every step.
+      parameter_servers: other processes hold variables of this one.
+
+    Attributes:
+      replicas: how many there are.
+      workers: processes that they are in.
+      worker: this one's number, from 0.
+      parts: of each batch, that this process computes; None where there is no strategy.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy | None = None,
+        heartbeat: Heartbeat | None = None,
+        parameter_servers: bool = False,
+    ):
+        self._parameter_servers = parameter_servers
+        self._strategy = strategy
+        self._gatherings: dict[str, Callable] = {}
+        self._heartbeat = heartbeat
+        self.replicas = self.workers = 1
+        self.worker = 0
+        self.parts = None
+        if strategy is None:
+            return
+        self.replicas = strategy.num_replicas_in_sync
+        own = len(strategy.extended.worker_devices)
+        self.workers = self.replicas // own
+        self.worker = _number_of_worker(strategy.cluster_resolver)
+        first = self.worker * own
+        self.parts = BatchParts(tuple(range(first, first + own)), self.replicas)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes files and speaks for all."""
+        return self.worker == 0
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Where models and trainers are to be made, so that each replica has their variables."""
+        return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
+
+    def on_replicas(self, step: Callable[..., None]) -> Callable[..., None]:
+        """A step as a function of what `PreparedDataset.batches(..., parts=parts)` gives.
+
+        Args:
+          step: called on each replica, with its part's features, labels and share; without a
+            strategy with features and labels alone.
+        """
+        if self._strategy is None:
+            return lambda features, labels: step(features, labels)
+
+        def on_one(*parts: Sequence):
+            return step(*(items[self._position()] for items in parts))
+
+        return lambda *parts: self._strategy.run(on_one, parts)
+
+    def means_of_part(self, losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Losses as Keras gives them on a replica, means over its rows again.
+
+        Keras has divided them by the number of replicas, as if all parts were of one size.
+        """
+        if self.replicas == 1:
+            return dict(losses)
+        return {name: loss * self.replicas for name, loss in losses.items()}
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """All workers' arrays one after the other, for every worker.
+
+        Args:
+          array: `(length,)`, float32 or int64; lengths may differ.
+        """
+        if self.workers == 1:
+            return array
+        kind = array.dtype.name
+        if kind not in self._gatherings:
+            # Traced for any length at once: workers that traced anew at different times would take
+            # one another's messages for others.
+            traced = tf.function(self._gather_on_replicas, autograph=False)
+            spec = tf.TensorSpec((None,), array.dtype)
+            self._gatherings[kind] = traced.get_concrete_function(spec)
+        result = self._gatherings[kind](tf.convert_to_tensor(array))
+        return self._strategy.experimental_local_results(result)[0].numpy()
+
+    def _gather_on_replicas(self, own: tf.Tensor):
+        def on_one(own: tf.Tensor) -> tf.Tensor:
+            own = tf.identity(own) if self._position() == 0 else own[:0]  # one a worker sends
+            return tf.distribute.get_replica_context().all_gather(own, axis=0)
+
+        return self._strategy.run(on_one, (own,))
+
+    def check_same(self, step: int | None) -> None:
+        """Compares the step that every worker goes on from.
+
+        Raises:
+          DistributionError: they differ.
+        """
+        steps = self.gather(np.array([-1 if step is None else step]))
+        if len(set(steps.tolist())) > 1:
+            found = ", ".join("none" if s < 0 else str(s) for s in steps.tolist())
+            raise DistributionError(
+                f"the workers find checkpoints of different steps ({found}); run_dir must be in a "
+                "file system that all of them share"
+            )
+
+    def agreed(self, number: int | None, step: int = 0) -> int | None:
+        """A signal that every worker obeys at the same step, if one of them has got any.
+
+        Args:
+          number: of the signal that this one has got.
+          step: the step that it is at; they agree at some steps only.
+        """
+        if self.workers == 1:
+            return number
+        if step % _STEPS_UNTIL_AGREED:
+            return None
+        return int(self.gather(np.array([number or 0])).max()) or None
+
+    def wait(self) -> None:
+        """Waits until every worker has come here."""
+        self.gather(np.zeros(1, np.int64))
+
+    def beat(self) -> None:
+        """Says that this process gets on."""
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
+
+    @contextlib.contextmanager
+    def naming_lost_workers(self) -> Iterator[None]:
+        """Turns TensorFlow's errors about workers that do not answer into one sentence.
+
+        Raises:
+          WorkerLostError: that sentence.
+        """
+        try:
+            yield
+        except (*_LOST, TypeError) as error:
+            # Keras, while a model is built, turns some of them into a TypeError of its own making.
+            if not isinstance(error, _LOST) and not isinstance(error.__context__, _LOST):
+                raise
+            if self.workers == 1 and not self._parameter_servers:
+                raise
+            raise WorkerLostError(
+                f"this process cannot go on, since another one does not answer "
+                f"({_in_one_line(error)}); start all of them again: they go on from the last "
+                "checkpoint"
+            ) from None
+
+    def _position(self) -> int:
+        """Which of this process' replicas runs, from 0; known when a step is traced."""
+        context = tf.distribute.get_replica_context()
+        return int(tf.get_static_value(context.replica_id_in_sync_group)) - self.parts.numbers[0]
+
+
+def build(
+    name: str, heartbeat_file: str | None = None, parameter_servers: Sequence[str] = ()
+) -> Distribution:
+    """A distribution by name; to be built before TensorFlow computes anything.
+
+    Args:
+      name: `none`; `mirrored`, over this machine's GPUs; or `multi_worker`, over the processes
+        that the environment variable TF_CONFIG names, which all run the same program.
+      heartbeat_file: path of a file that tells others how long ago the last step was.
+      parameter_servers: addresses of `experiments.parameter_server`s, whose devices become
+        `/job:ps/task:0` and so on; for `none` alone.
+
+    Raises:
+      DistributionError: TF_CONFIG is missing or says something else.
+      WorkerLostError: the processes do not find each other.
+    """
+    heartbeat = Heartbeat(heartbeat_file) if heartbeat_file else None
+    if name == "none":
+        if parameter_servers:
+            _connect(parameter_servers)
+        return Distribution(None, heartbeat, bool(parameter_servers))
+    if name == "mirrored":
+        return Distribution(tf.distribute.MirroredStrategy(), heartbeat)
+    _check_cluster(os.environ.get("TF_CONFIG"))
+    logging.set_verbosity(logging.WARNING)  # it would tell of every collective operation
+    try:
+        return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), heartbeat)
+    except tf.errors.OpError as error:
+        raise WorkerLostError(
+            f"this worker cannot listen at its address in TF_CONFIG, or does not find the others "
+            f"({_in_one_line(error)}); start all of them again"
+        ) from None
+
+
+def _connect(parameter_servers: Sequence[str]) -> None:
+    try:
+        tf.config.experimental_connect_to_host(list(parameter_servers), job_name="ps")
+    except (tf.errors.OpError, ValueError) as error:
+        raise WorkerLostError(
+            f"the parameter servers {', '.join(parameter_servers)} cannot be reached "
+            f"({_in_one_line(error)}); start them before this program"
+        ) from None
+
+
+def weigh(
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None], share: tf.Tensor
+) -> list[tf.Tensor | tf.IndexedSlices | None]:
+    """What a replica's gradients add to those of the batch.
+
+    Losses are means, so that the batch's is `sum_r share_r loss_r`. Repeated rows of a table are
+    summed, since every slice travels; the optimizer does it again for what has arrived.
+
+    Args:
+      gradients: of the loss of the replica's part.
+      share: of that part in the rows of the batch.
+    """
+    weighed = []
+    for gradient in gradients:
+        if isinstance(gradient, tf.IndexedSlices):
+            merged = merge_repeated_rows(gradient)
+            gradient = tf.IndexedSlices(
+                merged.values * tf.cast(share, merged.values.dtype),
+                merged.indices,
+                merged.dense_shape,
+            )
+        elif gradient is not None:
+            gradient *= tf.cast(share, gradient.dtype)
+        weighed.append(gradient)
+    return weighed
+
+
+def batch_means(figures, share: tf.Tensor):
+    """Figures of the whole batch, `sum_r share_r figure_r`, of those of its parts.
+
+    Args:
+      figures: scalars in dicts, lists or tuples.
+      share: as `weigh` takes it.
+
+    Returns:
+      The same structure, float64.
+    """
+    flat = [tf.cast(figure, tf.float64) for figure in tf.nest.flatten(figures)]
+    means = sum_over_replicas(tf.stack(flat) * tf.cast(share, tf.float64))
+    return tf.nest.pack_sequence_as(figures, tf.unstack(means, num=len(flat)))
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _number_of_worker(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> int:
+    if resolver is None or not resolver.task_type:
+        return 0
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+    return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
+
+
+def _check_cluster(config: str | None) -> None:
+    example = (
+        '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
+        '"task": {"type": "worker", "index": 0}}'
+    )
+    try:
+        described = json.loads(config or "")
+        addresses = described["cluster"]
+        task = described["task"]
+        known = task["type"] in ("chief", "worker") and addresses[task["type"]][task["index"]]
+        if not known or set(addresses) - {"chief", "worker"}:
+            raise ValueError
+    except (ValueError, TypeError, LookupError):
+        raise DistributionError(
+            f"--strategy=multi_worker needs the environment variable TF_CONFIG, such as {example}, "
+            f"and it is {config!r}; experiments.launch sets it for workers on one machine"
+        ) from None

@@ -1,0 +1,76 @@
+"""A tower whose activations may have weights of their own."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.dense.dice import Dice
+
+_WITH_WEIGHTS = {"dice": Dice, "prelu": keras.layers.PReLU}
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class ActivatedTower(keras.layers.Layer):
+    """A perceptron that ends in one logit: `h_l = f_l(h_{l-1} W_l + b_l)`, `y = h_L w + b`.
+
+    Args:
+      units: width of the hidden layers; none gives a linear map.
+      activation: of every hidden layer: `dice`, `prelu`, or one of Keras' by name.
+
+    Call arguments:
+      inputs: `(rows, d)`.
+      counted: bool `(rows,)`, as `Dice` takes it.
+      training: whether the call belongs to a training step.
+
+    Returns:
+      Logits `(rows,)`.
+
+    Raises:
+      ValueError: there is no such activation.
+    """
+
+    def __init__(self, units: Sequence[int] = (64, 32), activation: str = "dice", **kwargs):
+        super().__init__(**kwargs)
+        self.units = tuple(units)
+        self.activation = activation
+        policy = self.dtype_policy
+        self.dense = tuple(
+            keras.layers.Dense(width, name=f"dense_{i}", dtype=policy)
+            for i, width in enumerate((*self.units, 1))
+        )
+        if activation not in _WITH_WEIGHTS:
+            keras.activations.get(activation)  # refuses an unknown one here
+        self.activations = tuple(
+            _WITH_WEIGHTS[activation](name=f"{activation}_{i}", dtype=policy)
+            if activation in _WITH_WEIGHTS
+            else keras.layers.Activation(activation, name=f"activation_{i}", dtype=policy)
+            for i in range(len(self.units))
+        )
+
+    def build(self, input_shape) -> None:
+        """Creates the weights of every layer."""
+        for layer in self.dense:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:-1], layer.units)
+        for layer, width in zip(self.activations, self.units, strict=True):
+            layer.build((None, width))
+
+    def call(
+        self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        """The logits."""
+        return self.after_first(self.dense[0](inputs), counted, training)
+
+    def after_first(
+        self, products: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        """The logits, from what the first dense layer gives, for callers who compute that."""
+        more = {"counted": counted, "training": training} if self.activation == "dice" else {}
+        for activation, dense in zip(self.activations, self.dense[1:], strict=True):
+            products = dense(activation(products, **more))
+        return tf.squeeze(products, axis=-1)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"units": list(self.units), "activation": self.activation}

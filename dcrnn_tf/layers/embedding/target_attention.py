@@ -1,0 +1,100 @@
+"""Attention of a candidate over the values of a list (DIN)."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.dense.activated_tower import ActivatedTower
+from dcrnn_tf.layers.embedding.list_values import ListValues
+from dcrnn_tf.layers.product import product
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class TargetAttention(keras.layers.Layer):
+    """`u = sum_i w_i a(e_i, t) e_i`, `a(e, t) = MLP([e, t, e - t, e * t])` (arXiv 1706.06978).
+
+    e_i are the embeddings of a list's values, w_i their weights, t the candidate's embedding; `*`
+    is element by element. a has no bounds, so that u tells how much of the list has to do with
+    the candidate. With `softmax` the factors are `w_i exp a_i / sum_j w_j exp a_j`.
+
+    The first product of the perceptron, with the kernel `[A; B; C; D]`, is
+    `e (A + C) + t (B - C) + (e * t) D`: its first part is taken once for each distinct id, its
+    second once for each example. Sums over a list are taken in the precision of the weights.
+
+    Args:
+      units: hidden layers of the perceptron.
+      activation: of them, as `ActivatedTower`.
+      softmax: as above.
+
+    Call arguments:
+      values: `ListValues`.
+      target: t, `(batch, dim)`.
+      training: whether the call belongs to a training step.
+
+    Returns:
+      u, `(batch, dim)`. Values of weight 0 have no part in it.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[int] = (80, 40),
+        activation: str = "dice",
+        softmax: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.softmax = softmax
+        self.unit = ActivatedTower(units, activation, name="unit", dtype=self.dtype_policy)
+
+    def build(self, target_shape) -> None:
+        """Creates the weights, for a target of this shape."""
+        self.unit.build((None, 4 * target_shape[-1]))
+
+    def call(self, values: ListValues, target: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The candidate's view of the list."""
+        weight = tf.cast(values.weight, self.variable_dtype)
+        counted = weight != 0
+        count = tf.shape(target)[0]
+        products, embedded = self._first_products(values, target)
+        scores = tf.cast(self.unit.after_first(products, counted, training), self.variable_dtype)
+        if self.softmax:
+            factors = _softmax(scores, weight, values.example, count)
+        else:
+            factors = scores * weight
+        terms = factors[:, None] * tf.cast(embedded, self.variable_dtype)
+        pooled = tf.math.unsorted_segment_sum(terms, values.example, count)
+        return tf.cast(pooled, self.compute_dtype)
+
+    def _first_products(self, values: ListValues, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the first dense layer gives for each value, and the value's embedding."""
+        dense = self.unit.dense[0]
+        of_value, of_target, of_difference, of_both = tf.split(
+            tf.convert_to_tensor(dense.kernel), 4
+        )
+        value_part = product(values.embeddings, of_value + of_difference)
+        target_part = product(target, of_target - of_difference)
+        embedded = tf.gather(values.embeddings, values.position)
+        both = product(embedded * tf.gather(target, values.example), of_both)
+        products = both + tf.gather(value_part, values.position)
+        products += tf.gather(target_part, values.example)
+        return products + dense.bias, embedded
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "units": list(self.unit.units),
+            "activation": self.unit.activation,
+            "softmax": self.softmax,
+        }
+
+
+def _softmax(
+    scores: tf.Tensor, weight: tf.Tensor, example: tf.Tensor, count: tf.Tensor
+) -> tf.Tensor:
+    """Shares of each list's values; zeros in a list whose weights are."""
+    scores = tf.where(weight != 0, scores, scores.dtype.min)
+    highest = tf.math.unsorted_segment_max(tf.stop_gradient(scores), example, count)
+    parts = weight * tf.exp(scores - tf.gather(highest, example))
+    totals = tf.math.unsorted_segment_sum(parts, example, count)
+    return tf.math.divide_no_nan(parts, tf.gather(totals, example))

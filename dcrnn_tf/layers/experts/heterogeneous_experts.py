@@ -1,0 +1,151 @@
+"""Heterogeneous interaction layer, HIL: experts that cross features in different ways (DEPHN)."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers.crossing.cross import Cross
+from dcrnn_tf.layers.crossing.field_interaction import FieldInteraction
+from dcrnn_tf.layers.crossing.matrix_cross import MatrixCross
+from dcrnn_tf.layers.dense.residual import ResidualLink
+from dcrnn_tf.layers.experts.experts import Experts
+from dcrnn_tf.layers.fork import fork
+
+KINDS = ("dnn", "cross", "field")
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class HeterogeneousExperts(keras.layers.Layer):
+    """Experts of several kinds, with one output width (Section III-A of DEPHN).
+
+    - `dnn`: perceptrons, `num_dnn_experts` of them.
+    - `cross`: two experts, the explicit crosses of DCN and of DCN-V2.
+    - `field`: one expert, the field interaction of FINT.
+
+    Every structure has a residual link with trainable parameters around it (PHN). Crosses and
+    field interaction keep their input's shape; a linear map brings them to the common width.
+
+    Args:
+      kinds: which of `KINDS`.
+      num_dnn_experts: number of perceptrons.
+      expert_units: layers of a perceptron; the last is the width of all experts.
+      num_interaction_layers: layers of each cross and of the field interaction.
+
+    Call arguments: `{kind: (batch, fields, dim)}`, the input of each kind. Returns
+    `(experts, batch, expert_units[-1])` in the order of `names`.
+
+    Raises:
+      ValueError: no kind, or an unknown one.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str] = KINDS,
+        num_dnn_experts: int = 4,
+        expert_units: Sequence[int] = (128, 64),
+        num_interaction_layers: int = 2,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not kinds or not set(kinds) <= set(KINDS):
+            raise ValueError(f"kinds={list(kinds)} must be some of {', '.join(KINDS)}")
+        self.kinds = tuple(kind for kind in KINDS if kind in kinds)
+        self.num_dnn_experts = num_dnn_experts
+        self.expert_units = tuple(expert_units)
+        self.num_interaction_layers = layers = num_interaction_layers
+        policy = {"dtype": self.dtype_policy}
+        self.dnn = self.dnn_link = self.dcn = self.dcn_v2 = self.fint = None
+        if "dnn" in self.kinds:
+            self.dnn = Experts(num_dnn_experts, self.expert_units, name="dnn", **policy)
+            self.dnn_link = ResidualLink(name="dnn_link", **policy)
+        if "cross" in self.kinds:
+            self.dcn = _Linked(Cross(layers, name="dcn", **policy), self.width, **policy)
+            self.dcn_v2 = _Linked(
+                MatrixCross(layers, name="dcn_v2", **policy), self.width, **policy
+            )
+        if "field" in self.kinds:
+            fint = FieldInteraction(layers, name="fint", **policy)
+            self.fint = _Linked(fint, self.width, **policy)
+
+    @property
+    def width(self) -> int:
+        """Width of every expert's output."""
+        return self.expert_units[-1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The experts."""
+        names = {
+            "dnn": tuple(f"dnn_{e}" for e in range(self.num_dnn_experts)),
+            "cross": ("dcn", "dcn_v2"),
+            "field": ("fint",),
+        }
+        return tuple(name for kind in self.kinds for name in names[kind])
+
+    def build(self, input_shape: Mapping) -> None:
+        """Creates all weights."""
+        for kind in self.kinds:
+            _, fields, dim = input_shape[kind]
+            flat = (None, fields * dim)
+            if kind == "dnn":
+                self.dnn.build(flat)
+                self.dnn_link.build(flat, (None, self.num_dnn_experts * self.width))
+            elif kind == "cross":
+                self.dcn.build(flat)
+                self.dcn_v2.build(flat)
+            else:
+                self.fint.build((None, fields, dim))
+
+    def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The experts' outputs."""
+        outputs = []
+        if self.dnn is not None:
+            into, around = fork(_flat(inputs["dnn"]), 2)
+            experts = tf.transpose(self.dnn(into), (1, 0, 2))
+            joined = tf.reshape(experts, (-1, self.num_dnn_experts * self.width))
+            linked = self.dnn_link(around, joined)
+            linked = tf.reshape(linked, (-1, self.num_dnn_experts, self.width))
+            outputs.append(tf.transpose(linked, (1, 0, 2)))
+        if self.dcn is not None:
+            one, other = fork(_flat(inputs["cross"]), 2)
+            outputs += [self.dcn(one)[None], self.dcn_v2(other)[None]]
+        if self.fint is not None:
+            outputs.append(self.fint(inputs["field"])[None])
+        return tf.concat(outputs, axis=0)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "kinds": list(self.kinds),
+            "num_dnn_experts": self.num_dnn_experts,
+            "expert_units": list(self.expert_units),
+            "num_interaction_layers": self.num_interaction_layers,
+        }
+
+
+class _Linked(keras.layers.Layer):
+    """A structure that keeps its input's shape, its residual link, and a map to a width."""
+
+    def __init__(self, structure: keras.layers.Layer, width: int, **kwargs):
+        super().__init__(name=f"{structure.name}_expert", **kwargs)
+        self.structure = structure
+        self.link = ResidualLink(name="link", dtype=self.dtype_policy)
+        self.map = keras.layers.Dense(width, name="map", dtype=self.dtype_policy)
+
+    def build(self, input_shape) -> None:
+        self.structure.build(input_shape)
+        flat = (None, input_shape[1] * input_shape[2] if len(input_shape) == 3 else input_shape[1])
+        self.link.build(flat, flat)
+        self.map.build(flat)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        into, around = fork(inputs, 2)
+        return self.map(self.link(_flat(around), _flat(self.structure(into))))
+
+
+def _flat(embeddings: tf.Tensor) -> tf.Tensor:
+    """Vectors side by side, `(batch, fields * dim)`; those that are already, as they are."""
+    if len(embeddings.shape) == 2:
+        return embeddings
+    return tf.reshape(embeddings, (-1, embeddings.shape[1] * embeddings.shape[2]))

@@ -1,0 +1,161 @@
+"""DEPHN: different expression parallel heterogeneous network with virtual gradients."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import ExplicitMapping, SoftmaxGates, ValueGates, VirtualGradient
+from dcrnn_tf.models.base import Explanation
+from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+
+GATINGS = ("value", "mapping")
+PREDICTIONS = ("sum_of_logits", "mean_of_sigmoids")
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class DEPHN(ParallelHeterogeneousModel):
+    """Explicitly mapped public experts behind gates with virtual gradients (Eq. 4 to 9).
+
+    `pub_t = sum_k sum_p W_kp^t . (G_kp^t f_p(e_k)) + b` and `pri_t = sum_k' W_k'^t . e'_k' + b`;
+    the logit is their sum. With hidden layers, `tower_units`, the towers are perceptrons of the
+    gated outputs rather than these linear maps.
+
+    Args:
+      fields: as `ParallelHeterogeneousModel`.
+      tasks: as `ParallelHeterogeneousModel`.
+      mappings: the f_p, names in `layers.explicit_mapping.MAPPINGS`.
+      gating: `value` (TVG), free gates, or `mapping` (MG), a softmax of a linear map of the input.
+      virtual_gradient: function of gamma, a name in `layers.virtual_gradient.FUNCTIONS`; None, on
+        the command line `null`, for none.
+      correlation: of labels, `pearson` or `cosine`.
+      correlation_momentum: of a running correlation; 0 takes each batch by itself.
+      virtual_gradient_form: `custom_gradient`, `stop_gradient` or `literal`; the first two are the
+        same, the last is for study.
+      prediction: `sum_of_logits`, or `mean_of_sigmoids`: the probability is the mean of those of
+        the public and the private part.
+      tower_units: hidden layers of a task's towers.
+      **kwargs: as `ParallelHeterogeneousModel`.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        mappings: Sequence[str] = ("raw", "sine", "cosine"),
+        gating: str = "value",
+        virtual_gradient: str | None = "root_sum",
+        correlation: str = "pearson",
+        correlation_momentum: float = 0.0,
+        virtual_gradient_form: str = "custom_gradient",
+        prediction: str = "sum_of_logits",
+        tower_units: Sequence[int] = (),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, tower_units=tower_units, **kwargs)
+        if gating not in GATINGS:
+            raise ValueError(f"gating={gating!r} is not one of {', '.join(GATINGS)}")
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"prediction={prediction!r} is not one of {', '.join(PREDICTIONS)}")
+        policy = {"dtype": self.dtype_policy}
+        self.gating = gating
+        self.prediction = prediction
+        self.mapping = ExplicitMapping(mappings, name="mapping", **policy)
+        shape = (len(self.tasks), len(self.public.names), len(self.mapping.mappings))
+        self.gate_shape = shape
+        if gating == "value":
+            self.value_gates = ValueGates(*shape, name="gates", **policy)
+        else:
+            self.mapping_gates = SoftmaxGates(shape[0], shape[1] * shape[2], name="gates", **policy)
+        if prediction != PREDICTIONS[0] and not self.private:
+            raise ValueError(f"prediction={prediction!r} needs private experts")
+        layer = VirtualGradient(  # made in any case, since it checks its settings
+            "root_sum" if virtual_gradient is None else virtual_gradient,
+            correlation,
+            correlation_momentum,
+            virtual_gradient_form,
+            name="virtual_gradient",
+            **policy,
+        )
+        self.virtual_gradient = None if virtual_gradient is None else layer
+        if virtual_gradient is not None:
+            self.statistic_names = ("gamma_mean", "gamma_min", "gamma_max", "label_correlation")
+        self._correlation = correlation
+        self._correlation_momentum = correlation_momentum
+        self._virtual_gradient_form = virtual_gradient_form
+        self.public_towers = self.towers("public")
+
+    def build(self, input_shape=None) -> None:
+        """Creates all weights."""
+        if self.virtual_gradient is not None:
+            self.virtual_gradient.build(self.gate_shape)
+        super().build(input_shape)
+
+    def public_logits(self, experts, embeddings, labels) -> list[tf.Tensor]:
+        """The towers' logits on gated, explicitly mapped experts."""
+        gates = self._gate_values(embeddings)
+        if self.virtual_gradient is not None and labels is not None:
+            label_rows = tf.stack([labels[task] for task in self.tasks])
+            gates, gamma, correlations = self.virtual_gradient(gates, label_rows)
+            self._note(gamma, correlations)
+        mapped = self.mapping(experts)  # (K, P, batch, width)
+        equation = "tkp,kpbu->tbkpu" if self.gating == "value" else "btkp,kpbu->tbkpu"
+        gated = tf.einsum(equation, tf.cast(gates, mapped.dtype), mapped)
+        width = self.gate_shape[1] * self.gate_shape[2] * self.public.width
+        gated = tf.unstack(tf.reshape(gated, (len(self.tasks), -1, width)), num=len(self.tasks))
+        return [tower(own) for tower, own in zip(self.public_towers, gated, strict=True)]
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The prediction of each task from its public and its private part."""
+        if self.prediction == "sum_of_logits":
+            return super().logits(embeddings, training, labels)
+        return [_mean_of_sigmoids(*parts) for parts in self.parts(embeddings, labels)]
+
+    def gates(self, embeddings) -> Explanation:
+        """`G_kp^t` of each task for every public expert under every mapping."""
+        names = [f"{e} {p}" for e in self.public.names for p in self.mapping.mappings]
+        values = self._gate_values(embeddings)
+        flat = tf.reshape(values, (*values.shape[:-2], len(names)))
+        return Explanation(flat, self.tasks, tuple(names))
+
+    def gated_outputs(self, experts) -> tf.Tensor:
+        """The mapped experts, one after the other."""
+        mapped = self.mapping(experts)
+        return tf.reshape(mapped, (-1, tf.shape(experts)[1], self.public.width))
+
+    def _gate_values(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """`(T, K, P)` under value gating, `(batch, T, K, P)` under mapping gating."""
+        inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        if self.gating == "value":
+            return self.value_gates(inputs)
+        return tf.reshape(self.mapping_gates(inputs), (-1, *self.gate_shape))
+
+    def _note(self, gamma: tf.Tensor, correlations: tf.Tensor) -> None:
+        tasks = len(self.tasks)
+        apart = tf.reduce_sum(correlations) - tf.linalg.trace(correlations)
+        self.add_statistic("gamma_mean", tf.reduce_mean(gamma))
+        self.add_statistic("gamma_min", tf.reduce_min(gamma))
+        self.add_statistic("gamma_max", tf.reduce_max(gamma))
+        self.add_statistic("label_correlation", apart / max(1, tasks * (tasks - 1)))
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        function = None if self.virtual_gradient is None else self.virtual_gradient.function
+        return super().get_config() | {
+            "mappings": list(self.mapping.mappings),
+            "gating": self.gating,
+            "virtual_gradient": function,
+            "correlation": self._correlation,
+            "correlation_momentum": self._correlation_momentum,
+            "virtual_gradient_form": self._virtual_gradient_form,
+            "prediction": self.prediction,
+        }
+
+
+def _mean_of_sigmoids(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """The logit of `(sigmoid(one) + sigmoid(other)) / 2`."""
+
+    def log_sum(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_logsumexp(tf.math.log_sigmoid(tf.stack([a, b])), axis=0)
+
+    return log_sum(one, other) - log_sum(-one, -other)

@@ -1,0 +1,125 @@
+"""ESCM2: entire space counterfactual multi-task model."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import doubly_robust_risk, fork, inverse_propensity_risk, joint_logit
+from dcrnn_tf.models.base import ModelError
+from dcrnn_tf.models.multi_task.esmm import ESMM
+
+RISKS = ("ips", "dr")
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class ESCM2(ESMM):
+    """ESMM with a counterfactual risk of the conversion after a click (Wang et al., SIGIR 2022).
+
+    `L = L_click + counterfactual_weight R + global_weight L_conversion`. R estimates, from the
+    clicked exposures alone, what the loss of sigmoid(b) would be if every exposure were clicked:
+    `inverse_propensity_risk` (`ips`) or `doubly_robust_risk` (`dr`), whose imputed losses are the
+    softplus of a third network. The propensity is the predicted probability of a click, at least
+    `propensity_floor`; R has no gradient by it.
+
+    Args:
+      fields: as `ESMM`.
+      tasks: as `ESMM`.
+      risk: `ips` or `dr`.
+      counterfactual_weight: lambda_c.
+      global_weight: lambda_g.
+      propensity_floor: the least propensity, above 0 and up to 1.
+      **kwargs: as `ESMM`.
+
+    Raises:
+      ValueError: as `ESMM`, an unknown risk, a negative weight or an impossible floor.
+    """
+
+    statistic_names = ("counterfactual_risk", "propensities_at_floor")
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        risk: str = "ips",
+        counterfactual_weight: float = 0.1,
+        global_weight: float = 1.0,
+        propensity_floor: float = 0.01,
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if risk not in RISKS:
+            raise ValueError(f"risk={risk!r} is not one of {', '.join(RISKS)}")
+        for name, weight in (
+            ("counterfactual_weight", counterfactual_weight),
+            ("global_weight", global_weight),
+        ):
+            if weight < 0:
+                raise ValueError(f"{name}={weight} must not be negative")
+        if not 0 < propensity_floor <= 1:
+            raise ValueError(f"propensity_floor={propensity_floor} must be above 0 and at most 1")
+        self.risk = risk
+        self.counterfactual_weight = counterfactual_weight
+        self.global_weight = global_weight
+        self.propensity_floor = propensity_floor
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """What the networks predict."""
+        imputed = ("imputed_loss",) if self.risk == "dr" else ()
+        return super().network_names + imputed
+
+    def check_positive_weights(self, weights: Mapping[str, float]) -> None:
+        """Refuses any but 1: a propensity is the probability of a click as it is.
+
+        Raises:
+          ModelError: there is another weight.
+        """
+        if set(weights.values()) != {1.0}:
+            raise ModelError(
+                f"model {self.name} divides by predicted probabilities of {self.tasks[0]}, which "
+                "positive weights would distort; use positive_weights=none"
+            )
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The logits of the first task and of both; the risk is added where labels are known."""
+        first, second, *imputed = self.network_logits(embeddings)
+        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        joint, regularised = fork(joint_logit(factor, second), 2)
+        if labels is not None:
+            clicked, converted = (tf.cast(labels[task], first.dtype) for task in self.tasks)
+            self._add_risk(first, second, imputed, clicked, converted)
+            if self.global_weight != 1:  # the loss of the second task itself has the weight 1
+                losses = tf.reduce_mean(_cross_entropy(converted, regularised))
+                self.add_loss((self.global_weight - 1) * losses)
+        return [output, joint]
+
+    def _add_risk(self, first, second, imputed, clicked, converted) -> None:
+        probability = tf.stop_gradient(tf.sigmoid(first))
+        propensities = tf.maximum(probability, self.propensity_floor)
+        losses = _cross_entropy(converted, second)
+        if self.risk == "ips":
+            risk = inverse_propensity_risk(losses, clicked, propensities)
+        else:
+            expected = tf.nn.softplus(imputed[0])
+            risk = doubly_robust_risk(losses, expected, clicked, propensities)
+        if self.counterfactual_weight:
+            self.add_loss(self.counterfactual_weight * risk)
+        at_floor = tf.cast(probability < self.propensity_floor, probability.dtype)
+        self.add_statistic("counterfactual_risk", tf.stop_gradient(risk))
+        self.add_statistic("propensities_at_floor", tf.reduce_mean(at_floor))
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "risk": self.risk,
+            "counterfactual_weight": self.counterfactual_weight,
+            "global_weight": self.global_weight,
+            "propensity_floor": self.propensity_floor,
+        }
+
+
+def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """`log(1 + e^z) - y z` of each row; TensorFlow's own adds five gradients, in any order."""
+    one, other = fork(logits, 2)
+    return tf.nn.softplus(one) - labels * other

@@ -1,0 +1,44 @@
+"""MTPHN: multi-task parallel heterogeneous network, DEPHN's first half."""
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import SoftmaxGates
+from dcrnn_tf.models.base import Explanation
+from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class MTPHN(ParallelHeterogeneousModel):
+    """Heterogeneous experts with the gates of MMoE over the public ones (Section III-A of DEPHN).
+
+    `y_t = tower_t(sum_k softmax(E W_t)_k e_k) + private_tower_t(e'_1, .., e'_K')`: the public
+    experts' mixture and a task's own experts each go through a tower. The three expert settings of
+    the paper's Table I are `private_experts` of `()`, `("dnn",)` and `("cross", "field")`.
+
+    Args:
+      fields: as `ParallelHeterogeneousModel`.
+      tasks: as `ParallelHeterogeneousModel`.
+      **kwargs: as `ParallelHeterogeneousModel`.
+    """
+
+    def __init__(self, fields, tasks, **kwargs):
+        super().__init__(fields, tasks, **kwargs)
+        self.softmax_gates = SoftmaxGates(
+            len(self.tasks), len(self.public.names), name="gates", dtype=self.dtype_policy
+        )
+        self.public_towers = self.towers("public")
+
+    def public_logits(self, experts, embeddings, labels) -> list[tf.Tensor]:
+        """The towers' logits on the tasks' mixtures."""
+        mixtures = tf.einsum("bte,ebu->tbu", self._gate_values(embeddings), experts)
+        mixtures = tf.unstack(mixtures, num=len(self.tasks))
+        return [tower(mix) for tower, mix in zip(self.public_towers, mixtures, strict=True)]
+
+    def gates(self, embeddings) -> Explanation:
+        """The share that each task takes of each public expert."""
+        return Explanation(self._gate_values(embeddings), self.tasks, self.public.names)
+
+    def _gate_values(self, embeddings: tf.Tensor) -> tf.Tensor:
+        inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
+        return self.softmax_gates(inputs)

@@ -1,0 +1,181 @@
+"""What MTPHN and DEPHN have in common: soft selection, public and private experts."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from dcrnn_tf.layers import HeterogeneousExperts, SoftSelection, Tower, expert_use, fork
+from dcrnn_tf.layers.experts.heterogeneous_experts import KINDS
+from dcrnn_tf.models.base import Explanation, MultiTaskModel
+
+
+class ParallelHeterogeneousModel(MultiTaskModel):
+    """Heterogeneous experts on softly selected embeddings, public or private to a task.
+
+    A task's logit is that of its public part plus that of its private part. A model is a subclass
+    with `public_logits`, and `gates` for its explanation.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      private_experts: kinds of experts (`dnn`, `cross`, `field`) that each task has its own of; all
+        others are public.
+      num_dnn_experts: number of perceptrons, of a set of experts that has them.
+      expert_units: layers of a perceptron; the last is the width of all experts.
+      num_interaction_layers: layers of crosses and field interactions.
+      num_heads: of the self-attention of soft selection.
+      tower_units: hidden layers of a task's towers.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        private_experts: Sequence[str] = ("cross", "field"),
+        num_dnn_experts: int = 4,
+        expert_units: Sequence[int] = (128, 64),
+        num_interaction_layers: int = 2,
+        num_heads: int = 2,
+        tower_units: Sequence[int] = (64, 32),
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        if not expert_units:
+            raise ValueError(f"expert_units={list(expert_units)} must not be empty")
+        if self.embedding_dim % num_heads:
+            raise ValueError(
+                f"num_heads={num_heads} does not divide embedding_dim={self.embedding_dim}"
+            )
+        self.private_experts = tuple(private_experts)
+        if not set(self.private_experts) < set(KINDS):
+            raise ValueError(
+                f"private_experts={list(private_experts)} must be some, but not all, of "
+                f"{', '.join(KINDS)}"
+            )
+        self.num_dnn_experts = num_dnn_experts
+        self.expert_units = tuple(expert_units)
+        self.num_interaction_layers = num_interaction_layers
+        self.num_heads = num_heads
+        self.tower_units = tuple(tower_units)
+        self.soft_selection = SoftSelection(
+            len(KINDS), num_heads, name="soft_selection", dtype=self.dtype_policy
+        )
+        public = [kind for kind in KINDS if kind not in self.private_experts]
+        self.public = self._experts(public, "public_experts")
+        self.private = self.private_towers = ()
+        if self.private_experts:
+            self.private = tuple(
+                self._experts(self.private_experts, f"{task}_experts") for task in self.tasks
+            )
+            self.private_towers = self.towers("private")
+
+    def _experts(self, kinds: Sequence[str], name: str) -> HeterogeneousExperts:
+        return HeterogeneousExperts(
+            kinds,
+            self.num_dnn_experts,
+            self.expert_units,
+            self.num_interaction_layers,
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def towers(self, part: str) -> tuple[Tower, ...]:
+        """A new tower for each task."""
+        return tuple(
+            Tower(self.tower_units, name=f"{task}_{part}_tower", dtype=self.dtype_policy)
+            for task in self.tasks
+        )
+
+    def public_logits(
+        self, experts: tf.Tensor, embeddings: tf.Tensor, labels: Mapping | None
+    ) -> Sequence[tf.Tensor]:
+        """The public part of each task's logit, `(batch,)`.
+
+        Args:
+          experts: outputs of the public experts, `(experts, batch, width)`.
+          embeddings: as they were before soft selection, `(batch, fields, dim)`.
+          labels: of the batch, in a training step.
+        """
+        raise NotImplementedError
+
+    def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
+        """The sum of the public and the private part of each task's logit."""
+        return [
+            public if private is None else public + private
+            for public, private in self.parts(embeddings, labels)
+        ]
+
+    def parts(
+        self, embeddings: tf.Tensor, labels: Mapping | None = None
+    ) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
+        """The public and the private part of each task's logit; None if all experts are public."""
+        raw, selected_from = fork(embeddings, 2)
+        inputs = self._selected(selected_from)
+        experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
+        private = [None] * len(self.tasks)
+        if self.private:
+            copies = {kind: fork(inputs[kind], len(self.tasks)) for kind in self.private_experts}
+            for number, (own, tower) in enumerate(
+                zip(self.private, self.private_towers, strict=True)
+            ):
+                outputs = own({kind: copies[kind][number] for kind in copies})
+                private[number] = tower(_side_by_side(outputs))
+        public = self.public_logits(experts, raw, labels)
+        return list(zip(public, private, strict=True))
+
+    def _selected(self, embeddings: tf.Tensor) -> dict[str, tf.Tensor]:
+        selected = tf.unstack(self.soft_selection(embeddings), num=len(KINDS))
+        return dict(zip(KINDS, selected, strict=True))
+
+    def gates(self, embeddings: tf.Tensor) -> Explanation:
+        """What a task's public part takes of each public expert."""
+        raise NotImplementedError
+
+    def gated_outputs(self, experts: tf.Tensor) -> tf.Tensor:
+        """What the gates are on, `(columns of gates, batch, width)`."""
+        return experts
+
+    def explain(self, features) -> dict[str, Explanation]:
+        """Soft selection, gates, and the shares of the public and the private part.
+
+        - `soft selection, KIND`: `G_sg` of that structure, `(fields, dim)`.
+        - `gate`: what each task takes of each public expert, and `expert use`, what that comes to.
+        - `share`: of a task's logit that is public and that is private, in absolute terms.
+        """
+        embeddings = self.embedding(features)
+        names = tuple(field.name for field in self.fields)
+        dimensions = tuple(str(i) for i in range(self.embedding_dim))
+        found = {
+            f"soft selection, {kind}": Explanation(gate[0], names, dimensions)
+            for kind, gate in zip(KINDS, tf.unstack(self.soft_selection.gate), strict=True)
+        }
+        found["gate"] = gates = self.gates(embeddings)
+        inputs = self._selected(embeddings)
+        experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
+        use = expert_use(gates.values, self.gated_outputs(experts))
+        found["expert use"] = gates._replace(values=use)
+        shares = []
+        for public, private in self.parts(embeddings):
+            private = tf.zeros_like(public) if private is None else private
+            sizes = tf.abs(tf.stack([public, private], axis=1))
+            total = tf.reduce_sum(sizes, axis=1, keepdims=True)
+            shares.append(tf.math.divide_no_nan(sizes, total))
+        found["share"] = Explanation(tf.stack(shares, axis=1), self.tasks, ("public", "private"))
+        return found
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "private_experts": list(self.private_experts),
+            "num_dnn_experts": self.num_dnn_experts,
+            "expert_units": list(self.expert_units),
+            "num_interaction_layers": self.num_interaction_layers,
+            "num_heads": self.num_heads,
+            "tower_units": list(self.tower_units),
+        }
+
+
+def _side_by_side(outputs: tf.Tensor) -> tf.Tensor:
+    """Experts' outputs `(experts, batch, width)` as `(batch, experts * width)`."""
+    experts, _, width = outputs.shape
+    return tf.reshape(tf.transpose(outputs, (1, 0, 2)), (-1, experts * width))

@@ -1,0 +1,69 @@
+"""DCN: deep and cross network."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import MLP, Cross, fork
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class DCN(SingleTaskModel):
+    """`y = w . [cross(E), MLP(E)]`, both on all embeddings side by side (arXiv 1708.05123).
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      hidden_units: layers of the perceptron.
+      num_cross_layers: layers of `Cross`.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        hidden_units: Sequence[int] = (128, 64),
+        num_cross_layers: int = 2,
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        self.hidden_units = tuple(hidden_units)
+        self.num_cross_layers = num_cross_layers
+        self.network("trial")  # refuses impossible settings here, not when weights are made
+
+    def cross(self) -> keras.layers.Layer:
+        """A new cross network, `(batch, d)` to `(batch, d)`."""
+        return Cross(self.num_cross_layers, name="cross", dtype=self.dtype_policy)
+
+    def network(self, name: str) -> keras.layers.Layer:
+        """Cross network and perceptron in parallel."""
+        return _Network(self.cross(), self.hidden_units, name=name, dtype=self.dtype_policy)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "hidden_units": list(self.hidden_units),
+            "num_cross_layers": self.num_cross_layers,
+        }
+
+
+class _Network(keras.layers.Layer):
+    def __init__(self, cross: keras.layers.Layer, hidden_units: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.cross = cross
+        self.deep = MLP(hidden_units, name="deep", dtype=self.dtype_policy)
+        self.logit = keras.layers.Dense(1, name="logit", dtype=self.dtype_policy)
+
+    def build(self, input_shape) -> None:
+        self.width = input_shape[1] * input_shape[2]
+        shape = (None, self.width)
+        self.cross.build(shape)
+        self.deep.build(shape)
+        self.logit.build((None, self.width + self.deep.compute_output_shape(shape)[-1]))
+
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        crossed, deep = fork(tf.reshape(embeddings, (-1, self.width)), 2)
+        outputs = tf.concat([self.cross(crossed), self.deep(deep)], axis=1)
+        return tf.squeeze(self.logit(outputs), axis=-1)

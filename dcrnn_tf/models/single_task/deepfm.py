@@ -1,0 +1,50 @@
+"""DeepFM: a factorization machine and a perceptron on the same embeddings."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import BiInteraction, Tower, fork
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class DeepFM(SingleTaskModel):
+    """`y = sum_i w_i + sum_{i<j} v_i . v_j + MLP(E)`, E the v_i side by side (arXiv 1703.04247).
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      hidden_units: layers of the perceptron before its logit.
+    """
+
+    linear = True
+
+    def __init__(self, fields, tasks, hidden_units: Sequence[int] = (128, 64), **kwargs):
+        super().__init__(fields, tasks, **kwargs)
+        self.hidden_units = tuple(hidden_units)
+
+    def network(self, name: str) -> keras.layers.Layer:
+        """Products of pairs and perceptron, whose logits are added."""
+        return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"hidden_units": list(self.hidden_units)}
+
+
+class _Network(keras.layers.Layer):
+    def __init__(self, hidden_units: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.interaction = BiInteraction(name="interaction", dtype=self.dtype_policy)
+        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+
+    def build(self, input_shape) -> None:
+        self.width = input_shape[1] * input_shape[2]
+        self.tower.build((None, self.width))
+
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        for_pairs, for_tower = fork(embeddings, 2)
+        pairs = tf.reduce_sum(self.interaction(for_pairs), axis=1)
+        return pairs + self.tower(tf.reshape(for_tower, (-1, self.width)))

@@ -1,0 +1,204 @@
+"""DIN: deep interest network."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field
+from dcrnn_tf.layers import ActivatedTower, ListValues, TargetAttention, fork
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+
+KNOWN_PAIRS: Mapping[str, str] = {
+    # Ali-CCP: a user's categories, shops, brands and intentions, each by the item's own.
+    "field_109_14": "field_206",
+    "field_110_14": "field_207",
+    "field_127_14": "field_216",
+    "field_150_14": "field_210",
+    # WeChat: what lists there are belong to the feed, and the user attends to them.
+    "manual_keyword_list": "userid",
+    "machine_keyword_list": "userid",
+    "manual_tag_list": "userid",
+    "machine_tag_list": "userid",
+}
+
+
+class ListsAndFields(NamedTuple):
+    """Embeddings of a batch, those of attended lists value by value.
+
+    Attributes:
+      fields: `(batch, other fields, embedding_width)`.
+      lists: the values of each attended list.
+    """
+
+    fields: tf.Tensor
+    lists: tuple[ListValues, ...]
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class DIN(SingleTaskModel):
+    """`y = MLP([E, u_1, .., u_n])`, u_j a list as a field of the candidate sees it (1706.06978).
+
+    `u = sum_i w_i a(e_i, t) e_i`, see `TargetAttention`, takes the place of the mean of a list's
+    embeddings, t is the embedding of the field that attends to it. E are the embeddings of all
+    fields but these lists. A user's lists are read once for all exposures of a batch.
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      attention: `{list: field that attends to it}`, by name; the field must not be such a list
+        itself. None takes the pairs of `KNOWN_PAIRS` that the dataset has and, if it has none,
+        pairs each list with the first categorical field that belongs to no entity table. A dataset
+        without lists leaves a perceptron.
+      attention_units: hidden layers of a.
+      attention_activation: of them, as `ActivatedTower`.
+      softmax: whether factors a are made to sum to 1, as `TargetAttention`.
+      hidden_units: layers of the perceptron before its logit.
+      activation: of them, as `ActivatedTower`.
+
+    Raises:
+      ValueError: a pair that the fields do not allow, or an unknown activation.
+    """
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        attention: Mapping[str, str] | None = None,
+        attention_units: Sequence[int] = (80, 40),
+        attention_activation: str = "dice",
+        softmax: bool = False,
+        hidden_units: Sequence[int] = (128, 64),
+        activation: str = "dice",
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        self.pairs = _pairs(self.fields, attention)
+        self.attention_units = tuple(attention_units)
+        self.attention_activation = attention_activation
+        self.softmax = softmax
+        self.hidden_units = tuple(hidden_units)
+        self.activation = activation
+        lists = [name for name, _ in self.pairs]
+        self._others = tuple(field.name for field in self.fields if field.name not in lists)
+        self.network("trial")  # refuses impossible settings here, not when weights are made
+
+    def network(self, name: str) -> keras.layers.Layer:
+        """Attention over each list, then a perceptron."""
+        return _Network(
+            tuple(
+                TargetAttention(
+                    self.attention_units,
+                    self.attention_activation,
+                    self.softmax,
+                    name=f"attention_of_{listed}",
+                    dtype=self.dtype_policy,
+                )
+                for listed, _ in self.pairs
+            ),
+            tuple(self._others.index(target) for _, target in self.pairs),
+            ActivatedTower(
+                self.hidden_units, self.activation, name="tower", dtype=self.dtype_policy
+            ),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> ListsAndFields:
+        """Embeddings of the fields, and of the attended lists' values."""
+        return ListsAndFields(
+            self.embedding(features, fields=self._others, training=training),
+            tuple(self.embedding.list_values(name, features) for name, _ in self.pairs),
+        )
+
+    def logits(
+        self, embeddings: ListsAndFields, training: bool, labels: Mapping | None = None
+    ) -> list[tf.Tensor]:
+        """Each network's logits on its own embeddings."""
+        count = len(self.tasks)
+        own_fields = tf.split(embeddings.fields, count, axis=2)
+        own_lists = [tf.split(values.embeddings, count, axis=1) for values in embeddings.lists]
+        logits = []
+        for number, network in enumerate(self.networks):
+            lists = [
+                values._replace(embeddings=own[number])
+                for values, own in zip(embeddings.lists, own_lists, strict=True)
+            ]
+            logits.append(network(own_fields[number], lists, training=training))
+        return logits
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "attention": dict(self.pairs),
+            "attention_units": list(self.attention_units),
+            "attention_activation": self.attention_activation,
+            "softmax": self.softmax,
+            "hidden_units": list(self.hidden_units),
+            "activation": self.activation,
+        }
+
+
+class _Network(keras.layers.Layer):
+    """Args: attention of each list, the place of its target among the fields, the perceptron."""
+
+    def __init__(
+        self,
+        attention: Sequence[TargetAttention],
+        targets: Sequence[int],
+        tower: ActivatedTower,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.attention = tuple(attention)
+        self.targets = tuple(targets)
+        self.tower = tower
+
+    def build(self, embeddings_shape, lists_shape=None) -> None:
+        _, fields, dim = embeddings_shape
+        for attention in self.attention:
+            attention.build((None, dim))
+        self.width = fields * dim
+        self.tower.build((None, (fields + len(self.attention)) * dim))
+
+    def call(
+        self, embeddings: tf.Tensor, lists: Sequence[ListValues], training: bool = False
+    ) -> tf.Tensor:
+        flat, *copies = fork(embeddings, 1 + len(lists))
+        seen = [
+            attention(values, copy[:, target], training=training)
+            for attention, values, copy, target in zip(
+                self.attention, lists, copies, self.targets, strict=True
+            )
+        ]
+        inputs = tf.concat([tf.reshape(flat, (-1, self.width)), *seen], axis=1)
+        return self.tower(inputs, training=training)
+
+
+def _pairs(
+    fields: Sequence[Field], attention: Mapping[str, str] | None
+) -> tuple[tuple[str, str], ...]:
+    """The lists that are attended to and the field that each is attended by."""
+    by_name = {field.name: field for field in fields}
+    lists = [field.name for field in fields if field.kind == MULTI_CATEGORICAL]
+    if attention is None:
+        attention = {
+            listed: target
+            for listed, target in KNOWN_PAIRS.items()
+            if listed in lists and target in by_name
+        }
+        single = [f.name for f in fields if f.kind == CATEGORICAL and f.entity is None]
+        if not attention and single:
+            attention = dict.fromkeys(lists, single[0])
+    if not isinstance(attention, Mapping):
+        raise ValueError(f"attention={attention!r} must be pairs, such as {{history: item}}")
+    for listed, target in attention.items():
+        pair = f"attention={{{listed}: {target}}}"
+        if listed not in lists:
+            raise ValueError(f"{pair}: {listed} is no list; lists are {', '.join(lists) or 'none'}")
+        if not isinstance(target, str) or target not in by_name:
+            raise ValueError(f"{pair}: there is no field {target}")
+        if target in attention:
+            raise ValueError(f"{pair}: {target} is a list that is attended to itself")
+    return tuple(attention.items())

@@ -1,0 +1,47 @@
+"""NFM: neural factorization machine."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import BiInteraction, Tower
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class NFM(SingleTaskModel):
+    """`y = sum_i w_i + MLP(sum_{i<j} v_i * v_j)` (arXiv 1708.05027).
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      hidden_units: layers of the perceptron before its logit.
+    """
+
+    linear = True
+
+    def __init__(self, fields, tasks, hidden_units: Sequence[int] = (128, 64), **kwargs):
+        super().__init__(fields, tasks, **kwargs)
+        self.hidden_units = tuple(hidden_units)
+
+    def network(self, name: str) -> keras.layers.Layer:
+        """Bi-interaction, then a perceptron."""
+        return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"hidden_units": list(self.hidden_units)}
+
+
+class _Network(keras.layers.Layer):
+    def __init__(self, hidden_units: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.interaction = BiInteraction(name="interaction", dtype=self.dtype_policy)
+        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+
+    def build(self, input_shape) -> None:
+        self.tower.build(self.interaction.compute_output_shape(input_shape))
+
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        return self.tower(self.interaction(embeddings))

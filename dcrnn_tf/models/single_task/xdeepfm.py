@@ -1,0 +1,82 @@
+"""xDeepFM: a linear model, a compressed interaction network and a perceptron."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.layers import CompressedInteraction, Tower
+from dcrnn_tf.models.single_task.base import SingleTaskModel
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class XDeepFM(SingleTaskModel):
+    """`y = sum_i w_i + w . CIN(E) + MLP(E)` (arXiv 1803.05170).
+
+    Args:
+      fields: as `MultiTaskModel`.
+      tasks: as `MultiTaskModel`.
+      hidden_units: layers of the perceptron before its logit.
+      feature_maps: as `CompressedInteraction`.
+      activation: of the feature maps, as `CompressedInteraction`.
+      split_half: as `CompressedInteraction`.
+    """
+
+    linear = True
+
+    def __init__(
+        self,
+        fields,
+        tasks,
+        hidden_units: Sequence[int] = (128, 64),
+        feature_maps: Sequence[int] = (64, 64),
+        activation: str | None = "linear",
+        split_half: bool = False,
+        **kwargs,
+    ):
+        super().__init__(fields, tasks, **kwargs)
+        self.hidden_units = tuple(hidden_units)
+        self.feature_maps = tuple(feature_maps)
+        self.activation = activation
+        self.split_half = split_half
+        self.network("trial")  # refuses impossible settings here, not when weights are made
+
+    def network(self, name: str) -> keras.layers.Layer:
+        """CIN and perceptron, whose logits are added."""
+        interaction = CompressedInteraction(
+            self.feature_maps,
+            self.activation,
+            self.split_half,
+            name="interaction",
+            dtype=self.dtype_policy,
+        )
+        return _Network(interaction, self.hidden_units, name=name, dtype=self.dtype_policy)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {
+            "hidden_units": list(self.hidden_units),
+            "feature_maps": list(self.feature_maps),
+            "activation": self.activation,
+            "split_half": self.split_half,
+        }
+
+
+class _Network(keras.layers.Layer):
+    def __init__(self, interaction: CompressedInteraction, hidden_units: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.interaction = interaction
+        self.logit = keras.layers.Dense(
+            1, use_bias=False, name="interaction_logit", dtype=self.dtype_policy
+        )
+        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+
+    def build(self, input_shape) -> None:
+        self.width = input_shape[1] * input_shape[2]
+        self.interaction.build(input_shape)
+        self.logit.build(self.interaction.compute_output_shape(input_shape))
+        self.tower.build((None, self.width))
+
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        interactions = tf.squeeze(self.logit(self.interaction(embeddings)), axis=-1)
+        return interactions + self.tower(tf.reshape(embeddings, (-1, self.width)))

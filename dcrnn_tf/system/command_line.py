@@ -1,0 +1,117 @@
+"""What all programs share: how they start, and how they speak of a user's mistake."""
+
+import math
+import os
+import pathlib
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from dcrnn_tf.system import interruption
+from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.whole_file import full_disk
+
+_OUTPUT_FLAGS = ("export_dir", "out_dir", "run_dir", "work_dir")
+
+
+class UsageError(UserError):
+    """Flags that contradict each other or make no sense."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a program: parses flags, calls `main`, turns a user's mistake into one sentence.
+
+    So it does with what the system refuses, such as to write to a full disk.
+
+    Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 75
+    another process of the same training is gone, 130 interrupted from the keyboard (SIGINT), 143
+    told to end (SIGTERM).
+    """
+    interruption.raise_on_signals()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    def start(arguments: list[str]) -> None:
+        if len(arguments) > 1:
+            fail(f"unexpected argument {arguments[1]!r}; flags are given as --name=value")
+        try:
+            main()
+        except UserError as error:
+            fail(str(error), error.exit_code)
+        except OSError as error:
+            sentence = _refused(error)
+            fail(_without_room(sentence) if full_disk(error) else sentence)
+        except KeyboardInterrupt as error:
+            _end_interrupted(error)
+        except Exception as error:
+            # TensorFlow and Polars have errors of their own for it.
+            if not full_disk(error):
+                raise
+            fail(_without_room(" ".join(str(error).split())))
+
+    try:
+        app.run(start, flags_parser=_parse_flags)
+    except KeyboardInterrupt as error:  # while flags were parsed, say
+        _end_interrupted(error)
+
+
+def use_threads(count: int) -> None:
+    """Sets TensorFlow's threads, so that the same seed gives the same bits on the same machine.
+
+    Operations run one after the other, each on `count` threads (0 for all). Run side by side they
+    would be added up in the order in which they happen to be ready.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    # It would join sums of two into sums of many, which add in the order they happen to be ready.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def fail(sentence: str, exit_code: int = 1) -> None:
+    """Ends the program with one sentence on standard error."""
+    print(f"Error: {' '.join(sentence.splitlines())}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+def _end_interrupted(error: KeyboardInterrupt) -> None:
+    interruption.ignore_signals()  # a parent and the terminal may both send one
+    if not isinstance(error, interruption.Interrupted):
+        error = interruption.Interrupted(signal.SIGINT)
+    print(f"\n{error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _refused(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return f"a file cannot be read or written ({error})"
+    return f"{error.filename} cannot be read or written ({error.strerror})"
+
+
+def _without_room(sentence: str) -> str:
+    """Adds how much room there is, where one of the program's flags says on which disk."""
+    given = [flags.FLAGS[n].value for n in _OUTPUT_FLAGS if n in flags.FLAGS]
+    folders = [pathlib.Path(value).absolute() for value in given if value]
+    for folder in folders[:1]:
+        while not folder.exists():
+            folder = folder.parent
+        free = shutil.disk_usage(folder).free / 2**20
+        sentence += f"; it takes more than the {free:,.1f} MiB that are free in {folder}"
+    return f"{sentence}; make room and give the same command again"
+
+
+def _parse_flags(arguments: list[str]) -> list[str]:
+    try:
+        rest = flags.FLAGS(arguments)
+    except flags.Error as error:
+        sentence = " ".join(str(error).split())
+        fail(f"{sentence} (--help lists the flags)")
+    for name in flags.FLAGS:
+        value = flags.FLAGS[name].value
+        # NaN is neither below a bound nor above it, and many flags have no upper bound.
+        if isinstance(value, float) and flags.FLAGS[name].present and not math.isfinite(value):
+            fail(f"--{name}={value} must be a finite number (--help lists the flags)")
+    return rest

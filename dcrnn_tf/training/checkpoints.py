@@ -1,0 +1,184 @@
+"""Checkpoints that are complete or absent, of variables by name."""
+
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.whole_file import naming_file
+
+_PREFIX = "step_"
+_PARTIAL = "partial"
+_ONLY_TO_CONTINUE = "only_to_continue"
+_REMOVED = "removed"
+
+
+def numbered(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, tf.Variable]:
+    """Names for the variables of a model or an optimizer: position and own name.
+
+    The paths that Keras gives contain counters of the process, such as `dense_7`; these do not.
+    """
+    return {f"{prefix}_{i:04d}_{v.name}": v.value for i, v in enumerate(variables)}
+
+
+class Checkpoints:
+    """A folder of checkpoints, one sub-folder a step, the last few kept and one that is spared.
+
+    A checkpoint is written under a temporary name and renamed last, so that an interrupted write
+    never stands for a whole one. Variables are saved by the names given here, never by where an
+    object graph happens to reach them: that silently skips what lies in lists and dicts.
+
+    Args:
+      folder: of the checkpoints; made by the first `save`.
+      variables: `{name: tf.Variable}`, everything that a continued run must find again.
+      keep: how many checkpoints stay, at least 2.
+      partial: whether the checkpoints may hold more than these variables.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        variables: dict[str, tf.Variable],
+        keep: int = 2,
+        partial: bool = False,
+    ):
+        self._folder = pathlib.Path(folder)
+        self._variables = variables
+        self._checkpoint = tf.train.Checkpoint(**variables)
+        self._keep = keep
+        self._partial = partial
+
+    def save(self, step: int, only_to_continue: bool = False, spared: int | None = None) -> None:
+        """Writes the variables, removes the oldest checkpoint, and names the new one after `step`.
+
+        The name comes last, and what is removed loses its name first: a run that is killed at any
+        of these moments goes on from a whole checkpoint, and ends with as many as it would have.
+
+        Args:
+          step: its number.
+          only_to_continue: whether the weights wait for updates that only the run itself can make,
+            so that those who read but a part of the variables must not take them.
+          spared: a step whose checkpoint stays however old it is.
+        """
+        partial = self._folder / _PARTIAL
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        target = self._path(step)
+        with naming_file(target):
+            self._checkpoint.write(str(partial / "variables"))
+        if only_to_continue:
+            (partial / _ONLY_TO_CONTINUE).touch()
+        for newer in [other for other in self.steps() if other > step]:  # it could not be read
+            self._remove(self._path(newer))
+        others = [other for other in self.steps() if other not in (step, spared)]
+        for old in others[: 1 - self._keep]:
+            self._remove(self._path(old))
+        self._remove(target)
+        partial.rename(target)
+
+    def _remove(self, checkpoint: pathlib.Path) -> None:
+        removed = self._folder / _REMOVED
+        shutil.rmtree(removed, ignore_errors=True)
+        if checkpoint.exists():
+            checkpoint.rename(removed)
+            shutil.rmtree(removed)
+
+    def steps(self) -> list[int]:
+        """Steps with a checkpoint, ascending."""
+        names = [path.name.removeprefix(_PREFIX) for path in self._folder.glob(_PREFIX + "*")]
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def restore(self, step: int | None = None) -> int | None:
+        """Reads a checkpoint into the variables.
+
+        Args:
+          step: which one; None takes the newest that can be read, and says which cannot.
+
+        Returns:
+          The step read, or None where there is no checkpoint at all.
+
+        Raises:
+          DatasetError: there are checkpoints, and none of them can be read.
+        """
+        wanted = self.steps() if step is None else [step]
+        if not wanted:
+            return None
+        if step is not None and step not in self.steps():
+            known = ", ".join(map(str, self.steps())) or "none"
+            raise DatasetError(
+                f"{self._folder} has no checkpoint of step {step}; there are: {known}"
+            )
+        reasons = []
+        for candidate in reversed(wanted):
+            reason = self._read(candidate)
+            if reason is None:
+                return candidate
+            reasons.append(f"that of step {candidate}: {reason}")
+            if step is None:
+                print(f"Checkpoint {self._path(candidate)} cannot be read ({reason}).")
+        if step is not None:
+            known = ", ".join(map(str, self.steps())) or "none"
+            raise DatasetError(
+                f"the checkpoint {self._path(step)} cannot be read ({reason}); there are: {known}"
+            )
+        raise DatasetError(
+            f"none of the checkpoints in {self._folder} can be read ({'; '.join(reasons)}); "
+            "remove the run folder to start again"
+        )
+
+    def _path(self, step: int) -> pathlib.Path:
+        return self._folder / f"{_PREFIX}{step:09d}"
+
+    def _read(self, step: int) -> str | None:
+        """Reads one checkpoint; says why it cannot be read, None if it was."""
+        path = self._path(step)
+        if self._partial and (path / _ONLY_TO_CONTINUE).exists():
+            return "it was made at an interruption and is only for the run to go on from"
+        try:
+            if difference := self._difference(path):
+                return difference
+            status = self._checkpoint.read(str(path / "variables"))
+            status.assert_existing_objects_matched()
+            status.expect_partial()
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError) as error:
+            return str(error).strip().splitlines()[0]
+        return None
+
+    def _difference(self, path: pathlib.Path) -> str | None:
+        """The first variable that is here and not there, or has another shape, or is only there."""
+        suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+        there = tf.train.load_checkpoint(str(path / "variables")).get_variable_to_shape_map()
+        there = {n.removesuffix(suffix): s for n, s in there.items() if n.endswith(suffix)}
+        there.pop("save_counter", None)
+        for name, variable in self._variables.items():
+            if name not in there:
+                return f"it is of another model: it has no {name}"
+            if variable.shape.as_list() != there[name]:
+                return (
+                    f"it is of another model or dataset: {name} has shape {there[name]} there, "
+                    f"{variable.shape.as_list()} here"
+                )
+        more = sorted(set(there) - set(self._variables))
+        if more and not self._partial:
+            return f"it is of another model: it has {more[0]}, which there is none of here"
+        return None
+
+
+def damage(folder: pathlib.Path) -> str | None:
+    """What hinders to read a checkpoint, or makes it worthless; None if nothing.
+
+    Every variable is read, which compares it with its checksum.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(folder / "variables"))
+        for name in sorted(reader.get_variable_to_shape_map()):
+            value = reader.get_tensor(name)
+            if np.issubdtype(np.asarray(value).dtype, np.floating) and not np.isfinite(value).all():
+                return f"{name.split('/')[0]} holds a number that is not finite"
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        return str(error).strip().splitlines()[0]
+    return None

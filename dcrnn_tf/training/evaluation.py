@@ -1,0 +1,179 @@
+"""Predictions of a model over a split or over loose rows, and the exact metrics of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf import metrics
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.distribution.distribution import Distribution
+from dcrnn_tf.models import MultiTaskModel
+from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.system.errors import UserError
+
+
+class EvaluationError(UserError):
+    """Predictions of which no metrics can be computed."""
+
+
+class Predictor:
+    """Scores whole splits with one traced function.
+
+    A model trained with a positive weight w tends to the logit `log(w p / (1 - p))`; to speak of
+    probabilities, `log w` is taken off again. Ranking, and so AUC, does not depend on it.
+
+    Args:
+      model: features in, `{task: logit (batch,)}` out.
+      positive_weights: that the model was trained with, `{task: w}`.
+      distribution: workers that share the batches of a split among them, each whole.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        positive_weights: Mapping[str, float],
+        distribution: Distribution | None = None,
+    ):
+        self._derived_outputs = model.derived_outputs
+        self._distribution = distribution or Distribution()
+        self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
+
+        @tf.function(autograph=False)  # there is no control flow to convert
+        def logits(features):
+            outputs = model(features, training=False)
+            return {
+                task: tf.cast(outputs[task], tf.float32) - shift
+                for task, shift in self._shift.items()
+            }
+
+        self._logits = logits
+
+    def predict(
+        self,
+        dataset: PreparedDataset,
+        split: str,
+        batch_size: int = 4096,
+        progress: Callable[[int], object] = lambda rows: None,
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk.
+
+        Derived outputs are there beside the tasks, with labels of their own.
+
+        Raises:
+          EvaluationError: a task of a derived output is positive where the one before it is not.
+        """
+        labels: dict[str, list] = {task: [] for task in self._shift}
+        logits: dict[str, list] = {task: [] for task in self._shift}
+        worker, workers = self._distribution.worker, self._distribution.workers
+        batches = dataset.batches(split, batch_size, every=(worker, workers))
+        # Traced for batches of any size, whichever comes first: the same bits from every caller.
+        score = self._logits.get_concrete_function(batches.element_spec[0])
+        with dataset.naming_damage():
+            for features, batch_labels in batches:
+                for task, values in score(features).items():
+                    logits[task].append(values.numpy())
+                    labels[task].append(batch_labels[task].numpy().astype(np.int8))
+                progress(len(values))
+        all_labels = {t: self._whole(parts, np.int8, batch_size) for t, parts in labels.items()}
+        all_logits = {t: self._whole(parts, np.float32, batch_size) for t, parts in logits.items()}
+        for output in self._derived_outputs(dataset.schema.tasks):
+            all_labels[output.name] = _derived_labels(output, all_labels, split)
+            all_logits[output.name] = output.logit(all_logits).numpy()
+        return all_labels, all_logits
+
+    def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
+        """All workers' batches in their order."""
+        own = np.concatenate([np.empty(0, dtype), *parts])
+        if self._distribution.workers == 1:
+            return own
+        gathered = self._distribution.gather(own.astype(np.float32)).astype(dtype)
+        worker = np.arange(len(gathered)) // batch_size % self._distribution.workers
+        whole = np.empty_like(gathered)
+        whole[np.argsort(worker, kind="stable")] = gathered
+        return whole
+
+    def score(
+        self, features: Mapping[str, np.ndarray], batch_size: int = 4096
+    ) -> dict[str, np.ndarray]:
+        """Logits `{task: (rows,)}` of rows of no dataset.
+
+        Args:
+          features: `{field: (rows, ...)}`, as in a batch of a dataset without entity tables.
+          batch_size: rows scored at a time.
+        """
+        spec = {
+            name: tf.TensorSpec((None, *column.shape[1:]), column.dtype)
+            for name, column in features.items()
+        }
+        score = self._logits.get_concrete_function(spec)
+        logits: dict[str, list] = {task: [] for task in self._shift}
+        rows = len(next(iter(features.values())))
+        for start in range(0, rows, batch_size):
+            batch = {
+                name: tf.constant(column[start : start + batch_size])
+                for name, column in features.items()
+            }
+            for task, values in score(batch).items():
+                logits[task].append(values.numpy())
+        return {task: np.concatenate(parts) for task, parts in logits.items()}
+
+
+def evaluate(
+    labels: Mapping[str, np.ndarray],
+    logits: Mapping[str, np.ndarray],
+    derived_outputs: Sequence[DerivedOutput] = (),
+) -> dict:
+    """`{task: figures of metrics.binary_metrics}`, each over the rows where the task is defined.
+
+    Those of a derived output also have the `population` that they are of, in words.
+
+    Raises:
+      EvaluationError: a logit is not a finite number.
+    """
+    for task, values in logits.items():
+        if not (finite := np.isfinite(values)).all():
+            row = int(np.argmin(finite))
+            raise EvaluationError(
+                f"the model's logit of {task} is {values[row]} in row {row} of the split (counted "
+                f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
+                "a lower learning rate, or look for damaged numbers with experiments.verify"
+            )
+    figures = {
+        task: metrics.binary_metrics(*_where_defined(labels[task], logits[task])) for task in labels
+    }
+    for output in derived_outputs:
+        figures[output.name]["population"] = output.population
+    return figures
+
+
+def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
+    """`{task: {"roc": ..., "scores": ...}}` for plotting, of the tasks that have rows."""
+    result = {}
+    for task in labels:
+        label, logit = _where_defined(labels[task], logits[task])
+        if not len(label):
+            continue
+        result[task] = {
+            "roc": metrics.roc_curve(label, logit),
+            "scores": metrics.score_histogram(label, logit),
+        }
+    return result
+
+
+def _derived_labels(
+    output: DerivedOutput, labels: Mapping[str, np.ndarray], split: str
+) -> np.ndarray:
+    contrary = int(np.sum((labels[output.task] > 0) & ~(labels[output.given] > 0)))
+    if contrary:
+        raise EvaluationError(
+            f"{output.task} is positive where {output.given} is not in {contrary} rows of the "
+            f"{split} split, so {output.name} means nothing; set the model's tasks_in_sequence to "
+            "false"
+        )
+    return output.labels(labels)
+
+
+def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    defined = label >= 0
+    return label[defined], logit[defined]

@@ -1,0 +1,99 @@
+"""Weighted cross entropy with logits, one per task."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import DatasetError, Schema
+
+
+@keras.saving.register_keras_serializable(package="dcrnn_tf")
+class WeightedCrossEntropy(keras.losses.Loss):
+    """`tf.nn.weighted_cross_entropy_with_logits`, averaged over the batch.
+
+    For a label y and a logit z: `-(w y log sigmoid(z) + (1 - y) log(1 - sigmoid(z)))`. A label of
+    -1 marks a row on which the task is not defined: it adds nothing to the sum, and still counts
+    in the number of rows that the sum is divided by. At a logit of exactly 0 TensorFlow's gradient
+    is that of one side (0 for a positive, 1 for a negative), not the mean of both.
+
+    Args:
+      positive_weight: w, the factor on the positives' loss.
+
+    Call arguments: labels `(batch,)` and logits `(batch,)`.
+    """
+
+    def __init__(
+        self, positive_weight: float = 1.0, name: str = "weighted_cross_entropy", **kwargs
+    ):
+        super().__init__(name=name, **kwargs)
+        self.positive_weight = float(positive_weight)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Loss of each row, `(batch,)`."""
+        logits = tf.convert_to_tensor(y_pred)
+        labels = tf.reshape(tf.cast(y_true, logits.dtype), tf.shape(logits))
+        loss = tf.nn.weighted_cross_entropy_with_logits(labels, logits, self.positive_weight)
+        return tf.where(labels < 0, tf.zeros_like(loss), loss)
+
+    def get_config(self) -> dict:
+        """Arguments of the constructor."""
+        return super().get_config() | {"positive_weight": self.positive_weight}
+
+
+def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> dict[str, float]:
+    """The factor on each task's positives.
+
+    Args:
+      schema: of the dataset to train on.
+      choice: `auto` (negatives over positives of the training split), `none` (1), or a number
+        per task.
+
+    Returns:
+      `{task: weight}`.
+
+    Raises:
+      DatasetError: a task has no positive or no negative to weigh, or the numbers do not fit.
+    """
+    names = schema.task_names
+    if choice == "none":
+        return dict.fromkeys(names, 1.0)
+    if choice == "auto":
+        train = schema.split("train")
+        for name in names:
+            if not 0 < train.positives[name] < train.defined[name]:
+                raise DatasetError(
+                    f"the training split has {train.positives[name]} positives of {name} among "
+                    f"{train.defined[name]} rows, so positive_weights=auto cannot weigh them; "
+                    "use more rows or positive_weights=none"
+                )
+        return {n: (train.defined[n] - train.positives[n]) / train.positives[n] for n in names}
+    weights = [float(weight) for weight in choice]
+    if len(weights) != len(names) or not all(0 < w < math.inf for w in weights):
+        raise DatasetError(
+            f"positive_weights={list(choice)} must be auto, none, or one finite number above 0 for "
+            f"each of the {len(names)} tasks {', '.join(names)}"
+        )
+    return dict(zip(names, weights, strict=True))
+
+
+def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
+    """The training split's mean loss of each task under a model that gives every row one half.
+
+    `log(2) (w P + N) / R` with P positives and N negatives among R rows.
+    """
+    train = schema.split("train")
+    return {
+        task: math.log(2)
+        * (weight * train.positives[task] + train.defined[task] - train.positives[task])
+        / train.rows
+        for task, weight in weights.items()
+    }
+
+
+def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
+    """One loss per task, as `keras.Model.compile(loss=...)` takes them; their sum is minimised."""
+    return {
+        task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()
+    }

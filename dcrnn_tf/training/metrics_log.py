@@ -1,0 +1,98 @@
+"""The lines of `metrics.jsonl`: one JSON object each, on disk before the run goes on."""
+
+import json
+import os
+import pathlib
+from collections.abc import Collection, Mapping, Sequence
+
+from dcrnn_tf.dataset.schema import DatasetError
+
+
+def append(path: pathlib.Path, entry: Mapping) -> None:
+    """Adds a line."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: pathlib.Path) -> list[dict]:
+    """The lines; a last one that a killed run left unfinished is passed over.
+
+    Raises:
+      DatasetError: another line is no JSON object.
+    """
+    if not path.exists():
+        return []
+    return [_parsed(path, number, line) for number, line in _lines(path.read_bytes())]
+
+
+def cut(path: pathlib.Path, size: int, step: int) -> None:
+    """Removes what was written after a checkpoint.
+
+    A file that is shorter than it was then has lost lines: that is said, and those that are left
+    of the steps up to the checkpoint's stay.
+
+    Args:
+      path: of the file, which need not exist.
+      size: of the file at the checkpoint, in bytes.
+      step: of the checkpoint.
+
+    Raises:
+      DatasetError: a line that is to stay is damaged.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    kept = content[:size]
+    entries = [(line, _parsed(path, number, line)) for number, line in _lines(kept)]
+    if len(content) < size or (kept and not kept.endswith(b"\n")):
+        print(
+            f"{path} has lost lines: {len(content)} bytes, of {size} at the checkpoint of step "
+            f"{step}; going on with those that are left."
+        )
+        kept = b"".join(line + b"\n" for line, entry in entries if entry.get("step", 0) <= step)
+        path.write_bytes(kept)
+    elif len(content) > size:
+        os.truncate(path, size)
+
+
+def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
+    """What is logged of a split, `{step: {task: figures}}`."""
+    return {
+        entry["step"]: entry["metrics"]
+        for entry in entries
+        if entry["kind"] == "evaluation" and entry["split"] == split
+    }
+
+
+def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
+    """The step with the highest validation AUC, mean over tasks; None if there is none.
+
+    Outputs derived from the tasks' do not count.
+
+    Args:
+      entries: the lines of a run.
+      among: steps to choose from; None chooses from all.
+    """
+    aucs = {}
+    for step, outputs in evaluations(entries, "validation").items():
+        if among is None or step in among:
+            tasks = [figures for figures in outputs.values() if "population" not in figures]
+            values = [0.5 if f["auc"] is None else f["auc"] for f in tasks]
+            aucs[step] = sum(values) / len(values)
+    return max(aucs, key=aucs.get, default=None)
+
+
+def _lines(content: bytes) -> list[tuple[int, bytes]]:
+    return list(enumerate(content.split(b"\n")[:-1], start=1))
+
+
+def _parsed(path: pathlib.Path, number: int, line: bytes) -> dict:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise DatasetError(
+            f"{path}, line {number}, is not JSON ({error}); mend or remove the line"
+        ) from None
+    if not isinstance(entry, dict):
+        raise DatasetError(f"{path}, line {number}, is no JSON object; mend or remove the line")
+    return entry

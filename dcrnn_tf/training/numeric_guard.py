@@ -1,0 +1,101 @@
+"""Notes the first training step whose losses or gradients are not finite numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.distribution.replicas import sum_over_replicas
+
+_NAMED = 5  # variables that a message names
+
+
+class NumericGuard:
+    """Watches the losses and the gradients' norms of every step, on the device.
+
+    A step costs one read of each gradient (the rows of the batch alone, of an embedding table);
+    nothing is copied to the host until somebody asks. A norm counts as not finite from about 1e19
+    on, where the squares that Adam keeps overflow. What is not finite on one of several replicas is
+    known to all of them; their gradients' squares are added up, not those of the sum.
+
+    Args:
+      losses: names of the losses.
+      variables: whose gradients are watched.
+    """
+
+    def __init__(self, losses: Sequence[str], variables: Sequence[keras.Variable]):
+        self._losses = list(losses)
+        self._variables = list(variables)
+        count = len(self._losses) + len(self._variables)
+        self._bad_step = tf.Variable(0, dtype=tf.int64)  # 0 while there is none
+        self._now = tf.Variable(tf.zeros(count))  # of the last step, or of the bad one
+        self._before = tf.Variable(tf.zeros(count))  # of the step before
+
+    def watch(
+        self,
+        step: tf.Tensor,
+        losses: Mapping[str, tf.Tensor],
+        gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
+    ) -> None:
+        """Looks at one step; part of the traced training step.
+
+        Args:
+          step: its number, from 1.
+          losses: `{name: scalar}`.
+          gradients: of the variables, in their order.
+        """
+        figures = [tf.cast(losses[name], tf.float32) for name in self._losses]
+        for gradient in gradients:
+            if isinstance(gradient, tf.IndexedSlices):
+                gradient = gradient.values
+            # Half the sum of squares, in one operation without memory of its own.
+            figures.append(
+                tf.zeros(()) if gradient is None else tf.cast(tf.nn.l2_loss(gradient), tf.float32)
+            )
+        figures = sum_over_replicas(tf.stack(figures))
+        sound = tf.equal(self._bad_step, 0)
+        before, now = self._before.read_value(), self._now.read_value()
+        self._before.assign(tf.where(sound, now, before))
+        self._now.assign(tf.where(sound, figures, now))
+        bad = sound & ~tf.reduce_all(tf.math.is_finite(figures))
+        self._bad_step.assign(tf.where(bad, tf.cast(step, tf.int64), self._bad_step.read_value()))
+
+    def finding(self) -> str | None:
+        """What was not finite, at which step, and the largest gradients before; None if nothing."""
+        step = int(self._bad_step.numpy())
+        if not step:
+            return None
+        losses, gradients = self._split(self._now)
+        sentence = [f"the loss of {n} is {v}" for n, v in losses.items() if not math.isfinite(v)]
+        spoilt = [name for name, norm in gradients.items() if not math.isfinite(norm)]
+        if spoilt:
+            more = f" and {len(spoilt) - _NAMED} more" if len(spoilt) > _NAMED else ""
+            sentence.append(f"the gradient of {', '.join(spoilt[:_NAMED])}{more} is not finite")
+        _, before = self._split(self._before)
+        largest = sorted(before, key=before.get, reverse=True)[:_NAMED]
+        if step > 1 and before[largest[0]]:
+            norms = ", ".join(f"{name} {before[name]:.3g}" for name in largest)
+            sentence.append(f"the largest gradients of the step before: {norms}")
+        return f"at step {step} " + "; ".join(sentence)
+
+    def _split(self, figures: tf.Variable) -> tuple[dict[str, float], dict[str, float]]:
+        values = figures.numpy().astype(np.float64)
+        count = len(self._losses)
+        paths = [variable.path for variable in self._variables]
+        return (
+            dict(zip(self._losses, values[:count].tolist(), strict=True)),
+            dict(zip(paths, np.sqrt(2 * values[count:]).tolist(), strict=True)),
+        )
+
+
+def spoilt_weights(variables: Sequence[keras.Variable]) -> list[str]:
+    """Paths of the variables that hold a number that is not finite."""
+    return [
+        variable.path
+        for variable in variables
+        if tf.as_dtype(variable.dtype).is_floating
+        # Any NaN or infinity shows in the sum, which takes no memory of the table's size.
+        and not math.isfinite(float(tf.reduce_sum(variable.value)))
+    ]

@@ -1,0 +1,396 @@
+"""The custom training loop: steps, checkpoints, resume and logs."""
+
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import tensorflow as tf
+import tqdm
+
+from dcrnn_tf import optimizers
+from dcrnn_tf.balancing import Balancing
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.distribution.distribution import Distribution, batch_means, weigh
+from dcrnn_tf.distribution.replicas import gather_over_replicas
+from dcrnn_tf.models import MultiTaskModel
+from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.interruption import Interrupted, Interruption
+from dcrnn_tf.training import metrics_log
+from dcrnn_tf.training.checkpoints import Checkpoints, numbered
+from dcrnn_tf.training.evaluation import Predictor, evaluate
+from dcrnn_tf.training.losses import multi_task_losses
+from dcrnn_tf.training.numeric_guard import NumericGuard, spoilt_weights
+from dcrnn_tf.training.running_means import RunningMeans
+from dcrnn_tf.training.settings import TrainingSettings
+
+METRICS_FILE = "metrics.jsonl"
+_ALL_TASKS = "all tasks together"  # with what the model adds
+
+
+class TrainingError(UserError):
+    """Training cannot go on."""
+
+
+class Trainer:
+    """Trains one model in a run folder, from the start or from the last checkpoint.
+
+    A run that is killed and started again ends with the same bits as one that was not: batches
+    depend on seed and epoch alone, and a checkpoint holds weights, optimizer states, random
+    states, the sums behind the next line of losses and the length of the metrics file. SIGINT and
+    SIGTERM are obeyed between two steps, after a checkpoint. None is ever made of a state in which
+    a loss, a gradient or a weight was not finite.
+
+    Args:
+      model: built, `{task: logit}` out; its `training_logits(features, labels)` gives the logits
+        of a training step, its `losses` are added to the tasks', its `statistics` are logged.
+      dataset: to train on; `validation`, where it exists, is evaluated after each epoch.
+      settings: how to train.
+      positive_weights: `{task: factor on the positives' loss}`.
+      run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
+      balancing: how the tasks' losses become one gradient; their sum if not given.
+      distribution: the replicas that train together; model and trainer are made in its scope. All
+        read the checkpoints, the chief alone writes.
+
+    Attributes:
+      train_step: one step, compiled, for the features and labels of a batch.
+
+    Raises:
+      ModelError: the positive weights are not for this model.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        dataset: PreparedDataset,
+        settings: TrainingSettings,
+        positive_weights: Mapping[str, float],
+        run_dir: str | pathlib.Path,
+        balancing: Balancing | None = None,
+        distribution: Distribution | None = None,
+    ):
+        model.check_positive_weights(positive_weights)
+        self.model = model
+        self.dataset = dataset
+        self.settings = settings
+        self._distribution = distribution or Distribution()
+        self.predictor = Predictor(model, positive_weights, self._distribution)
+        self._losses = multi_task_losses(positive_weights)
+        self._balancing = balancing or Balancing(self._losses)
+        self._run_dir = pathlib.Path(run_dir)
+        self._steps_per_epoch = dataset.steps("train", settings.batch_size)
+
+        tables = {variable.path for variable in model.embedding_variables}
+        self._tables = [v for v in model.trainable_variables if v.path in tables]
+        self._others = [v for v in model.trainable_variables if v.path not in tables]
+        self._others += self._balancing.trainable_variables
+        self._table_optimizer = optimizers.build_for_tables(
+            settings.embedding_optimizer, settings.learning_rate, settings.jit_compile
+        )
+        self._optimizer = optimizers.build(settings.optimizer, settings.learning_rate)
+        self._defers = isinstance(self._table_optimizer, optimizers.DeferredAdam)
+        self._table_optimizer.build(self._tables)
+        self._optimizer.build(self._others)
+
+        self._mean_losses = RunningMeans(self._losses)
+        self._mean_statistics = RunningMeans(
+            [*model.statistic_names, *self._balancing.statistic_names]
+        )
+        self._progress = {
+            "step": tf.Variable(0, dtype=tf.int64),
+            "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
+            "metrics_bytes": tf.Variable(0, dtype=tf.int64),
+            "seconds_timed": tf.Variable(0.0, dtype=tf.float64),
+            "steps_timed": tf.Variable(0, dtype=tf.int64),
+            "seconds": tf.Variable(0.0, dtype=tf.float64),
+            "processor_seconds": tf.Variable(0.0, dtype=tf.float64),
+        }
+        self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
+        self._saved_step: int | None = None
+        self._processor_seconds_before = 0.0
+        self._interruption = Interruption()
+        self._guard = NumericGuard([*self._losses, _ALL_TASKS], self._tables + self._others)
+        # Traced for batches of any size, so that it does not matter with which one a run goes on.
+        # There is no control flow to convert; trying would leave files behind a killed process.
+        step = self._distribution.on_replicas(self._step)
+        step = tf.function(step, autograph=False, jit_compile=settings.jit_compile or None)
+        self.train_step = step.get_concrete_function(*self._batches().element_spec)
+        self._train_steps = tf.function(self._several_steps, autograph=False)
+        self._warm = False
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows trained on per second, leaving out evaluation, checkpoints and compilation."""
+        rows = self._value("steps_timed") * self.settings.batch_size
+        return rows / max(float(self._progress["seconds_timed"].numpy()), 1e-9)
+
+    @property
+    def seconds(self) -> float:
+        """Time of the whole run so far, interruptions left out."""
+        return float(self._progress["seconds"].numpy())
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the whole run so far, start-up of each of its processes included."""
+        return self._processor_seconds_before + time.process_time()
+
+    @property
+    def steps(self) -> int:
+        """Steps done so far."""
+        return self._value("step")
+
+    def restore(self) -> int | None:
+        """Reads the newest checkpoint and cuts the metrics off behind it; its step, if any.
+
+        Raises:
+          DatasetError: there are checkpoints, but none can be read; or a line of the metrics that
+            are to be kept is damaged.
+          DistributionError: other workers have found another one.
+        """
+        step = self._saved_step = self._checkpoints.restore()
+        self._distribution.check_same(step)
+        if self._distribution.is_chief:
+            metrics_log.cut(
+                self._run_dir / METRICS_FILE,
+                0 if step is None else self._value("metrics_bytes"),
+                step or 0,
+            )
+        return step
+
+    def train(self) -> None:
+        """Trains to the end, going on from wherever the state is.
+
+        Raises:
+          TrainingError: a loss, a gradient or a weight is not finite.
+          Interrupted: by SIGINT or SIGTERM; the checkpoint to go on from is written.
+        """
+        self._started = time.monotonic() - self.seconds
+        self._processor_seconds_before = float(self._progress["processor_seconds"].numpy())
+        total = self.settings.epochs * self._steps_per_epoch
+        chief = self._distribution.is_chief
+        writer = tf.summary.create_noop_writer()
+        if chief:
+            writer = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
+        bar = tqdm.tqdm(
+            total=total * self.settings.batch_size,
+            initial=self.steps * self.settings.batch_size,
+            unit=" rows",
+            unit_scale=True,
+            mininterval=1.0,
+            desc=self._run_dir.name,
+            disable=not chief,
+        )
+        with writer.as_default(), bar, self.dataset.naming_damage(), self._interruption:
+            for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
+                self._train_epoch(epoch, bar.update)
+                self._check_weights()
+                self._finish_tables()
+                if "validation" in self.dataset.schema.splits:
+                    self.evaluate("validation")
+                self._progress["epochs_evaluated"].assign(epoch + 1)
+                self.checkpoint()
+                self._obey(self._distribution.agreed(self._interruption.number))
+
+    def evaluate(self, split: str) -> dict:
+        """Evaluates a split and logs the metrics; returns `{task or derived output: figures}`."""
+        predictions = self.predictor.predict(
+            self.dataset, split, progress=lambda rows: self._get_on_evaluating()
+        )
+        figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
+        for task, values in figures.items():
+            for name in ("auc", "logloss", "calibration"):
+                if values[name] is not None:
+                    tf.summary.scalar(f"{split}/{task}/{name}", values[name], self.steps)
+        self._log({"kind": "evaluation", "split": split, "metrics": figures})
+        return figures
+
+    def checkpoint(self) -> None:
+        """Saves everything that a continued run needs, and a table fit to be used otherwise.
+
+        Raises:
+          TrainingError: a loss, a gradient or a weight is not finite.
+        """
+        self._check_weights()
+        self._finish_tables()
+        self._save()
+
+    def _save(self, only_to_continue: bool = False) -> None:
+        path = self._run_dir / METRICS_FILE
+        self._progress["seconds"].assign(time.monotonic() - self._started)
+        self._progress["processor_seconds"].assign(self.processor_seconds)
+        if self._distribution.is_chief:
+            self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
+            best = metrics_log.best_step(metrics_log.read(path))
+            self._checkpoints.save(self.steps, only_to_continue, spared=best)
+        self._saved_step = self.steps
+
+    def _get_on_evaluating(self) -> None:
+        self._distribution.beat()
+        if self._distribution.workers == 1:  # several could not all end at the same batch
+            self._obey(self._interruption.number)
+
+    def _obey(self, number: int | None) -> None:
+        """Ends the run if a signal has asked for it, after a checkpoint of the step it is at."""
+        if number is None:
+            return
+        if self._saved_step != self.steps:
+            self._check_weights()
+            # Tables are not finished, which would change the bits of what follows.
+            self._save(only_to_continue=self._defers)
+        raise Interrupted(
+            number,
+            f" at step {self.steps}, of which there is a checkpoint; the same command goes on from "
+            "it",
+        )
+
+    def _check_weights(self) -> None:
+        self._check_steps()
+        if spoilt := spoilt_weights(self.model.variables):
+            self._stop(f"after step {self.steps} weights of {', '.join(spoilt)} are not finite")
+
+    def _check_steps(self) -> None:
+        if (finding := self._guard.finding()) is not None:
+            self._stop(finding)
+
+    def _stop(self, finding: str) -> None:
+        steps = self._checkpoints.steps()
+        last = f"the last checkpoint is that of step {steps[-1]}" if steps else "no checkpoint yet"
+        raise TrainingError(
+            f"{finding} ({last}); lower the learning rate, or look for damaged numbers: "
+            f"python -m experiments.verify --data_dir={self.dataset.folder}"
+        )
+
+    def _batches(self, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:
+        settings = self.settings
+        return self.dataset.batches(
+            "train",
+            settings.batch_size,
+            settings.seed,
+            epoch,
+            skip,
+            settings.jit_compile,
+            parts=self._distribution.parts,
+        )
+
+    def _train_epoch(self, epoch: int, advance: Callable[[int], object]) -> None:
+        settings = self.settings
+        step = self.steps
+        batches = iter(self._batches(epoch, step - epoch * self._steps_per_epoch))
+        timed_from, timed_at = step, time.monotonic()
+        logged_step, logged_at = timed_from, timed_at
+
+        def stop_clock() -> None:
+            self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
+            self._progress["steps_timed"].assign_add(step - timed_from)
+
+        while count := self._steps_together(step, (epoch + 1) * self._steps_per_epoch):
+            if count == 1:
+                self.train_step(*next(batches))
+            else:
+                self._train_steps(batches, tf.constant(count))
+            step += count
+            self._distribution.beat()
+            advance(count * settings.batch_size)
+            if not self._warm:  # the first step of a process compiles
+                self._warm = True
+                timed_from, timed_at = step, time.monotonic()
+                logged_step, logged_at = timed_from, timed_at
+            if step % settings.log_every == 0:
+                now = time.monotonic()
+                speed = (step - logged_step) * settings.batch_size / max(now - logged_at, 1e-9)
+                logged_step, logged_at = step, now
+                self._check_steps()
+                self._log_losses(epoch, speed)
+            if step % settings.checkpoint_every == 0 and step % self._steps_per_epoch:
+                stop_clock()
+                self.checkpoint()
+                timed_from, timed_at = step, time.monotonic()
+                logged_step, logged_at = timed_from, timed_at
+            signal = self._distribution.agreed(self._interruption.number, step)
+            if signal is not None:
+                stop_clock()
+                self._obey(signal)
+        stop_clock()
+
+    def _steps_together(self, step: int, end: int) -> int:
+        """How many steps to do before anything else is to be done; none at the epoch's end."""
+        settings = self.settings
+        if not self._warm:  # the first compiles what the others use
+            return min(1, end - step)
+        pauses = [every - step % every for every in (settings.log_every, settings.checkpoint_every)]
+        return min(settings.steps_per_execution, end - step, *pauses)
+
+    def _several_steps(self, batches: Iterator, count: tf.Tensor) -> None:
+        def one_more(done: tf.Tensor) -> tuple[tf.Tensor]:
+            self.train_step(*batches.get_next())
+            return (done + 1,)
+
+        tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
+
+    def _step(self, features: dict, labels: dict, share: tf.Tensor | None = None) -> None:
+        if self._defers:
+            for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
+                self._table_optimizer.catch_up(table, gather_over_replicas(rows))
+        with tf.GradientTape(persistent=self._balancing.per_task) as tape:
+            logits = self.model.training_logits(features, labels)
+            losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
+            losses = self._distribution.means_of_part(losses)
+            penalties = self.model.losses
+            total = self._balancing.total(losses, penalties)
+        gradients = self._balancing.gradients(
+            tape, total, losses, penalties, self._tables + self._others
+        )
+        statistics = self.model.statistics | self._balancing.statistics
+        if share is not None:  # of the batch, of which this replica has a part
+            gradients = weigh(gradients, share)
+            losses, statistics, total = batch_means((losses, statistics, total), share)
+        step = self._progress["step"] + 1
+        self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
+        self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
+        self._optimizer.apply(gradients[len(self._tables) :], self._others)
+        self._mean_losses.add(losses)
+        self._mean_statistics.add(statistics)
+        self._progress["step"].assign_add(1)
+
+    def _finish_tables(self) -> None:
+        """Brings every row up to the last step, where the optimizer lets some wait."""
+        if self._defers:
+            for table in self._tables:
+                self._table_optimizer.catch_up(table)
+
+    def _log_losses(self, epoch: int, rows_per_second: float) -> None:
+        means = self._mean_losses.take(self.settings.log_every)
+        statistics = self._mean_statistics.take(self.settings.log_every)
+        for kind, values in (("loss", means), ("statistics", statistics)):
+            for name, value in values.items():
+                tf.summary.scalar(f"{kind}/{name}", value, self.steps)
+        tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
+        self._log(
+            {
+                "kind": "train",
+                "epoch": epoch + 1,
+                "loss": sum(means.values()),
+                "losses": means,
+                **({"statistics": statistics} if statistics else {}),
+                "rows_per_second": round(rows_per_second, 1),
+            }
+        )
+
+    def _log(self, entry: dict) -> None:
+        epoch = -(-self.steps // self._steps_per_epoch)
+        entry = {"kind": entry["kind"], "epoch": epoch, "step": self.steps} | entry
+        if self._distribution.is_chief:
+            metrics_log.append(self._run_dir / METRICS_FILE, entry)
+
+    def _value(self, name: str) -> int:
+        return int(self._progress[name].numpy())
+
+    def _state(self) -> dict[str, tf.Variable]:
+        return (
+            {f"progress_{name}": variable for name, variable in self._progress.items()}
+            | {f"loss_sum_{task}": v for task, v in self._mean_losses.sums.items()}
+            | {f"statistic_sum_{name}": v for name, v in self._mean_statistics.sums.items()}
+            | numbered("model", self.model.variables)
+            | numbered("table_optimizer", self._table_optimizer.variables)
+            | numbered("optimizer", self._optimizer.variables)
+            | numbered("balancing", self._balancing.variables)
+        )

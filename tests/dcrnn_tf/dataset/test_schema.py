@@ -1,0 +1,117 @@
+import json
+
+import pytest
+
+from dcrnn_tf.dataset.schema import (
+    CATEGORICAL,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    DatasetError,
+    Entity,
+    Field,
+    Schema,
+    Shard,
+    Split,
+    Task,
+    load_schema,
+)
+
+
+def make_schema(**changes):
+    shard = Shard("d-train.tfrecord-00000-of-00001", rows=10, records=1, bytes=99, sha256="ab")
+    parts = {
+        "name": "d",
+        "fields": (
+            Field("field_205", CATEGORICAL, 12, source="205"),
+            Field("field_210", MULTI_CATEGORICAL, 7, max_values=3, weighted=True),
+            Field("price", NUMERIC),
+            Field("age", CATEGORICAL, 5, entity="user"),
+        ),
+        "tasks": (Task("click"), Task("conversion", only_where="click")),
+        "splits": {
+            "train": Split(
+                "train", 10, {"click": 4, "conversion": 1}, {"click": 10, "conversion": 4}, (shard,)
+            )
+        },
+        "entities": {"user": Entity("user", 3, (shard,))},
+        "source": {"simulated": True},
+        "filters": {"dropped": 2},
+        "seed": 5,
+    }
+    return Schema(**(parts | changes))
+
+
+def test_written_and_read_again_it_is_the_same(tmp_path):
+    schema = make_schema()
+    schema.save(tmp_path)
+    assert load_schema(tmp_path) == schema
+    assert load_schema(tmp_path).fingerprint == schema.fingerprint
+
+
+def test_columns_on_disk():
+    schema = make_schema()
+    assert schema.exposure_columns() == {
+        "field_205": "int32",
+        "field_210/values": "int32",
+        "field_210/row_lengths": "uint16",
+        "field_210/weights": "float32",
+        "price": "float32",
+        "user_row": "int32",
+        "click": "uint8",
+        "conversion": "uint8",
+    }
+    assert schema.entity_columns("user") == {"age": "int32"}
+
+
+def test_fingerprint_depends_on_everything():
+    schema = make_schema()
+    assert make_schema().fingerprint == schema.fingerprint
+    assert make_schema(seed=6).fingerprint != schema.fingerprint
+    assert make_schema(filters={"dropped": 3}).fingerprint != schema.fingerprint
+
+
+def test_select_fields_keeps_the_schema_order():
+    names = [f.name for f in make_schema().select_fields(["price", "field_205"]).fields]
+    assert names == ["field_205", "price"]
+    with pytest.raises(DatasetError, match="has no field colour"):
+        make_schema().select_fields(["colour"])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Field("101", CATEGORICAL, 5), "'101' is not a valid identifier"),
+        (lambda: Field("a", "text", 5), "kind 'text' is not one of"),
+        (lambda: Field("a", CATEGORICAL, 1), "vocabulary_size 1 is below 2"),
+        (lambda: Field("a", CATEGORICAL, 5, weighted=True), "only a multi_categorical field"),
+        (lambda: Task("a b"), "'a b' is not a valid identifier"),
+        (lambda: make_schema(entities={}), "no entity table 'user'"),
+        (lambda: make_schema(tasks=(Task("price"),)), "used more than once in the schema: price"),
+        (lambda: make_schema(tasks=(Task("b", "a"), Task("a"))), "is not an earlier task"),
+        (lambda: make_schema().split("test"), "has no split 'test', only train"),
+    ],
+)
+def test_bad_parts_are_refused(make, message):
+    with pytest.raises(DatasetError, match=message):
+        make()
+
+
+def test_bad_files_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="is not a prepared dataset"):
+        load_schema(tmp_path)
+    path = tmp_path / "schema.json"
+    path.write_text("{")
+    with pytest.raises(DatasetError, match="is not JSON"):
+        load_schema(tmp_path)
+    make_schema().save(tmp_path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"format_version": 99}))
+    with pytest.raises(DatasetError, match="format version 99, this program reads 1"):
+        load_schema(tmp_path)
+    path.write_text(json.dumps(content | {"seed": 6}))
+    with pytest.raises(DatasetError, match="was changed after it was written"):
+        load_schema(tmp_path)
+    del content["fields"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="is not a schema"):
+        load_schema(tmp_path)

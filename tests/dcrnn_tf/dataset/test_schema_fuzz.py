@@ -1,0 +1,116 @@
+"""Damaged schema files: the same schema, or a sentence; never another exception."""
+
+import copy
+import hashlib
+import json
+import pathlib
+import random
+import tempfile
+
+from hypothesis import strategies as st
+
+from dcrnn_tf.dataset.schema import SCHEMA_FILE, load_schema
+from tests.dcrnn_tf.dataset.test_schema import make_schema
+from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
+
+ODD = st.one_of(
+    st.sampled_from([None, True, -1, 0, 1.0, 10**30, float("nan"), "", "x", "../x", "/x", "a\0"]),
+    st.sampled_from([[], {}, [[]], {"": None}, "🙂", "\ud800", "9" * 30, ["train"], [{}], "user"]),
+)
+
+
+def places(content, path=()):
+    """The paths of all values within a JSON content."""
+    yield path
+    if isinstance(content, dict | list):
+        keys = content if isinstance(content, dict) else range(len(content))
+        for key in list(keys):
+            yield from places(content[key], (*path, key))
+
+
+def changed(content, seed, odd, action):
+    """The content with one value replaced, removed, or one added beside it."""
+    content = copy.deepcopy(content)
+    paths = [path for path in places(content) if path] if isinstance(content, dict) else []
+    if not paths:
+        return content
+    *parents, key = random.Random(seed).choice(paths)
+    holder = content
+    for parent in parents:
+        holder = holder[parent]
+    if action == "replace":
+        holder[key] = odd
+    elif action == "remove":
+        del holder[key]
+    elif isinstance(holder, dict):
+        holder[str(odd)] = odd
+    else:
+        holder.append(odd)
+    return content
+
+
+def signed(content):
+    """The content with a fingerprint that fits it, as whoever changes a schema could make it."""
+    content = {name: value for name, value in content.items() if name != "fingerprint"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return content | {"fingerprint": hashlib.sha256(canonical.encode()).hexdigest()}
+
+
+def loaded(text):
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, SCHEMA_FILE).write_bytes(text)
+        schema, message = result(lambda: load_schema(folder))
+    assert message is None or folder in message
+    return schema
+
+
+def check_text(mutations):
+    schema = make_schema()
+    with tempfile.TemporaryDirectory() as folder:
+        schema.save(folder)
+        text = pathlib.Path(folder, SCHEMA_FILE).read_bytes()
+    found = loaded(mutate(text, mutations, b'",:{}[]'))
+    assert found is None or found == schema
+    return "refused" if found is None else "equal"
+
+
+def check_content(changes):
+    schema = make_schema()
+    with tempfile.TemporaryDirectory() as folder:
+        schema.save(folder)
+        content = json.loads(pathlib.Path(folder, SCHEMA_FILE).read_bytes())
+    for change in changes:
+        content = changed(content, *change)
+    found = loaded(json.dumps(signed(content)).encode())
+    if found is None:
+        return "refused"
+    # What is taken can be used: names, columns and paths.
+    assert all(name.isidentifier() for name in (found.name, *found.splits, *found.entities))
+    assert set(found.exposure_columns().values()) <= {"int32", "float32", "uint16", "uint8"}
+    for part in (*found.splits.values(), *found.entities.values()):
+        for shard in part.shards:
+            inside = pathlib.Path("/data", shard.file).resolve()
+            assert inside.is_relative_to("/data")
+            assert inside != pathlib.Path("/data")
+            assert shard.rows + shard.records + shard.bytes >= 0
+    for task in found.task_names:
+        assert all(split.positives[task] >= 0 for split in found.splits.values())
+    return "taken"
+
+
+@cases(quick=10, slow=1000)
+def test_damaged_text(examples):
+    fuzz(check_text, examples, {"equal", "refused"}, mutations=MUTATIONS)
+
+
+@cases(quick=12, slow=1000)
+def test_changed_content_with_a_fitting_fingerprint(examples):
+    change = st.tuples(SEEDS, ODD, st.sampled_from(["replace", "replace", "remove", "add"]))
+    changes = st.lists(change, max_size=2)
+    fuzz(check_content, examples, {"taken", "refused"}, changes=changes)
+
+
+def test_content_that_nests_deeply_is_refused():
+    assert loaded(b"[" * 200_000) is None
+    deep = b'{"format_version": 1, "filters": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    assert loaded(deep) is None

@@ -1,0 +1,75 @@
+"""How programs start and end: a mistake is one sentence, never a traceback."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def run(body, *arguments):
+    """Runs a program whose `main` has the given body."""
+    script = (
+        "import pathlib\n"
+        "from absl import flags\n"
+        "from dcrnn_tf import command_line\n"
+        "flags.DEFINE_float('share', 0.5, 'A share.', 0.0)\n"
+        "flags.DEFINE_string('file', None, 'A file.')\n"
+        "FLAGS = flags.FLAGS\n"
+        "def main():\n"
+        f"    {body}\n"
+        "command_line.run(main)\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (
+            "pathlib.Path(FLAGS.file).mkdir()",
+            "/proc/nope/x cannot be read or written (No such file or directory)",
+        ),
+        (
+            "pathlib.Path('/dev/full').write_text('text')",
+            "a file cannot be read or written ([Errno 28] No space left on device); make room and "
+            "give the same command again",
+        ),
+        (
+            "raise RuntimeError('out/a; No space left on device')",
+            "out/a; No space left on device; make room and give the same command again",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(body, sentence):
+    done = run(body, "--file=/proc/nope/x")
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"Error: {sentence}"
+
+
+def test_other_errors_keep_their_traceback():
+    done = run("raise RuntimeError('a fault of the program')")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_numbers_that_are_not_finite_are_refused(value):
+    done = run("print(FLAGS.share)", f"--share={value}")
+    assert done.returncode == 1
+    assert f"--share={value} must be a finite number" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert run("print(FLAGS.share)", "--share=0.25").stdout.strip() == "0.25"
+
+
+def test_interruption_promises_nothing_that_a_program_may_not_keep():
+    done = run("raise KeyboardInterrupt")
+    assert done.returncode == 130
+    assert done.stderr.strip() == (
+        "Interrupted; the same command takes it up again or starts it over."
+    )

@@ -39,7 +39,7 @@ def curve(work_dir: pathlib.Path, sizes: list[int]) -> list[dict]:
         shutil.rmtree(prepared, ignore_errors=True)
         train = rows * 2 // 3
         sizes_given = (f"--train_rows={train}", f"--test_rows={rows - train}")
-        simulation = measured("data_prep.simulate_ali_ccp", f"--out_dir={raw}", *sizes_given)
+        simulation = measured("data_prep.ali_ccp.simulate", f"--out_dir={raw}", *sizes_given)
         raw_bytes = sum(path.stat().st_size for path in raw.glob("*.csv"))
         time.sleep(1)  # let the disk settle
         result = measured("data_prep.ali_ccp", f"--raw_dir={raw}", f"--out_dir={prepared}")

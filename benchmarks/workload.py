@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 
-from data_prep.writer import DatasetWriter, Ragged
+from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
 
 FIELDS = 23

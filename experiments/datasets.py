@@ -96,7 +96,7 @@ def call(module: str, *arguments: str) -> None:
 
 def _simulate_ali_ccp(raw: pathlib.Path, rows: int) -> None:
     call(
-        "data_prep.simulate_ali_ccp",
+        "data_prep.ali_ccp.simulate",
         f"--out_dir={raw}",
         "--preset=small",
         f"--train_rows={rows}",
@@ -143,7 +143,7 @@ def _criteo_preparer(
             # labels that say where its confidence is above 0 would all be 0.
             passes = 2 if preset.rows is None else max(2, -(-_NETWORK_ROWS // preset.rows))
             call(
-                "data_prep.criteo_relations",
+                "data_prep.criteo.relations",
                 f"--data_dir={prepared}",
                 f"--out_dir={relations}",
                 f"--epochs={passes}",
@@ -175,7 +175,7 @@ def _prepare_declared(
         # What is declared holds, unless the preset asks for something of its own.
         own = preset.min_count != Preset.min_count
         call(
-            "data_prep.table",
+            "data_prep.own_log",
             f"--declaration={declarations[0]}",
             f"--data_dir={raw}",
             f"--out_dir={prepared}",
@@ -206,11 +206,11 @@ def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
 
 def _radio(raw: str, *arguments: str) -> Source:
     """Radio's log, simulated with the given flags; or anyone's own log of two tasks."""
-    simulate = _simulator("data_prep.simulate_radio", *arguments)
+    simulate = _simulator("data_prep.radio.simulate", *arguments)
     return Source(raw, simulate, _prepare_declared, private=True)
 
 
-_CRITEO = ("criteo", _simulator("data_prep.simulate_criteo"))
+_CRITEO = ("criteo", _simulator("data_prep.criteo.simulate"))
 
 SOURCES = {
     "ali_ccp": Source(
@@ -221,7 +221,7 @@ SOURCES = {
     "any": Source("ali_ccp", _simulate_ali_ccp, _prepare_any),
     "wechat": Source(
         "wechat",
-        _simulator("data_prep.simulate_wechat"),
+        _simulator("data_prep.wechat.simulate"),
         _preparer("data_prep.wechat"),
     ),
     "criteo_r": Source(*_CRITEO, _criteo_preparer("criteo_r")),

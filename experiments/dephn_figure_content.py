@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import spearmanr
 
-from data_prep import criteo_planting
+from data_prep.criteo import planting
 from dcrnn_tf.layers.experts.virtual_gradient import FUNCTIONS
 from experiments import dephn_plots, dephn_tables, run_folder, trained_runs
 from experiments.figure_page import Folders, Shown, difference_words, made_on
@@ -213,7 +213,7 @@ def figure_7(folders: Folders) -> Shown:
                 pathlib.Path(run.config["data_dir"], "confidence_test.npy"), allow_pickle=False
             )
             one, other = (logits[task] for task in table.tasks)
-            planted = (confidence, criteo_planting.unrelated(confidence))
+            planted = (confidence, planting.unrelated(confidence))
             for task, truth, predicted in zip(table.tasks, planted, (one, other), strict=True):
                 fits[label][task][seed] = float(spearmanr(truth, predicted).statistic)
             columns = tuple(values[:POINTS] for values in (confidence, one, other))
@@ -231,7 +231,7 @@ def figure_7(folders: Folders) -> Shown:
     return Shown(
         "figure_7",
         "Figure 7: predicted activations on Criteo-UR, MMoE and DEPHN",
-        dephn_plots.figure_7(activations, table.tasks, criteo_planting.unrelated),
+        dephn_plots.figure_7(activations, table.tasks, planting.unrelated),
         (
             "Points are of the lowest seed. Left: the second task's activation against the "
             "first's. Right: both against the confidence c that made the labels. Orange is what "

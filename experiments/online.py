@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from data_prep.encode import RowEncoder
-from data_prep.radio_world import RadioWorld
+from data_prep.own_log.row_encoder import RowEncoder
+from data_prep.radio.world import RadioWorld
 from dcrnn_tf.dataset.schema import DatasetError
 
 BLOCK_ROWS = 1 << 16  # candidates scored at a time

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from data_prep.encode import RowEncoder
-from data_prep.radio_world import RadioWorld, Settings
+from data_prep.own_log.row_encoder import RowEncoder
+from data_prep.radio.world import RadioWorld, Settings
 from dcrnn_tf.dataset.schema import FIRST_ID_ROW, DatasetError, Schema
 from experiments import run_folder, trained_runs
 from experiments.online import Candidates, Design, Outcomes, Policy, run_experiment
@@ -27,7 +27,7 @@ def world_of(schema: Schema) -> RadioWorld:
         raise DatasetError(
             f"dataset {schema.name} is not of the simulated radio (its schema keeps no settings of "
             "that), so nobody knows what its users would do; simulate one with "
-            "data_prep.simulate_radio"
+            "data_prep.radio.simulate"
         )
     if not settings["chained"]:
         raise DatasetError(

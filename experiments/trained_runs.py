@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.vocabulary import load_vocabulary
+from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError

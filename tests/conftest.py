@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from data_prep.writer import DatasetWriter, Ragged
+from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
 from dcrnn_tf.system import command_line
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import yaml
 
-from data_prep.table import prepare
-from data_prep.table_declaration import load_declaration
+from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.preparation import prepare
 
 ROWS = 600
 FIELDS = {

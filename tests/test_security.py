@@ -10,9 +10,9 @@ import xml.etree.ElementTree
 
 import pytest
 
-from data_prep.table_declaration import load_declaration, parse_declaration
-from data_prep.table_rows import TableRows
-from data_prep.writer import DatasetWriter
+from data_prep.own_log.declaration import load_declaration, parse_declaration
+from data_prep.own_log.rows import TableRows
+from data_prep.storage.writer import DatasetWriter
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     DatasetError,

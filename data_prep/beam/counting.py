@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import polars as pl
 
-from data_prep.vocabulary import IdCounter
+from data_prep.storage.vocabulary import IdCounter
 
 ROWS_PER_PARTITION = 1 << 22
 

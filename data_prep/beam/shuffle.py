@@ -15,9 +15,17 @@ import apache_beam as beam
 import numpy as np
 
 from data_prep.beam.stage import replaced
-from data_prep.columns import Columns, DiskColumns, count_labels, cut, disk_columns, row_count, take
-from data_prep.dataset_folder import in_order
-from data_prep.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
+from data_prep.storage.columns import (
+    Columns,
+    DiskColumns,
+    count_labels,
+    cut,
+    disk_columns,
+    row_count,
+    take,
+)
+from data_prep.storage.dataset_folder import in_order
+from data_prep.storage.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
 from dcrnn_tf.dataset.schema import Entity, Schema, Shard, Split
 
 SHARD_ROWS = SHARD_BLOCKS * BLOCK_ROWS

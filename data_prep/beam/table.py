@@ -1,45 +1,6 @@
-r"""Prepares anyone's logs on Apache Beam: the dataset of `data_prep.table`, made by many workers.
+"""The former name of `python -m data_prep.beam.own_log`."""
 
-  python -m data_prep.beam.table --declaration=shop.yaml --data_dir=logs --out_dir=data/shop \
-      --beam_options="--direct_num_workers=2 --direct_running_mode=multi_processing"
-
-Flags and output are those of `data_prep.table`, but for the order of the rows and the number of
-shards. A file is read by one worker, so there should be more files than workers; all later work is
-spread over chunks of files. Workers must see the files and the output under the same paths.
-"""
-
-import pathlib
-
-from absl import flags
-
-from data_prep import table
-from data_prep.beam import program
-from data_prep.simulation_file import read_simulation
 from dcrnn_tf.system import command_line
 
-FLAGS = flags.FLAGS
-
-
-def main() -> None:
-    """Runs the program."""
-    program.start()
-    from data_prep.beam.stage import pipeline_options  # both need Beam
-    from data_prep.beam.table_preparation import prepare
-
-    schema = prepare(
-        table.declaration_of_flags(),
-        FLAGS.data_dir,
-        FLAGS.out_dir,
-        FLAGS.seed,
-        FLAGS.max_bad_rows,
-        read_simulation(pathlib.Path(FLAGS.data_dir)),
-        pipeline_options(FLAGS.beam_options),
-    )
-    print(table.summary(schema))
-    print(f"Written to {FLAGS.out_dir}.")
-
-
 if __name__ == "__main__":
-    table.define_flags()
-    program.define_beam_options()
-    command_line.run(main)
+    command_line.run_renamed("data_prep.beam.table", "data_prep.beam.own_log")

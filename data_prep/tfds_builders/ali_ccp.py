@@ -13,9 +13,9 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
-from data_prep import ali_ccp
-from data_prep.ali_ccp_chunks import ChunkedLog, Settings
-from data_prep.ali_ccp_encoding import schema_fields
+from data_prep.ali_ccp import preparation
+from data_prep.ali_ccp.chunks import ChunkedLog, Settings
+from data_prep.ali_ccp.encoding import schema_fields
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
 from dcrnn_tf.dataset.schema import FIRST_ID_ROW, Entity, Schema
 
@@ -43,7 +43,7 @@ class AliCcp(PreparedBuilder):
         sizes = {field.name: FIRST_ID_ROW for field in settings.fields}
         fields = schema_fields(settings, sizes, ChunkedLog(pathlib.Path(), settings))
         entities = {f.entity: Entity(f.entity, 0, ()) for f in fields if f.entity}
-        schema = Schema(ali_ccp.NAME, tuple(fields), ali_ccp.TASKS, {}, entities)
+        schema = Schema(preparation.NAME, tuple(fields), preparation.TASKS, {}, entities)
         return schema.exposure_columns()
 
     def prepare(
@@ -56,7 +56,7 @@ class AliCcp(PreparedBuilder):
         settings = self.builder_config.settings
         options = beam_options(download_config)
         if options is None:
-            return ali_ccp.prepare(raw_dir, out_dir, settings)
-        from data_prep.beam.ali_ccp_preparation import prepare
+            return preparation.prepare(raw_dir, out_dir, settings)
+        from data_prep.beam.ali_ccp.preparation import prepare
 
         return prepare(raw_dir, out_dir, settings, options)

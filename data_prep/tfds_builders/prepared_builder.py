@@ -7,7 +7,7 @@ import shutil
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from data_prep.shards import BLOCK_ROWS, tfds_features, tfds_splits
+from data_prep.storage.shards import BLOCK_ROWS, tfds_features, tfds_splits
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 

@@ -172,7 +172,7 @@ class _NumberEncoder(_Encoder):
 
 
 class _Number(_NumberEncoder):
-    """A numeric field, scaled as `data_prep.scaling.Scaling` does."""
+    """A numeric field, scaled as `data_prep.own_log.scaling.Scaling` does."""
 
     def __init__(self, field: Field, parameters: Mapping):
         super().__init__(field)
@@ -216,7 +216,7 @@ class _NumberedRows(_NumberEncoder):
 
 
 class _LogBins(_NumberEncoder):
-    """A number in `log` bins, as `data_prep.binning.log_bins` numbers them."""
+    """A number in `log` bins, as `data_prep.own_log.binning.log_bins` numbers them."""
 
     def __init__(self, field: Field, ids: np.ndarray):
         super().__init__(field)
@@ -337,7 +337,7 @@ def _encoder(field: Field, filters: Mapping, ids: np.ndarray | None) -> _Encoder
         rows = np.array([row_of.get(edge, UNKNOWN_ROW) for edge in edges.tolist()], np.int32)
         return _NumberedRows(field, edges, rows)
     missing = np.array([MISSING_ID])
-    if "declaration" in filters:  # of data_prep.table, where ids are text
+    if "declaration" in filters:  # of data_prep.own_log, where ids are text
         missing = np.array(filters["missing_values"], object)
         if field.kind == CATEGORICAL and field.source in filters["number_columns"]:
             numbers = ids.astype(np.float64)

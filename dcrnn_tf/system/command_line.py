@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+import runpy
 import shutil
 import signal
 import sys
@@ -55,6 +56,17 @@ def run(main: Callable[[], None]) -> None:
         app.run(start, flags_parser=_parse_flags)
     except KeyboardInterrupt as error:  # while flags were parsed, say
         _end_interrupted(error)
+
+
+def run_renamed(former: str, program: str) -> None:
+    """Runs a program that was called by a former name, and says how it is called now.
+
+    Args:
+      former: the name that the user gave, as `python -m` takes it.
+      program: the name of today.
+    """
+    print(f"{former} is now called {program}; the former name still works.", file=sys.stderr)
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 def use_threads(count: int) -> None:

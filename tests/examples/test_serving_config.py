@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from google.protobuf.wrappers_pb2 import Int64Value
 from tensorflow_serving.config import model_server_config_pb2
 
-from data_prep.ali_ccp_fields import FIELDS, USER
+from data_prep.ali_ccp.fields import FIELDS, USER
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples" / "serving"
 

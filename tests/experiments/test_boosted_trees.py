@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sklearn.linear_model
 
-from data_prep.writer import DatasetWriter, Ragged
+from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task

@@ -25,13 +25,13 @@ def calls(monkeypatch):
         folder = pathlib.Path(flags["out_dir"])
         assert not folder.exists()
         folder.mkdir(parents=True)
-        if module == "data_prep.simulate_criteo":
+        if module == "data_prep.criteo.simulate":
             (folder / "train.txt").touch()
-        if module == "data_prep.simulate_ali_ccp":
+        if module == "data_prep.ali_ccp.simulate":
             (folder / "sample_skeleton_train.csv").touch()
-        if module == "data_prep.simulate_radio":
+        if module == "data_prep.radio.simulate":
             (folder / "radio.yaml").touch()
-        if module == "data_prep.criteo_relations":
+        if module == "data_prep.criteo.relations":
             (folder / "criteo_r").mkdir()
             (folder / "criteo_ur").mkdir()
         made.append((module, flags))
@@ -180,7 +180,7 @@ def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
     folder = datasets.make("radio", preset, raw, tmp_path)
     assert calls == [
         (
-            "data_prep.table",
+            "data_prep.own_log",
             {
                 "declaration": str(raw / "shop.yaml"),
                 "data_dir": str(raw),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_prep.radio_world import STATISTICS, RadioWorld, Settings
+from data_prep.radio.world import STATISTICS, RadioWorld, Settings
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field, Schema, Task
 from experiments import dcrnn_study_tables as study
 from experiments import parameter_matching

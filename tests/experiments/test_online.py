@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_prep.encode import RowEncoder
-from data_prep.radio_world import RadioWorld, Settings
-from data_prep.simulate_radio import DECLARATION_FILE, simulate
-from data_prep.table import prepare
-from data_prep.table_declaration import load_declaration
+from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.preparation import prepare
+from data_prep.own_log.row_encoder import RowEncoder
+from data_prep.radio.simulate import DECLARATION_FILE, simulate
+from data_prep.radio.world import RadioWorld, Settings
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, load_schema

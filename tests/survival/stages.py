@@ -185,7 +185,7 @@ def _stages() -> Iterator[Stage]:
     yield Stage(
         "criteo_relations",
         lambda inputs, folder: flags(
-            "data_prep.criteo_relations",
+            "data_prep.criteo.relations",
             data_dir=inputs / "prepare_criteo" / "out",
             out_dir=folder / "out",
             epochs=1,
@@ -197,7 +197,7 @@ def _stages() -> Iterator[Stage]:
     yield Stage(
         "prepare_table",
         lambda inputs, folder: flags(
-            "data_prep.table",
+            "data_prep.own_log",
             declaration=inputs / "simulate_radio" / "out" / "radio.yaml",
             data_dir=inputs / "simulate_radio" / "out",
             out_dir=folder / "out",

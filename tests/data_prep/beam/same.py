@@ -6,9 +6,9 @@ import dataclasses
 import numpy as np
 import polars as pl
 
-from data_prep.columns import cut, row_count
+from data_prep.storage.columns import cut, row_count
 from dcrnn_tf.dataset.schema import load_schema
-from tests.data_prep.test_writer import read
+from tests.data_prep.storage.test_writer import read
 
 
 def assert_same(one, other, entities=True):

@@ -13,16 +13,17 @@ pytest.importorskip("apache_beam")
 
 import apache_beam as beam
 
-from data_prep.ali_ccp import prepare as prepare_alone
-from data_prep.ali_ccp import summary
-from data_prep.ali_ccp_chunks import Settings
-from data_prep.beam import ali_ccp_reading, counting, shuffle
-from data_prep.beam.ali_ccp_preparation import prepare
+from data_prep.ali_ccp.chunks import Settings
+from data_prep.ali_ccp.preparation import prepare as prepare_alone
+from data_prep.ali_ccp.preparation import summary
+from data_prep.beam import counting, shuffle
+from data_prep.beam.ali_ccp import reading
+from data_prep.beam.ali_ccp.preparation import prepare
 from data_prep.beam.stage import pipeline_options, replaced, run_stage
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.command_line import UsageError
+from tests.data_prep.ali_ccp.test_preparation import chosen, damaged, made
 from tests.data_prep.beam.same import assert_same
-from tests.data_prep.test_ali_ccp import chosen, damaged, log, made, raw  # noqa: F401
 
 BLOCK_BYTES = 3000  # the random log has about a hundred such blocks
 TWO_WORKERS = "--direct_num_workers=2 --direct_running_mode=multi_processing"
@@ -52,8 +53,8 @@ def with_bad_lines(folder):
     return folder
 
 
-def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(ali_ccp_reading, "PARTITION_BYTES", 40_000)
+def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "PARTITION_BYTES", 40_000)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 300)
     monkeypatch.setattr(shuffle, "SHARD_ROWS", 128)
     plain = with_bad_lines(copied(log[0], tmp_path / "plain"))
@@ -76,7 +77,7 @@ def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):  
     ]
 
 
-def test_settings_mean_the_same(log, tmp_path):  # noqa: F811
+def test_settings_mean_the_same(log, tmp_path):
     settings = Settings(
         chosen("109_14", "205", "853", "508"),
         min_count=1,
@@ -99,7 +100,7 @@ def test_settings_mean_the_same(log, tmp_path):  # noqa: F811
         ("common_features_test", 1, None),
     ],
 )
-def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):  # noqa: F811
+def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):
     if text is None:
         (raw / f"{file}.csv").write_bytes(b"")
     else:
@@ -115,7 +116,7 @@ def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
-def test_a_damaged_gz_file_is_named(raw, tmp_path):  # noqa: F811
+def test_a_damaged_gz_file_is_named(raw, tmp_path):
     path = raw / "sample_skeleton_train.csv"
     packed = gzip.compress(path.read_bytes())
     path.unlink()
@@ -124,11 +125,11 @@ def test_a_damaged_gz_file_is_named(raw, tmp_path):  # noqa: F811
         prepare(raw, tmp_path / "out", made(), block_bytes=50)
 
 
-def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatch):  # noqa: F811
+def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatch):
     def broken(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(ali_ccp_reading, "read_block", broken)
+    monkeypatch.setattr(reading, "read_block", broken)
     with pytest.raises(DatasetError, match=r"train\.csv cannot be read or written \(Input/output"):
         prepare(raw, tmp_path / "out", made())
 
@@ -145,7 +146,7 @@ prepare(*sys.argv[1:], Settings(min_count=2))
 """
 
 
-def test_a_killed_preparation_leaves_no_dataset_and_is_taken_up(log, tmp_path, capsys):  # noqa: F811
+def test_a_killed_preparation_leaves_no_dataset_and_is_taken_up(log, tmp_path, capsys):
     out = tmp_path / "out"
     program = [sys.executable, "-c", KILL, str(log[0]), str(out)]
     killed = subprocess.run(program, capture_output=True, text=True, check=False)
@@ -203,7 +204,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_program_prepares_and_says_so(raw, tmp_path):  # noqa: F811
+def test_the_program_prepares_and_says_so(raw, tmp_path):
     done = run(
         *(f"--raw_dir={raw}", f"--out_dir={tmp_path / 'out'}", "--fields=205,210"),
         *("--min_count=1", "--validation_fraction=0", "--beam_options=--runner=DirectRunner"),
@@ -216,7 +217,7 @@ def test_the_program_prepares_and_says_so(raw, tmp_path):  # noqa: F811
     assert_same(tmp_path / "alone", tmp_path / "out")
 
 
-def test_a_missing_file_gets_one_sentence(raw, tmp_path):  # noqa: F811
+def test_a_missing_file_gets_one_sentence(raw, tmp_path):
     (raw / "common_features_test.csv").unlink()
     done = run(f"--raw_dir={raw}", f"--out_dir={tmp_path / 'out'}")
     assert done.returncode == 1
@@ -226,7 +227,7 @@ def test_a_missing_file_gets_one_sentence(raw, tmp_path):  # noqa: F811
     assert "Traceback" not in done.stderr
 
 
-def test_without_beam_the_program_says_what_to_install(raw, tmp_path):  # noqa: F811
+def test_without_beam_the_program_says_what_to_install(raw, tmp_path):
     code = (
         "import sys, importlib.util as u; find = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'apache_beam' else find(name, *a)\n"
@@ -241,7 +242,7 @@ def test_without_beam_the_program_says_what_to_install(raw, tmp_path):  # noqa: 
 
 
 @pytest.mark.slow
-def test_two_worker_processes_write_the_same_bits(log, tmp_path):  # noqa: F811
+def test_two_worker_processes_write_the_same_bits(log, tmp_path):
     settings = Settings(min_count=2)
     one = prepare(log[0], tmp_path / "one", settings, block_bytes=BLOCK_BYTES)
     options = pipeline_options(TWO_WORKERS)

@@ -2,7 +2,7 @@
 
 import re
 
-from data_prep.wechat_fields import (
+from data_prep.wechat.fields import (
     EXPOSURE_IDS,
     FEED_ID,
     FEED_IDS,
@@ -12,7 +12,7 @@ from data_prep.wechat_fields import (
     SECONDS,
 )
 from tests.data_prep.references.csv_records import Record
-from tests.data_prep.references.table import NUMBER, WHITE_SPACE, declared_cells
+from tests.data_prep.references.own_log import NUMBER, WHITE_SPACE, declared_cells
 
 WHOLE = re.compile(r"[+-]?[0-9]+")
 WHOLE_WITH_POINT = re.compile(r"([+-]?[0-9]+)\.0+")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import shards as shards_module
-from data_prep.writer import Ragged
+from data_prep.storage import shards as shards_module
+from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, Task
 from tests.conftest import exposure_columns, user_columns, write_dataset

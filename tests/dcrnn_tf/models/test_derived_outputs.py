@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.vocabulary import load_vocabulary
+from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import metrics, models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, Task

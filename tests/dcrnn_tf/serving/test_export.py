@@ -9,7 +9,7 @@ import scipy.special
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from data_prep.vocabulary import load_vocabulary
+from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
-from data_prep.binning import log_bins
-from data_prep.encode import RowEncoder
-from data_prep.scaling import Scaling
-from data_prep.vocabulary import load_vocabulary
+from data_prep.own_log.binning import log_bins
+from data_prep.own_log.row_encoder import RowEncoder
+from data_prep.own_log.scaling import Scaling
+from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,

@@ -1,0 +1,122 @@
+"""From Ali-CCP's parsed chunks to rows: who is held out, what is counted, how it is encoded."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from data_prep.ali_ccp.chunks import ChunkedLog, Settings, load_chunk
+from data_prep.ali_ccp.fields import USER
+from data_prep.ali_ccp.parser import MISSING, select
+from data_prep.storage.vocabulary import Vocabulary
+from data_prep.storage.writer import Columns, Ragged
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, PADDING_ROW, Field
+
+
+def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:
+    """Draws users for validation until they have the wanted share of the training rows.
+
+    Args:
+      exposures: each user's training rows, `(users,)`.
+      settings: `validation_fraction` and the seed are read.
+
+    Returns:
+      Who is in validation, `(users,)` bool.
+    """
+    users = np.flatnonzero(exposures)
+    users = np.random.default_rng([settings.seed, 1]).permutation(users)
+    rows = np.cumsum(exposures[users])
+    wanted = round(settings.validation_fraction * int(rows[-1]))
+    validation = np.zeros(len(exposures), bool)
+    validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
+    return validation
+
+
+def training_rows(path: pathlib.Path, kept: np.ndarray, validation: np.ndarray) -> Columns:
+    """The rows of a chunk file that are sampled and not in validation, without `user_row`."""
+    columns = load_chunk(path)
+    return select(columns, kept & ~validation[columns.pop("user_row")])
+
+
+def counted(
+    column: "np.ndarray | Ragged", weight: np.ndarray | None = None
+) -> tuple[pl.Series, pl.Series | None]:
+    """The ids that an `IdCounter` shall count, and how often each.
+
+    Args:
+      column: raw ids of a field.
+      weight: for how many exposures each row stands, `(rows,)`; 1 if absent.
+    """
+    values = column
+    if isinstance(column, Ragged):
+        values = column.values
+        weight = None if weight is None else np.repeat(weight, column.row_lengths)
+    taken = values != MISSING
+    if weight is not None:
+        taken &= weight > 0
+        weight = pl.Series(weight[taken])
+    return pl.Series(values[taken]), weight
+
+
+def encode(columns: Columns, vocabularies: Mapping[str, Vocabulary]) -> dict:
+    """Replaces raw ids by embedding rows; columns that are no fields stay as they are."""
+    encoded = dict(columns)
+    for name in columns.keys() & vocabularies.keys():
+        column = columns[name]
+        if isinstance(column, Ragged):
+            rows = vocabularies[name].encode(pl.Series(column.values))
+            encoded[name] = dataclasses.replace(column, values=rows)
+        else:
+            encoded[name] = vocabularies[name].encode(pl.Series(column))
+            encoded[name][column == MISSING] = PADDING_ROW
+    return encoded
+
+
+def divide(
+    split: str, columns: Columns, validation: np.ndarray, has_users: bool
+) -> dict[str, Columns]:
+    """Exposures of a raw split, `train` or `test`, by split of the dataset.
+
+    Args:
+      split: the raw split.
+      columns: encoded.
+      validation: who is in validation, `(users,)` bool.
+      has_users: whether the dataset has the entity table that `user_row` points into.
+    """
+    columns = dict(columns)
+    held_out = validation[columns["user_row"]]
+    if not has_users:
+        del columns["user_row"]
+    if split == "test":
+        return {"test": columns}
+    return {"train": select(columns, ~held_out), "validation": select(columns, held_out)}
+
+
+def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog) -> list[Field]:
+    """The schema's fields.
+
+    Args:
+      settings: what is kept.
+      sizes: embedding rows of each field, by name.
+      log: its longest lists are read.
+    """
+    return [
+        Field(
+            field.name,
+            MULTI_CATEGORICAL if field.multiple else CATEGORICAL,
+            sizes[field.name],
+            max_values=max(1, log.longest[field.name]) if field.multiple else 1,
+            entity=USER if field.side == USER else None,
+            weighted=field.multiple and settings.keep_feature_value,
+            source=field.source,
+        )
+        for field in settings.fields
+    ]
+
+
+def row_count(columns: Columns) -> int:
+    """Rows of columns."""
+    column = next(iter(columns.values()))
+    return len(column.row_lengths if isinstance(column, Ragged) else column)

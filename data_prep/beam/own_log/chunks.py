@@ -1,0 +1,162 @@
+"""Reads the files of a declared table with many workers, into chunk files of checked rows."""
+
+import collections
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+import polars as pl
+
+from data_prep.beam.stage import Results, replaced
+from data_prep.own_log.declaration import Declaration
+from data_prep.own_log.files import BadRows, open_table
+from data_prep.own_log.rows import RowReader, TableRows, draw_splits
+from dcrnn_tf.dataset.schema import DatasetError
+
+# A chunk file's columns: those of the frame and the labels, so called, and the splits.
+_COLUMN, _LABEL, _SPLIT = "column ", "label ", "split"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Rows of one file.
+
+    Attributes:
+      place: of the chunk among all.
+      path: of the chunk file.
+      drawn: rows of the chunks before.
+    """
+
+    place: int
+    path: pathlib.Path
+    drawn: int
+
+    def load(
+        self, declaration: Declaration, seed: int
+    ) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
+        """The rows as `TableRows.read` yields them."""
+        table = pl.read_parquet(self.path)
+        named = {c: c.removeprefix(_COLUMN) for c in table.columns if c.startswith(_COLUMN)}
+        frame = table.select(*named).rename(named)
+        splits = table[_SPLIT].to_numpy().copy()
+        draw_splits(frame, splits, declaration.split, seed, self.drawn)
+        labels = {c.removeprefix(_LABEL): c for c in table.columns if c.startswith(_LABEL)}
+        return frame, splits, {task: table[column].to_numpy() for task, column in labels.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """What reading a file found out.
+
+    Attributes:
+      file: its place among all.
+      rows: of each of its chunks.
+      bad_rows: those left out, by reason.
+      failure: a sentence if it cannot be read or has more bad rows than tolerated.
+    """
+
+    file: int
+    rows: Sequence[int]
+    bad_rows: Mapping[str, int]
+    failure: str = ""
+
+
+class ReadTable:
+    """Builds the stage that reads the files, and makes chunks of what it found out.
+
+    Args:
+      table: the files.
+      declaration: what they hold.
+      folder: for the chunk files.
+      max_bad_rows: how many bad rows are tolerated.
+    """
+
+    def __init__(
+        self,
+        table: TableRows,
+        declaration: Declaration,
+        folder: pathlib.Path,
+        max_bad_rows: int,
+    ):
+        self._table = table
+        self._declaration = declaration
+        self._folder = folder
+        self._max_bad_rows = max_bad_rows
+
+    def build(self, pipeline: beam.Pipeline) -> Results:
+        """Adds the steps; for `run_stage`."""
+        files = [(n, split, file.path) for n, (split, file) in enumerate(self._table.files)]
+        read = (
+            pipeline
+            | "Files" >> beam.Create(files)
+            | "Spread files" >> beam.Reshuffle()
+            | "Read files" >> beam.Map(_read, self._declaration, self._folder, self._max_bad_rows)
+        )
+        return {"read": read}
+
+    def chunks(self, read: Iterable[Read]) -> tuple[list[Chunk], collections.Counter[str]]:
+        """Numbers the chunks as one machine reading file by file would meet them.
+
+        Args:
+          read: of the stage.
+
+        Returns:
+          The chunks, and the bad rows by reason.
+
+        Raises:
+          DatasetError: a file is damaged, or there are more bad rows than tolerated.
+        """
+        chunks: list[Chunk] = []
+        bad_rows = BadRows(self._max_bad_rows)
+        drawn = 0
+        for one in sorted(read, key=lambda one: one.file):
+            found = sum(one.bad_rows.values())
+            if one.failure or bad_rows.counts.total() + found > self._max_bad_rows:
+                self._explain(one.file, bad_rows)
+                raise DatasetError(one.failure)  # gone at the second reading
+            bad_rows.counts.update(one.bad_rows)
+            for number, rows in enumerate(one.rows):
+                path = _chunk_file(self._folder, one.file, number)
+                chunks.append(Chunk(len(chunks), path, drawn))
+                drawn += rows
+        return chunks, bad_rows.counts
+
+    def _explain(self, number: int, bad_rows: BadRows) -> None:
+        """Reads a file again up to the row that is one too many, which raises `DatasetError`."""
+        split, file = self._table.files[number]
+        rows = RowReader(self._declaration)(file, split, bad_rows, lambda done: None)
+        collections.deque(rows, maxlen=0)
+
+
+def _chunk_file(folder: pathlib.Path, file: int, chunk: int) -> pathlib.Path:
+    return folder / f"{file:05d}-{chunk:06d}.parquet"
+
+
+def _read(
+    element: tuple[int, int, pathlib.Path],
+    declaration: Declaration,
+    folder: pathlib.Path,
+    max_bad_rows: int,
+) -> Read:
+    file, split, path = element
+    bad_rows = BadRows(max_bad_rows)
+    rows: list[int] = []
+    try:
+        reader = RowReader(declaration)
+        chunks = reader(open_table(path, declaration), split, bad_rows, lambda done: None)
+        for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
+            table = frame.rename(lambda name: _COLUMN + name).with_columns(
+                pl.Series(_SPLIT, splits),
+                *(pl.Series(_LABEL + task, label) for task, label in labels.items()),
+            )
+            with replaced(_chunk_file(folder, file, chunk)) as partial:
+                table.write_parquet(partial, compression="lz4")
+            rows.append(frame.height)
+    except DatasetError as error:
+        return Read(file, rows, bad_rows.counts, str(error))
+    for reason, count in bad_rows.counts.items():
+        beam.metrics.Metrics.counter("bad_rows", reason).inc(count)
+    return Read(file, rows, bad_rows.counts)

@@ -1,0 +1,295 @@
+"""Learns and encodes the fields of a declared table with many workers."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+import polars as pl
+from apache_beam.utils.shared import Shared
+
+from data_prep.beam.counting import CountIds, partitions
+from data_prep.beam.own_log.chunks import Chunk
+from data_prep.beam.shuffle import WriteShards, scatter
+from data_prep.beam.stage import Results, replaced
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
+from data_prep.own_log.field_encoder import FieldEncoder, Learned
+from data_prep.own_log.preparation import take_rows
+from data_prep.own_log.rows import TRAIN
+from data_prep.own_log.scaling import Scaling
+from data_prep.storage.columns import count_labels
+from data_prep.storage.vocabulary import read_vocabulary, write_vocabulary
+from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
+
+QUANTILE = "quantile"
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """Rows of a chunk.
+
+    Attributes:
+      rows: of each split, in the order of `SPLIT_NAMES`.
+      positives: training rows on which each task is positive.
+      defined: training rows on which each task is defined.
+    """
+
+    rows: np.ndarray
+    positives: Mapping[str, int]
+    defined: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldPart:
+    """What one chunk says of one field beside its ids.
+
+    Attributes:
+      place: of the chunk.
+      missing: rows without the field.
+      truncated: lists that are longer than kept.
+      values: training values that are not missing, of a field of quantile scaling.
+      scaling: that has seen the training values; of quantile scaling it has seen none.
+    """
+
+    place: int
+    missing: int
+    truncated: int
+    values: int
+    scaling: Scaling
+
+
+class LearnTable:
+    """Builds the stage that counts ids and fits scalings on the training rows.
+
+    Args:
+      chunks: of the table.
+      declaration: what they hold.
+      seed: of the split.
+      folder: where the vocabulary of each field of ids becomes `FIELD.parquet`.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        declaration: Declaration,
+        seed: int,
+        folder: pathlib.Path,
+    ):
+        self._chunks = chunks
+        self._declaration = declaration
+        self._seed = seed
+        self._folder = folder
+
+    def build(self, pipeline: beam.Pipeline) -> Results:
+        """Adds the steps; for `run_stage`."""
+        fields = {field.name: field for field in self._declaration.fields}
+        chunks = (
+            pipeline | "Chunks" >> beam.Create(self._chunks) | "Spread chunks" >> beam.Reshuffle()
+        )
+        learned = chunks | "Learn" >> beam.ParDo(
+            _Learn(self._declaration, self._seed)
+        ).with_outputs("ids", "parts", main="counted")
+        ids = (
+            learned.ids
+            | "Sum ids" >> CountIds(partitions(max((c.drawn for c in self._chunks), default=0)))
+            | "Frequent ids" >> beam.Map(_frequent, fields)
+        )
+        places = beam.pvalue.AsList(
+            learned.parts
+            | "Quantile parts" >> beam.Filter(lambda part: fields[part[0]].scaling == QUANTILE)
+            | "Their sizes" >> beam.MapTuple(lambda name, part: (name, part.place, part.values))
+        )
+        samples = (
+            chunks
+            | "Sample" >> beam.FlatMap(_sample, self._declaration, self._seed, places)
+            | "Merge samples" >> beam.CombinePerKey(_MergeScalings())
+        )
+        finished = (
+            {"ids": ids, "parts": learned.parts, "samples": samples}
+            | "By field" >> beam.CoGroupByKey()
+            | "Finish fields"
+            >> beam.Map(_finish, fields, self._declaration.missing_values, self._seed, self._folder)
+        )
+        return {"counted": learned.counted, "fields": finished}
+
+
+class _Learn(beam.DoFn):
+    def __init__(self, declaration: Declaration, seed: int):
+        self._declaration = declaration
+        self._seed = seed
+
+    def process(self, chunk: Chunk) -> Iterator:
+        frame, splits, labels = chunk.load(self._declaration, self._seed)
+        train = splits == TRAIN
+        for field in self._declaration.fields:
+            encoder = FieldEncoder(field, self._declaration.missing_values, self._seed)
+            encoder.add(frame, train)
+            values, scaling = 0, encoder.scaling
+            if field.kind == NUMERIC and field.scaling == QUANTILE:
+                # Its sample depends on how many values there were in the chunks before.
+                values = int(np.count_nonzero(~np.isnan(frame[field.column].to_numpy()[train])))
+                scaling = Scaling(QUANTILE)
+            part = FieldPart(chunk.place, encoder.missing, encoder.truncated, values, scaling)
+            yield beam.pvalue.TaggedOutput("parts", (field.name, part))
+            if field.kind != NUMERIC:
+                yield beam.pvalue.TaggedOutput("ids", (field.name, encoder.counter.table()))
+        rows = np.bincount(splits, minlength=len(SPLIT_NAMES))
+        training = {task: label[train] for task, label in labels.items()}
+        yield Counted(rows, *count_labels(training, self._declaration.tasks))
+
+
+def _frequent(
+    element: tuple[str, pl.DataFrame], fields: Mapping[str, DeclaredField]
+) -> tuple[str, pl.DataFrame]:
+    """Drops rare ids, but not the numbers that quantile bins are made of."""
+    name, table = element
+    if fields[name].bins == QUANTILE:
+        return name, table
+    return name, table.filter(pl.col("count") >= fields[name].min_count)
+
+
+def _sample(
+    chunk: Chunk, declaration: Declaration, seed: int, places: Sequence[tuple[str, int, int]]
+) -> Iterator[tuple[str, Scaling]]:
+    """Samples the training values of the fields of quantile scaling."""
+    fields = [f for f in declaration.fields if f.kind == NUMERIC and f.scaling == QUANTILE]
+    if not fields:
+        return
+    frame, splits, _ = chunk.load(declaration, seed)
+    before = collections.Counter()
+    for name, place, values in places:
+        if place < chunk.place:
+            before[name] += values
+    for field in fields:
+        scaling = Scaling(QUANTILE, seed)
+        scaling.skip(before[field.name])
+        scaling.add(frame[field.column].to_numpy()[splits == TRAIN])
+        yield field.name, scaling
+
+
+class _MergeScalings(beam.CombineFn):
+    """Merges what does not depend on the order."""
+
+    def create_accumulator(self) -> Scaling:
+        return Scaling(QUANTILE)
+
+    def add_input(self, scaling: Scaling, other: Scaling) -> Scaling:
+        scaling.merge(other)
+        return scaling
+
+    def merge_accumulators(self, scalings: Iterable[Scaling]) -> Scaling:
+        merged = Scaling(QUANTILE)
+        for scaling in scalings:
+            merged.merge(scaling)
+        return merged
+
+    def extract_output(self, scaling: Scaling) -> Scaling:
+        return scaling
+
+
+def _finish(
+    element: tuple[str, Mapping[str, Iterable]],
+    fields: Mapping[str, DeclaredField],
+    missing_values: Sequence[str],
+    seed: int,
+    folder: pathlib.Path,
+) -> tuple[Field, Learned]:
+    """Puts together what all chunks say of a field, and writes its vocabulary."""
+    name, groups = element
+    encoder = FieldEncoder(fields[name], missing_values, seed)
+    for part in sorted(groups["parts"], key=lambda part: part.place):
+        encoder.missing += part.missing
+        encoder.truncated += part.truncated
+        encoder.scaling.merge(part.scaling)
+    for scaling in groups["samples"]:
+        encoder.scaling.merge(scaling)
+    for table in groups["ids"]:
+        if table.height:
+            encoder.counter.add(table["id"], table["count"])
+    field = encoder.finish()
+    if encoder.vocabulary is not None:
+        with replaced(folder / f"{name}.parquet") as partial:
+            write_vocabulary(partial, encoder.vocabulary.ids, encoder.vocabulary.counts)
+    return field, encoder.learned
+
+
+class EncodeTable:
+    """Builds the stage that encodes the chunks and writes the shards.
+
+    Args:
+      chunks: of the table.
+      declaration: what they hold.
+      vocabularies: the file of the vocabulary of each field of ids.
+      schema: of the dataset, without its shards.
+      shards: how many each split shall have.
+      folder: of the dataset while it is written.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        declaration: Declaration,
+        vocabularies: Mapping[str, pathlib.Path],
+        schema: Schema,
+        shards: Mapping[str, int],
+        folder: pathlib.Path,
+    ):
+        self._chunks = chunks
+        self._encode = (declaration, vocabularies, schema, shards)
+        self._schema = schema
+        self._folder = folder
+
+    def build(self, pipeline: beam.Pipeline) -> Results:
+        """Adds the steps; for `run_stage`."""
+        written = (
+            pipeline
+            | "Chunks" >> beam.Create(self._chunks)
+            | "Spread chunks" >> beam.Reshuffle()
+            | "Encode" >> beam.ParDo(_Encode(*self._encode))
+            | WriteShards(self._folder, self._schema)
+        )
+        return {"written": written}
+
+
+class _Encode(beam.DoFn):
+    def __init__(
+        self,
+        declaration: Declaration,
+        vocabularies: Mapping[str, pathlib.Path],
+        schema: Schema,
+        shards: Mapping[str, int],
+    ):
+        self._declaration = declaration
+        self._vocabularies = vocabularies
+        self._schema = schema
+        self._shards = shards
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        self._encoders = self._shared.acquire(self._load)
+
+    def _load(self) -> "_Encoders":
+        return _Encoders(
+            FieldEncoder.restore(
+                field,
+                self._declaration.missing_values,
+                None if field.kind == NUMERIC else read_vocabulary(self._vocabularies[field.name]),
+                self._schema.filters,
+            )
+            for field in self._declaration.fields
+        )
+
+    def process(self, chunk: Chunk) -> Iterator:
+        frame, splits, labels = chunk.load(self._declaration, self._schema.seed)
+        encoded = {e.declared.name: e.encode(frame) for e in self._encoders} | labels
+        for split in np.unique(splits):
+            chosen = np.flatnonzero(splits == split)
+            columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
+            name = SPLIT_NAMES[split]
+            yield from scatter(self._schema, name, chunk.place, columns, self._shards[name])
+
+
+class _Encoders(list):
+    """A list that `Shared` can refer to."""

@@ -1,0 +1,151 @@
+"""The preparation of a declared table on Beam: three stages, each a pipeline.
+
+What is small goes through this program: counts, bad rows, scalings. What is large stays with the
+workers, in chunk files that all of them see.
+"""
+
+import collections
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from data_prep.beam.own_log.chunks import Chunk, ReadTable
+from data_prep.beam.own_log.fields import EncodeTable, LearnTable
+from data_prep.beam.shuffle import name_shards, shard_count
+from data_prep.beam.stage import pipeline_options, run_stage
+from data_prep.own_log import preparation
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
+from data_prep.own_log.field_encoder import Learned
+from data_prep.own_log.rows import TableRows
+from data_prep.storage.dataset_folder import DatasetFolder, check_absent
+from data_prep.storage.work_folder import WorkFolder, identity
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
+
+
+def prepare(
+    declaration: Declaration,
+    data_dir: str | pathlib.Path,
+    out_dir: str | pathlib.Path,
+    seed: int = 0,
+    max_bad_rows: int = 0,
+    simulation: Mapping[str, object] | None = None,
+    options: PipelineOptions | None = None,
+) -> Schema:
+    """Writes the prepared dataset that a declaration describes, on Beam.
+
+    Args:
+      declaration: from `load_declaration`.
+      data_dir: folder that the declaration's file patterns are relative to.
+      out_dir: folder of the dataset; must not exist.
+      seed: of the split and the shuffle.
+      max_bad_rows: how many bad rows are left out and counted before that is an error.
+      simulation: what a simulator said of the rows; they are simulated, then.
+      options: of Beam, its defaults if None.
+
+    Returns:
+      The schema of the dataset.
+
+    Raises:
+      DatasetError: `out_dir` exists, or something is wrong with a file or a row.
+    """
+    options = options or pipeline_options("")
+    data_dir, out_dir = pathlib.Path(data_dir).absolute(), pathlib.Path(out_dir).absolute()
+    check_absent(out_dir)
+    rows = TableRows(declaration, data_dir, seed, max_bad_rows)
+    task = {
+        "on": "Beam",
+        "declaration": declaration.content,
+        "seed": seed,
+        "max_bad_rows": max_bad_rows,
+        "files": [identity(file.path) for _, file in rows.files],
+    }
+    work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
+    try:
+        chunks, bad_rows = _read(
+            ReadTable(rows, declaration, work.path, max_bad_rows), work, options
+        )
+        learned, counts = _learn(chunks, declaration, seed, work, options)
+        filters = preparation.filters_of(
+            declaration, bad_rows, rows.ignored_columns, {f.name: one for f, one in learned}
+        )
+        schema = Schema(
+            declaration.name,
+            tuple(field for field, _ in learned),
+            tuple(Task(task.name, task.only_where) for task in declaration.tasks),
+            splits={},
+            source=preparation.source_of(declaration, rows, simulation),
+            filters=filters,
+            seed=seed,
+        )
+        return _write(chunks, declaration, schema, counts, work, options, out_dir)
+    except DatasetError:
+        work.remove()
+        raise
+    finally:
+        work.release()
+
+
+def _read(
+    reading: ReadTable, work: WorkFolder, options: PipelineOptions
+) -> tuple[list[Chunk], Mapping[str, int]]:
+    """Reads the files, or takes up what an interrupted preparation has read."""
+    if (state := work.load("read.json")) is not None:
+        chunks = [
+            Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])
+        ]
+        return chunks, state["bad_rows"]
+    print("1/3 reading", flush=True)
+    chunks, bad_rows = reading.chunks(run_stage(options, work.path, reading.build)["read"])
+    names = [(chunk.path.name, chunk.drawn) for chunk in chunks]
+    work.save("read.json", {"chunks": names, "bad_rows": bad_rows})
+    return chunks, bad_rows
+
+
+def _learn(
+    chunks: Sequence[Chunk],
+    declaration: Declaration,
+    seed: int,
+    work: WorkFolder,
+    options: PipelineOptions,
+) -> tuple[list[tuple[Field, Learned]], dict[str, int]]:
+    """Returns the fields, in the order of the declaration, and the rows of each split."""
+    print("2/3 counting", flush=True)
+    results = run_stage(options, work.path, LearnTable(chunks, declaration, seed, work.path).build)
+    rows = np.zeros(len(SPLIT_NAMES), np.int64)
+    positives: collections.Counter[str] = collections.Counter()
+    defined: collections.Counter[str] = collections.Counter()
+    for counted in results["counted"]:
+        rows += counted.rows
+        positives.update(counted.positives)
+        defined.update(counted.defined)
+    preparation.check_training_rows(declaration, rows, positives, defined)
+    found = {field.name: (field, learned) for field, learned in results["fields"]}
+    counts = dict(zip(SPLIT_NAMES, rows.tolist(), strict=True))
+    return [found[field.name] for field in declaration.fields], counts
+
+
+def _write(
+    chunks: Sequence[Chunk],
+    declaration: Declaration,
+    schema: Schema,
+    rows: Mapping[str, int],
+    work: WorkFolder,
+    options: PipelineOptions,
+    out_dir: pathlib.Path,
+) -> Schema:
+    """Encodes the chunks and writes the prepared dataset."""
+    print("3/3 writing", flush=True)
+    names = [field.name for field in schema.fields if field.kind != NUMERIC]
+    vocabularies = {name: work.path / f"{name}.parquet" for name in names}
+    shards = {split: shard_count(count) for split, count in rows.items()}
+    with DatasetFolder(out_dir) as folder:
+        for name, path in vocabularies.items():
+            shutil.copyfile(path, folder.vocabulary_path(name))
+        encoding = EncodeTable(chunks, declaration, vocabularies, schema, shards, folder.partial)
+        written = run_stage(options, work.path, encoding.build)["written"]
+        schema = name_shards(folder.partial, schema, written)
+        folder.finish(schema, work.remove)
+    return schema

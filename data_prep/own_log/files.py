@@ -1,0 +1,397 @@
+"""Reads CSV and Parquet files of logs chunk by chunk, and knows the place of every row.
+
+Both kinds give chunks of a few thousand rows as Polars frames, text cells stripped and missing
+ones null. Rows that cannot be read at all go to a `BadRows` and are left out.
+"""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import gzip
+import math
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from data_prep.own_log.csv_text import CsvText
+from data_prep.own_log.declaration import Declaration, check_columns
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError
+
+BLOCK_BYTES = 8 << 20  # of CSV text a chunk
+PARQUET_ROWS = 1 << 16  # a chunk
+
+Progress = Callable[[int], object]  # called with the number of bytes read since the last call
+
+
+class BadRows:
+    """Counts rows that cannot be used, by reason, up to a limit.
+
+    Args:
+      limit: how many are tolerated.
+    """
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def add(self, reason: str, place: Callable[[], str], what: str) -> None:
+        """Counts a row.
+
+        Args:
+          reason: what it is counted under.
+          place: says where the row is; called only if it is one too many.
+          what: what is wrong with it.
+
+        Raises:
+          DatasetError: there are more bad rows than tolerated.
+        """
+        self.counts[reason] += 1
+        if self.counts.total() > self.limit:
+            raise DatasetError(
+                f"{place()}: {what}; correct the row, or have such rows left out and counted with "
+                f"--max_bad_rows (now {self.limit})"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Rows of one file.
+
+    Attributes:
+      frame: the declared columns; text, or numbers as Parquet has them.
+      place: says where the row of a given position in `frame` is, for messages.
+    """
+
+    frame: pl.DataFrame
+    place: Callable[[int], str]
+
+
+def open_table(path: pathlib.Path, declaration: Declaration) -> "CsvFile | ParquetFile":
+    """Opens a file, Parquet if its name says so and CSV else, and checks its columns.
+
+    Raises:
+      DatasetError: it cannot be read, is empty or lacks a declared column.
+    """
+    file = (ParquetFile if path.suffix in (".parquet", ".pq") else CsvFile)(path, declaration)
+    check_columns(declaration, file.names, str(path))
+    return file
+
+
+class CsvFile:
+    """A CSV file, plain or `.gz`; `names` are its columns."""
+
+    def __init__(self, path: pathlib.Path, declaration: Declaration):
+        self.path = path
+        self._declaration = declaration
+        self.bytes = path.stat().st_size
+        with _reading(path):
+            first = next(self._records(), None)
+        if first is None:
+            raise DatasetError(f"{path} is empty")
+        # Names must be right; a first row that is not UTF-8 is a bad row like any other.
+        if declaration.column_names is None and not all(map(_is_encodable, first[1])):
+            raise DatasetError(f"{path}: its first line is not UTF-8 text")
+        self.names = declaration.column_names or tuple(name.strip() for name in first[1])
+        if repeated := [name for name in self.names if self.names.count(name) > 1]:
+            raise DatasetError(f"{path}: two columns of the header line are named {repeated[0]!r}")
+
+    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
+        """Yields all rows, except those with a wrong number of cells or bytes that are not UTF-8.
+
+        Raises:
+          DatasetError: the file is damaged, or has more bad rows than tolerated.
+        """
+        header = int(self._declaration.column_names is None)
+        skipped: list[int] = []  # record numbers, from 1, of rows with a wrong number of cells
+        waiting: list[tuple[int, int]] = []  # of those, the ones still to be counted, and cells
+        ended = False
+
+        def on_wrong_cells(row: pa.csv.InvalidRow) -> str:
+            nonlocal ended
+            if row.text.startswith(text.end):
+                ended = True
+                return "skip"
+            waiting.append((row.number, row.actual_columns))
+            return "skip" if len(waiting) <= bad_rows.limit else "error"
+
+        def count_wrong_cells() -> None:
+            while waiting:  # Arrow reads ahead and may append meanwhile
+                record, cells = waiting.pop(0)
+                what = f"{cells} cells, expected {len(self.names)}"
+                bad_rows.add("wrong number of cells", lambda n=record: self._place(n), what)
+                skipped.append(record)
+
+        columns = list(self._declaration.columns)
+        record = 0  # number of the last record seen
+        with _reading(self.path), open(self.path, "rb") as raw:
+            file = gzip.GzipFile(fileobj=raw) if self.path.suffix == ".gz" else raw
+            text = CsvText(file, self._declaration.separator * len(self.names))
+            try:
+                reader = pa.csv.open_csv(
+                    text,
+                    pa.csv.ReadOptions(
+                        use_threads=False,  # with threads, rows have no numbers
+                        block_size=BLOCK_BYTES,
+                        column_names=list(self.names),
+                    ),
+                    pa.csv.ParseOptions(
+                        delimiter=self._declaration.separator,
+                        quote_char='"' if self._declaration.quoted else False,
+                        newlines_in_values=self._declaration.quoted,
+                        invalid_row_handler=on_wrong_cells,
+                    ),
+                    pa.csv.ConvertOptions(
+                        include_columns=columns,
+                        column_types=dict.fromkeys(columns, pa.string()),
+                        check_utf8=False,
+                    ),
+                )
+                done = 0
+                with reader:
+                    for batch in reader:
+                        count_wrong_cells()
+                        numbers = _without(skipped, record, batch.num_rows)
+                        record = int(numbers[-1]) if len(numbers) else record
+                        rows = numbers > header  # Arrow would count a blank line as the header
+                        frame = pl.from_arrow(batch).filter(pl.Series(rows))
+                        mark = text.mark if text.marked else None
+                        yield self._chunk(frame, numbers[rows], mark, bad_rows)
+                        progress(raw.tell() - done)
+                        done = raw.tell()
+            except pa.ArrowInvalid as error:
+                count_wrong_cells()
+                raise DatasetError(
+                    f"{self._place(record)}: what follows this line cannot be read "
+                    f"({str(error).splitlines()[0]}); is a quote left open?"
+                ) from None
+            count_wrong_cells()
+        if not ended:
+            raise DatasetError(
+                f"{self._place(max([record, *skipped]))}: a quote is opened and never closed; "
+                "correct it, or declare `quoted: false` if quotes are plain characters"
+            )
+
+    def _chunk(
+        self, frame: pl.DataFrame, numbers: np.ndarray, mark: str | None, bad_rows: BadRows
+    ) -> Chunk:
+        if mark is not None:
+            marked = pl.any_horizontal(pl.all().str.contains(mark, literal=True))
+            bad = frame.select(marked).to_series()
+            for number in numbers[bad.to_numpy()]:
+                bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
+            frame, numbers = frame.filter(~bad), numbers[~bad.to_numpy()]
+        frame = cleaned(frame, self._declaration.missing_values)
+        return Chunk(frame, lambda row: self._place(numbers[row]))
+
+    def _place(self, number: int) -> str:
+        """Says where a record is; blank lines are no records."""
+        with contextlib.suppress(csv.Error):  # a cell that Arrow takes and `csv` does not
+            for count, (line, _) in enumerate(self._records(), start=1):
+                if count == number:
+                    return f"{self.path}, line {line}"
+        return f"{self.path}, record {number}"
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yields each record that is not blank with the number of its first line.
+
+        Bytes that are not UTF-8 come as surrogates, NUL, which `csv` may not take, as another
+        character.
+        """
+        csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))  # as long as Arrow takes
+        opener = gzip.open if self.path.suffix == ".gz" else open
+        with opener(
+            self.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
+        ) as text:
+            lines = (line.replace("\0", "\ufffd") for line in text)
+            quoting = csv.QUOTE_MINIMAL if self._declaration.quoted else csv.QUOTE_NONE
+            reader = csv.reader(lines, delimiter=self._declaration.separator, quoting=quoting)
+            line = 1
+            for record in reader:
+                if record:
+                    yield line, record
+                line = reader.line_num + 1
+
+
+class ParquetFile:
+    """A Parquet file; `names` are its columns."""
+
+    def __init__(self, path: pathlib.Path, declaration: Declaration):
+        self.path = path
+        self._declaration = declaration
+        self.bytes = path.stat().st_size
+        with _reading(path):
+            self._rows = pa.parquet.read_metadata(path).num_rows
+            schema = pa.parquet.read_schema(path)
+        self.names = tuple(schema.names)
+        lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
+        lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
+        for column in (name for name in self.names if name in declaration.columns):
+            if self.names.count(column) > 1:
+                raise DatasetError(f"{path} has column {column!r} more than once; rename one")
+            dtype = schema.field(column).type
+            if column in lists and _is_list(dtype):
+                dtype = dtype.value_type
+            if pa.types.is_nested(dtype) or pa.types.is_duration(dtype):
+                raise DatasetError(
+                    f"{path}: column {column!r} holds {dtype}, expected single values"
+                    + (" or lists of them" if column in lists else "")
+                )
+
+    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
+        """Yields all rows, except those with bytes that are not UTF-8.
+
+        Raises:
+          DatasetError: the file is damaged, or has more bad rows than tolerated.
+        """
+        columns = list(self._declaration.columns)
+        first = 1  # number of a batch's first row
+        with _reading(self.path), pa.parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(PARQUET_ROWS, columns=columns):
+                frame, good = _decode(batch, self._declaration)
+                numbers = first + np.flatnonzero(good)
+                for number in first + np.flatnonzero(~good):
+                    bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
+                yield Chunk(frame, lambda row, numbers=numbers: self._place(numbers[row]))
+                first += len(good)
+                progress(self.bytes * len(good) // self._rows)
+
+    def _place(self, number: int) -> str:
+        return f"{self.path}, row {number}"
+
+
+_NOT_UTF8 = "a cell holds bytes that are not UTF-8"
+
+
+class _reading:
+    """Turns what goes wrong in reading a file into one sentence."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        if isinstance(error, EOFError):
+            raise DatasetError(
+                f"{self._path} is cut off: its compressed data ends early; fetch it again"
+            ) from None
+        if isinstance(error, (OSError, zlib.error, pa.ArrowInvalid, csv.Error)):
+            reason = str(error).splitlines()[0]
+            raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None
+
+
+def _without(skipped: Sequence[int], last: int, rows: int) -> np.ndarray:
+    """Numbers of the `rows` records after number `last`, those in `skipped` left out."""
+    skipped = [number for number in skipped if number > last]
+    numbers = np.arange(last + 1, last + 1 + rows + len(skipped))
+    return np.setdiff1d(numbers, skipped, assume_unique=True)[:rows]
+
+
+def as_text(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Returns values of a type as text, whole numbers without a decimal point."""
+    if dtype.is_float():
+        whole = values.cast(pl.Int64, strict=False)
+        return (
+            pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
+        )
+    return values.cast(pl.String)
+
+
+def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFrame, np.ndarray]:
+    """Returns the rows that are UTF-8, cleaned, and which rows of the batch these are."""
+    good = np.ones(batch.num_rows, bool)
+    try:
+        text = _binary_as_text(batch)
+        text.validate(full=True)  # a file's text need not be text
+    except pa.ArrowInvalid:
+        for column in batch.columns:
+            if _plain(column.type) in (pa.string(), pa.list_(pa.string())):
+                good &= [_is_utf8(cell) for cell in _as_bytes(column).to_pylist()]
+        text = _binary_as_text(batch.filter(pa.array(good)))
+    return cleaned(pl.from_arrow(text), declaration.missing_values), good
+
+
+def cleaned(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
+    """Strips text cells, and makes null what stands for a missing value, typed or not."""
+    columns = []
+    numbers = [number for number in map(_number, missing_values) if number is not None]
+    for column in frame.get_columns():
+        if column.dtype in (pl.Categorical, pl.Enum):
+            column = column.cast(pl.String)
+        if column.dtype == pl.String:
+            column = column.str.strip_chars()
+            column = column.set(column.is_in(missing_values), None)
+        elif column.dtype.is_numeric():
+            if column.dtype.is_float():
+                column = column.fill_nan(None)
+            if numbers:
+                column = column.set(column.cast(pl.Float64).is_in(numbers), None)
+        elif not column.dtype.is_nested() and column.dtype != pl.Null:
+            column = column.set(column.cast(pl.String).is_in(missing_values), None)
+        columns.append(column)
+    return pl.DataFrame(columns)
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is, if it is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with all texts in one type, whatever they are stored as."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    columns = [column.cast(_plain(column.type)) for column in columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _plain(dtype: pa.DataType) -> pa.DataType:
+    """The type that a column is read as: `string` for texts and bytes, lists of it for theirs."""
+    if pa.types.is_dictionary(dtype):
+        return _plain(dtype.value_type)
+    if _is_list(dtype) and _plain(dtype.value_type) == pa.string():
+        return pa.list_(pa.string())
+    stored = ("binary", "large_binary", "fixed_size_binary", "binary_view")
+    stored += ("string", "large_string", "string_view")
+    if any(getattr(pa.types, f"is_{name}")(dtype) for name in stored):
+        return pa.string()
+    return dtype
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    of_lists = _is_list(column.type)
+    return column.cast(pa.list_(pa.binary()) if of_lists else pa.binary())
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return pa.types.is_list(dtype) or pa.types.is_large_list(dtype)
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_utf8(cell: bytes | list[bytes | None] | None) -> bool:
+    if isinstance(cell, list):
+        return all(map(_is_utf8, cell))
+    try:
+        (cell or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,255 @@
+"""The rows of all files of a declaration: checked, labelled and assigned to splits."""
+
+import hashlib
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
+from data_prep.own_log.files import (
+    BadRows,
+    Chunk,
+    CsvFile,
+    ParquetFile,
+    Progress,
+    as_text,
+    open_table,
+)
+from dcrnn_tf.dataset.schema import DatasetError
+
+TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
+
+
+class TableRows:
+    """The usable rows of all files: checked, labelled and assigned to splits, in file order.
+
+    Args:
+      declaration: what the files hold.
+      data_dir: folder that the declaration's file patterns are relative to.
+      seed: of the split.
+      max_bad_rows: how many bad rows are left out and counted before that is an error.
+
+    Raises:
+      DatasetError: a pattern fits no file, or a file cannot be read or lacks a column.
+    """
+
+    def __init__(
+        self, declaration: Declaration, data_dir: pathlib.Path, seed: int, max_bad_rows: int
+    ):
+        self.bad_rows = BadRows(max_bad_rows)
+        self._declaration = declaration
+        self._seed = seed
+        self._max_bad_rows = max_bad_rows
+        self.files: list[tuple[int, CsvFile | ParquetFile]] = []
+        split_of: dict[pathlib.Path, str] = {}
+        for split, patterns in declaration.split.files.items():
+            for path in _find_files(data_dir, patterns):
+                other = split_of.setdefault(path.resolve(), split)
+                if other != split:
+                    raise DatasetError(f"{path} is a file of {other} and of {split}")
+                self.files.append((SPLIT_NAMES.index(split), open_table(path, declaration)))
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for _, file in self.files)
+
+    @property
+    def ignored_columns(self) -> list[str]:
+        """Columns of the files that are neither input nor label, and do not decide the split."""
+        names = dict.fromkeys(name for _, file in self.files for name in file.names)
+        return [name for name in names if name not in self._declaration.columns]
+
+    def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
+        """Yields chunk by chunk the declared columns, each row's split and the labels by task.
+
+        Every call yields the same rows. Numbers come as Float64 columns.
+
+        Raises:
+          DatasetError: there are more bad rows than tolerated.
+        """
+        self.bad_rows = BadRows(self._max_bad_rows)
+        read = RowReader(self._declaration)
+        drawn = 0
+        for split, file in self.files:
+            for frame, splits, labels in read(file, split, self.bad_rows, progress):
+                draw_splits(frame, splits, self._declaration.split, self._seed, drawn)
+                drawn += frame.height
+                yield frame, splits, labels
+
+
+class RowReader:
+    """Reads, checks and labels the rows of one file."""
+
+    def __init__(self, declaration: Declaration):
+        self._declaration = declaration
+
+    def __call__(
+        self, file: CsvFile | ParquetFile, split: int, bad_rows: BadRows, progress: Progress
+    ) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
+        """Yields as `TableRows.read` does, but with splits as far as the declaration says them.
+
+        Args:
+          file: to read.
+          split: which one it is a file of, as a position in `SPLIT_NAMES`.
+          bad_rows: takes the rows that cannot be used.
+          progress: called with the number of bytes read since the last call.
+        """
+        for chunk in file.chunks(bad_rows, progress):
+            faults = _Faults(chunk, bad_rows)
+            frame = self._numbers(chunk.frame, faults)
+            labels = self._labels(frame, faults)
+            splits = self._splits(frame, split, faults)
+            good = ~faults.bad
+            labels = {task: label[good] for task, label in labels.items()}
+            yield frame.filter(pl.Series(good)), splits[good], labels
+
+    def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
+        """Parses the columns of numbers."""
+        for field in self._declaration.fields:
+            if field.reads_numbers:
+                text = frame[field.column]
+                numbers, usable = numbers_of(text)
+                faults.add(
+                    "not a number",
+                    ~usable,
+                    lambda row, field=field, text=text: (
+                        f"field {field.name}: column {field.column!r} holds {text[row]!r}, "
+                        "expected a number"
+                    ),
+                )
+                frame = frame.with_columns(numbers.alias(field.column))
+        return frame
+
+    def _labels(self, frame: pl.DataFrame, faults: "_Faults") -> dict[str, np.ndarray]:
+        """Reads the labels; a missing one where the parent is 0 becomes 0."""
+        labels: dict[str, np.ndarray] = {}
+        for task in self._declaration.tasks:
+            text = text_of(frame, task.column)
+            where = f"task {task.name}: column {task.column!r}"
+            missing = text.is_null().to_numpy()
+            positive = text.is_in(task.positive).fill_null(False).to_numpy()
+            asked = np.ones(len(text), bool)
+            if task.only_where is not None:
+                asked = labels[task.only_where] > 0
+            faults.add(
+                "label missing", missing & asked, lambda row, where=where: f"{where} has no label"
+            )
+            if task.negative is not None:
+                known = positive | text.is_in(task.negative).fill_null(False).to_numpy()
+                allowed = ", ".join(dict.fromkeys((*task.positive, *task.negative)))
+                faults.add(
+                    "label not allowed",
+                    ~missing & ~known,
+                    lambda row, where=where, text=text, allowed=allowed: (
+                        f"{where} holds {text[row]!r}, expected one of {allowed}"
+                    ),
+                )
+            faults.add(
+                "label without its parent",
+                positive & ~asked,
+                lambda row, where=where, task=task: (
+                    f"{where} is positive where task {task.only_where} is not"
+                ),
+            )
+            labels[task.name] = positive.astype(np.uint8)
+        return labels
+
+    def _splits(self, frame: pl.DataFrame, split: int, faults: "_Faults") -> np.ndarray:
+        """Assigns rows as far as their file or a column decides; the rest is training."""
+        splits = np.full(frame.height, split, np.int8)
+        declared = self._declaration.split
+        if declared.column is None:
+            return splits
+        text = text_of(frame, declared.column)
+        where = f"split: column {declared.column!r}"
+        faults.add("split unknown", text.is_null().to_numpy(), lambda row: f"{where} is empty")
+        for name, values in declared.values.items():
+            splits[text.is_in(values).fill_null(False).to_numpy()] = SPLIT_NAMES.index(name)
+        if "train" in declared.values:
+            listed = [value for values in declared.values.values() for value in values]
+            faults.add(
+                "split unknown",
+                ~text.is_in(listed).fill_null(True).to_numpy(),
+                lambda row: f"{where} holds {text[row]!r}, which no split lists",
+            )
+        return splits
+
+
+def draw_splits(
+    frame: pl.DataFrame, splits: np.ndarray, declared: DeclaredSplit, seed: int, drawn: int
+) -> None:
+    """Draws test and validation rows from the training rows of a chunk, in place.
+
+    Args:
+      frame: the rows.
+      splits: theirs, `(rows,)`; training rows among them become test and validation rows.
+      declared: how rows are split.
+      seed: of the draw.
+      drawn: rows of the chunks before.
+    """
+    if declared.by == "group":
+        groups, of_row = np.unique(
+            text_of(frame, declared.column).to_numpy().astype(object), return_inverse=True
+        )
+        key = seed.to_bytes(8, "little")
+        digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
+        numbers = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)
+        numbers = (numbers.reshape(-1, 2) / 2.0**64)[of_row]
+    else:
+        random = np.random.default_rng([seed, 0])
+        random.bit_generator.advance(2 * drawn)  # each number is one step of the generator
+        numbers = random.random((frame.height, 2))
+    train = splits == TRAIN
+    splits[train & (numbers[:, 1] < declared.validation_fraction)] = VALIDATION
+    splits[train & (numbers[:, 0] < declared.test_fraction)] = TEST
+
+
+class _Faults:
+    """What is wrong with the rows of a chunk; a row counts once, under the first reason."""
+
+    def __init__(self, chunk: Chunk, bad_rows: BadRows):
+        self.bad = np.zeros(chunk.frame.height, bool)
+        self._chunk = chunk
+        self._bad_rows = bad_rows
+
+    def add(self, reason: str, rows: np.ndarray, what: Callable[[int], str]) -> None:
+        for row in np.flatnonzero(rows & ~self.bad).tolist():
+            self._bad_rows.add(reason, lambda row=row: self._chunk.place(row), what(row))
+        self.bad |= rows
+
+
+def text_of(frame: pl.DataFrame, column: str) -> pl.Series:
+    """Returns a column of single values as text."""
+    return frame.select(as_text(pl.col(column), frame.schema[column]))[column]
+
+
+def numbers_of(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """Returns a column as Float64, and which rows are finite numbers or missing."""
+    numbers = column.cast(pl.Float64, strict=False)
+    usable = numbers.cast(pl.Float32).is_finite().fill_null(column.is_null())
+    return numbers, usable.to_numpy()
+
+
+def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:
+    """Files that fit the patterns, in sorted order, each once; a name also fits with `.gz`."""
+    paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
+    for pattern in patterns:
+        try:
+            found, packed = (set(data_dir.glob(pattern + end)) for end in ("", ".gz"))
+        except (NotImplementedError, ValueError, RecursionError):
+            raise DatasetError(
+                f"files: {pattern!r} is no file name or pattern relative to --data_dir"
+            ) from None
+        if not found or set(pattern) & set("*?"):  # a name is one file, the plain one if there
+            found |= packed
+        found = sorted(path for path in found if path.is_file())
+        if not found:
+            raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --data_dir")
+        for path in found:
+            if path.with_name(path.name + ".gz") in found:
+                raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")
+            paths.setdefault(path.resolve(), path)
+    return list(paths.values())

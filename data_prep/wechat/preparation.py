@@ -1,0 +1,364 @@
+"""Prepares the two raw files of the WeChat Big Data Challenge 2021."""
+
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import tqdm
+
+from data_prep.ali_ccp.parser import select
+from data_prep.own_log.declaration import SPLIT_NAMES
+from data_prep.own_log.files import BadRows, Progress
+from data_prep.own_log.scaling import Scaling
+from data_prep.simulation.folder import read_simulation
+from data_prep.storage.vocabulary import IdCounter, Vocabulary
+from data_prep.storage.writer import Columns, DatasetWriter
+from data_prep.wechat.feeds import Feeds, read_feeds
+from data_prep.wechat.fields import (
+    ACTION_FILE,
+    BEHAVIOURS,
+    EXPOSURE_IDS,
+    FEED,
+    FEED_FILE,
+    FEED_ID,
+    FEED_IDS,
+    LISTS,
+    PAPER_TASKS,
+    PUBLISHED_DAYS,
+    PUBLISHED_ROWS,
+    SCORED_LIST,
+    SECONDS,
+)
+from data_prep.wechat.log import TEST, TRAIN, ActionLog, DaySplit
+from dcrnn_tf.dataset.schema import (
+    CATEGORICAL,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    DatasetError,
+    Field,
+    Schema,
+    Task,
+)
+from dcrnn_tf.system.folder_lock import FolderLock
+
+NAME = "wechat"
+
+
+_FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
+
+
+_SECONDS_SCALING = Scaling("log")
+
+
+FEED_CHUNK = 1 << 16  # feeds that are handed to the writer at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to keep.
+
+    Attributes:
+      tasks: behaviours that become tasks, in the dataset's order.
+      test_days: days of the test split; none means the last one.
+      validation_days: days of the validation split; none means a share of the training rows.
+      validation_fraction: that share.
+      min_count: an id needs at least so many occurrences in the training rows.
+      max_values: longer lists are cut to their first so many values.
+      rows: rows drawn without replacement from those of all splits; None keeps all.
+      max_bad_rows: bad rows of each file that are left out before that is an error.
+      seed: of sampling, validation and shuffling.
+    """
+
+    tasks: tuple[str, ...] = PAPER_TASKS
+    test_days: tuple[int, ...] = ()
+    validation_days: tuple[int, ...] = ()
+    validation_fraction: float = 0.05
+    min_count: int = 10
+    max_values: int = 50
+    rows: int | None = None
+    max_bad_rows: int = 0
+    seed: int = 0
+
+
+def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: Settings) -> Schema:
+    """Prepares the WeChat Big Data Challenge 2021.
+
+    Args:
+      raw_dir: folder of the two raw files.
+      out_dir: folder to make; must not exist.
+      settings: what to keep.
+
+    Returns:
+      The schema of the prepared dataset; its `filters` hold all counts.
+
+    Raises:
+      DatasetError: the input is not as it must be, or `out_dir` exists.
+    """
+    raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
+    if out_dir.exists():
+        raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
+    _check_tasks(settings.tasks)
+    files = {name: _find(raw_dir, name) for name in (FEED_FILE, ACTION_FILE)}
+    simulation = read_simulation(raw_dir)
+    bad_rows = {name: BadRows(settings.max_bad_rows) for name in files}
+    with _work_folder(out_dir.with_name(out_dir.name + ".work")) as work:
+        with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
+            feeds = read_feeds(
+                files[FEED_FILE], settings.max_values, bad_rows[FEED_FILE], bar.update
+            )
+            log = ActionLog(
+                files[ACTION_FILE],
+                settings.tasks,
+                feeds.index(),
+                work / "actions.arrow",
+                bad_rows[ACTION_FILE],
+                bar.update,
+            )
+        split = DaySplit(
+            log,
+            settings.test_days,
+            settings.validation_days,
+            settings.validation_fraction,
+            settings.rows,
+            settings.seed,
+        )
+        rows = _checked_rows(split, settings.tasks)
+        if simulation is not None:
+            simulation = _without_auc_of_other_rows(simulation, split, settings)
+        feeds = feeds.with_unknown(log.unknown_feeds)
+        vocabularies = _vocabularies(split, feeds, settings.min_count, log.rows)
+        filters = dataclasses.asdict(settings) | {
+            "tasks": list(settings.tasks),
+            "test_days": list(split.test_days),
+            "validation_days": list(settings.validation_days),
+            "validation_fraction": split.validation_fraction,
+            "bad_rows": {name: dict(bad.counts) for name, bad in bad_rows.items()},
+            "rows_by_day": {str(day): count for day, count in log.days.items()},
+            "rows_after_test_days": split.rows_after,
+            "feeds_not_in_feed_info": len(log.unknown_feeds),
+            "rows_of_feeds_not_in_feed_info": log.unknown_feed_rows,
+            "truncated_lists": feeds.truncated,
+            "feeds_without": _missing(feeds),
+            "scaling": {SECONDS: _SECONDS_SCALING.parameters},
+        }
+        writer = DatasetWriter(
+            out_dir,
+            NAME,
+            [_field(name, vocabularies, feeds) for name in _FIELDS],
+            [Task(task) for task in settings.tasks],
+            settings.seed,
+            int(rows.max()),
+        )
+        with writer, _progress(log.rows + int(rows.sum()), "Writing", "row") as bar:
+            _write(writer, split, feeds, vocabularies, settings.tasks, bar.update)
+            source = _source(list(files.values()), simulation)
+            return writer.finish(source, filters, bar.update, lambda: shutil.rmtree(work))
+
+
+@contextlib.contextmanager
+def _work_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a folder for the time of a preparation, instead of what a killed one has left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(path.with_name(path.name + ".lock"), path)
+    try:
+        if path.exists():
+            print(f"Removing {path}, left behind by a preparation that did not finish.")
+            shutil.rmtree(path)
+        path.mkdir()
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        lock.release()
+
+
+def _vocabularies(
+    split: DaySplit, feeds: Feeds, min_count: int, rows: int
+) -> dict[str, Vocabulary]:
+    """Counts the ids of the training split."""
+    counters = {name: IdCounter() for name in _FIELDS if name != SECONDS}
+    exposures = np.zeros(feeds.rows, np.int64)
+    index = feeds.index()
+    with _progress(rows, "Counting", "row") as bar:
+        for columns, splits in split.chunks():
+            train = splits == TRAIN
+            for name in EXPOSURE_IDS:
+                counters[name].add(pl.Series(columns[name][train]))
+            found = index.get_indexer(columns[FEED_ID][train])
+            exposures += np.bincount(found, minlength=feeds.rows)
+            bar.update(len(splits))
+    for name in FEED_IDS:
+        counters[name].add(feeds.single[name], pl.Series(exposures))
+    for name, column in feeds.lists.items():
+        weights = np.repeat(exposures, column.row_lengths)
+        counters[name].add(pl.Series(column.values), pl.Series(weights))
+    return {name: counter.vocabulary(min_count) for name, counter in counters.items()}
+
+
+def _write(
+    writer: DatasetWriter,
+    split: DaySplit,
+    feeds: Feeds,
+    vocabularies: dict[str, Vocabulary],
+    tasks: tuple[str, ...],
+    progress: Progress,
+) -> None:
+    """Encodes the feeds and the exposures."""
+    for name, vocabulary in vocabularies.items():
+        writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
+    encoded: dict = {name: vocabularies[name].encode(feeds.single[name]) for name in FEED_IDS}
+    encoded[SECONDS] = _SECONDS_SCALING(feeds.single[SECONDS].to_numpy())
+    for name, column in feeds.lists.items():
+        values = vocabularies[name].encode(pl.Series(column.values))
+        encoded[name] = dataclasses.replace(column, values=values)
+    for start in range(0, feeds.rows, FEED_CHUNK):
+        rows = np.arange(feeds.rows) // FEED_CHUNK == start // FEED_CHUNK
+        writer.add_entity_rows(FEED, select(encoded, rows))
+    index = feeds.index()
+    for columns, splits in split.chunks():
+        exposures: Columns = {
+            name: vocabularies[name].encode(pl.Series(columns[name])) for name in EXPOSURE_IDS
+        }
+        exposures |= {f"{FEED}_row": index.get_indexer(columns[FEED_ID])}
+        exposures |= {task: columns[task] for task in tasks}
+        for number, name in enumerate(SPLIT_NAMES):
+            if (chosen := splits == number).any():
+                writer.add_rows(name, select(exposures, chosen))
+        progress(len(splits))
+
+
+def _field(name: str, vocabularies: dict[str, Vocabulary], feeds: Feeds) -> Field:
+    entity = None if name in EXPOSURE_IDS else FEED
+    if name == SECONDS:
+        return Field(name, NUMERIC, entity=entity, source=name)
+    if name not in LISTS:
+        return Field(name, CATEGORICAL, vocabularies[name].size, entity=entity, source=name)
+    return Field(
+        name,
+        MULTI_CATEGORICAL,
+        vocabularies[name].size,
+        max_values=max(1, int(feeds.lists[name].row_lengths.max(initial=0))),
+        entity=entity,
+        weighted=name == SCORED_LIST,
+        source=name,
+    )
+
+
+def _missing(feeds: Feeds) -> dict[str, int]:
+    """How many feeds lack each field."""
+    missing = {name: feeds.single[name].null_count() for name in (*FEED_IDS, SECONDS)}
+    return missing | {name: int((c.row_lengths == 0).sum()) for name, c in feeds.lists.items()}
+
+
+def _checked_rows(split: DaySplit, tasks: tuple[str, ...]) -> np.ndarray:
+    """Counts the rows of each split, and refuses what cannot be trained on."""
+    rows, positives = split.count(tasks)
+    for number in (TRAIN, TEST):
+        if not rows[number]:
+            raise DatasetError(
+                f"no row is left for the {SPLIT_NAMES[number]} split; draw more with --rows or "
+                "hold out less with --validation_fraction"
+            )
+    for task in tasks:
+        if not 0 < positives[task] < rows[TRAIN]:
+            raise DatasetError(
+                f"task {task} has {positives[task]:,} positives among the {rows[TRAIN]:,} "
+                "training rows, expected some and not all; choose other --tasks or more --rows"
+            )
+    return rows
+
+
+def _check_tasks(tasks: tuple[str, ...]) -> None:
+    if unknown := [task for task in tasks if task not in BEHAVIOURS]:
+        raise DatasetError(
+            f"--tasks names {unknown[0]!r}, which is no behaviour; these are "
+            f"{', '.join(BEHAVIOURS)}"
+        )
+    if not tasks or len(set(tasks)) < len(tasks):
+        raise DatasetError(
+            f"--tasks={','.join(tasks)} must name one or more behaviours, each of them once"
+        )
+
+
+def summary(schema: Schema) -> str:
+    """Describes a prepared dataset, and what was left out, in a few lines."""
+    filters = schema.filters
+    total = sum(split.rows for split in schema.splits.values())
+    lines = [f"{schema.name}: {total:,} rows" + (", simulated" if schema.simulated else "")]
+    for split in schema.splits.values():
+        rates = "".join(
+            f", {task} {positives:,} ({positives / split.rows:.4f})"
+            for task, positives in split.positives.items()
+        )
+        lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
+    days = filters["rows_by_day"]
+    read = f"  {ACTION_FILE}: {sum(days.values()):,} usable rows on {len(days)} days"
+    if not schema.simulated:
+        read += f" (the published file: {PUBLISHED_ROWS:,} on {PUBLISHED_DAYS})"
+    lines.append(read)
+    lines.append(f"  test days: {', '.join(map(str, filters['test_days']))}")
+    if after := filters["rows_after_test_days"]:
+        lines.append(f"  rows of other days after the first test day, left out: {after:,}")
+    feeds = schema.entities[FEED].rows
+    lines.append(
+        f"  entity table {FEED}: {feeds:,} rows, {filters['feeds_not_in_feed_info']:,} of them "
+        f"not in {FEED_FILE} (shown in {filters['rows_of_feeds_not_in_feed_info']:,} rows)"
+    )
+    for field in schema.fields:
+        what = "numeric, log scaling"
+        if field.kind != NUMERIC:
+            what = f"{field.kind}, {field.vocabulary_size:,} embedding rows"
+        if missing := filters["feeds_without"].get(field.name):
+            what += f", missing in {missing:,} feeds"
+        if truncated := filters["truncated_lists"].get(field.name):
+            what += f", {truncated:,} lists cut to {filters['max_values']} values"
+        lines.append(f"  field {field.name}: {what}")
+    for file, counts in filters["bad_rows"].items():
+        bad = ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
+        lines.append(f"  bad rows of {file} left out: {bad or 'none'}")
+    return "\n".join(lines)
+
+
+def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
+    found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
+    if not found:
+        raise DatasetError(
+            f"{raw_dir} has neither {name} nor {name}.gz; the data are two files, {ACTION_FILE} "
+            f"and {FEED_FILE}"
+        )
+    if len(found) == 2:
+        raise DatasetError(f"{raw_dir} has both {name} and {name}.gz; remove one of them")
+    return found[0]
+
+
+def _source(files: list[pathlib.Path], simulation: dict | None) -> dict[str, object]:
+    source: dict[str, object] = {"files": {path.name: path.stat().st_size for path in files}}
+    if simulation is None:
+        return source | {"simulated": False}
+    return source | {"simulated": True, "simulation": simulation}
+
+
+def _without_auc_of_other_rows(simulation: dict, split: DaySplit, settings: Settings) -> dict:
+    """What was simulated, less the AUC of the true probabilities where it is of other rows.
+
+    The simulator takes the last day as the test split and the days before it as training, of which
+    validation is a random share.
+    """
+    known = simulation.get("bayes_auc")
+    if not isinstance(known, dict):
+        return simulation
+    if not split.tests_last_day:
+        known = {}
+    elif settings.validation_days:
+        known = {name: of_split for name, of_split in known.items() if name == SPLIT_NAMES[TEST]}
+    if known:
+        return simulation | {"bayes_auc": known}
+    return {name: value for name, value in simulation.items() if name != "bayes_auc"}
+
+
+def _progress(total: int, title: str, unit: str) -> tqdm.tqdm:
+    return tqdm.tqdm(total=total, desc=title, unit=unit, unit_scale=True, file=sys.stderr)

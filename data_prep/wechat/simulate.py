@@ -1,0 +1,231 @@
+"""Simulates the WeChat Big Data Challenge 2021: the two raw files, and the truth behind the labels.
+
+    python -m data_prep.wechat.simulate --out_dir=data/simulated_wechat
+
+The output folder holds `user_action.csv` and `feed_info.csv` with the columns of the published
+files, `ground_truth.csv` (the probability of each behaviour, a line for each exposure, in the order
+of `user_action.csv`) and `simulation.json` (settings, counts, and the AUC of the true
+probabilities, which a model can beat by chance only; `test` is the last day, `train` the days
+before). `data_prep/wechat/world.py` describes what is planted.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import tqdm
+from absl import flags
+
+from data_prep.ali_ccp.simulate import AucHistogram
+from data_prep.simulation.folder import begin_simulation, finish_simulation
+from data_prep.wechat import world as simulation
+from data_prep.wechat.fields import (
+    ACTION_COLUMNS,
+    ACTION_FILE,
+    BEHAVIOURS,
+    FEED_COLUMNS,
+    FEED_FILE,
+    SCORED_LIST,
+)
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system import command_line
+
+FLAGS = flags.FLAGS
+GROUND_TRUTH_FILE = "ground_truth.csv"
+LISTS = {  # things, mean length, longest list, share of the things that are of the feed's topic
+    "manual_keyword_list": (600, 3.0, 8, 0.9),
+    "machine_keyword_list": (600, 5.0, 16, 0.7),
+    "manual_tag_list": (120, 3.0, 10, 0.9),
+    "machine_tag_list": (120, 5.0, 12, 0.6),
+}
+MISSING = {  # share of the feeds that have nothing there
+    "bgm_song_id": 0.4,
+    "manual_keyword_list": 0.1,
+    "machine_keyword_list": 0.2,
+    "manual_tag_list": 0.1,
+    "machine_tag_list": 0.2,
+    "ocr": 0.2,
+    "asr": 0.3,
+}
+
+
+def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
+    """Writes a simulated WeChat Big Data Challenge.
+
+    Args:
+      folder: where it shall be; must not exist.
+      settings: what is simulated.
+
+    Returns:
+      The content of `simulation.json`.
+
+    Raises:
+      DatasetError: the folder exists, or the settings make no sense.
+    """
+    check(settings)
+    with begin_simulation(folder) as partial:
+        simulated = simulation.Simulation(settings)
+        feed_table(simulated).write_csv(partial / FEED_FILE)
+        progress = tqdm.tqdm(total=settings.rows, desc="simulating", unit=" rows", unit_scale=True)
+        with progress as bar:
+            counts = _write_exposures(partial, simulated, bar.update)
+        summary = {
+            "seed": settings.seed,
+            "settings": dataclasses.asdict(settings),
+            "planted": {
+                "effects": simulation.EFFECTS,
+                "shared": simulation.SHARED,
+                "scales": simulation.SCALES,
+            },
+            **counts,
+        }
+        finish_simulation(folder, summary)
+    return summary
+
+
+def check(settings: simulation.Settings) -> None:
+    """Refuses settings that make no sense.
+
+    Raises:
+      DatasetError: says which and why.
+    """
+    least = {"rows": simulation.DAYS, "users": simulation.CIRCLES, "feeds": simulation.TOPICS}
+    for name, number in least.items():
+        if (value := getattr(settings, name)) < number:
+            raise DatasetError(f"--{name}={value} is too few, must be at least {number}")
+
+
+def _write_exposures(
+    folder: pathlib.Path, simulated: simulation.Simulation, progress: Callable[[int], object]
+) -> dict:
+    rows = {"train": 0, "test": 0}
+    positives = {split: dict.fromkeys(BEHAVIOURS, 0) for split in rows}
+    auc = {split: {name: AucHistogram() for name in BEHAVIOURS} for split in rows}
+    header = True
+    with (
+        open(folder / ACTION_FILE, "wb") as actions,
+        open(folder / GROUND_TRUTH_FILE, "wb") as truth,
+    ):
+        for block in simulated.blocks():
+            columns = block.labels | {
+                "userid": simulated.user_ids[block.user],
+                "feedid": simulated.feeds.ids[block.feed],
+                "date_": block.day,
+                "device": 1 + simulated.device[block.user],
+                "play": block.play,
+                "stay": block.stay,
+            }
+            frame = pl.DataFrame({name: columns[name] for name in ACTION_COLUMNS})
+            frame.write_csv(actions, include_header=header)
+            frame = pl.DataFrame(block.probabilities)
+            frame.write_csv(truth, include_header=header, float_precision=9)
+            header = False
+            last = block.day == simulation.DAYS
+            for split, chosen in (("train", ~last), ("test", last)):
+                rows[split] += int(chosen.sum())
+                for name in BEHAVIOURS:
+                    label = block.labels[name][chosen]
+                    positives[split][name] += int(label.sum())
+                    auc[split][name].add(block.probabilities[name][chosen], label)
+            progress(len(block.day))
+    bayes = {s: {name: one.auc() for name, one in of.items()} for s, of in auc.items()}
+    # Validation rows are drawn from the training days.
+    bayes["validation"] = bayes["train"]
+    return {"rows": rows, "positives": positives, "bayes_auc": bayes}
+
+
+def feed_table(simulated: simulation.Simulation) -> pl.DataFrame:
+    """Returns what `feed_info.csv` says, in its columns."""
+    random = np.random.default_rng([simulated.settings.seed, 5])
+    feeds = simulated.feeds
+    count = len(feeds.ids)
+    song = simulation.draw_numbers(random, feeds.topic, count // 10)
+    columns = {
+        "feedid": pl.Series(feeds.ids),
+        "authorid": pl.Series(feeds.author),
+        "videoplayseconds": pl.Series(feeds.seconds),
+        "bgm_song_id": pl.Series(song),
+        # Each singer has three songs of a topic.
+        "bgm_singer_id": pl.Series(song // (3 * simulation.TOPICS) * simulation.TOPICS)
+        + pl.Series(feeds.topic),
+    }
+    for name, (things, mean, longest, of_topic) in LISTS.items():
+        columns[name] = _lists(random, name, feeds.topic, things, mean, longest, of_topic)
+    for name in ("description", "ocr", "asr"):
+        columns[name] = _texts(random, count, 50_000)
+        columns[name + "_char"] = _texts(random, count, 6_000)
+    missing = {name: pl.Series(random.random(count) < share) for name, share in MISSING.items()}
+    copies = {"bgm_song_id": "bgm_singer_id", "ocr": "ocr_char", "asr": "asr_char"}
+    missing |= {copy: missing[name] for name, copy in copies.items()}
+    columns |= {name: columns[name].set(rows, None) for name, rows in missing.items()}
+    return pl.DataFrame({name: columns[name] for name in FEED_COLUMNS})
+
+
+def _lists(
+    random: np.random.Generator,
+    name: str,
+    topic: np.ndarray,
+    things: int,
+    mean: float,
+    longest: int,
+    of_topic: float,
+) -> pl.Series:
+    """Cells with lists of distinct things; the scored list tells which are of the topic."""
+    lengths = np.minimum(1 + random.poisson(mean - 1, len(topic)), longest)
+    row = np.repeat(np.arange(len(topic)), lengths)
+    fits = random.random(len(row)) < of_topic
+    of_any = random.integers(simulation.TOPICS, size=len(row))
+    entries = pl.DataFrame(
+        {
+            "row": row,
+            "text": simulation.draw_numbers(random, np.where(fits, topic[row], of_any), things),
+            "score": np.where(fits, 0.5, 0.05) + 0.45 * random.random(len(row)),
+        }
+    ).unique(["row", "text"], keep="first", maintain_order=True)
+    text = pl.col("text").cast(pl.String)
+    if name == SCORED_LIST:
+        text = pl.concat_str(text, pl.lit(" "), pl.col("score").round(6).cast(pl.String))
+    cells = entries.group_by("row", maintain_order=True).agg(text.str.join(";"))
+    return cells["text"]
+
+
+def _texts(random: np.random.Generator, count: int, words: int) -> pl.Series:
+    """Cells with a few numbers that stand for words."""
+    lengths = random.integers(2, 9, size=count)
+    row = np.repeat(np.arange(count), lengths)
+    entries = pl.DataFrame({"row": row, "word": random.integers(words, size=len(row))})
+    text = pl.col("word").cast(pl.String).str.join(" ")
+    return entries.group_by("row", maintain_order=True).agg(text)["word"]
+
+
+def _define_flags() -> None:
+    defaults = simulation.Settings()
+    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
+    flags.DEFINE_integer("rows", defaults.rows, "Exposures, in equal parts on 14 days.")
+    flags.DEFINE_integer("users", defaults.users, "Users; few of them have most exposures.")
+    flags.DEFINE_integer("feeds", defaults.feeds, "Feeds; few of them have most exposures.")
+    flags.DEFINE_integer("seed", defaults.seed, "Seed of everything random.", lower_bound=0)
+
+
+def main() -> None:
+    """Runs the program."""
+    names = [field.name for field in dataclasses.fields(simulation.Settings)]
+    settings = simulation.Settings(**{name: FLAGS[name].value for name in names})
+    summary = simulate(pathlib.Path(FLAGS.out_dir), settings)
+    print(f"Simulated data in {FLAGS.out_dir}: {settings.rows:,} rows")
+    for split, title in (("train", "days before the last"), ("test", "last day")):
+        print(f"  {title}: {summary['rows'][split]:,} rows")
+        for name in BEHAVIOURS:
+            auc = summary["bayes_auc"][split][name]
+            print(
+                f"    {name}: {summary['positives'][split][name]:,} "
+                f"({summary['positives'][split][name] / summary['rows'][split]:.4f}), "
+                f"Bayes-optimal AUC {'undefined' if auc is None else format(auc, '.4f')}"
+            )
+
+
+if __name__ == "__main__":
+    _define_flags()
+    command_line.run(main)

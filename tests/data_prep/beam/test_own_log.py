@@ -1,0 +1,114 @@
+"""Own logs on Beam, against the preparation on one machine."""
+
+import random
+
+import polars as pl
+import pytest
+import yaml
+
+pytest.importorskip("apache_beam")
+
+from data_prep.beam import counting
+from data_prep.beam.own_log.preparation import prepare
+from data_prep.own_log import files, scaling
+from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.preparation import prepare as prepare_alone
+from data_prep.own_log.preparation import summary
+from dcrnn_tf.dataset.schema import DatasetError
+from tests.data_prep.beam.same import assert_same
+
+FIELDS = {
+    "city": {"kind": "categorical", "min_count": 3},
+    "number": {"kind": "categorical", "column": "user", "min_count": 2},
+    "tags": {"kind": "multi_categorical", "min_count": 2, "max_values": 2},
+    "price": {"kind": "numeric", "scaling": "standard"},
+    "price_quantile": {"kind": "numeric", "column": "price", "scaling": "quantile"},
+    "price_log": {"kind": "numeric", "column": "price", "scaling": "log"},
+    "price_bin": {"kind": "categorical", "column": "price", "bins": "quantile", "min_count": 2},
+    "price_log_bin": {"kind": "categorical", "column": "price", "bins": "log", "min_count": 2},
+}
+SPLITS = {
+    "fraction": {"test_fraction": 0.2, "validation_fraction": 0.3},
+    "group": {"column": "user", "test_fraction": 0.2, "validation_fraction": 0.3},
+}
+
+
+def rows(seed, count):
+    draw = random.Random(seed)
+    for _ in range(count):
+        click = int(draw.random() < 0.4)
+        yield {
+            "user": draw.randrange(20),
+            "city": draw.choice(["rome", "oslo", "bonn", "paris", ""]),
+            "tags": ";".join(draw.choices("abcdef", k=draw.randrange(5))),
+            "price": draw.choice(["", "7", f"{draw.lognormvariate(2, 2):.3f}"]),
+            "click": click,
+            "buy": click and draw.randrange(2),
+            "day": draw.randrange(4),
+        }
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    """Two CSV files and a Parquet file, some rows of which are bad, read in many chunks."""
+    monkeypatch.setattr(files, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(files, "PARQUET_ROWS", 60)
+    monkeypatch.setattr(scaling, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 200)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name, seed, count in (("a", 1, 300), ("b", 2, 200)):
+        lines = pl.DataFrame(list(rows(seed, count))).write_csv().splitlines()
+        lines[17] = lines[17].replace(",", ",,")
+        lines[90] = lines[90].rpartition(",")[0].rpartition(",")[0] + ",2,1"
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    pl.DataFrame(list(rows(3, 150))).write_parquet(folder / "c.parquet")
+    return folder
+
+
+def declare(folder, split):
+    content = {
+        "name": "shop",
+        "split": {"by": split, "files": ["a.csv", "b.csv", "c.parquet"], **SPLITS[split]},
+        "fields": FIELDS,
+        "tasks": {"click": {}, "buy": {"only_where": "click"}},
+    }
+    path = folder / "shop.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return load_declaration(path)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
+    declaration = declare(logs, split)
+    simulation = {"seed": 1}
+    alone = prepare_alone(declaration, logs, tmp_path / "alone", 5, 4, simulation)
+    assert sum(alone.filters["bad_rows"].values()) == 4
+    assert len(alone.filters["bad_rows"]) == 2
+    schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
+    assert_same(tmp_path / "alone", tmp_path / "beam")
+    assert summary(schema) == summary(alone)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "beam", "logs"]
+
+
+def test_one_bad_row_too_many_is_named_as_on_one_machine(logs, tmp_path):
+    declaration = declare(logs, "fraction")
+    messages = []
+    for prepare_somehow in (prepare_alone, prepare):
+        with pytest.raises(DatasetError) as error:
+            prepare_somehow(declaration, logs, tmp_path / "out", 5, 3)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+    assert "b.csv, line 91" in messages[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_a_split_without_rows_is_named(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text("user,city,tags,price,click,buy,day\n")
+    pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
+    with pytest.raises(DatasetError, match="the split leaves no train rows"):
+        prepare(declare(folder, "fraction"), folder, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]

@@ -1,0 +1,141 @@
+"""Raw rows encoded after preparation, against what preparation wrote."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.preparation import prepare
+from data_prep.own_log.row_encoder import RowEncoder
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
+from tests.conftest import write_dataset
+from tests.shop import FIELDS, ROWS, prepare_shop, raw_rows
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return prepare_shop(tmp_path_factory.mktemp("encode"))
+
+
+def test_rows_are_encoded_as_preparation_encoded_them(prepared):
+    encoded = RowEncoder(prepared)(raw_rows())
+    dataset = PreparedDataset(prepared)
+    compared = 0
+    for split in ("train", "test"):
+        for features, _ in dataset.batches(split, 100):
+            rows = features["row"].numpy().astype(int)
+            assert set(features) == set(encoded) == set(FIELDS)
+            for name, column in features.items():
+                column = column.numpy()
+                assert encoded[name].dtype == column.dtype
+                np.testing.assert_array_equal(encoded[name][rows], column, err_msg=name)
+            compared += len(rows)
+    assert compared == ROWS
+    for name in ("city", "price_bins", "tags"):
+        assert {0, 1, 2} <= set(np.unique(encoded[name]))  # missing, rare and known ones
+    edges = load_schema(prepared).filters["binning"]["level_bins"]["edges"]
+    assert len(edges) > dataset.schema.fields[7].vocabulary_size - 2  # some bins are too rare
+
+
+def test_typed_rows_give_what_text_gives(prepared):
+    text = raw_rows()
+    typed = text.with_columns(
+        pl.col("row").cast(pl.Int32),
+        pl.col("city").cast(pl.Categorical),
+        pl.col("tags").str.split(";"),
+        pl.col("price").cast(pl.Float64, strict=False).fill_null(float("nan")),
+        pl.col("level").cast(pl.Int64),
+    )
+    encoder = RowEncoder(prepared)
+    for name, column in encoder(typed).items():
+        np.testing.assert_array_equal(column, encoder(text)[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("zip_code", "refused"), [("02139", True), ("3.0", True), ("17", False)])
+def test_numbers_are_refused_where_ids_are_spelled_otherwise(tmp_path, zip_code, refused):
+    lines = ["zip,click", *[f"{zip_code},{number % 2}" for number in range(20)], "5,1", "a,0"]
+    (tmp_path / "log.csv").write_text("\n".join(lines))
+    declaration = {
+        "name": "shop",
+        "split": {"by": "fraction", "files": "log.csv", "test_fraction": 0.1},
+        "fields": {"zip": {"kind": "categorical", "min_count": 1}},
+        "tasks": {"click": {}},
+    }
+    (tmp_path / "shop.json").write_text(json.dumps(declaration))
+    prepare(load_declaration(tmp_path / "shop.json"), tmp_path, tmp_path / "out")
+    encoder = RowEncoder(tmp_path / "out")
+    (as_text,) = encoder(pl.DataFrame({"zip": [zip_code]})).values()
+    assert as_text[0] > 1
+    typed = pl.DataFrame({"zip": [float(zip_code)]})
+    if refused:
+        with pytest.raises(DatasetError, match=f"ids such as '{zip_code}', which no number"):
+            encoder(typed)
+    else:
+        np.testing.assert_array_equal(encoder(typed)["zip"], as_text)
+
+
+def test_some_fields_alone_are_encoded_as_with_the_others(prepared):
+    some = RowEncoder(prepared, ["level", "tags"])
+    assert some.columns == ("tags", "level")
+    found = some(raw_rows())
+    assert list(found) == ["tags", "level"]
+    for name, column in found.items():
+        np.testing.assert_array_equal(column, RowEncoder(prepared)(raw_rows())[name])
+
+
+def test_unknown_ids_and_a_frame_without_rows(prepared):
+    encoder = RowEncoder(prepared)
+    found = encoder(raw_rows().head(1).with_columns(city=pl.lit("paris"), tags=pl.lit("z;;z;a")))
+    assert found["city"].tolist() == [1]
+    assert found["tags"].tolist() == [[1, 1]]
+    empty = encoder(raw_rows().clear())
+    assert {name: column.shape for name, column in empty.items()} == {
+        name: (0, 2) if name == "tags" else (0,) for name in FIELDS
+    }
+
+
+def test_mistakes_get_one_sentence(prepared, tmp_path):
+    encoder = RowEncoder(prepared)
+    with pytest.raises(
+        DatasetError, match=r"no column 'city', which field city is made of; .* row"
+    ):
+        encoder(raw_rows().drop("city"))
+    wrong = raw_rows().with_columns(
+        price=pl.when(pl.col("row") == "7").then(pl.lit("dear")).otherwise("price")
+    )
+    with pytest.raises(DatasetError, match="column 'price' holds 'dear' in row 7"):
+        encoder(wrong)
+    with pytest.raises(DatasetError, match="no field colour"):
+        RowEncoder(prepared, ["colour"])
+    other = write_dataset(tmp_path / "other", rows={"train": 20})
+    with pytest.raises(DatasetError, match="keeps no declaration of its raw columns"):
+        RowEncoder(other)
+
+
+def test_damaged_folders_get_one_sentence(prepared, tmp_path):
+    def copy(name):
+        folder = tmp_path / name
+        (folder / "vocabularies").mkdir(parents=True)
+        for file in [prepared / "schema.json", *(prepared / "vocabularies").iterdir()]:
+            (folder / file.relative_to(prepared)).write_bytes(file.read_bytes())
+        return folder
+
+    missing = copy("missing")
+    (missing / "vocabularies" / "city.parquet").unlink()
+    with pytest.raises(DatasetError, match=r"city\.parquet cannot be read"):
+        RowEncoder(missing)
+    cut = copy("cut")
+    vocabulary = cut / "vocabularies" / "city.parquet"
+    pl.read_parquet(vocabulary).head(1).write_parquet(vocabulary)
+    with pytest.raises(DatasetError, match=r"city\.parquet has 1 ids, the schema says"):
+        RowEncoder(cut)
+    old = copy("old")
+    schema = load_schema(old)
+    filters = {key: value for key, value in schema.filters.items() if key != "binning"}
+    type(schema)(**{**vars(schema), "filters": filters}).save(old)
+    assert "binning" not in json.loads((old / "schema.json").read_text())["filters"]
+    with pytest.raises(DatasetError, match="does not say how field price_bins was encoded"):
+        RowEncoder(old)

@@ -1,0 +1,146 @@
+"""What `data_prep.own_log` makes of a CSV file, row by row and cell by cell."""
+
+import collections
+import dataclasses
+import math
+import re
+
+import numpy as np
+
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
+from tests.data_prep.references.csv_records import Record
+
+# Unicode's property White_Space; Python strips some control characters more.
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@dataclasses.dataclass
+class Read:
+    """Rows kept, as `{column: text or number or None}` with labels and split, and faulty ones."""
+
+    rows: list[dict] = dataclasses.field(default_factory=list)
+    splits: list[str] = dataclasses.field(default_factory=list)
+    labels: list[dict] = dataclasses.field(default_factory=list)
+    faults: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+
+
+def read_table(records: list[Record], names: list[str], declaration: Declaration) -> Read:
+    """Reads the rows of a declared table, split by a column or at random."""
+    read = Read()
+    for record in records:
+        row = unusable = None
+        if len(record.cells) != len(names):
+            unusable = "wrong number of cells"
+        else:
+            cells = dict(zip(names, record.cells, strict=True))
+            row = declared_cells(cells, declaration.columns, declaration.missing_values)
+            if row is None:
+                unusable = "not UTF-8"
+        if unusable is None:
+            labels = {}
+            unusable = _numbers(row, declaration) or _labels(row, declaration, labels)
+            split, unknown = _split(row, declaration)
+            unusable = unusable or unknown
+        if unusable:
+            read.faults.append((record.line, unusable))
+        else:
+            read.rows.append(row)
+            read.splits.append(split)
+            read.labels.append(labels)
+    return read
+
+
+def declared_cells(cells: dict, columns, missing) -> dict | None:
+    """The cells of `columns` as stripped text, None where missing; None if one is no UTF-8."""
+    row = {}
+    for column in columns:
+        try:
+            text = cells[column].decode().strip(WHITE_SPACE)
+        except UnicodeDecodeError:
+            return None
+        row[column] = None if text in missing else text
+    return row
+
+
+def number(text: str) -> float | None:
+    """The number that a text stands for, if it is one that float32 can hold."""
+    if not NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    with np.errstate(over="ignore"):
+        return value if math.isfinite(np.float32(value)) else None
+
+
+def _numbers(row: dict, declaration: Declaration) -> str | None:
+    for field in declaration.fields:
+        if field.reads_numbers and row[field.column] is not None:
+            row[field.column] = number(row[field.column])
+            if row[field.column] is None:
+                return "not a number"
+    return None
+
+
+def _labels(row: dict, declaration: Declaration, labels: dict) -> str | None:
+    for task in declaration.tasks:
+        text = row[task.column]
+        asked = task.only_where is None or labels[task.only_where]
+        if text is None and asked:
+            return "label missing"
+        allowed = (*task.positive, *(task.negative or (text,)))
+        if text is not None and text not in allowed:
+            return "label not allowed"
+        labels[task.name] = text in task.positive
+        if labels[task.name] and not asked:
+            return "label without its parent"
+    return None
+
+
+def _split(row: dict, declaration: Declaration) -> tuple[str, str | None]:
+    declared = declaration.split
+    if declared.column is None:
+        return "any", None  # the split is drawn
+    text = row[declared.column]
+    if text is None:
+        return "", "split unknown"
+    for name in SPLIT_NAMES:
+        if text in declared.values.get(name, ()):
+            return name, None
+    return "train", "split unknown" if "train" in declared.values else None
+
+
+def encode(read: Read, field, missing) -> list:
+    """The embedding rows, lists of them, or numbers of one field."""
+    values = [row[field.column] for row in read.rows]
+    if field.bins:
+        values = [None if value is None else log_bin(value) for value in values]
+    elif field.kind == MULTI_CATEGORICAL:
+        values = [_list(value, field, missing) for value in values]
+    elif field.kind != CATEGORICAL:
+        return [float(np.float32(value or 0.0)) for value in values]
+    counts: collections.Counter = collections.Counter()
+    for value, split in zip(values, read.splits, strict=True):
+        if split == "train" and value is not None:
+            counts.update(value if isinstance(value, list) else [value])
+    kept = [item for item, count in counts.items() if count >= field.min_count]
+    order = {item: 2 + n for n, item in enumerate(sorted(kept, key=lambda i: (-counts[i], i)))}
+
+    def row_of(value):
+        return 0 if value is None else order.get(value, 1)
+
+    return [[row_of(v) for v in x] if isinstance(x, list) else row_of(x) for x in values]
+
+
+def _list(text: str | None, field, missing) -> list[str]:
+    parts = [part.strip(WHITE_SPACE) for part in (text or "").split(field.separator)]
+    return [part for part in parts if part not in missing][: field.max_values]
+
+
+def log_bin(value: float) -> int:
+    """The bin of a count, as `data_prep.own_log.binning` describes it."""
+    if value > 2:
+        return math.floor(math.log(value) ** 2) + 3
+    return math.floor(max(value, -(2.0**53)))

@@ -36,7 +36,7 @@ reproduce-table2: $(READY)  ## DCRNN's Table 2; simulated data, or your own log 
 	$(RUN) -m experiments.reproduce --table=table2 $(TABLE_FLAGS)
 
 reproduce-table3: $(READY)  ## DCRNN's Table 3: parameters, online experiment on simulated users
-	$(RUN) -m experiments.table3 $(TABLE_FLAGS)
+	$(RUN) -m experiments.dcrnn.online $(TABLE_FLAGS)
 
 reproduce-table4: $(READY)  ## DCRNN's Table 4; on simulated data unless DATA_DIR is given
 	$(RUN) -m experiments.reproduce --table=table4 $(TABLE_FLAGS)
@@ -54,14 +54,14 @@ reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
 	$(RUN) -m experiments.reproduce --table=$(DEPHN_CRITEO) $(TABLE_FLAGS)
 
 reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one HTML page
-	$(RUN) -m experiments.dephn_figures $(call flag,DATA_DIR,data_dir) \
+	$(RUN) -m experiments.dephn.figures $(call flag,DATA_DIR,data_dir) \
 		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Ali-CCP; MODELS=
 	$(RUN) -m experiments.leaderboard $(TABLE_FLAGS) $(call flag,MODELS,models)
 
 study-dcrnn: $(READY)  ## DCRNN's claims tested on simulated data, a figure and a verdict each
-	$(RUN) -m experiments.dcrnn_study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
+	$(RUN) -m experiments.dcrnn.study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 SMOKE := reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 study-dcrnn \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \

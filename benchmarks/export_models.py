@@ -11,7 +11,7 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks import requests, workload
-from experiments import run_folder
+from experiments.runs import run_folder
 
 FLAGS = flags.FLAGS
 MOST_ROWS = 4096  # of a request

@@ -11,7 +11,7 @@ import tempfile
 from absl import app, flags
 
 from benchmarks import contender, workload
-from experiments import run_folder
+from experiments.runs import run_folder
 
 FLAGS = flags.FLAGS
 FORMS = {

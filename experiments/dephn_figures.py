@@ -1,62 +1,6 @@
-"""Figures 3 to 7 of the DEPHN paper: trains what they need, draws them, and says what they show.
-
-Each figure is written as PNG and SVG, and all of them on one HTML page. Figure 4 is mathematics;
-the others are of runs on simulated data, or on real data if its folder is given. Finished runs are
-not repeated.
-
-Example:
-  python -m experiments.dephn_figures --preset=small --out_dir=runs/dephn_figures
-"""
-
-from absl import flags
+"""The former name of `python -m experiments.dephn.figures`."""
 
 from dcrnn_tf.system import command_line
-from experiments import dephn_tables, figure_page
-
-FLAGS = flags.FLAGS
-TABLES = (
-    dephn_tables.FIGURE_3,
-    dephn_tables.FIGURE_5_R,
-    dephn_tables.FIGURE_5_UR,
-    dephn_tables.FIGURE_6,
-)
-
-
-def main() -> None:
-    """Runs the program."""
-    folders = figure_page.make_runs(TABLES, FLAGS)
-    import matplotlib
-
-    from experiments import dephn_figure_content as content
-    from experiments import plots
-
-    command_line.use_threads(0)
-    # The labels of Criteo-UR and Criteo-R are planted, on real features too.
-    simulated = figure_page.data_of(dephn_tables.FIGURE_3, folders)["simulated"]
-    if simulated:
-        warning = "Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
-    else:
-        warning = "Planted labels: those of figures 5, 6 and 7 are not Criteo's"
-    with matplotlib.rc_context(plots.STYLE):
-        path = figure_page.write(
-            FLAGS.out_dir,
-            [
-                *content.figure_3(folders),
-                content.figure_4(),
-                content.figure_5(folders),
-                content.figure_6(folders),
-                content.figure_7(folders),
-            ],
-            title="Figures of the DEPHN paper",
-            source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
-            warning=warning,
-        )
-    print(f"Figures: {path}")
-
 
 if __name__ == "__main__":
-    figure_page.define_flags(
-        "runs/dephn_figures",
-        "Folder of the real files, with the folders ali_ccp and criteo; or simulated.",
-    )
-    command_line.run(main)
+    command_line.run_renamed("experiments.dephn_figures", "experiments.dephn.figures")

@@ -25,7 +25,7 @@ flags.DEFINE_integer(
 def main() -> None:
     """Runs the program."""
     from dcrnn_tf.training import evaluation
-    from experiments import trained_runs
+    from experiments.runs import trained_runs
 
     command_line.use_threads(FLAGS.threads)
     run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, FLAGS.step)

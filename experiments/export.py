@@ -11,7 +11,7 @@ import pathlib
 from absl import flags, logging
 
 from dcrnn_tf.system import command_line
-from experiments import run_folder
+from experiments.runs import run_folder
 
 FLAGS = flags.FLAGS
 
@@ -52,7 +52,8 @@ def main() -> None:
     """Runs the program."""
     step = _step(FLAGS.checkpoint)
     from dcrnn_tf.serving import export, warmup
-    from experiments import model_card, trained_runs
+    from experiments.reports import model_card
+    from experiments.runs import trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)

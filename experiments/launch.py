@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from dcrnn_tf.system import command_line
-from experiments.supervisor import Supervisor, Worker
+from experiments.runs.supervisor import Supervisor, Worker
 
 FLAGS = flags.FLAGS
 

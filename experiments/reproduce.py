@@ -28,16 +28,14 @@ import tqdm
 from absl import flags
 
 from dcrnn_tf.system import command_line
-from experiments import (
-    datasets,
-    dcrnn_study_tables,
-    dcrnn_tables,
-    dephn_tables,
-    leaderboard_tables,
-    run_reuse,
-)
-from experiments.run_folder import finished
-from experiments.table_specs import PROGRAMS, Preset, Table
+from experiments.dcrnn import tables as dcrnn_tables
+from experiments.dcrnn.study import tables as dcrnn_study_tables
+from experiments.dephn import tables as dephn_tables
+from experiments.leaderboard import table as leaderboard_tables
+from experiments.runs import reuse
+from experiments.runs.run_folder import finished
+from experiments.tables import datasets
+from experiments.tables.spec import PROGRAMS, Preset, Table
 
 FLAGS = flags.FLAGS
 
@@ -116,8 +114,10 @@ def _reproduce(
     preset = dataclasses.replace(table.presets[name or "paper"], **given)
     prepared = datasets.make(table.data, preset, data_dir, FLAGS.work_dir)
     from dcrnn_tf.dataset.schema import load_schema
-    from experiments import report, run_folder, table_files
-    from experiments.tables import aggregate
+    from experiments.reports import report
+    from experiments.runs import run_folder
+    from experiments.tables import files
+    from experiments.tables.result import aggregate
 
     schema = load_schema(prepared)
     try:
@@ -128,9 +128,9 @@ def _reproduce(
     if data_dir and datasets.SOURCES[table.data].private:
         table = table.unpublished()
     if any(row.free for row in table.rows):
-        from experiments import parameter_matching
+        from experiments.tables import equal_size
 
-        table, remarks = parameter_matching.of_equal_size(table, schema)
+        table, remarks = equal_size.of_equal_size(table, schema)
         print("\n".join(remarks))
     config = {
         "table": table.name,
@@ -146,8 +146,8 @@ def _reproduce(
     _take_over(runs, schema.fingerprint)
     _run_all(runs, steps, preset.batch_size)
     result = aggregate(table, out_dir, range(1, preset.seeds + 1))
-    table_files.write_csv(result, out_dir / f"{table.name}.csv")
-    table_files.write_markdown(result, out_dir / f"{table.name}.md")
+    files.write_csv(result, out_dir / f"{table.name}.csv")
+    files.write_markdown(result, out_dir / f"{table.name}.md")
     print((out_dir / f"{table.name}.md").read_text(encoding="utf-8"))
     return report.render_table_report(result, out_dir / "report.html")
 
@@ -242,7 +242,7 @@ def _runs(
 def _check_finished(runs: list[_Run]) -> None:
     """Refuses finished runs that another command has made, before this table had these settings."""
     for run in runs:
-        if run.done() and not run_reuse.made_by(run.folder, run.command):
+        if run.done() and not reuse.made_by(run.folder, run.command):
             raise command_line.UserError(
                 f"{run.folder} was made with other settings than the table has now; remove that "
                 "folder, or choose another --out_dir"
@@ -252,7 +252,7 @@ def _check_finished(runs: list[_Run]) -> None:
 def _take_over(runs: list[_Run], fingerprint: str) -> None:
     """Takes over what tables beside this one have made; see `run_reuse`."""
     new = [run for run in runs if not run.folder.exists()]
-    taken = sum(run_reuse.take_over(run.command, run.folder.absolute(), fingerprint) for run in new)
+    taken = sum(reuse.take_over(run.command, run.folder.absolute(), fingerprint) for run in new)
     if taken:
         print(f"{taken} of {len(runs)} runs are copied from other tables, which made the same.")
 

@@ -14,7 +14,7 @@ import yaml
 from absl import flags
 
 from dcrnn_tf.system import command_line
-from experiments import run_folder
+from experiments.runs import run_folder
 
 FLAGS = flags.FLAGS
 
@@ -126,7 +126,8 @@ def _train(
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.training import evaluation, losses
     from dcrnn_tf.training.trainer import Trainer, TrainingSettings
-    from experiments import explanations, report
+    from experiments.reports import report
+    from experiments.runs import explanations
 
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})

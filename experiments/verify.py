@@ -68,7 +68,7 @@ def _run_findings(run_dir: pathlib.Path, steps: list[int]) -> Iterator[str]:
     from dcrnn_tf.training import metrics_log
     from dcrnn_tf.training.checkpoints import damage
     from dcrnn_tf.training.trainer import METRICS_FILE
-    from experiments import run_folder
+    from experiments.runs import run_folder
 
     needed = (run_folder.CONFIG_FILE, run_folder.RUN_FILE)
     results = (run_folder.RESULT_FILE, run_folder.CURVES_FILE, run_folder.EXPLANATION_FILE)

@@ -1,6 +1,6 @@
 """Anyone's own logs as a TFDS dataset, from a declaration.
 
-from data_prep.tfds_builders.own_table import OwnTable, TableConfig
+from data_prep.tfds_builders.own_log import OwnTable, TableConfig
 builder = OwnTable(config=TableConfig.of("shop.yaml"))
 builder.download_and_prepare(
     download_config=tfds.download.DownloadConfig(manual_dir="folder of the files")

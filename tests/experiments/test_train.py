@@ -17,7 +17,7 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training import metrics_log
-from experiments import latency, run_folder, trained_runs
+from experiments.runs import latency, run_folder, trained_runs
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGS = [

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.training.checkpoints import Checkpoints
-from experiments import trained_runs, verify
+from experiments import verify
+from experiments.runs import trained_runs
 from tests.damage import change_column, put
 from tests.experiments.run_folders import write_run
 

@@ -152,7 +152,7 @@ def _stages() -> Iterator[Stage]:
         yield Stage(
             f"simulate_{name}",
             lambda inputs, folder, name=name, sizes=sizes: flags(
-                f"data_prep.simulate_{name}", out_dir=folder / "out", **sizes
+                f"data_prep.{name}.simulate", out_dir=folder / "out", **sizes
             ),
             _files,
             kills=10,

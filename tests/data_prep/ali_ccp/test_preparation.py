@@ -432,9 +432,9 @@ def files_of(folder):
 
 KILL = """
 import os, signal, sys
-from data_prep import ali_ccp, ali_ccp_log
+from data_prep.ali_ccp import log, preparation
 place, name = sys.argv.pop().split(":")
-owner = {"log": ali_ccp_log.ParsedLog, "program": ali_ccp}[place]
+owner = {"log": log.ParsedLog, "program": preparation}[place]
 inner, calls = getattr(owner, name), []
 def kill(*args, **kwargs):
     calls.append(0)
@@ -442,7 +442,7 @@ def kill(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return inner(*args, **kwargs)
 setattr(owner, name, kill)
-ali_ccp.prepare(*sys.argv[1:3], ali_ccp_log.Settings(min_count=2))
+preparation.prepare(*sys.argv[1:3], log.Settings(min_count=2))
 """
 
 

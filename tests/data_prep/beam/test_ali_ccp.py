@@ -138,9 +138,9 @@ def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatc
 
 KILL = """
 import os, signal, sys
-from data_prep.ali_ccp_chunks import Settings
+from data_prep.ali_ccp.chunks import Settings
 from data_prep.beam import shuffle
-from data_prep.beam.ali_ccp_preparation import prepare
+from data_prep.beam.ali_ccp.preparation import prepare
 shuffle.write_shard = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 prepare(*sys.argv[1:], Settings(min_count=2))
 """

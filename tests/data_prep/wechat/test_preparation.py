@@ -581,7 +581,7 @@ def test_what_a_killed_preparation_left_is_removed(raw, tmp_path, capsys):
 def test_a_preparation_that_is_killed_leaves_only_what_the_next_one_removes(raw, tmp_path):
     script = (
         "import os, pathlib, signal\n"
-        "from data_prep import wechat\n"
+        "from data_prep.wechat import preparation as wechat\n"
         "wechat._checked_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"wechat.prepare({str(raw)!r}, {str(tmp_path / 'out')!r}, wechat.Settings())\n"
     )

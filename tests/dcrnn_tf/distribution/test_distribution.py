@@ -144,15 +144,16 @@ def assert_same_figures(figures, others):
 # One strategy a process, and more than one processor device only before TensorFlow starts.
 MIRRORED = """
 import json, pathlib, sys
-from dcrnn_tf import command_line
+from dcrnn_tf.system import command_line
 command_line.use_threads(0)
 import keras, numpy as np, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
-from dcrnn_tf import losses, models
-from dcrnn_tf.data import PreparedDataset
-from dcrnn_tf.distribution import Distribution
-from dcrnn_tf.training import Trainer, TrainingSettings
+from dcrnn_tf import models
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.distribution.distribution import Distribution
+from dcrnn_tf.training import losses
+from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
 dataset = PreparedDataset(sys.argv[1])
 weights = losses.positive_weights(dataset.schema)

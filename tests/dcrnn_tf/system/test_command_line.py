@@ -14,7 +14,7 @@ def run(body, *arguments):
     script = (
         "import pathlib\n"
         "from absl import flags\n"
-        "from dcrnn_tf import command_line\n"
+        "from dcrnn_tf.system import command_line\n"
         "flags.DEFINE_float('share', 0.5, 'A share.', 0.0)\n"
         "flags.DEFINE_string('file', None, 'A file.')\n"
         "FLAGS = flags.FLAGS\n"

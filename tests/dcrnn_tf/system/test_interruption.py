@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 def run(body):
     script = (
         "import os, pathlib, signal\n"
-        "from dcrnn_tf import command_line\n"
+        "from dcrnn_tf.system import command_line\n"
         "def main():\n"
         f"    {body}\n"
         "command_line.run(main)\n"

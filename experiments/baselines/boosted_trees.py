@@ -1,0 +1,122 @@
+"""Gradient-boosted trees on a prepared dataset: the figure a network has to beat on small tables.
+
+scikit-learn's HistGradientBoostingClassifier fits each task on the first `--max_rows` training
+rows, a random sample since the rows of a prepared dataset lie in random order. How many of the
+`--iterations` trees are used is chosen by the logloss on the validation split; without one all
+are. The run folder is like that of experiments.train.
+
+Example:
+  python -m experiments.baselines.boosted_trees --data_dir=data/ali_ccp --run_dir=runs/trees
+"""
+
+import itertools
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from dcrnn_tf.system import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from experiments.runs.fitted_run import Fitted
+
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Runs the program."""
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from experiments.runs import fitted_run
+
+    dataset = PreparedDataset(FLAGS.data_dir)
+    names = ("max_rows", "iterations", "learning_rate", "max_leaf_nodes")
+    settings = {name: getattr(FLAGS, name) for name in names}
+    fitted_run.make(
+        FLAGS.run_dir,
+        FLAGS.data_dir,
+        dataset.schema,
+        "boosted_trees",
+        settings,
+        lambda: fit(dataset, seed=FLAGS.seed, **settings),
+        FLAGS.seed,
+    )
+
+
+def fit(
+    dataset: "PreparedDataset",
+    max_rows: int,
+    iterations: int,
+    learning_rate: float,
+    max_leaf_nodes: int,
+    seed: int,
+) -> "Fitted":
+    """Fits all tasks and scores all splits but the training split."""
+    import numpy as np
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from dcrnn_tf import metrics
+    from experiments.baselines import inputs as tabular
+    from experiments.runs.fitted_run import Fitted, learnable
+
+    schema = dataset.schema
+    plan = tabular.columns(schema.fields)
+    inputs, labels = tabular.read(dataset, "train", max_rows)
+    known: dict[str, np.ndarray] = {}
+    if "validation" in schema.splits:
+        known_inputs, known = tabular.read(dataset, "validation", max_rows)
+    models, trees = {}, {}
+    for task in schema.task_names:
+        defined = learnable(task, labels[task])
+        model = HistGradientBoostingClassifier(
+            learning_rate=learning_rate,
+            max_iter=iterations,
+            max_leaf_nodes=max_leaf_nodes,
+            categorical_features=[column.categorical for column in plan],
+            early_stopping=False,
+            random_state=seed,
+        )
+        models[task] = model.fit(inputs[defined], labels[task][defined])
+        trees[task] = iterations
+        if task in known and (rows := known[task] >= 0).any():
+            losses = [
+                metrics.logloss(known[task][rows], scores)
+                for scores in model.staged_decision_function(known_inputs[rows])
+            ]
+            trees[task] = 1 + int(np.argmin(losses))
+
+    def scores(task: str, batch: np.ndarray) -> np.ndarray:
+        stages = models[task].staged_decision_function(batch)
+        chosen = next(itertools.islice(stages, trees[task] - 1, None))
+        return chosen.astype(np.float32)
+
+    all_labels, logits = {}, {}
+    for split in [name for name in schema.splits if name != "train"]:
+        parts = [
+            (batch_labels, {task: scores(task, batch) for task in schema.task_names})
+            for batch, batch_labels in tabular.batches(dataset, split)
+        ]
+        for columns, place in ((all_labels, 0), (logits, 1)):
+            columns[split] = {
+                task: np.concatenate([part[place][task] for part in parts])
+                for task in schema.task_names
+            }
+    parameters = dict.fromkeys(("total", "embedding", "other"))
+    return Fitted(all_labels, logits, parameters, {"trees": trees})
+
+
+def _define_flags() -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
+    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
+    flags.DEFINE_integer("iterations", 200, "Trees of a task at most.", lower_bound=1)
+    flags.DEFINE_float(
+        "learning_rate", 0.1, "What a tree's values are multiplied by.", lower_bound=1e-6
+    )
+    flags.DEFINE_integer("max_leaf_nodes", 31, "Leaves of a tree at most.", lower_bound=2)
+    flags.DEFINE_integer("seed", 0, "Seed of the sample that bins are made of.", lower_bound=0)
+
+
+if __name__ == "__main__":
+    _define_flags()
+    command_line.run(main)

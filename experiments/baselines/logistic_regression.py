@@ -1,0 +1,162 @@
+"""One-hot logistic regression on a prepared dataset: the figure every table is read against.
+
+Each id of a categorical field is a column, a list spreads one over its ids, a numeric field is a
+column of its own. scikit-learn fits one regression a task on the first `--max_rows` training
+rows, a random sample since the rows of a prepared dataset lie in random order. The regularisation
+is chosen on the validation split. The run folder is like that of experiments.train.
+
+Example:
+  python -m experiments.baselines.logistic_regression --data_dir=data/ali_ccp --run_dir=runs/linear
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from dcrnn_tf.system import command_line
+
+if TYPE_CHECKING:
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from experiments.runs.fitted_run import Fitted
+
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Runs the program."""
+    from dcrnn_tf.dataset.reader import PreparedDataset
+    from experiments.runs import fitted_run
+
+    try:
+        strengths = [float(value) for value in FLAGS.inverse_regularisation]
+    except ValueError:
+        strengths = []
+    if not strengths or not all(0 < strength < math.inf for strength in strengths):
+        raise command_line.UsageError("--inverse_regularisation must be finite numbers above 0")
+    dataset = PreparedDataset(FLAGS.data_dir)
+    fitted_run.make(
+        FLAGS.run_dir,
+        FLAGS.data_dir,
+        dataset.schema,
+        "sklearn_logistic_regression",
+        {"max_rows": FLAGS.max_rows, "inverse_regularisation": strengths},
+        lambda: fit(dataset, FLAGS.max_rows, strengths),
+    )
+
+
+def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -> "Fitted":
+    """Fits all tasks and scores all splits but the training split."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    from dcrnn_tf import metrics
+    from experiments.runs.fitted_run import Fitted, learnable
+
+    schema = dataset.schema
+    inputs, labels = one_hot(dataset, "train", max_rows)
+    choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
+    models, chosen = {}, {}
+    for task in schema.task_names:
+        defined = learnable(task, labels[task])
+        rows, known = inputs[defined], labels[task][defined]
+        # The rows to choose by: where the task is defined on no other, those of the fit.
+        choice_rows, choice_known = rows, known
+        if choice is not None and (there := choice[1][task] >= 0).any():
+            choice_rows, choice_known = choice[0][there], choice[1][task][there]
+        best = None
+        for strength in strengths:
+            model = LogisticRegression(C=strength, max_iter=300)
+            model.fit(rows, known)
+            loss = metrics.logloss(choice_known, model.decision_function(choice_rows))
+            if best is None or loss < best[0]:
+                best = (loss, strength, model)
+        _, chosen[task], models[task] = best
+        print(f"{task}: C {chosen[task]} of {strengths}")
+
+    all_labels, logits = {}, {}
+    for split in [name for name in schema.splits if name != "train"]:
+        parts = [
+            (
+                batch_labels,
+                {task: models[task].decision_function(rows).astype(np.float32) for task in models},
+            )
+            for rows, batch_labels in batches(dataset, split)
+        ]
+        for found, place in ((all_labels, 0), (logits, 1)):
+            found[split] = {
+                task: np.concatenate([part[place][task] for part in parts])
+                for task in schema.task_names
+            }
+    columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each
+    parameters = {"total": tasks * (columns + 1), "embedding": tasks * columns, "other": tasks}
+    return Fitted(all_labels, logits, parameters, {"chosen": chosen})
+
+
+def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
+    """The first rows of a split, all if not given: what `batches` yields, in one piece."""
+    import numpy as np
+    import scipy.sparse
+
+    parts, labels, count = [], {task: [] for task in dataset.schema.task_names}, 0
+    for matrix, batch_labels in batches(dataset, split):
+        parts.append(matrix)
+        for task, label in batch_labels.items():
+            labels[task].append(label)
+        count += matrix.shape[0]
+        if max_rows is not None and count >= max_rows:
+            break
+    matrix = scipy.sparse.vstack(parts, format="csr")[:max_rows]
+    return matrix, {task: np.concatenate(part)[:max_rows] for task, part in labels.items()}
+
+
+def batches(dataset, split: str) -> Iterator[tuple]:
+    """A split as sparse matrices `(rows, ids of all fields)` and labels `{task: (rows,)}`."""
+    import numpy as np
+    import scipy.sparse
+
+    from dcrnn_tf.dataset.schema import NUMERIC
+
+    fields = dataset.schema.fields
+    sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]
+    offsets = dict(zip((f.name for f in fields), np.cumsum([0, *sizes[:-1]]), strict=True))
+    for features, batch_labels in dataset.batches(split, 8192):
+        features = {name: values.numpy() for name, values in features.items()}
+        rows, columns, values = [], [], []
+        batch = len(next(iter(batch_labels.values())))
+        for field in fields:
+            data = features[field.name]
+            if field.entity is not None:
+                index = features[dataset.schema.entities[field.entity].row_name]
+                data = data[index]
+            if field.kind == NUMERIC:
+                row, column, value = np.arange(batch), np.zeros(batch, np.int64), data
+            else:
+                data = data.reshape(batch, -1)
+                row, position = np.nonzero(data)
+                column = data[row, position]
+                value = 1.0 / np.bincount(row, minlength=batch)[row]
+            rows.append(row)
+            columns.append(column + offsets[field.name])
+            values.append(value)
+        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        matrix = scipy.sparse.csr_matrix(entries, shape=(batch, sum(sizes)))
+        yield matrix, {task: label.numpy() for task, label in batch_labels.items()}
+
+
+def _define_flags() -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
+    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
+    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
+    flags.DEFINE_list(
+        "inverse_regularisation",
+        ["0.01", "0.03", "0.1"],
+        "Values of scikit-learn's C to choose from.",
+    )
+
+
+if __name__ == "__main__":
+    _define_flags()
+    command_line.run(main)

@@ -1,0 +1,317 @@
+"""What Table 3 of the DCRNN paper shows: the online experiment's outcomes in figures and words."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from experiments.dcrnn import tables
+from experiments.dcrnn.online.experiment import Design, Outcomes, summed
+from experiments.dcrnn.online.statistics import (
+    EXPECTED,
+    METRICS,
+    Estimate,
+    Metric,
+    improvement,
+    rate,
+)
+from experiments.tables import content
+from experiments.tables.content import NOT_AVAILABLE, Grid, interval, number
+from experiments.tables.result import RowResult, TableResult
+from experiments.tables.statistics import Summary, summarise
+
+TITLE = "Table 3: an online experiment with DCRNN and MMoE, and their parameters"
+SOURCE = "Zhou and Yu, DCRNN, Table 3 (real users of Xiaomi Radio)"
+PARTS = ("total", "embedding", "other")
+PAPER = tables.TABLE_3_PUBLISHED
+_PAPER_METRICS = ("ctr", "play_rate")  # that the paper has figures of
+_RATE, _CHANGE = ".2%", "+.2%"
+
+
+@dataclasses.dataclass(frozen=True)
+class OnlineResult:
+    """An experiment that is over.
+
+    Attributes:
+      design: its size.
+      offline: the runs of the models, with their AUC.
+      arms: `{row label: {seed: outcomes}}`, the baseline first, with the same seeds in each.
+      references: `{name: outcomes}` of policies that need no training.
+    """
+
+    design: Design
+    offline: TableResult
+    arms: Mapping[str, Mapping[int, Outcomes]]
+    references: Mapping[str, Outcomes]
+
+    @property
+    def baseline(self) -> str:
+        """The arm that others are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """The other arms."""
+        return tuple(self.arms)[1:]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the trainings."""
+        return tuple(self.arms[self.baseline])
+
+    @property
+    def pooled(self) -> dict[str, Outcomes]:
+        """Every policy's outcomes, those of a model summed over its trainings."""
+        arms = {arm: summed(list(runs.values())) for arm, runs in self.arms.items()}
+        return arms | dict(self.references)
+
+    def row(self, arm: str) -> RowResult:
+        """The runs of an arm."""
+        return next(row for row in self.offline.rows if row.row.label == arm)
+
+
+def improvements(result: OnlineResult, arm: str, metric: Metric) -> dict[int, Estimate | None]:
+    """An arm against the baseline, training by training with the same seed."""
+    baseline = result.arms[result.baseline]
+    return {
+        seed: improvement(metric, outcomes, baseline[seed])
+        for seed, outcomes in result.arms[arm].items()
+    }
+
+
+def over_seeds(estimates: Mapping[int, Estimate | None]) -> Summary | None:
+    """The spread of a figure over trainings; None where none has it."""
+    values = [estimate.value for estimate in estimates.values() if estimate]
+    return summarise(values) if values else None
+
+
+def published_improvement(arm: str, baseline: str, metric: str) -> float | None:
+    """The paper's relative improvement."""
+    above, below = (PAPER.get(name, {}).get(metric) for name in (arm, baseline))
+    return above / below - 1 if above and below else None
+
+
+def published_ratio_of_parameters(arm: str, baseline: str) -> float | None:
+    """The baseline's number of parameters over the arm's, in the paper."""
+    ours, theirs = (PAPER.get(name, {}).get("parameters") for name in (arm, baseline))
+    return theirs / ours if ours and theirs else None
+
+
+def ratio_of_parameters(result: OnlineResult, arm: str, part: str) -> float | None:
+    """The baseline's number of parameters over an arm's."""
+    ours, theirs = (result.row(name).parameters(part) for name in (arm, result.baseline))
+    return theirs / ours if ours and theirs else None
+
+
+def grids(result: OnlineResult) -> list[Grid]:
+    """All tables of the page; the first has the paper's form."""
+    makers = (_main_grid, _parameters, _improvements, _rates, _seeds_grid)
+    return [make(result) for make in makers]
+
+
+def verdicts(result: OnlineResult) -> list[str]:
+    """Sentences on each arm against the baseline, never without an interval."""
+    sentences = []
+    for arm in result.treatments:
+        for metric in METRICS:
+            pooled = result.pooled
+            change = improvement(metric, pooled[arm], pooled[result.baseline])
+            sentences.append(_verdict(result, arm, metric, change))
+        ratios = (ratio_of_parameters(result, arm, part) for part in ("total", "other"))
+        every, other = (number(ratio, ".2f") for ratio in ratios)
+        words = f"{arm}, parameters: {result.baseline} has {every} times as many, {other} times "
+        words += "without embeddings"
+        if (paper := published_ratio_of_parameters(arm, result.baseline)) is not None:
+            words += f"; the paper: {paper:.2f} times"
+        sentences.append(words)
+    return sentences
+
+
+def notes(result: OnlineResult) -> list[str]:
+    """How the figures are to be read."""
+    design = result.design
+    return [
+        f"Simulated users who are in no log: {design.users:,} of them, {design.visits} visits "
+        f"each, {design.candidates} albums to choose from in a visit, {design.shown} shown. Every "
+        "policy meets the same users, visits and albums, and the same random numbers decide over "
+        "click and play.",
+        "A policy shows the albums with the highest predicted click times play: the product of "
+        "both heads' probabilities, the positive weights of the loss taken off. Both are per "
+        "exposure, so that the play's probability holds the click's already.",
+        "The valid play rate is per exposure, as the label is; plays per click stand beside it. "
+        "The paper does not say which one it prints.",
+        "The level of the rates is that of the simulated world, where the best of several albums "
+        "is shown; it says nothing about the paper's.",
+        "Intervals are over users, who are the unit (delta method): what other users of the same "
+        "world would give these trained models. A model's figures are means over its trainings, "
+        "each of which every user meets. How they vary with the training stands apart: standard "
+        "deviation, range and t interval over seeds, a training of one arm paired with that of the "
+        "other of the same seed.",
+        "Expected rates are means of the true probabilities of what was shown: no luck in clicks "
+        "and plays is left in them.",
+        "The paper gives too little (fields, recurrent units, towers, whether embeddings count) to "
+        "rebuild its numbers of parameters; their ratio is what can be compared. For each input "
+        "MMoE's experts have 8 x 128 = 1,024 weights, two bidirectional LSTMs of 64 units "
+        "2 x 2 x 4 x 64 = 1,024 as well, of 16 units a quarter of that: the paper's ratio is that "
+        "of about 16 units.",
+    ]
+
+
+def _main_grid(result: OnlineResult) -> Grid:
+    metrics = [metric for metric in METRICS if metric.name in _PAPER_METRICS]
+    names = ("click-through rate", "valid play rate", "parameters")
+    pooled = result.pooled
+    lines = []
+    for arm in result.arms:
+        paper = PAPER.get(arm, {})
+        lines.append(
+            (
+                arm,
+                *(_value(rate(metric, pooled[arm]), _RATE) for metric in metrics),
+                number(result.row(arm).parameters("total"), ","),
+                *(number(paper.get(metric.name), _RATE) for metric in metrics),
+                number(paper.get("parameters"), ","),
+            )
+        )
+    for arm in result.treatments:
+        ratio = ratio_of_parameters(result, arm, "total")
+        lines.append(
+            (
+                f"{arm} against {result.baseline}",
+                *(
+                    _value(improvement(metric, pooled[arm], pooled[result.baseline]), _CHANGE)
+                    for metric in metrics
+                ),
+                _fewer(ratio),
+                *(
+                    number(published_improvement(arm, result.baseline, metric.name), _CHANGE)
+                    for metric in metrics
+                ),
+                _fewer(published_ratio_of_parameters(arm, result.baseline)),
+            )
+        )
+    header = ("model", *names, *(f"paper: {name}" for name in names))
+    return Grid("Online, simulated users", header, tuple(lines))
+
+
+def _rates(result: OnlineResult) -> Grid:
+    lines = []
+    for name, outcomes in result.pooled.items():
+        for metric in METRICS:
+            found, expected = rate(metric, outcomes), rate(EXPECTED[metric.name], outcomes)
+            ends = interval(found and found.interval, _RATE)
+            lines.append((name, metric.label, _value(found, _RATE), ends, _value(expected, _RATE)))
+    header = ("policy", "metric", "rate", "95 % interval", "expected rate")
+    return Grid("Rates of all policies", header, tuple(lines), texts=2)
+
+
+def _improvements(result: OnlineResult) -> Grid:
+    lines = []
+    pooled = result.pooled
+    baseline = pooled.pop(result.baseline)
+    for name, outcomes in pooled.items():
+        for metric in METRICS:
+            cells = [name, metric.label]
+            for each in (metric, EXPECTED[metric.name]):
+                change = improvement(each, outcomes, baseline)
+                cells += [_value(change, _CHANGE), interval(change and change.interval, _CHANGE)]
+            lines.append(tuple(cells))
+    header = ("policy", "metric", "improvement", "95 % interval", "of expected", "95 % interval")
+    return Grid(f"Relative improvement over {result.baseline}", header, tuple(lines), texts=2)
+
+
+def _seeds_grid(result: OnlineResult) -> Grid:
+    lines = []
+    for arm in result.treatments:
+        for metric in METRICS:
+            found = improvements(result, arm, metric)
+            expected = improvements(result, arm, EXPECTED[metric.name])
+            lines += [
+                (
+                    arm,
+                    metric.label,
+                    str(seed),
+                    _value(estimate, _CHANGE),
+                    interval(estimate and estimate.interval, _CHANGE),
+                    _value(expected[seed], _CHANGE),
+                )
+                for seed, estimate in found.items()
+            ]
+    header = ("model", "metric", "seed", f"over {result.baseline}", "95 % interval", "of expected")
+    return Grid("Training by training", header, tuple(lines), texts=3)
+
+
+def _parameters(result: OnlineResult) -> Grid:
+    lines = [
+        (
+            arm,
+            *(number(result.row(arm).parameters(part), ",") for part in PARTS),
+            number(PAPER.get(arm, {}).get("parameters"), ","),
+        )
+        for arm in result.arms
+    ]
+    for arm in result.treatments:
+        ratios = (ratio_of_parameters(result, arm, part) for part in PARTS)
+        paper = published_ratio_of_parameters(arm, result.baseline)
+        name = f"{arm} against {result.baseline}"
+        lines.append((name, *(_fewer(ratio) for ratio in ratios), _fewer(paper)))
+    header = ("model", "all", "embeddings", "other", "paper: all")
+    return Grid("Parameters", header, tuple(lines))
+
+
+def _verdict(result: OnlineResult, arm: str, metric: Metric, change: Estimate | None) -> str:
+    words = f"{arm}, {metric.label}: "
+    if change is None:
+        return words + "not compared, there are no clicks or no plays"
+    words += f"{change.value:{_CHANGE}} over {result.baseline}"
+    if change.interval is None:
+        words += " (one user: no interval)"
+    else:
+        low, high = change.interval
+        words += f" (95 % interval over users {interval(change.interval, _CHANGE)}"
+        words += "; it holds 0, no difference is shown)" if low <= 0 <= high else ")"
+    spread = over_seeds(improvements(result, arm, metric))
+    if spread and spread.std is not None:
+        values = [e.value for e in improvements(result, arm, metric).values() if e]
+        words += (
+            f"; over {spread.count} trainings standard deviation {spread.std:.2%}, from "
+            f"{min(values):{_CHANGE}} to {max(values):{_CHANGE}}, 95 % interval of their mean "
+            f"{interval(spread.interval, _CHANGE)}"
+        )
+    paper = published_improvement(arm, result.baseline, metric.name)
+    return words + (f"; the paper: {paper:{_CHANGE}}" if paper is not None else "")
+
+
+def _value(estimate: Estimate | None, form: str) -> str:
+    return number(estimate and estimate.value, form)
+
+
+def _fewer(ratio: float | None) -> str:
+    if ratio is None:
+        return NOT_AVAILABLE
+    if abs(ratio - 1) < 0.005:
+        return "as many"
+    return f"{ratio:.2f} times fewer" if ratio > 1 else f"{1 / ratio:.2f} times more"
+
+
+def warning() -> str:
+    """The words above all figures."""
+    return "Simulated users and simulated logs, not Xiaomi Radio"
+
+
+def offline_grid(result: OnlineResult) -> Grid:
+    """The models' AUC, the first table of their own report."""
+    return content.grids(result.offline)[0]
+
+
+def settings(result: OnlineResult) -> Sequence[tuple[str, str]]:
+    """The experiment in pairs of a name and a value."""
+    design = dataclasses.asdict(result.design)
+    facts = [(name, f"{value:,}") for name, value in design.items()]
+    simulation = (result.offline.data.get("simulation") or {}).get("settings") or {}
+    rows = result.offline.data["rows"]
+    return [
+        *facts,
+        ("training seeds", ", ".join(map(str, result.seeds))),
+        ("training rows", f"{rows['train']:,}"),
+        ("simulated world", content.plain(simulation)),
+        ("dataset", f"{result.offline.data['name']}, {result.offline.data['fingerprint']}"),
+    ]

@@ -1,0 +1,237 @@
+"""What the study of DCRNN's claims shows: read from finished runs, drawn, and put in words.
+
+`folders` are those of the tables that made the runs, by the tables' names.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from experiments.dcrnn.study import plots
+from experiments.dcrnn.study import tables as study
+from experiments.reports.figure_page import Folders, Shown, made_on
+from experiments.tables.result import TableResult, aggregate
+from experiments.tables.spec import Table
+from experiments.tables.statistics import PairedDifference, paired_difference
+
+Differences = Mapping[str, Mapping[str, PairedDifference | None]]
+"""`{task: {comparison: difference of AUC}}`."""
+
+
+def sharing(folders: Folders) -> Shown:
+    """Hard and soft sharing minus partial sharing, at three correlations of the tasks."""
+    results = {
+        f"correlation {correlation}": aggregate(table, folders[table.name])
+        for correlation, table in study.SHARING.items()
+    }
+    found = _differences(results)
+    return Shown(
+        "sharing",
+        "Hard and soft sharing against partial sharing, by correlation of the tasks",
+        plots.differences(found, "AUC minus partial sharing's"),
+        (
+            verdict("partial sharing predicts better than hard and soft sharing", found, -1),
+            f"{_SEEDS} All with Ada, without which tasks share nothing but the embeddings. The "
+            "correlation is of the utilities behind click and play; both labels are drawn for "
+            "every exposure by themselves.",
+            *_values(results),
+        ),
+        _made_on(study.SHARING, folders),
+    )
+
+
+def adaptation(folders: Folders) -> Shown:
+    """With Ada minus without, at three levels of noise in the numeric features."""
+    results = {
+        f"noise {noise}": aggregate(table, folders[table.name])
+        for noise, table in study.ADAPTATION.items()
+    }
+    found = _differences(results)
+    return Shown(
+        "adaptation",
+        "Feature adaptation (Ada), by noise of the numeric features",
+        plots.differences(found, "AUC minus that without Ada"),
+        (
+            verdict("Ada helps, the more so the noisier statistical features are", found, +1),
+            f"{_SEEDS} Noise is in units of each quantity's own standard deviation.",
+            *_values(results),
+        ),
+        _made_on(study.ADAPTATION, folders),
+    )
+
+
+def sequence(folders: Folders) -> Shown:
+    """Other lengths and intervals minus the paper's."""
+    result = aggregate(study.SEQUENCE, folders[study.SEQUENCE.name])
+    found = _differences({"": result})
+    chosen = f"L {study.LENGTH}, I {study.INTERVAL}"
+    return Shown(
+        "sequence",
+        f"Subsequence length L and interval I, against the paper's {chosen}",
+        plots.differences(found, f"AUC minus that of {chosen}"),
+        (
+            verdict(f"{chosen} is the best choice", found, -1),
+            f"{_SEEDS} The whole sequence has S = L + I steps.",
+            *_values({"": result}),
+        ),
+        made_on(study.SEQUENCE, folders),
+    )
+
+
+def crossing(folders: Folders) -> Shown:
+    """DCN's, DCN-V2's and CIN's layers in the place of the recurrent network."""
+    result = aggregate(study.CROSSING, folders[study.CROSSING.name])
+    found = _differences({"": result})
+    recurrent = {row.label for row in study.CROSSING.rows if row.model == "dcrnn"}
+    other = {
+        task: {name: one for name, one in rows.items() if name not in recurrent}
+        for task, rows in found.items()
+    }
+    return Shown(
+        "crossing",
+        "Other crossings in the recurrent network's place, at equal parameters",
+        plots.differences(found, f"AUC minus {study.CROSSING.baseline}'s"),
+        (
+            verdict("BiLSTM crosses features better than DCN, DCN-V2 and CIN", other, -1),
+            f"{_SEEDS} No Ada. Parameters outside the embedding table: {_parameters(result)}.",
+            *_values({"": result}),
+        ),
+        made_on(study.CROSSING, folders),
+    )
+
+
+def size(folders: Folders) -> Shown:
+    """AUC over the number of parameters, of DCRNN and MMoE."""
+    result = aggregate(study.SIZE, folders[study.SIZE.name])
+    large, *others = result.rows
+    fewer = _smaller_minus_large(result)
+    equal = {
+        task: {row.row.label: row.tasks[task].difference for row in others if row.row.baseline}
+        for task in study.SIZE.tasks
+    }
+    curves = {
+        task: {
+            family: [
+                (row.parameters("other"), row.tasks[task].auc)
+                for row in result.rows
+                if row.row.model == family.lower() and row.runs
+            ]
+            for family in ("MMoE", "DCRNN")
+        }
+        for task in study.SIZE.tasks
+    }
+    return Shown(
+        "size",
+        "Test AUC by the number of parameters outside the embedding table",
+        plots.size(curves),
+        (
+            verdict(f"DCRNN with fewer parameters beats {large.row.label}", fewer, +1),
+            verdict("DCRNN beats the MMoE of about as many parameters", equal, +1),
+            f"{_SEEDS} DCRNN is BiLSTM with Ada; its name gives the recurrent units, MMoE's the "
+            f"units of its eight experts. Parameters: {_parameters(result)}.",
+            *_values({"": result}),
+        ),
+        made_on(study.SIZE, folders),
+    )
+
+
+_SEEDS = (
+    "Dots are means over seeds, bars 95 % t intervals over paired seeds: they speak of these data, "
+    "of which there is one draw, and of each comparison by itself."
+)
+
+
+def verdict(claim: str, differences: Differences, sign: int) -> str:
+    """Says how many intervals speak for a claim, how many against it.
+
+    Args:
+      claim: in words.
+      differences: of AUC, each of which has `sign` (+1 or -1) if the claim is true.
+      sign: as above.
+    """
+    found = [one for task in differences.values() for one in task.values()]
+    intervals = [one.interval for one in found if one is not None and one.interval is not None]
+    if not intervals:
+        return f"Claim: {claim}. Verdict: unknown, intervals take two seeds that differ."
+    above = sum(low > 0 for low, _ in intervals)
+    below = sum(high < 0 for _, high in intervals)
+    agree, against = (above, below) if sign > 0 else (below, above)
+    if agree and against:
+        word = "mixed"
+    elif agree:
+        word = "holds here" if agree == len(intervals) else "holds in part"
+    elif against:
+        word = "contradicted" + ("" if against == len(intervals) else " in part, nowhere shown")
+    else:
+        word = "not shown here"
+    open_ones = len(intervals) - agree - against
+    means = [one.mean for one in found if one is not None]
+    return (
+        f"Claim: {claim}. Verdict: {word}. Of {len(intervals)} comparisons {agree} speak for it, "
+        f"{against} against it, and {open_ones} have an interval with 0 inside; mean differences "
+        f"are from {min(means):+.4f} to {max(means):+.4f}."
+    )
+
+
+def differences_by_figure(folders: Folders) -> dict[str, Differences]:
+    """All paired differences of the study, for a file."""
+    results = {table.name: aggregate(table, folders[table.name]) for table in study.TABLES}
+    found = {name: _differences({"": result}) for name, result in results.items()}
+    large = study.SIZE.baseline
+    for task, rows in _smaller_minus_large(results[study.SIZE.name]).items():
+        more = {f"{label}, minus {large}": difference for label, difference in rows.items()}
+        found[study.SIZE.name][task] |= more
+    return found
+
+
+def _smaller_minus_large(result: TableResult) -> Differences:
+    """Every DCRNN of fewer parameters than the largest MMoE, the table's baseline, minus that."""
+    large, *others = result.rows
+    limit = large.parameters("other") or 0
+    small = [
+        row
+        for row in others
+        if row.row.model == "dcrnn" and row.runs and row.parameters("other") < limit
+    ]
+    return {
+        task: {
+            row.row.label: paired_difference(row.tasks[task].aucs, large.tasks[task].aucs)
+            for row in small
+        }
+        for task in result.table.tasks
+    }
+
+
+def _differences(results: Mapping[str, TableResult]) -> Differences:
+    """Every row minus its baseline; comparisons are named by row, own baseline and part."""
+    tasks = next(iter(results.values())).table.tasks
+    rows = {
+        ", ".join(filter(None, (result.table.compared(row.row), part))): row
+        for part, result in results.items()
+        for row in result.rows
+        if row.row.label != result.table.baseline
+    }
+    return {
+        task: {name: row.tasks[task].difference for name, row in rows.items()} for task in tasks
+    }
+
+
+def _values(results: Mapping[str, TableResult]) -> tuple[str, ...]:
+    """The mean AUC of every row."""
+    sentences = []
+    for part, result in results.items():
+        for task in result.table.tasks:
+            rows = [row for row in result.rows if row.tasks[task].auc]
+            bayes = rows[0].tasks[task].bayes_auc if rows else None
+            words = [f"{row.row.label} {row.tasks[task].auc.mean:.4f}" for row in rows]
+            words += [] if bayes is None else [f"Bayes-optimal {bayes:.4f}"]
+            where = ", ".join(filter(None, (part, task)))
+            sentences.append(f"Mean test AUC, {where}: {', '.join(words)}.")
+    return tuple(sentences)
+
+
+def _parameters(result: TableResult) -> str:
+    return ", ".join(f"{r.row.label} {r.parameters('other'):,}" for r in result.rows if r.runs)
+
+
+def _made_on(tables: Mapping[str, Table], folders: Folders) -> str:
+    made: Sequence[str] = [made_on(table, folders) for table in tables.values()]
+    return " ".join(dict.fromkeys(made))

@@ -1,0 +1,63 @@
+"""Figures 3 to 7 of the DEPHN paper: trains what they need, draws them, and says what they show.
+
+Each figure is written as PNG and SVG, and all of them on one HTML page. Figure 4 is mathematics;
+the others are of runs on simulated data, or on real data if its folder is given. Finished runs are
+not repeated.
+
+Example:
+  python -m experiments.dephn.figures --preset=small --out_dir=runs/dephn_figures
+"""
+
+from absl import flags
+
+from dcrnn_tf.system import command_line
+from experiments.dephn import tables
+from experiments.reports import figure_page
+
+FLAGS = flags.FLAGS
+TABLES = (
+    tables.FIGURE_3,
+    tables.FIGURE_5_R,
+    tables.FIGURE_5_UR,
+    tables.FIGURE_6,
+)
+
+
+def main() -> None:
+    """Runs the program."""
+    folders = figure_page.make_runs(TABLES, FLAGS)
+    import matplotlib
+
+    from experiments.dephn.figures import content as content
+    from experiments.reports import plots
+
+    command_line.use_threads(0)
+    # The labels of Criteo-UR and Criteo-R are planted, on real features too.
+    simulated = figure_page.data_of(tables.FIGURE_3, folders)["simulated"]
+    if simulated:
+        warning = "Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
+    else:
+        warning = "Planted labels: those of figures 5, 6 and 7 are not Criteo's"
+    with matplotlib.rc_context(plots.STYLE):
+        path = figure_page.write(
+            FLAGS.out_dir,
+            [
+                *content.figure_3(folders),
+                content.figure_4(),
+                content.figure_5(folders),
+                content.figure_6(folders),
+                content.figure_7(folders),
+            ],
+            title="Figures of the DEPHN paper",
+            source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",
+            warning=warning,
+        )
+    print(f"Figures: {path}")
+
+
+if __name__ == "__main__":
+    figure_page.define_flags(
+        "runs/dephn_figures",
+        "Folder of the real files, with the folders ali_ccp and criteo; or simulated.",
+    )
+    command_line.run(main)

@@ -1,0 +1,326 @@
+"""The reports' pictures, each one panel, as SVG in a data URI for an `img` element."""
+
+import base64
+import dataclasses
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.tables.content import METRICS
+from experiments.tables.result import TableResult
+
+# Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", "--", "-.", ":")
+MANY = len(COLOURS) + 1  # models that are too many to be drawn and named within one panel
+MARKERS = "osD^vP*"
+INK, PALE = "#333333", "#d8d8d8"
+_MOST_NUMBERS = 80  # cells of a heat map that says its values
+_LABEL_INCHES = 0.16  # from one label to the next at least
+STYLE = {
+    "svg.hashsalt": "report",  # the same picture has the same bytes
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
+    "legend.fontsize": 8,
+}
+
+Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
+"""`{label: (x, y) of each seed}`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image as a data URI, and what it shows in words."""
+
+    description: str
+    image: str
+
+
+def auc_by_seed(result: TableResult, task: str) -> Picture:
+    """A dot per seed, the mean with its 95 % interval, and what is known of the optimum."""
+
+    def draw(axes: Axes) -> None:
+        # The published figures are of other data than simulated ones: they would mislead here.
+        published = not result.data["simulated"]
+        for line, row in enumerate(result.ranking):
+            figures, colour = row.tasks[task], COLOURS[line % len(COLOURS)]
+            aucs = list(figures.aucs.values())
+            axes.plot(aucs, [line + 0.14] * len(aucs), "o", color=colour, alpha=0.5, ms=5, mew=0)
+            words = f"{row.row.label}: no finished run"
+            if figures.auc:
+                mean, ends = figures.auc.mean, figures.auc.interval
+                words = f"{row.row.label}: mean {mean:.4f}"
+                axes.plot([mean], [line - 0.1], _marker(line), color=colour, ms=6)
+                if ends:
+                    words += f", {ends[0]:.4f} to {ends[1]:.4f}"
+                    axes.plot(ends, [line - 0.1] * 2, "|-", color=colour, lw=1.6, ms=9)
+            axes.annotate(
+                _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
+            )
+            paper = (row.row.paper or {}).get(task, {})
+            paper = next((paper[name] for name in ("mean", "auc", "auc_4") if name in paper), None)
+            if published and paper is not None:
+                axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
+        known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
+        optimum = known[0] if known else None
+        if optimum is not None:
+            axes.axvline(optimum, color=INK, lw=1, ls="--")
+            axes.annotate(
+                f"Bayes-optimal {optimum:.4f} ",
+                (optimum, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="right",
+                va="top",
+                fontsize=8,
+            )
+        axes.set_yticks([])
+        axes.set_ylim(len(result.ranking) - 0.6, -1.0)
+        axes.margins(x=0.08)
+        axes.grid(axis="x", color=PALE, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("test AUC" + (" (x: published mean)" if published else ""))
+
+    height = 1.1 + 0.6 * len(result.ranking)
+    return _picture(draw, task, f"Test AUC of {task} by model and seed", 4.6, height)
+
+
+def differences(result: TableResult, task: str, metric: str) -> Picture:
+    """Each model minus its baseline with its 95 % interval; hollow where that shows nothing."""
+    name, baseline = METRICS[metric][0], result.table.compared_with
+    rows = [row for row in result.ranking if result.table.baseline_of(row.row) is not None]
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=INK, lw=1)
+        for line, row in enumerate(rows):
+            difference = row.tasks[task].difference_of(metric)
+            if difference is None:
+                continue
+            low, high = difference.interval or (difference.mean, difference.mean)
+            axes.plot([low, high], [line] * 2, "-", color=COLOURS[0], lw=1.6)
+            shown = difference.interval is not None and not low <= 0 <= high
+            fill = COLOURS[0] if shown else "white"
+            axes.plot([difference.mean], [line], "o", color=COLOURS[0], mfc=fill, ms=5)
+        labels = [_text(result.table.compared(row.row)) for row in rows]
+        axes.set_yticks(range(len(rows)), labels)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.spines["left"].set_visible(False)
+        _finish(axes, f"test {name} minus that of {_text(baseline)}", "")
+
+    description = f"Test {name} of {task}, difference to {baseline} by model"
+    return _picture(draw, f"{task}, {name}", description, 4.9, 0.9 + 0.23 * len(rows))
+
+
+def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
+    """The mean over seeds of each label's curve, with the band from lowest to highest seed."""
+
+    def draw(axes: Axes) -> None:
+        for index, (label, seeds) in enumerate(curves.items()):
+            common = sorted(set.intersection(*(set(x) for x, _ in seeds)))
+            by_x = [dict(zip(x, y, strict=True)) for x, y in seeds]
+            values = np.array([[seed[x] for x in common] for seed in by_x])
+            style = {"color": COLOURS[index % len(COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
+            marker = {"marker": _marker(index), "ms": 4} if len(common) < 12 else {}
+            axes.plot(common, values.mean(0), lw=1.6, label=_text(label), **style, **marker)
+            if len(seeds) > 1 and len(curves) < MANY:
+                axes.fill_between(
+                    common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
+                )
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+        low, high = axes.dataLim.intervalx
+        if low == high:
+            axes.set_xlim(low - 1, high + 1)
+        _finish(axes, x_label, y_label)
+        _legend(axes, len(curves))
+
+    height = 2.8 + _legend_height(len(curves))
+    return _picture(draw, title, f"{title}, over {x_label}s", height=height)
+
+
+def roc(title: str, curves: Curves) -> Picture:
+    """ROC curves: at each false positive rate the mean over seeds of the true positive rate."""
+    grid = np.linspace(0.0, 1.0, 201)
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color="#999999", lw=0.8)
+        for index, (label, seeds) in enumerate(curves.items()):
+            mean = np.mean([np.interp(grid, x, y) for x, y in seeds], axis=0)
+            colour, dashes = COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)]
+            axes.plot(grid, mean, lw=1.4, color=colour, ls=dashes, label=_text(label))
+        axes.set_aspect("equal")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        _finish(axes, "false positive rate", "true positive rate")
+        _legend(axes, len(curves), "lower right")
+
+    height = 3.6 + _legend_height(len(curves))
+    return _picture(draw, title, f"ROC curves of {title}", 3.5, height)
+
+
+def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]) -> Picture:
+    """How the logits of positives and of negatives are spread, each class with area 1."""
+
+    def draw(axes: Axes) -> None:
+        edges = np.asarray(scores["edges"], np.float64)
+        for name, colour, dashes in (("negatives", "#0072B2", "-"), ("positives", "#D55E00", "--")):
+            counts = np.asarray(scores[name], np.float64)
+            density = counts / (max(counts.sum(), 1.0) * np.diff(edges))
+            words = f"{name} ({int(counts.sum()):,})"
+            axes.stairs(density, edges, color=colour, ls=dashes, lw=1.4, label=words)
+            axes.stairs(density, edges, color=colour, fill=True, alpha=0.12)
+        axes.set_ylim(bottom=0)
+        axes.set_yticks([])
+        _finish(axes, f"logit of {_text(task)}", "density")
+        axes.legend()
+        axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # so that the legend hides no step
+
+    return _picture(draw, label, f"Spread of the scores of {label}, {task}", 2.55, 2.1)
+
+
+def heat_map(
+    title: str,
+    values: Sequence[Sequence[float]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    spread: Sequence[Sequence[float]] | None = None,
+) -> Picture:
+    """A matrix in colours, with its values in the cells unless there are too many to read.
+
+    Args:
+      title: above it.
+      values: the matrix.
+      rows: names.
+      columns: names.
+      spread: standard deviations, said beneath the values.
+    """
+    matrix = np.asarray(values, np.float64)
+    numbers = matrix.size <= _MOST_NUMBERS
+    # Two digits of the largest value behind the point at least, three where it is above 10.
+    magnitude = math.floor(math.log10(np.abs(matrix).max() or 1.0))
+    decimals = max(1 - magnitude, 2) if magnitude < 1 else max(2 - magnitude, 0)
+    # Without numbers in the cells the colours alone tell values apart, so they take all the range.
+    low = float(min(matrix.min(), 0.0)) if numbers else float(matrix.min())
+    high = float(matrix.max())
+    colours = "Blues"
+    if low < 0:  # white is zero, and the two signs have a colour each
+        high = max(-low, high)
+        low, colours = -high, "RdBu_r"
+    if high == low:
+        high = low + 1.0
+
+    def draw(axes: Axes) -> None:
+        limits = {"vmin": low, "vmax": high}
+        image = axes.imshow(
+            matrix, cmap=colours, aspect="auto", interpolation="nearest", rasterized=True, **limits
+        )
+        for axis, names, room in ((axes.xaxis, columns, cell), (axes.yaxis, rows, line)):
+            every = max(1, math.ceil(_LABEL_INCHES / room))  # labels that do not overlap
+            places = range(0, len(names), every)
+            axis.set_ticks(places, [_text(names[place]) for place in places])
+        axes.tick_params(length=0)
+        if turned:
+            axes.tick_params(axis="x", labelrotation=90)
+        axes.spines[:].set_visible(False)
+        if numbers:
+            axes.set_xticks(np.arange(0.5, matrix.shape[1] - 1), minor=True)
+            axes.set_yticks(np.arange(0.5, matrix.shape[0] - 1), minor=True)
+            axes.grid(which="minor", color="white", lw=1.5)
+            axes.tick_params(which="minor", length=0)
+            for (row, column), value in np.ndenumerate(matrix):
+                words = f"{value:.{decimals}f}"
+                if spread is not None:
+                    words += f"\n±{spread[row][column]:.{decimals}f}"
+                    if value == spread[row][column] == 0:  # a gate that does not exist, say
+                        words = "0"
+                red, green, blue, _ = image.to_rgba(value)
+                dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+                ink = "white" if dark else INK
+                style = {"ha": "center", "va": "center", "fontsize": 7.5, "color": ink}
+                axes.text(column, row, words, **style)
+        axes.figure.colorbar(image, ax=axes, aspect=12, pad=0.02).outline.set_visible(False)
+
+    longest = max(len(name) for name in columns)
+    cell = line = 0.2
+    if numbers:
+        cell = min(max(0.62, 0.078 * longest), 0.95)
+        line = 0.42 if spread is not None else 0.32
+    cell, line = min(cell, 8.0 / matrix.shape[1]), min(line, 8.0 / matrix.shape[0])
+    turned = 0.078 * longest > cell
+    beside = 0.075 * max(len(name) for name in rows)
+    width = beside + max(cell * matrix.shape[1] + 1.0, 0.085 * len(title) + 0.2)
+    height = line * matrix.shape[0] + (0.075 * longest if turned else 0.2) + 0.4
+    return _picture(draw, title, f"Heat map of {title}", max(width, 2.6), max(height, 1.4))
+
+
+def _finish(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color=PALE, lw=0.6)
+    axes.set_axisbelow(True)
+
+
+def _legend(axes: Axes, curves: int, place: str = "best") -> None:
+    """Within the panel, or under it where it would hide the curves."""
+    if curves >= MANY:
+        axes.figure.legend(loc="outside lower left", ncols=2, columnspacing=1.0)
+    elif curves > 1:
+        axes.legend(loc=place)
+
+
+def _legend_height(curves: int) -> float:
+    """Inches that a legend under the panel takes."""
+    return 0.2 + 0.17 * -(-curves // 2) if curves >= MANY else 0.0
+
+
+def _picture(
+    draw: Callable[[Axes], None],
+    title: str,
+    description: str,
+    width: float = 3.5,
+    height: float = 2.8,
+) -> Picture:
+    """Draws one panel; sizes in inches."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.set_title(_text(title))
+        return picture(figure, description)
+
+
+def picture(figure: Figure, description: str) -> Picture:
+    """A figure as an image; drawn in `STYLE` if it is made and turned into one within that."""
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    encoded = base64.b64encode(file.getvalue()).decode()
+    return Picture(description, f"data:image/svg+xml;base64,{encoded}")
+
+
+def _marker(index: int) -> str:
+    return MARKERS[index % len(MARKERS)]
+
+
+def _text(label: str) -> str:
+    """A label that Matplotlib draws as it is: no formulas, none left out of a legend."""
+    label = label.replace("$", r"\$")
+    return f" {label}" if label.startswith("_") else label

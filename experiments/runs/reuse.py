@@ -1,0 +1,65 @@
+"""Runs that another table has made already, taken over instead of made again.
+
+Tables of one folder, `FOLDER/TABLE/runs/ROW/seed_N`, often share models: Table II of DEPHN holds
+most of Table I. So does a table inside the folder of something larger, as that of the models of
+DCRNN's online experiment.
+"""
+
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+from experiments.runs import run_folder
+
+_WITHOUT_EFFECT = ("--run_dir=", "--threads=")
+
+
+def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) -> bool:
+    """Copies the finished run of a table beside this one that the same command made, if any.
+
+    The same are all words but the run's folder and the number of threads, the dataset's content and
+    the revision of this project, which must be one that is committed.
+
+    Args:
+      command: of the run, from the interpreter on.
+      folder: of the run, absolute, `FOLDER/TABLE/runs/ROW/seed_N`; must not exist.
+      fingerprint: of the dataset.
+
+    Returns:
+      Whether there was one.
+    """
+    revision = run_folder.git_revision()
+    if revision is None or revision.endswith("-dirty"):
+        return False
+    beside = f"*/runs/*/{folder.name}/{run_folder.RUN_FILE}"
+    for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
+        if not run_folder.finished(path.parent):
+            continue
+        record = run_folder.read_json(path)
+        if (
+            made_by(path.parent, command)
+            and record["dataset"]["fingerprint"] == fingerprint
+            and record["git_revision"] == revision
+        ):
+            _copy(path.parent, folder)
+            return True
+    return False
+
+
+def made_by(folder: pathlib.Path, command: Sequence[str]) -> bool:
+    """Whether a run was made by a command, but for its folder and the number of threads."""
+    made = run_folder.read_json(folder / run_folder.RUN_FILE)["command"]
+    return _words(made) == _words(" ".join(command))
+
+
+def _words(command: str) -> list[str]:
+    """All but the interpreter, and but what has no effect on the result."""
+    return [word for word in command.split()[1:] if not word.startswith(_WITHOUT_EFFECT)]
+
+
+def _copy(source: pathlib.Path, folder: pathlib.Path) -> None:
+    """Copies a folder, whole or not at all."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    partial.rename(folder)

@@ -1,0 +1,240 @@
+"""How the data of a table are made, by name: simulated if need be, and prepared.
+
+Every step leaves a folder that is complete or absent, so that what exists is not made again.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from dcrnn_tf.dataset.schema import SCHEMA_FILE
+from dcrnn_tf.system import command_line, interruption
+from experiments.tables.spec import Preset
+
+_NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see, repeated or not
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """How to make one prepared dataset.
+
+    Attributes:
+      raw: name of the raw data; sources with the same raw data share its files.
+      simulate: writes simulated raw data, given the folder and the preset's rows.
+      prepare: makes the prepared dataset from a folder of raw files; given that folder, the folder
+        to make (others beside it may begin with its name), the preset, and whether to sample
+        `preset.rows` rows. Returns the prepared dataset's folder.
+      private: whether the paper's own data are, so that real data are always others.
+    """
+
+    raw: str
+    simulate: Callable[[pathlib.Path, int], None]
+    prepare: Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]
+    private: bool = False
+
+
+def make(
+    name: str,
+    preset: Preset,
+    data_dir: str | pathlib.Path | None = None,
+    work_dir: str | pathlib.Path = "data",
+) -> pathlib.Path:
+    """Makes a dataset, or finds it made.
+
+    Args:
+      name: of `SOURCES`.
+      preset: how many rows, and the vocabularies' `min_count`.
+      data_dir: folder of the real raw files; simulated data if not given.
+      work_dir: folder of simulated and prepared data.
+
+    Returns:
+      The prepared dataset's folder.
+
+    Raises:
+      UsageError: `data_dir` lacks a file.
+    """
+    source, work = SOURCES[name], pathlib.Path(work_dir)
+    if data_dir is None:
+        raw = work / f"simulated_{source.raw}-{preset.rows}"
+        if not raw.exists():
+            source.simulate(raw, preset.rows)
+        prepared = work / f"{raw.name}-prepared"
+    else:
+        raw = pathlib.Path(data_dir)
+        prepared = work / f"{source.raw}-{_mark(raw)}-{preset.rows or 'all'}"
+    if preset.min_count != Preset.min_count:
+        prepared = prepared.with_name(f"{prepared.name}-min_count_{preset.min_count}")
+    sample = data_dir is not None and preset.rows is not None
+    return source.prepare(raw, prepared, preset, sample)
+
+
+def _mark(raw: pathlib.Path) -> str:
+    """Says which files they are, so that others, and the same after a change, are prepared anew."""
+    files = [(path.name, path.stat()) for path in sorted(raw.glob("*")) if path.is_file()]
+    marks = [str(raw.resolve()), *(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in files)]
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:8]
+
+
+def call(module: str, *arguments: str) -> None:
+    """Runs a program of this project in the foreground; ends with its exit code if it fails.
+
+    Interrupted, it waits for that program to end, which tells of it.
+    """
+    with subprocess.Popen([sys.executable, "-m", module, *arguments]) as process:
+        try:
+            code = process.wait()
+        except interruption.Interrupted as error:
+            process.terminate()  # no matter if the terminal has sent it a SIGINT already
+            process.wait()
+            code = error.exit_code
+    if code:
+        sys.exit(code)
+
+
+def _simulate_ali_ccp(raw: pathlib.Path, rows: int) -> None:
+    call(
+        "data_prep.ali_ccp.simulate",
+        f"--out_dir={raw}",
+        "--preset=small",
+        f"--train_rows={rows}",
+        f"--test_rows={rows * 2 // 3}",
+    )
+
+
+def _simulator(module: str, *arguments: str) -> Callable[[pathlib.Path, int], None]:
+    return lambda raw, rows: call(module, f"--out_dir={raw}", f"--rows={rows}", *arguments)
+
+
+def _preparer(module: str) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
+    """Of a log whose program reads a folder and can draw rows."""
+
+    def prepare(
+        raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+    ) -> pathlib.Path:
+        if not prepared.exists():
+            sampling = [f"--rows={preset.rows}"] if sample else []
+            _prepare(module, prepared, preset, f"--raw_dir={raw}", *sampling)
+        return prepared
+
+    return prepare
+
+
+def _criteo_preparer(
+    name: str,
+) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
+    """Of one of the two datasets that are made of a prepared Criteo, both by one program."""
+
+    def prepare(
+        raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+    ) -> pathlib.Path:
+        if sample:
+            raise command_line.UsageError(
+                "--rows is not for the real Criteo, which is prepared with all of its rows"
+            )
+        if not prepared.exists():
+            file = _one_of(raw, ("train.txt", "train.txt.gz"))
+            _prepare("data_prep.criteo", prepared, preset, f"--data_file={file}")
+        relations = prepared.with_name(f"{prepared.name}-relations")
+        if not (relations / name).exists():
+            # Few rows need more passes: a network that has learned little is sure of nothing, and
+            # labels that say where its confidence is above 0 would all be 0.
+            passes = 2 if preset.rows is None else max(2, -(-_NETWORK_ROWS // preset.rows))
+            call(
+                "data_prep.criteo.relations",
+                f"--data_dir={prepared}",
+                f"--out_dir={relations}",
+                f"--epochs={passes}",
+                "--confidence_scale=auto",  # the correlation with the unrelated task is the paper's
+            )
+        return relations / name
+
+    return prepare
+
+
+def _prepare_declared(
+    raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+) -> pathlib.Path:
+    """Of a log with a declaration beside it; a folder that is a prepared dataset stays as it is."""
+    if sample:
+        raise command_line.UsageError(
+            "--rows is not for a log of your own, which is prepared with all of its rows"
+        )
+    if (raw / SCHEMA_FILE).exists():
+        return raw
+    if not prepared.exists():
+        declarations = sorted(raw.glob("*.yaml"))
+        if len(declarations) != 1:
+            found = ", ".join(path.name for path in declarations) or "none"
+            raise command_line.UsageError(
+                f"{raw} must hold one declaration (*.yaml, see docs/own_data.md) beside its files, "
+                f"or be a prepared dataset; found {found}"
+            )
+        # What is declared holds, unless the preset asks for something of its own.
+        own = preset.min_count != Preset.min_count
+        call(
+            "data_prep.own_log",
+            f"--declaration={declarations[0]}",
+            f"--data_dir={raw}",
+            f"--out_dir={prepared}",
+            *([f"--min_count={preset.min_count}"] if own else []),
+        )
+    return prepared
+
+
+def _prepare_any(
+    raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
+) -> pathlib.Path:
+    """Of Ali-CCP's files, or of anyone's own log or prepared dataset."""
+    if any(raw.glob("sample_skeleton_train.csv*")):
+        return _preparer("data_prep.ali_ccp")(raw, prepared, preset, sample)
+    return _prepare_declared(raw, prepared, preset, sample)
+
+
+def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
+    call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
+
+
+def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
+    for name in names:
+        if (folder / name).exists():
+            return folder / name
+    raise command_line.UsageError(f"{folder} holds no {' and no '.join(names)}")
+
+
+def _radio(raw: str, *arguments: str) -> Source:
+    """Radio's log, simulated with the given flags; or anyone's own log of two tasks."""
+    simulate = _simulator("data_prep.radio.simulate", *arguments)
+    return Source(raw, simulate, _prepare_declared, private=True)
+
+
+_CRITEO = ("criteo", _simulator("data_prep.criteo.simulate"))
+
+SOURCES = {
+    "ali_ccp": Source(
+        "ali_ccp",
+        _simulate_ali_ccp,
+        _preparer("data_prep.ali_ccp"),
+    ),
+    "any": Source("ali_ccp", _simulate_ali_ccp, _prepare_any),
+    "wechat": Source(
+        "wechat",
+        _simulator("data_prep.wechat.simulate"),
+        _preparer("data_prep.wechat"),
+    ),
+    "criteo_r": Source(*_CRITEO, _criteo_preparer("criteo_r")),
+    "criteo_ur": Source(*_CRITEO, _criteo_preparer("criteo_ur")),
+    "radio": _radio("radio"),
+    **{
+        f"radio_correlation_{value}": _radio(
+            f"radio_correlation_{value}", "--nochained", f"--task_correlation={value}"
+        )
+        for value in ("0", "0.5", "0.9")
+    },
+    **{
+        f"radio_noise_{value}": _radio(f"radio_noise_{value}", f"--feature_noise={value}")
+        for value in ("0", "1", "3")
+    },
+}

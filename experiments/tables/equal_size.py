@@ -1,0 +1,150 @@
+"""Models of equal size: the width at which a model has a given number of parameters."""
+
+import bisect
+import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dcrnn_tf import models
+from dcrnn_tf.dataset.schema import FIRST_ID_ROW, NUMERIC, Schema
+from dcrnn_tf.system.errors import UserError
+from experiments.tables.spec import Table
+
+
+class MatchingError(UserError, ValueError):
+    """No value of the free setting gives about the number of parameters asked for."""
+
+
+class Match(NamedTuple):
+    """A model of about the size asked for.
+
+    Attributes:
+      settings: of the model, the free one included.
+      parameters: trainable ones outside the embedding table.
+    """
+
+    settings: dict[str, object]
+    parameters: int
+
+
+def parameters(schema: Schema, model: str, settings: Mapping[str, object]) -> int:
+    """Trainable parameters outside the embedding table.
+
+    The model is built, with tables of a few rows. That draws initial weights, so seeds are to be
+    set afterwards.
+
+    Args:
+      schema: fields and tasks; sizes of vocabularies do not matter.
+      model: name in the model registry.
+      settings: of the model.
+
+    Raises:
+      ModelError: there is no such model or setting, or a setting has an impossible value.
+    """
+    fields = tuple(
+        field if field.kind == NUMERIC else dataclasses.replace(field, vocabulary_size=FIRST_ID_ROW)
+        for field in schema.fields
+    )
+    small = dataclasses.replace(schema, fields=fields)
+    return models.build(model, small, **settings).parameter_counts()["other"]
+
+
+def match(
+    schema: Schema,
+    model: str,
+    settings: Mapping[str, object],
+    free: str,
+    target: int,
+    tolerance: float = 0.02,
+) -> Match:
+    """The value of one setting at which a model's parameters come nearest to a number.
+
+    A weight is as large as the product of two widths, so the number of parameters is a polynomial
+    of degree 2 at most in any of them. Its values at the widths 1, 2 and 3 give it everywhere: four
+    models are built, the last one the model found.
+
+    Args:
+      schema: fields and tasks; sizes of vocabularies do not matter.
+      model: name in the model registry.
+      settings: of the model, those that stay as they are.
+      free: name of the setting to be found, a whole number. If it is a list, such as
+        `tower_units`, its first number is found and the others stay as in `settings`, or else as
+        by default.
+      target: number of trainable parameters outside the embedding table.
+      tolerance: how far the nearest may be from it, relative to it.
+
+    Raises:
+      MatchingError: the free setting is no width, or the nearest number is further off.
+      ModelError: there is no such model or setting, a setting has an impossible value, or the free
+        one is neither a whole number nor a list of them.
+    """
+
+    def count(width: int) -> int:
+        return parameters(schema, model, with_width(width))
+
+    def with_width(width: int) -> dict:
+        return {**settings, free: [width, *others] if is_list else width}
+
+    if target < 1:
+        raise MatchingError(f"target={target} must be a number of parameters, at least 1")
+    value = {**models.settings(model), **settings}.get(free)
+    is_list = isinstance(value, list | tuple)
+    others = list(value[1:]) if is_list else []
+    first, second, third = (count(width) for width in (1, 2, 3))
+    slope, bend = second - first, third - 2 * second + first
+    if slope < 1 or bend < 0:
+        raise MatchingError(
+            f"model {model}: {free} is no width, the parameters do not grow with it; free another "
+            "setting"
+        )
+
+    def predicted(width: int) -> int:
+        return first + (width - 1) * slope + (width - 1) * (width - 2) // 2 * bend
+
+    # With at least one parameter more for each step of width, the target itself is wide enough.
+    above = bisect.bisect_left(range(1, target + 1), target, key=predicted) + 1
+    width = min((max(above - 1, 1), above), key=lambda width: abs(predicted(width) - target))
+    found = Match(with_width(width), count(width))
+    if abs(found.parameters - target) > tolerance * target:
+        raise MatchingError(
+            f"model {model} comes no nearer to {target:,} parameters than {found.parameters:,}, "
+            f"with {free}={found.settings[free]}, which is further than {100 * tolerance:g} % "
+            "off; free another setting, or change those that stay"
+        )
+    return found
+
+
+def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tuple[Table, list[str]]:
+    """The table with each row's free setting chosen: about as many parameters as the baseline has.
+
+    A row whose model cannot be built for the dataset is left out. One that comes nowhere near keeps
+    its settings.
+
+    Args:
+      table: with a baseline that is a model.
+      schema: of the dataset.
+      tolerance: as `match`.
+
+    Returns:
+      The table, and a sentence for each row that is left out or keeps its settings.
+
+    Raises:
+      ModelError: the baseline cannot be built.
+    """
+    (baseline,) = (row for row in table.rows if row.label == table.baseline)
+    target = parameters(schema, baseline.model, baseline.settings)
+    rows, remarks = [], []
+    for row in table.rows:
+        settings = row.settings
+        try:
+            if row.free is not None:
+                settings = match(schema, row.model, settings, row.free, target, tolerance).settings
+            elif row.model in models.names():
+                parameters(schema, row.model, settings)
+        except MatchingError as error:
+            remarks.append(f"{row.label} keeps its settings: {error}")
+        except models.ModelError as error:
+            remarks.append(f"{row.label} is left out: {error}")
+            continue
+        rows.append(dataclasses.replace(row, settings=settings))
+    return dataclasses.replace(table, rows=tuple(rows)), remarks

@@ -3,14 +3,14 @@
 python -m benchmarks.ours --workload=FOLDER --model=mmoe --form=disk
 """
 
-import contextlib
 import itertools
 import pathlib
 import tempfile
 
-from absl import app, flags
+from absl import flags
 
 from benchmarks import contender, workload
+from dcrnn_tf.system import command_line
 from experiments.runs import run_folder
 
 FLAGS = flags.FLAGS
@@ -32,14 +32,13 @@ flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
 flags.DEFINE_enum("form", "disk", list(FORMS), "What is timed.")
 
 
-def main(_) -> None:
+def main() -> None:
     """Runs the program."""
     import keras
     import tensorflow as tf
 
     from dcrnn_tf import models
     from dcrnn_tf.dataset.reader import PreparedDataset
-    from dcrnn_tf.system import command_line
     from dcrnn_tf.training import losses
     from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
@@ -54,7 +53,7 @@ def main(_) -> None:
     weights = losses.positive_weights(dataset.schema, "auto")
 
     if FLAGS.form == "predict":
-        batches = list(dataset.batches("train", PREDICT_BATCH).take(8))
+        batches = list(itertools.islice(dataset.batches("train", PREDICT_BATCH), 8))
         score = tf.function(lambda features: model(features, training=False))
         features = itertools.cycle([features for features, _ in batches])
         contender.serve(lambda: score(next(features))["click"].numpy(), PREDICT_BATCH)
@@ -108,5 +107,4 @@ def _serve_dense(model, task_losses) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        app.run(main)
+    command_line.run(main)

@@ -9,6 +9,13 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import load_schema, sha256_of_file
 
 
+def flip_byte(path: pathlib.Path) -> None:
+    """Flips a bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def change_column(folder: pathlib.Path, part: str, record: int, column: str, change) -> None:
     """Changes a column of a record in the first shard of a split or an entity table.
 

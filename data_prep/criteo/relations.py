@@ -236,7 +236,7 @@ def _write(
             table = pl.read_parquet(path)
             for writer in writers.values():
                 writer.add_vocabulary(path.stem, table["id"].to_numpy(), table["count"].to_numpy())
-        with _bar("planting", total) as bar, dataset.naming_damage():
+        with _bar("planting", total) as bar:
             for split, confidence in confidences.items():
                 start = 0
                 for features, _ in dataset.batches(split, READ_ROWS):

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.dataset.guarded import GuardedDataset
 from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
     NUMERIC,
@@ -75,6 +76,7 @@ class PreparedDataset:
         static_shapes: bool = False,
         every: tuple[int, int] = (0, 1),
         parts: BatchParts | None = None,
+        joined: bool = False,
     ) -> tf.data.Dataset:
         """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
 
@@ -84,10 +86,14 @@ class PreparedDataset:
         tells each exposure's row among them. Labels are float32 `(batch,)`: 0, 1, or -1 where the
         task is not defined.
 
+        Whoever iterates over the batches gets a `DatasetError` that names the damage of a damaged
+        file. Where a compiled function iterates, as in `model.fit`, call it in the context
+        `naming_damage`.
+
         Args:
           split: name of the split.
           batch_size: rows of a batch.
-          seed: of the order of rows; None reads them as they lie on disk.
+          seed: seed of the order of rows; None reads them as they lie on disk.
           epoch: number of the pass; each has an order of its own.
           skip: batches to leave out at the beginning.
           static_shapes: give every full batch the same shapes, for XLA: as many rows of an entity
@@ -96,6 +102,7 @@ class PreparedDataset:
           parts: give some parts of each batch instead of the whole: a tuple of their features, one
             of their labels and one of their shares of the batch's rows. A part without rows gets
             one in which no task is defined, and the share 0.
+          joined: give the fields of entity tables one row for each exposure, and no `user_row`.
 
         Raises:
           DatasetError: there is no such split, or it is empty, or an entity table is damaged.
@@ -132,7 +139,7 @@ class PreparedDataset:
         if step > 1:
             rows = rows.shard(step, first)
         batches = rows.map(
-            _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts)),
+            _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts, joined)),
             num_parallel_calls=tf.data.AUTOTUNE,
         ).prefetch(4)
         options = tf.data.Options()
@@ -141,7 +148,8 @@ class PreparedDataset:
         batches = batches.with_options(options)
         # The number of batches lets `model.fit` know where an epoch ends.
         steps = max(0, -(-(self.steps(split, batch_size) - skip - first) // step))
-        return batches.apply(tf.data.experimental.assert_cardinality(steps))
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+        return GuardedDataset(batches, self.naming_damage)
 
     def steps(self, split: str, batch_size: int) -> int:
         """Batches of one pass over a split."""
@@ -172,7 +180,11 @@ class PreparedDataset:
 
     @contextlib.contextmanager
     def naming_damage(self) -> Iterator[None]:
-        """Turns TensorFlow's report of damage into one that names file, record and field."""
+        """Turns TensorFlow's report of damage into one that names file, record and field.
+
+        Raises:
+          DatasetError: what ran in the context has met a damaged file.
+        """
         try:
             yield
         except _DAMAGE:
@@ -237,20 +249,26 @@ class PreparedDataset:
         return [entity for name, entity in self.schema.entities.items() if name in used]
 
     def _finish_batch(
-        self, columns: dict[str, tf.Tensor], static_shapes: bool, parts: BatchParts | None
+        self,
+        columns: dict[str, tf.Tensor],
+        static_shapes: bool,
+        parts: BatchParts | None,
+        joined: bool,
     ) -> tuple:
         if parts is None:
-            return self._finish(columns, static_shapes)
+            return self._finish(columns, static_shapes, joined)
         finished = []
         for number in parts.numbers:
             part, substitute, share = parts.take(columns, number)
-            features, labels = self._finish(part, static_shapes)
+            features, labels = self._finish(part, static_shapes, joined)
             for task, label in labels.items():
                 labels[task] = tf.where(substitute, UNDEFINED_LABEL, label)
             finished.append((features, labels, share))
         return tuple(zip(*finished, strict=True))
 
-    def _finish(self, columns: dict[str, tf.Tensor], static_shapes: bool) -> tuple[dict, dict]:
+    def _finish(
+        self, columns: dict[str, tf.Tensor], static_shapes: bool, joined: bool
+    ) -> tuple[dict, dict]:
         features, labels = dict(columns), {}
         for task in self.schema.tasks:
             labels[task.name] = tf.cast(features.pop(task.name), tf.float32)
@@ -259,12 +277,14 @@ class PreparedDataset:
                 defined = labels[task.only_where] > 0
                 labels[task.name] = tf.where(defined, labels[task.name], UNDEFINED_LABEL)
         for entity in self._used_entities():
-            rows = tf.size(features[entity.row_name])
-            distinct, features[entity.row_name] = tf.unique(features[entity.row_name])
-            if static_shapes:
-                missing = [[0, rows - tf.size(distinct)]]
-                distinct = tf.pad(distinct, missing, constant_values=distinct[0])
-            features |= self.entity_table(entity.name).lookup(distinct, static_shapes)
+            rows = features.pop(entity.row_name)
+            if not joined:
+                count = tf.size(rows)
+                rows, features[entity.row_name] = tf.unique(rows)
+                if static_shapes:
+                    missing = [[0, count - tf.size(rows)]]
+                    rows = tf.pad(rows, missing, constant_values=rows[0])
+            features |= self.entity_table(entity.name).lookup(rows, static_shapes)
         return features, labels
 
 

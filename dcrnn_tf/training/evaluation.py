@@ -69,12 +69,11 @@ class Predictor:
         batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
         score = self._logits.get_concrete_function(batches.element_spec[0])
-        with dataset.naming_damage():
-            for features, batch_labels in batches:
-                for task, values in score(features).items():
-                    logits[task].append(values.numpy())
-                    labels[task].append(batch_labels[task].numpy().astype(np.int8))
-                progress(len(values))
+        for features, batch_labels in batches:
+            for task, values in score(features).items():
+                logits[task].append(values.numpy())
+                labels[task].append(batch_labels[task].numpy().astype(np.int8))
+            progress(len(values))
         all_labels = {t: self._whole(parts, np.int8, batch_size) for t, parts in labels.items()}
         all_logits = {t: self._whole(parts, np.float32, batch_size) for t, parts in logits.items()}
         for output in self._derived_outputs(dataset.schema.tasks):

@@ -45,14 +45,9 @@ def batches(
     dataset: PreparedDataset, split: str
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Tables float32 `(rows, columns)` and labels `{task: (rows,)}` of a split, part by part."""
-    for features, labels in dataset.batches(split, _BATCH):
+    for features, labels in dataset.batches(split, _BATCH, joined=True):
         features = {name: values.numpy() for name, values in features.items()}
-        table = []
-        for field in dataset.schema.fields:
-            row = None
-            if field.entity is not None:
-                row = features[dataset.schema.entities[field.entity].row_name]
-            table += [part if row is None else part[row] for part in _parts(field, features)]
+        table = [part for field in dataset.schema.fields for part in _parts(field, features)]
         yield np.stack(table, axis=1), {task: label.numpy() for task, label in labels.items()}
 
 

@@ -121,15 +121,12 @@ def batches(dataset, split: str) -> Iterator[tuple]:
     fields = dataset.schema.fields
     sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]
     offsets = dict(zip((f.name for f in fields), np.cumsum([0, *sizes[:-1]]), strict=True))
-    for features, batch_labels in dataset.batches(split, 8192):
+    for features, batch_labels in dataset.batches(split, 8192, joined=True):
         features = {name: values.numpy() for name, values in features.items()}
         rows, columns, values = [], [], []
         batch = len(next(iter(batch_labels.values())))
         for field in fields:
             data = features[field.name]
-            if field.entity is not None:
-                index = features[dataset.schema.entities[field.entity].row_name]
-                data = data[index]
             if field.kind == NUMERIC:
                 row, column, value = np.arange(batch), np.zeros(batch, np.int64), data
             else:

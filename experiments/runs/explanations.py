@@ -1,5 +1,6 @@
 """What goes on inside a trained model, averaged over examples."""
 
+import itertools
 import math
 
 import numpy as np
@@ -28,10 +29,9 @@ def collect(
     """
     explained: dict[str, list] = {}
     size = min(rows, BATCH_ROWS)
-    with dataset.naming_damage():
-        for features, _ in dataset.batches(split, size).take(math.ceil(rows / size)):
-            for name, explanation in model.explain(features).items():
-                explained.setdefault(name, []).append(explanation)
+    for features, _ in itertools.islice(dataset.batches(split, size), math.ceil(rows / size)):
+        for name, explanation in model.explain(features).items():
+            explained.setdefault(name, []).append(explanation)
     return {name: _average(parts, rows) for name, parts in explained.items()}
 
 

@@ -1,3 +1,4 @@
+import collections
 import shutil
 
 import numpy as np
@@ -6,9 +7,12 @@ import tensorflow as tf
 
 from data_prep.storage import shards as shards_module
 from data_prep.storage.writer import Ragged
+from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, Task
+from dcrnn_tf.training import losses
 from tests.conftest import exposure_columns, user_columns, write_dataset
+from tests.damage import flip_byte
 
 
 def padded(column: Ragged, rows, width, part="values"):
@@ -165,15 +169,41 @@ def test_a_cut_shard_is_named_even_if_cut_between_records(damaged):
 
 def test_a_flipped_byte_is_found_and_named(damaged):
     path = damaged / "tiny-train.tfrecord-00000-of-00001"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_byte(path)
     dataset = PreparedDataset(damaged)
-    with pytest.raises(DatasetError, match=r"tiny-train.* record 1 \(counted from 0\) is damaged"):
+    sentence = r"tiny-train.* record 1 \(counted from 0\) is damaged"
+    with pytest.raises(DatasetError, match=sentence):
         dataset.verify()
+    batches = dataset.batches("train", 64, seed=1)
+    for iterate in (iter, tf.data.Dataset.as_numpy_iterator):
+        with pytest.raises(DatasetError, match=sentence):
+            collections.deque(iterate(batches), maxlen=0)
+
+
+def test_damage_under_keras_own_loop_is_named_in_the_context(damaged):
+    flip_byte(damaged / "tiny-train.tfrecord-00000-of-00001")
+    dataset = PreparedDataset(damaged)
+    model = models.build("shared_bottom", dataset.schema)
+    model.compile("sgd", loss=losses.multi_task_losses({"click": 1.0, "conversion": 1.0}))
     with pytest.raises(DatasetError, match="tiny-train"), dataset.naming_damage():
-        for _ in dataset.batches("train", 64, seed=1):
-            pass
+        model.fit(dataset.batches("train", 64), verbose=0)
+
+
+@pytest.mark.parametrize("static_shapes", [False, True])
+def test_joined_batches_have_a_row_of_the_entity_table_for_each_exposure(dataset, static_shapes):
+    apart, _ = collect(dataset, "train", 256, seed=1)
+    first = 0
+    for features, _ in dataset.batches("train", 256, 1, static_shapes=static_shapes, joined=True):
+        assert "user_row" not in features
+        end = first + len(features["item"])
+        for name, column in features.items():
+            expected = apart[name][first:end]
+            if name == "history":
+                expected = expected[:, : column.shape[1]]
+                assert not apart[name][first:end, column.shape[1] :].any()
+            np.testing.assert_array_equal(column, expected, err_msg=name)
+        first = end
+    assert first == 3000
 
 
 def test_a_shard_exchanged_for_another_of_equal_size_is_found(damaged):

@@ -1,4 +1,4 @@
-"""Evaluates a trained run on a split: exact AUC, logloss, calibration per task.
+"""Evaluates a trained run on a split: prints every metric of each task.
 
 Example:
   python -m experiments.evaluate --run_dir=runs/dcrnn --split=test

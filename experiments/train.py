@@ -214,19 +214,9 @@ def _train(
     run_folder.write_json(run_dir / run_folder.RESULT_FILE, result)
     for split, tasks in figures.items():
         for task, values in tasks.items():
-            print(f"{split} {task}: {_sentence(values)}")
+            print(f"{split} {task}: {evaluation.sentence(values)}")
     print(f"Report: {run_dir / 'report.html'}")
     replicas.wait()
-
-
-def _sentence(values: dict) -> str:
-    if not values["rows"]:
-        return "n/a (no rows)"
-    auc = "n/a (one class only)" if values["auc"] is None else f"{values['auc']:.4f}"
-    return (
-        f"AUC {auc}, logloss {values['logloss']:.5f} (constant {values['constant_logloss']:.5f}), "
-        f"{values['positives']} positives in {values['rows']} rows"
-    )
 
 
 def _positive_weights(given: list[str]) -> str | list[float]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import brentq
 
-from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.metrics.auc import auc
 
 BASE, RELATED, UNRELATED = "base", "related", "unrelated"
 SIGN_OF_BOTH = "correlation_with_sign_of_both_terms"  # a fact of `related`
@@ -155,8 +155,8 @@ def source_of(
         # Without its noise, the function ranks rows as their true probabilities do.
         "bayes_auc": {
             split: {
-                BASE: metrics.auc(values > 0, values),
-                task: metrics.auc(planted[split] > 0, function(values)),
+                BASE: auc(values > 0, values),
+                task: auc(planted[split] > 0, function(values)),
             }
             for split, values in confidences.items()
         },

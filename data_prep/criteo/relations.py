@@ -38,7 +38,6 @@ from data_prep.criteo.planting import (
 )
 from data_prep.storage.work_folder import WorkFolder
 from data_prep.storage.writer import DatasetWriter
-from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
     VOCABULARY_FOLDER,
@@ -47,6 +46,7 @@ from dcrnn_tf.dataset.schema import (
     Task,
     load_schema,
 )
+from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.system import command_line
 
 FLAGS = flags.FLAGS
@@ -95,7 +95,7 @@ def make(
         out_dir.with_name(out_dir.name + ".work"),
         {"dataset": schema.fingerprint, "network": network},
     )
-    logits, auc = _confidences(data_dir, work, network)
+    logits, network_auc = _confidences(data_dir, work, network)
     scale = confidence_scale
     if scale == AUTO:
         scale = choose_scale(logits["train"][:SCALE_ROWS])
@@ -110,7 +110,7 @@ def make(
     sources = {}
     for name, task in DATASETS.items():
         facts = measure(task, confidences, planted[task])
-        facts |= {"confidence_scale": round(float(scale), 6), "network_auc": auc}
+        facts |= {"confidence_scale": round(float(scale), 6), "network_auc": network_auc}
         sources[name] = source_of(schema, settings, facts, confidences, planted[task])
     partial = out_dir.with_name(out_dir.name + ".partial")
     if partial.exists():
@@ -197,7 +197,7 @@ def _confidences(data_dir: str | pathlib.Path, work: WorkFolder, network: dict):
         for split in dataset.schema.splits:
             labels, logits = trainer.predictor.predict(dataset, split)
             np.save(work.path / f"{split}.npy", logits[CLICK])
-            done[split] = metrics.auc(labels[CLICK], logits[CLICK])
+            done[split] = auc(labels[CLICK], logits[CLICK])
         work.save("network.json", done)
     return {split: np.load(work.path / f"{split}.npy", allow_pickle=False) for split in done}, done
 

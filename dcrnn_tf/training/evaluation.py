@@ -8,6 +8,7 @@ import tensorflow as tf
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.distribution.distribution import Distribution
+from dcrnn_tf.metrics.curves import roc_curve, score_histogram
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.errors import UserError
@@ -123,9 +124,11 @@ def evaluate(
     logits: Mapping[str, np.ndarray],
     derived_outputs: Sequence[DerivedOutput] = (),
 ) -> dict:
-    """`{task: figures of metrics.binary_metrics}`, each over the rows where the task is defined.
+    """Computes all metrics of each task over the rows where it is defined.
 
-    Those of a derived output also have the `population` that they are of, in words.
+    Returns:
+      `{task: {metric: value}}`, with the numbers of `rows` and `positives` beside the metrics, and
+      for a derived output its `population` in words.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -138,12 +141,18 @@ def evaluate(
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
                 "a lower learning rate, or look for damaged numbers with experiments.verify"
             )
-    figures = {
-        task: metrics.binary_metrics(*_where_defined(labels[task], logits[task])) for task in labels
-    }
+    result = {task: _values(*_where_defined(labels[task], logits[task])) for task in labels}
     for output in derived_outputs:
-        figures[output.name]["population"] = output.population
-    return figures
+        result[output.name]["population"] = output.population
+    return result
+
+
+def sentence(values: Mapping[str, float | int | None]) -> str:
+    """Puts the metrics of one task, as `evaluate` gives them, in words."""
+    if not values["rows"]:
+        return "n/a (no rows)"
+    words = [_words(metric, values) for metric in metrics.registered() if metric.name in values]
+    return ", ".join([*words, f"{values['positives']} positives in {values['rows']} rows"])
 
 
 def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
@@ -154,8 +163,8 @@ def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -
         if not len(label):
             continue
         result[task] = {
-            "roc": metrics.roc_curve(label, logit),
-            "scores": metrics.score_histogram(label, logit),
+            "roc": roc_curve(label, logit),
+            "scores": score_histogram(label, logit),
         }
     return result
 
@@ -176,3 +185,20 @@ def _derived_labels(
 def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     defined = label >= 0
     return label[defined], logit[defined]
+
+
+def _values(labels: np.ndarray, logits: np.ndarray) -> dict[str, float | int | None]:
+    """All metrics of rows where a task is defined, then how many rows and positives there are."""
+    counts = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
+    return metrics.compute({"labels": labels, "logits": logits}) | counts
+
+
+def _words(metric: metrics.Metric, values: Mapping[str, float | int | None]) -> str:
+    """A metric's label and value, with that of its reference."""
+    if (value := values[metric.name]) is None:
+        one_class = values["positives"] in (0, values["rows"])
+        return f"{metric.label} n/a" + (" (one class only)" if one_class else "")
+    words = f"{metric.label} {value:{metric.form}}"
+    if metric.reference and (reference := values[metric.reference.name]) is not None:
+        words += f" (constant {reference:{metric.form}})"
+    return words

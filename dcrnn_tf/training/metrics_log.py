@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.metrics import PRIMARY
+from dcrnn_tf.metrics.auc import CHANCE
 
 
 def append(path: pathlib.Path, entry: Mapping) -> None:
@@ -56,7 +58,7 @@ def cut(path: pathlib.Path, size: int, step: int) -> None:
 
 
 def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
-    """What is logged of a split, `{step: {task: figures}}`."""
+    """Returns what is logged of a split, `{step: {task: {metric: value}}}`."""
     return {
         entry["step"]: entry["metrics"]
         for entry in entries
@@ -67,19 +69,19 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
 def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
     """The step with the highest validation AUC, mean over tasks; None if there is none.
 
-    Outputs derived from the tasks' do not count.
+    A task of one class counts as chance; outputs derived from the tasks' do not count.
 
     Args:
       entries: the lines of a run.
       among: steps to choose from; None chooses from all.
     """
-    aucs = {}
+    means = {}
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:
-            tasks = [figures for figures in outputs.values() if "population" not in figures]
-            values = [0.5 if f["auc"] is None else f["auc"] for f in tasks]
-            aucs[step] = sum(values) / len(values)
-    return max(aucs, key=aucs.get, default=None)
+            tasks = [values for values in outputs.values() if "population" not in values]
+            values = [CHANCE if v[PRIMARY] is None else v[PRIMARY] for v in tasks]
+            means[step] = sum(values) / len(values)
+    return max(means, key=means.get, default=None)
 
 
 def _lines(content: bytes) -> list[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import tensorflow as tf
 import tqdm
 
-from dcrnn_tf import optimizers
+from dcrnn_tf import metrics, optimizers
 from dcrnn_tf.balancing import Balancing
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.distribution.distribution import Distribution, batch_means, weigh
@@ -197,9 +197,9 @@ class Trainer:
         )
         figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
         for task, values in figures.items():
-            for name in ("auc", "logloss", "calibration"):
-                if values[name] is not None:
-                    tf.summary.scalar(f"{split}/{task}/{name}", values[name], self.steps)
+            for metric in metrics.registered():
+                if (value := values.get(metric.name)) is not None:
+                    tf.summary.scalar(f"{split}/{task}/{metric.name}", value, self.steps)
         self._log({"kind": "evaluation", "split": split, "metrics": figures})
         return figures
 

@@ -54,7 +54,7 @@ def fit(
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from dcrnn_tf import metrics
+    from dcrnn_tf.metrics.logloss import logloss
     from experiments.baselines import inputs as tabular
     from experiments.runs.fitted_run import Fitted, learnable
 
@@ -79,7 +79,7 @@ def fit(
         trees[task] = iterations
         if task in known and (rows := known[task] >= 0).any():
             losses = [
-                metrics.logloss(known[task][rows], scores)
+                logloss(known[task][rows], scores)
                 for scores in model.staged_decision_function(known_inputs[rows])
             ]
             trees[task] = 1 + int(np.argmin(losses))

@@ -51,7 +51,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    from dcrnn_tf import metrics
+    from dcrnn_tf.metrics.logloss import logloss
     from experiments.runs.fitted_run import Fitted, learnable
 
     schema = dataset.schema
@@ -69,7 +69,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         for strength in strengths:
             model = LogisticRegression(C=strength, max_iter=300)
             model.fit(rows, known)
-            loss = metrics.logloss(choice_known, model.decision_function(choice_rows))
+            loss = logloss(choice_known, model.decision_function(choice_rows))
             if best is None or loss < best[0]:
                 best = (loss, strength, model)
         _, chosen[task], models[task] = best

@@ -93,11 +93,7 @@ def make(
     run_folder.write_json(folder / run_folder.RESULT_FILE, result)
     for split, tasks in figures.items():
         for task, values in tasks.items():
-            if not values["rows"]:
-                print(f"{split} {task}: n/a (no rows)")
-                continue
-            auc = "n/a (one class only)" if values["auc"] is None else f"{values['auc']:.4f}"
-            print(f"{split} {task}: logloss {values['logloss']:.5f}, AUC {auc}")
+            print(f"{split} {task}: {evaluation.sentence(values)}")
 
 
 def learnable(task: str, labels: np.ndarray) -> np.ndarray:

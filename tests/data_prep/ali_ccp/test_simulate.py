@@ -15,8 +15,8 @@ from data_prep.ali_ccp.fields import FIELDS, USER
 from data_prep.ali_ccp.log import Settings as PreparationSettings
 from data_prep.ali_ccp.simulate import simulate
 from data_prep.ali_ccp.world import PRESETS
-from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.metrics.auc import auc
 
 ROOT = pathlib.Path(__file__).parents[3]
 SETTINGS = dataclasses.replace(PRESETS["small"], train_rows=12_000, test_rows=6_000)
@@ -119,7 +119,7 @@ def test_the_truth_explains_the_labels(raw):
             probability = truth[task].to_numpy()
             deviation = np.sqrt((probability * (1 - probability)).sum())
             assert abs(labels.sum() - probability.sum()) < 4 * deviation
-            exact = metrics.auc(labels, probability)
+            exact = auc(labels, probability)
             assert summary["bayes_auc"][split][task] == pytest.approx(exact, abs=1e-4)
         assert (truth["conversion"] <= truth["click"]).all()
 

@@ -54,9 +54,11 @@ def test_prediction_is_the_quotient_where_there_was_a_click(name, dataset):
     figures = evaluation.evaluate(labels, logits, outputs)
     population = "exposures where click is positive"
     assert figures[AFTER].pop("population") == population
-    assert figures[AFTER] == metrics.binary_metrics(
-        labels["conversion"][clicked], logits[AFTER][clicked]
-    )
+    alone = {"labels": labels["conversion"][clicked], "logits": logits[AFTER][clicked]}
+    assert figures[AFTER] == metrics.compute(alone) | {
+        "rows": clicked.sum(),
+        "positives": labels["conversion"].sum(),
+    }
     assert figures[AFTER]["rows"] == clicked.sum() < 700
     assert "population" not in figures["conversion"]
     assert set(evaluation.curves(labels, logits)) == set(labels)
@@ -75,7 +77,11 @@ def test_tasks_defined_on_some_exposures_have_their_product_on_all(tmp_path):
     np.testing.assert_allclose(sigmoid(logits[name]), product, rtol=1e-5)
     figures = evaluation.evaluate(labels, logits, model.derived_outputs(tasks))
     assert figures[name].pop("population") == "all exposures"
-    assert figures[name] == metrics.binary_metrics(labels["conversion"] == 1, logits[name])
+    converted = labels["conversion"] == 1
+    assert figures[name] == metrics.compute({"labels": converted, "logits": logits[name]}) | {
+        "rows": 200,
+        "positives": converted.sum(),
+    }
     assert figures[name]["rows"] == 200
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcrnn_tf.metrics import auc
+from dcrnn_tf.metrics.auc import auc
 from tests.dcrnn_tf.models import planted
 
 

@@ -15,7 +15,7 @@ from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
-from dcrnn_tf.metrics import logloss
+from dcrnn_tf.metrics.logloss import logloss
 from dcrnn_tf.training.evaluation import Predictor, evaluate
 from experiments.baselines import boosted_trees, logistic_regression
 from experiments.baselines import inputs as tabular
@@ -160,7 +160,7 @@ def test_the_run_folder_is_like_that_of_a_model(module, model, flags, dataset_fo
     command += [f"--data_dir={dataset_folder}", f"--run_dir={folder}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert "test click: logloss" in done.stdout
+    assert "test click: AUC " in done.stdout
     assert (folder / "report.html").exists()
     assert set(json.loads((folder / "curves.json").read_text())) == {"click", "conversion"}
     finished = load_run(folder)

@@ -18,7 +18,7 @@ def run_dir(dataset_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("constant") / "run"
     command = [sys.executable, "-m", "experiments.baselines.constant"]
     command += [f"--data_dir={dataset_folder}", f"--run_dir={folder}"]
-    for words in ("test click: logloss", "holds this run, finished"):
+    for words in ("test click: AUC ", "holds this run, finished"):
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
         assert done.returncode == 0, done.stderr
         assert words in done.stdout

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import metrics, models
+from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import Schema, Task
 from dcrnn_tf.layers import AttentionTransfer
+from dcrnn_tf.metrics.auc import auc
 from tests.dcrnn_tf.models import planted
 from tests.dcrnn_tf.models.side_by_side import FEATURES, inputs_of, networks, sigmoid, tower
 from tests.dcrnn_tf.models.test_values import BATCH, DIM, FIELDS, SCHEMA
@@ -123,4 +124,4 @@ def test_it_learns():
     units = {"network_units": (32, 16), "tower_units": (16,)}
     logits, labels = planted.fit_sequence("aitm", **units)
     for task in labels:
-        assert metrics.auc(labels[task], logits[task]) > 0.8
+        assert auc(labels[task], logits[task]) > 0.8

@@ -11,7 +11,7 @@ from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 from dcrnn_tf.layers.experts.virtual_gradient import coefficients, correlation, label_counts
-from dcrnn_tf.metrics import auc
+from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.models.base import LABELS as LABELS_KEY
 from dcrnn_tf.training.losses import multi_task_losses
 from dcrnn_tf.training.trainer import Trainer, TrainingSettings

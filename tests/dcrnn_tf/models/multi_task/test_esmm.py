@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import metrics, models
+from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import Schema, Task
+from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.training.losses import multi_task_losses
 from tests.dcrnn_tf.models import planted
 from tests.dcrnn_tf.models.side_by_side import FEATURES, inputs_of, networks, sigmoid, tower
@@ -144,4 +145,4 @@ def test_any_model_may_have_its_tasks_in_sequence(name):
 def test_it_learns():
     logits, labels = planted.fit_sequence("esmm", network_units=(32, 16), tower_units=(16,))
     for task in labels:
-        assert metrics.auc(labels[task], logits[task]) > 0.8
+        assert auc(labels[task], logits[task]) > 0.8

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import metrics, models
+from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import Schema, Task
+from dcrnn_tf.metrics.auc import auc
 from tests.dcrnn_tf.models import planted
 from tests.dcrnn_tf.models.side_by_side import FEATURES, IDS, networks
 from tests.dcrnn_tf.models.test_values import FIELDS, SCHEMA, build, check
@@ -105,4 +106,4 @@ def test_a_negative_penalty_is_refused():
 def test_it_learns():
     logits, labels = planted.fit("soft_sharing", network_units=(32, 16), tower_units=(16,))
     for task in labels:
-        assert metrics.auc(labels[task], logits[task]) > 0.8
+        assert auc(labels[task], logits[task]) > 0.8

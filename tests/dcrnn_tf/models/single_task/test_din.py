@@ -9,7 +9,7 @@ import tensorflow as tf
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Entity, Field, Schema, Task
-from dcrnn_tf.metrics import auc
+from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.optimizers import Adam, DeferredAdam
 from dcrnn_tf.training.losses import multi_task_losses
 

@@ -1,0 +1,89 @@
+"""The registry: what is in it, in which order, and how it computes what it can."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dcrnn_tf import metrics
+from dcrnn_tf.metrics import Metric, registry
+
+LABELS = np.array([1, 0, 0, 0], np.int8)
+LOGITS = np.zeros(4, np.float32)
+
+
+@pytest.fixture
+def own_registry(monkeypatch):
+    """A copy of the registry, for metrics that one test registers."""
+    monkeypatch.setattr(registry, "_metrics", dict(registry._metrics))
+
+
+def spread(labels, logits, groups):
+    """Number of groups; a metric that needs a column which not every dataset has."""
+    return float(len(set(groups)))
+
+
+SPREAD = Metric(
+    "spread", "spread", ".0f", better="low", compute=spread, needs=("labels", "logits", "groups")
+)
+
+
+def test_the_first_metrics_stand_in_the_order_of_the_pages_and_logloss_before_its_reference():
+    assert [metric.name for metric in metrics.registered()][:3] == ["auc", "logloss", "calibration"]
+    names = ["auc", "logloss", "constant_logloss", "calibration"]
+    assert [metric.name for metric in metrics.printed()][:4] == names
+    assert metrics.get(metrics.PRIMARY).better == "high"
+
+
+def test_all_metrics_by_hand():
+    # One of four rows is positive, and 0.5 is predicted for each.
+    values = metrics.compute({"labels": LABELS, "logits": LOGITS})
+    expected = {
+        "auc": 0.5,
+        "logloss": np.log(2),
+        "constant_logloss": 0.25 * np.log(4) + 0.75 * np.log(4 / 3),
+        "calibration": 2.0,
+    }
+    assert {name: values[name] for name in expected} == pytest.approx(expected)
+    assert set(values) == {metric.name for metric in metrics.printed()}
+
+
+def test_no_metric_is_defined_without_rows():
+    values = metrics.compute({"labels": LABELS[:0], "logits": LOGITS[:0]})
+    assert set(values) == {metric.name for metric in metrics.printed()}
+    assert set(values.values()) == {None}
+
+
+def test_a_registered_metric_is_computed_where_its_columns_are(own_registry):
+    columns = {"labels": LABELS, "logits": LOGITS}
+    before = metrics.compute(columns)
+    metrics.register(SPREAD)
+    assert metrics.compute(columns) == before
+    assert metrics.compute(columns | {"groups": np.array([7, 7, 8, 9])}) == before | {"spread": 3.0}
+    assert metrics.registered()[-1] is metrics.get("spread") is SPREAD
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        dataclasses.replace(SPREAD, name="auc"),
+        dataclasses.replace(SPREAD, name="constant_logloss"),
+        dataclasses.replace(SPREAD, reference=dataclasses.replace(SPREAD, name="calibration")),
+    ],
+)
+def test_a_name_is_given_once(own_registry, taken):
+    before = metrics.printed()
+    with pytest.raises(ValueError, match=r"there is already a metric called (auc|con|cal)"):
+        metrics.register(taken)
+    assert metrics.printed() == before
+
+
+@pytest.mark.parametrize(("better", "best"), [("high", 1.3), ("low", 0.6), (1.0, 0.9), (1.2, 1.3)])
+def test_which_value_is_the_best(better, best):
+    assert dataclasses.replace(SPREAD, better=better).best([0.6, 1.3, 0.9]) == best
+
+
+def test_differences_are_printed_as_values_are_unless_said_otherwise():
+    assert metrics.get("auc").difference_form == metrics.get("auc").form == ".4f"
+    logloss = metrics.get("logloss")
+    assert (logloss.form, logloss.difference_form) == (".5f", ".6f")

@@ -124,10 +124,9 @@ def _train(
 
     from dcrnn_tf import balancing, models, optimizers
     from dcrnn_tf.dataset.reader import PreparedDataset
-    from dcrnn_tf.training import evaluation, losses
+    from dcrnn_tf.training import losses
     from dcrnn_tf.training.trainer import Trainer, TrainingSettings
-    from experiments.reports import report
-    from experiments.runs import explanations
+    from experiments.runs import explanations, finish
 
     names = [field.name for field in dataclasses.fields(TrainingSettings)]
     settings = TrainingSettings(**{name: getattr(FLAGS, name) for name in names})
@@ -183,22 +182,18 @@ def _train(
         print(f"Going on from the checkpoint of step {step} in {run_dir}.")
     trainer.train()
 
-    figures = {}
-    for split in ("validation", "test"):
-        if split in dataset.schema.splits:
-            labels, logits = trainer.predictor.predict(dataset, split)
-            if not replicas.is_chief:
-                continue
-            figures[split] = evaluation.evaluate(
-                labels, logits, model.derived_outputs(dataset.schema.tasks)
-            )
-            run_folder.write_json(
-                run_dir / run_folder.CURVES_FILE, evaluation.curves(labels, logits)
-            )
+    predictions = (
+        (split, *trainer.predictor.predict(dataset, split))
+        for split in ("validation", "test")
+        if split in dataset.schema.splits
+    )
     if not replicas.is_chief:
+        for _ in predictions:  # each replica scores a part, and the chief gathers all
+            pass
         replicas.wait()  # to leave while the chief is at work would look like a death
         return
-    for last_split in list(figures)[-1:]:
+    metrics = finish.evaluate(run_dir, predictions, model.derived_outputs(dataset.schema.tasks))
+    for last_split in list(metrics)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
     result = {
@@ -207,15 +202,9 @@ def _train(
         "wall_seconds": round(trainer.seconds, 1),
         "rows_per_second": round(trainer.rows_per_second, 1),
         "processor_seconds": round(trainer.processor_seconds, 1),
-        "metrics": figures,
+        "metrics": metrics,
     }
-    report.render_run_report(run_dir, result)
-    # Last, since a run that has it is not taken up again.
-    run_folder.write_json(run_dir / run_folder.RESULT_FILE, result)
-    for split, tasks in figures.items():
-        for task, values in tasks.items():
-            print(f"{split} {task}: {evaluation.sentence(values)}")
-    print(f"Report: {run_dir / 'report.html'}")
+    finish.finish(run_dir, result)
     replicas.wait()
 
 

@@ -56,7 +56,7 @@ def fit(
 
     from dcrnn_tf.metrics.logloss import logloss
     from experiments.baselines import inputs as tabular
-    from experiments.runs.fitted_run import Fitted, learnable
+    from experiments.runs.fitted_run import Fitted, learnable, score
 
     schema = dataset.schema
     plan = tabular.columns(schema.fields)
@@ -84,24 +84,14 @@ def fit(
             ]
             trees[task] = 1 + int(np.argmin(losses))
 
-    def scores(task: str, batch: np.ndarray) -> np.ndarray:
+    def score_batch(task: str, batch: np.ndarray) -> np.ndarray:
         stages = models[task].staged_decision_function(batch)
         chosen = next(itertools.islice(stages, trees[task] - 1, None))
         return chosen.astype(np.float32)
 
-    all_labels, logits = {}, {}
-    for split in [name for name in schema.splits if name != "train"]:
-        parts = [
-            (batch_labels, {task: scores(task, batch) for task in schema.task_names})
-            for batch, batch_labels in tabular.batches(dataset, split)
-        ]
-        for columns, place in ((all_labels, 0), (logits, 1)):
-            columns[split] = {
-                task: np.concatenate([part[place][task] for part in parts])
-                for task in schema.task_names
-            }
+    held_out = score(schema, lambda split: tabular.batches(dataset, split), score_batch)
     parameters = dict.fromkeys(("total", "embedding", "other"))
-    return Fitted(all_labels, logits, parameters, {"trees": trees})
+    return Fitted(*held_out, parameters, {"trees": trees})
 
 
 def _define_flags() -> None:

@@ -18,6 +18,8 @@ from absl import flags
 from dcrnn_tf.system import command_line
 
 if TYPE_CHECKING:
+    import scipy.sparse
+
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs.fitted_run import Fitted
 
@@ -52,7 +54,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     from sklearn.linear_model import LogisticRegression
 
     from dcrnn_tf.metrics.logloss import logloss
-    from experiments.runs.fitted_run import Fitted, learnable
+    from experiments.runs.fitted_run import Fitted, learnable, score
 
     schema = dataset.schema
     inputs, labels = one_hot(dataset, "train", max_rows)
@@ -75,23 +77,13 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         _, chosen[task], models[task] = best
         print(f"{task}: C {chosen[task]} of {strengths}")
 
-    all_labels, logits = {}, {}
-    for split in [name for name in schema.splits if name != "train"]:
-        parts = [
-            (
-                batch_labels,
-                {task: models[task].decision_function(rows).astype(np.float32) for task in models},
-            )
-            for rows, batch_labels in batches(dataset, split)
-        ]
-        for found, place in ((all_labels, 0), (logits, 1)):
-            found[split] = {
-                task: np.concatenate([part[place][task] for part in parts])
-                for task in schema.task_names
-            }
+    def score_batch(task: str, rows: "scipy.sparse.csr_matrix") -> np.ndarray:
+        return models[task].decision_function(rows).astype(np.float32)
+
+    held_out = score(schema, lambda split: batches(dataset, split), score_batch)
     columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each
     parameters = {"total": tasks * (columns + 1), "embedding": tasks * columns, "other": tasks}
-    return Fitted(all_labels, logits, parameters, {"chosen": chosen})
+    return Fitted(*held_out, parameters, {"chosen": chosen})
 
 
 def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:

@@ -2,17 +2,17 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.system.errors import UserError
-from dcrnn_tf.training import evaluation
-from experiments.reports import report
-from experiments.runs import run_folder
+from experiments.runs import finish, run_folder
+from experiments.runs.finish import Columns
 
-Columns = Mapping[str, np.ndarray]  # of each task, `(rows,)`
+Inputs = TypeVar("Inputs")
 
 
 class FittingError(UserError):
@@ -74,26 +74,44 @@ def make(
     fitted = fit()
     record = run_folder.describe(schema, fitted.parameters, dict.fromkeys(schema.task_names, 1.0))
     run_folder.write_json(folder / run_folder.RUN_FILE, record | dict(fitted.record))
-    figures = {
-        split: evaluation.evaluate(fitted.labels[split], logits)
-        for split, logits in fitted.logits.items()
-    }
-    for last in list(figures)[-1:]:
-        curves = evaluation.curves(fitted.labels[last], fitted.logits[last])
-        run_folder.write_json(folder / run_folder.CURVES_FILE, curves)
+    predictions = ((split, fitted.labels[split], fitted.logits[split]) for split in fitted.logits)
+    metrics = finish.evaluate(folder, predictions)
     result = {
         "epochs": None,
         "steps": None,
         "wall_seconds": round(time.monotonic() - started, 1),
         "rows_per_second": None,
-        "metrics": figures,
+        "metrics": metrics,
     }
-    report.render_run_report(folder, result)
-    # Last, since a run that has it is not taken up again.
-    run_folder.write_json(folder / run_folder.RESULT_FILE, result)
-    for split, tasks in figures.items():
-        for task, values in tasks.items():
-            print(f"{split} {task}: {evaluation.sentence(values)}")
+    finish.finish(folder, result)
+
+
+def score(
+    schema: Schema,
+    batches: Callable[[str], Iterable[tuple[Inputs, Columns]]],
+    score_batch: Callable[[str, Inputs], np.ndarray],
+) -> tuple[dict[str, Columns], dict[str, Columns]]:
+    """Scores all splits but the training split.
+
+    Args:
+      schema: Schema of the dataset.
+      batches: Function of a split's name that yields the split's inputs and labels, part by part.
+      score_batch: Function of a task's name and of inputs that returns the task's logits.
+
+    Returns:
+      `{split: labels}` and `{split: logits}`.
+    """
+    labels, logits = {}, {}
+    for split in [name for name in schema.splits if name != "train"]:
+        parts = [
+            (columns, {task: score_batch(task, inputs) for task in schema.task_names})
+            for inputs, columns in batches(split)
+        ]
+        labels[split], logits[split] = (
+            {task: np.concatenate([one[task] for one in side]) for task in schema.task_names}
+            for side in zip(*parts, strict=True)
+        )
+    return labels, logits
 
 
 def learnable(task: str, labels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""The end of a run of any model: the metrics of its splits, its curves, report and result."""
+
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.training import evaluation
+from experiments.reports import report
+from experiments.runs import run_folder
+
+Columns = Mapping[str, np.ndarray]
+"""Labels or logits of a split, `{task: (rows,)}`."""
+
+
+def evaluate(
+    folder: pathlib.Path,
+    predictions: Iterable[tuple[str, Columns, Columns]],
+    derived_outputs: Sequence[DerivedOutput] = (),
+) -> dict[str, dict]:
+    """Evaluates splits one after the other, and writes the curves of the last one.
+
+    Args:
+      folder: Folder of the run.
+      predictions: Name, labels and logits of each split.
+      derived_outputs: Outputs of the model that follow from the logits of several tasks.
+
+    Returns:
+      `{split: {task: {metric: value}}}`.
+    """
+    metrics = {}
+    for split, labels, logits in predictions:
+        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs)
+    if metrics:
+        curves = evaluation.curves(labels, logits)
+        run_folder.write_json(folder / run_folder.CURVES_FILE, curves)
+    return metrics
+
+
+def finish(folder: pathlib.Path, result: Mapping[str, object]) -> None:
+    """Writes the report, then the result, which makes the run a finished one, and prints both.
+
+    Args:
+      folder: Folder of the run.
+      result: Content of `result.json`, with the `metrics` that `evaluate` returns.
+    """
+    page = report.render_run_report(folder, result)
+    run_folder.write_json(folder / run_folder.RESULT_FILE, result)
+    for split, tasks in result["metrics"].items():
+        for task, values in tasks.items():
+            print(f"{split} {task}: {evaluation.sentence(values)}")
+    print(f"Report: {page}")

@@ -8,12 +8,13 @@ from dcrnn_tf.metrics.registry import (
     Metric,
     compute,
     get,
+    present,
     printed,
     register,
     registered,
 )
 
-__all__ = ["PRIMARY", "Metric", "compute", "get", "printed", "register", "registered"]
+__all__ = ["PRIMARY", "Metric", "compute", "get", "present", "printed", "register", "registered"]
 
 # The first metrics that pages print; those of the other modules follow in the order of their names.
 _FIRST = ("auc", "logloss", "calibration")

@@ -1,7 +1,7 @@
 """The registry of metrics: what each is called, how it is printed, and how it is computed."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -87,6 +87,12 @@ def printed() -> tuple[Metric, ...]:
     """Returns all metrics, each followed by its reference."""
     pairs = ((metric, metric.reference) for metric in registered())
     return tuple(metric for pair in pairs for metric in pair if metric is not None)
+
+
+def present(evaluations: Iterable[Collection[str]]) -> tuple[Metric, ...]:
+    """Returns the metrics and references that some of the evaluations hold by name."""
+    names = set().union(*evaluations)
+    return tuple(metric for metric in printed() if metric.name in names)
 
 
 def compute(columns: Mapping[str, np.ndarray]) -> dict[str, float | None]:

@@ -3,8 +3,18 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.tables.content import Grid, interval, number, p_value
-from experiments.tables.result import RowResult, TableResult
+from dcrnn_tf import metrics
+from experiments.tables.content import (
+    Grid,
+    difference_cells,
+    further_metrics,
+    interval,
+    means,
+    metric_notes,
+    number,
+    p_value,
+)
+from experiments.tables.result import RowResult, TableResult, for_every_seed
 from experiments.tables.statistics import PairedDifference, paired_difference
 
 TOLERANCE = 0.02  # of sizes, relative
@@ -18,9 +28,9 @@ class Place:
 
     Attributes:
       row: the row.
-      number: 1 for the highest mean AUC; None for a row without an interval, which has no place.
-      to_first: its AUC minus that of the first, seed by seed; None for the first itself, and where
-        there is no place.
+      number: 1 for the highest mean; None for a row without an interval, which has no place.
+      to_first: its value minus that of the first, seed by seed; None for the first itself, and
+        where there is no place.
     """
 
     row: RowResult
@@ -49,18 +59,20 @@ class Place:
 
 
 def places(result: TableResult, task: str) -> list[Place]:
-    """The rows of a task, the highest mean AUC first; those without an interval last, unplaced.
+    """The rows of a task, the highest mean first; those without an interval last, unplaced.
+
+    The mean is that of the primary metric.
 
     A model that no seed changes has a place among others that have intervals.
     """
-    rows = [row for row in result.rows if row.tasks[task].auc is not None]
-    some = any(row.tasks[task].auc.interval for row in rows)
-    placed = [r for r in rows if r.tasks[task].auc.interval or (some and r.row.deterministic)]
-    placed.sort(key=lambda row: -row.tasks[task].auc.mean)
+    primary = {row.row.label: row.tasks[task].primary for row in result.rows}
+    rows = [row for row in result.rows if primary[row.row.label].summary is not None]
+    fixed = {row.row.label for row in rows if primary[row.row.label].summary.interval}
+    placed = [r for r in rows if r.row.label in fixed or (fixed and r.row.deterministic)]
+    placed.sort(key=lambda row: -primary[row.row.label].mean)
 
     def by_seed(row: RowResult) -> Mapping[int, float]:
-        aucs = row.tasks[task].aucs
-        return dict.fromkeys(result.seeds, *aucs.values()) if row.row.deterministic else aucs
+        return for_every_seed(row.row, primary[row.row.label].by_seed, result.seeds)
 
     return [
         *(
@@ -77,9 +89,10 @@ def summary(result: TableResult, task: str) -> str:
     first = found[0] if found and found[0].number else None
     if first is None:
         return f"{task}: no places, since no model has an interval; give more seeds."
-    auc = first.row.tasks[task].auc
-    ends = f" (95 % interval {interval(auc.interval)})" if auc.interval else ""
-    words = f"{task}: the highest mean AUC is that of {first.row.row.label}, {auc.mean:.4f}{ends}"
+    summary, metric = first.row.tasks[task].primary.summary, metrics.get(metrics.PRIMARY)
+    ends = f" (95 % interval {interval(summary.interval)})" if summary.interval else ""
+    words = f"{task}: the highest mean {metric.label} is that of {first.row.row.label}, "
+    words += f"{summary.mean:{metric.form}}{ends}"
     if len(found) > 1 and found[1].to_first is not None:
         second, difference = found[1].row.row.label, found[1].to_first
         words += (
@@ -103,12 +116,13 @@ def summary(result: TableResult, task: str) -> str:
 
 def task_grid(result: TableResult, task: str) -> Grid:
     """All rows of a task, best first."""
-    baseline = result.table.baseline
+    baseline, further = result.table.baseline, further_metrics(result)
+    metric = metrics.get(metrics.PRIMARY)
     lines = []
     for place in places(result, task):
-        figures = place.row.tasks[task]
-        against, to_first = figures.difference, place.to_first
-        ends = figures.auc.interval
+        primary = place.row.tasks[task].primary
+        against, to_first = primary.difference, place.to_first
+        ends = primary.summary.interval
         if place.row.row.deterministic and place.number:
             of_mean = "the same for every seed"
         else:
@@ -118,21 +132,19 @@ def task_grid(result: TableResult, task: str) -> Grid:
                 str(place.number or ""),
                 place.row.row.label,
                 place.told_apart,
-                number(figures.auc.mean),
+                number(primary.mean, metric.form),
                 of_mean,
                 *_difference_cells(to_first),
                 *_difference_cells(against),
                 p_value(against and against.p_value),
-                number(figures.logloss, ".5f"),
-                number(figures.constant_logloss, ".5f"),
-                number(figures.calibration, ".3f"),
-                str(figures.auc.count),
+                *means(place.row.tasks[task], further),
+                str(primary.summary.count),
             )
         )
-    header = ("", "model", "told apart from the first", "AUC", "95 % interval")
+    header = ("", "model", "told apart from the first", metric.label, "95 % interval")
     header += ("minus the first", "95 % interval of it")
     header += (f"minus {baseline}", "95 % interval of it", "p")
-    header += ("logloss", "constant's logloss", "calibration", "seeds")
+    header += (*(metric.label for metric in further), "seeds")
     return Grid(f"{task}, test split", header, tuple(lines), texts=3)
 
 
@@ -164,10 +176,10 @@ def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
 
 def notes(result: TableResult) -> list[str]:
     """How the figures are to be read."""
-    baseline = result.table.baseline
+    baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY).label
     lines = [
-        "Places are by the mean AUC over seeds. A model is told apart from the first if the 95 % "
-        "interval of their paired difference lies below 0; the first was chosen by these very "
+        f"Places are by the mean {primary} over seeds. A model is told apart from the first if the "
+        "95 % interval of their paired difference lies below 0; the first was chosen by these very "
         "figures, and no interval is corrected for the number of models.",
         "Seeds are paired: the same seed means the same order of rows for every model. Intervals "
         "say how a configuration varies from run to run on this test split, not what other rows "
@@ -175,8 +187,7 @@ def notes(result: TableResult) -> list[str]:
         f"One width of each model is chosen so that it has about as many parameters outside of the "
         f"embeddings as {baseline}; single-task models have a table of embeddings per task. "
         "Nothing else was tuned for any model.",
-        "Logloss stands beside that of the best constant prediction; calibration is predicted over "
-        "observed positives, 1 is right.",
+        metric_notes(),
         "Rows/s, wall and processor time are medians over the runs, of which several may have "
         "shared the processor; calls are medians of one exported model, one after the other.",
     ]
@@ -197,7 +208,8 @@ def csv_lines(result: TableResult, latencies: Latencies) -> Iterator[dict[str, o
     for task in result.table.tasks:
         for place in places(result, task):
             row, figures = place.row, place.row.tasks[task]
-            low, high = figures.auc.interval or (None, None)
+            summary, difference = figures.primary.summary, figures.primary.difference
+            low, high = summary.interval or (None, None)
             other = row.parameters("other")
             yield {
                 "task": task,
@@ -205,18 +217,16 @@ def csv_lines(result: TableResult, latencies: Latencies) -> Iterator[dict[str, o
                 "row": row.row.label,
                 "model": row.row.model,
                 "simulated": result.data["simulated"],
-                "seeds": figures.auc.count,
-                "auc_mean": figures.auc.mean,
-                "auc_low": low,
-                "auc_high": high,
-                **_difference_columns("to_first", place.to_first),
+                "seeds": summary.count,
+                f"{metrics.PRIMARY}_mean": summary.mean,
+                f"{metrics.PRIMARY}_low": low,
+                f"{metrics.PRIMARY}_high": high,
+                **difference_cells(place.to_first, "to_first"),
                 "told_apart_from_first": place.resolved,
                 "baseline": result.table.baseline_of(row.row),
-                **_difference_columns("difference", figures.difference),
-                "p_value": figures.difference and figures.difference.p_value,
-                "logloss": figures.logloss,
-                "constant_logloss": figures.constant_logloss,
-                "calibration": figures.calibration,
+                **difference_cells(difference),
+                "p_value": difference and difference.p_value,
+                **{m.name: figures.metrics[m.name].mean for m in further_metrics(result)},
                 "bayes_auc": figures.bayes_auc,
                 "parameters_other": other,
                 "of_baselines": None if None in (other, target) else other / target,
@@ -255,11 +265,6 @@ def _difference_cells(difference: PairedDifference | None) -> tuple[str, str]:
     if difference is None:
         return "", ""
     return number(difference.mean, "+.4f"), interval(difference.interval, "+.4f")
-
-
-def _difference_columns(name: str, difference: PairedDifference | None) -> dict[str, object]:
-    low, high = (difference and difference.interval) or (None, None)
-    return {name: difference and difference.mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def settings_of(rows: Sequence[RowResult]) -> list[str]:

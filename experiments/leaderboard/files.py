@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import matplotlib
 
+from dcrnn_tf import metrics
 from dcrnn_tf.system.whole_file import whole_file
 from experiments.leaderboard import content as content
 from experiments.leaderboard.plots import quality_against_cost
@@ -40,7 +41,8 @@ def write(
         for suffix in ("png", "svg"):
             with whole_file(out_dir / f"{_FIGURE}.{suffix}", "wb") as file:
                 figure.savefig(file, format=suffix, dpi=150)
-        picture = plots.picture(figure, "Test AUC over rows a second of training, a dot per model")
+        words = f"Test {metrics.get(metrics.PRIMARY).label} over rows a second of training"
+        picture = plots.picture(figure, f"{words}, a dot per model")
     tasks = result.table.tasks
     cost = content.cost_grid(result, latencies)
     runs = pathlib.PurePath(result.folder / report.REPORT_FILE).relative_to(out_dir).as_posix()

@@ -3,14 +3,15 @@
 import datetime
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from dcrnn_tf.metrics import Metric
 from dcrnn_tf.serving.export import ServingModel
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.trainer import METRICS_FILE
 from experiments.runs import run_folder
 from experiments.runs.trained_runs import TrainedRun
-from experiments.tables.content import number, plain
+from experiments.tables.content import evaluated_metrics, metric_cells, plain
 
 CARD_FILE = "model_card.md"
 
@@ -47,8 +48,10 @@ def _lines(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel) 
         ("input", "type", "shape", "what"),
         _inputs(serving_model, run),
     )
-    header = ("split", "task", "AUC", "logloss", "of a constant", "rows", "positives")
-    yield from _section("Metrics", header, _metrics(run_dir, run.step))
+    splits = _evaluations(run_dir, run.step)
+    shown = evaluated_metrics(splits)
+    header = ("split", "task", *(metric.label for metric in shown), "rows", "positives")
+    yield from _section("Metrics", header, _metrics(splits, shown))
     counts = [
         (name, f"{split.rows:,}", ", ".join(f"{t} {n:,}" for t, n in split.positives.items()))
         for name, split in schema.splits.items()
@@ -115,22 +118,25 @@ def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str,
         yield name, spec.dtype.name, shape, what
 
 
-def _metrics(run_dir: pathlib.Path, step: int) -> Iterator[tuple[str, ...]]:
-    """Of the step exported: validation as logged, test where it was the run's last."""
+def _evaluations(run_dir: pathlib.Path, step: int) -> Mapping[str, Mapping[str, Mapping]]:
+    """Metrics of the exported step, `{split: {task: {metric: value}}}`.
+
+    Those of the validation split are as logged; the test split is there where the step is the
+    run's last.
+    """
     validated = metrics_log.evaluations(metrics_log.read(run_dir / METRICS_FILE), "validation")
     splits = {"validation": validated[step]} if step in validated else {}
     result = run_dir / run_folder.RESULT_FILE
     if result.exists():
         result = json.loads(result.read_text(encoding="utf-8"))
         splits |= result["metrics"] if result["steps"] == step else {}
+    return splits
+
+
+def _metrics(
+    splits: Mapping[str, Mapping[str, Mapping]], shown: Sequence[Metric]
+) -> Iterator[tuple[str, ...]]:
     for split, tasks in splits.items():
-        for task, figures in tasks.items():
-            yield (
-                split,
-                task,
-                number(figures["auc"]),
-                number(figures["logloss"], ".5f"),
-                number(figures["constant_logloss"], ".5f"),
-                f"{figures['rows']:,}",
-                f"{figures['positives']:,}",
-            )
+        for task, values in tasks.items():
+            counts = (f"{values[name]:,}" for name in ("rows", "positives"))
+            yield (split, task, *metric_cells(values, shown), *counts)

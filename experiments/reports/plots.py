@@ -12,8 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.tables.content import METRICS
+from dcrnn_tf import metrics
+from dcrnn_tf.metrics import Metric
 from experiments.tables.result import TableResult
+from experiments.tables.spec import COLUMNS
 
 # Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -21,6 +23,11 @@ _DASHES = ("-", "--", "-.", ":")
 MANY = len(COLOURS) + 1  # models that are too many to be drawn and named within one panel
 MARKERS = "osD^vP*"
 INK, PALE = "#333333", "#d8d8d8"
+_PUBLISHED_MEANS = [  # columns of paper tables
+    name
+    for name, column in COLUMNS.items()
+    if (column.metric, column.statistic) == (metrics.PRIMARY, "mean")
+]
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
 STYLE = {
@@ -54,20 +61,22 @@ class Picture:
     image: str
 
 
-def auc_by_seed(result: TableResult, task: str) -> Picture:
-    """A dot per seed, the mean with its 95 % interval, and what is known of the optimum."""
+def by_seed(result: TableResult, task: str) -> Picture:
+    """The primary metric: a dot per seed, the mean with its 95 % interval, and the optimum."""
+    metric = metrics.get(metrics.PRIMARY)
 
     def draw(axes: Axes) -> None:
         # The published figures are of other data than simulated ones: they would mislead here.
         published = not result.data["simulated"]
         for line, row in enumerate(result.ranking):
-            figures, colour = row.tasks[task], COLOURS[line % len(COLOURS)]
-            aucs = list(figures.aucs.values())
-            axes.plot(aucs, [line + 0.14] * len(aucs), "o", color=colour, alpha=0.5, ms=5, mew=0)
+            primary, colour = row.tasks[task].primary, COLOURS[line % len(COLOURS)]
+            values = list(primary.by_seed.values())
+            style = {"color": colour, "alpha": 0.5, "ms": 5, "mew": 0}
+            axes.plot(values, [line + 0.14] * len(values), "o", **style)
             words = f"{row.row.label}: no finished run"
-            if figures.auc:
-                mean, ends = figures.auc.mean, figures.auc.interval
-                words = f"{row.row.label}: mean {mean:.4f}"
+            if primary.summary:
+                mean, ends = primary.mean, primary.summary.interval
+                words = f"{row.row.label}: mean {mean:{metric.form}}"
                 axes.plot([mean], [line - 0.1], _marker(line), color=colour, ms=6)
                 if ends:
                     words += f", {ends[0]:.4f} to {ends[1]:.4f}"
@@ -76,7 +85,7 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
                 _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
             )
             paper = (row.row.paper or {}).get(task, {})
-            paper = next((paper[name] for name in ("mean", "auc", "auc_4") if name in paper), None)
+            paper = next((paper[name] for name in _PUBLISHED_MEANS if name in paper), None)
             if published and paper is not None:
                 axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
         known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
@@ -97,21 +106,21 @@ def auc_by_seed(result: TableResult, task: str) -> Picture:
         axes.grid(axis="x", color=PALE, lw=0.6)
         axes.set_axisbelow(True)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("test AUC" + (" (x: published mean)" if published else ""))
+        axes.set_xlabel(f"test {metric.label}" + (" (x: published mean)" if published else ""))
 
     height = 1.1 + 0.6 * len(result.ranking)
-    return _picture(draw, task, f"Test AUC of {task} by model and seed", 4.6, height)
+    return _picture(draw, task, f"Test {metric.label} of {task} by model and seed", 4.6, height)
 
 
-def differences(result: TableResult, task: str, metric: str) -> Picture:
+def differences(result: TableResult, task: str, metric: Metric) -> Picture:
     """Each model minus its baseline with its 95 % interval; hollow where that shows nothing."""
-    name, baseline = METRICS[metric][0], result.table.compared_with
+    name, baseline = metric.label, result.table.compared_with
     rows = [row for row in result.ranking if result.table.baseline_of(row.row) is not None]
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, lw=1)
         for line, row in enumerate(rows):
-            difference = row.tasks[task].difference_of(metric)
+            difference = row.tasks[task].metrics[metric.name].difference
             if difference is None:
                 continue
             low, high = difference.interval or (difference.mean, difference.mean)

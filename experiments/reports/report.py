@@ -8,12 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jinja2
 
+from dcrnn_tf import metrics
 from dcrnn_tf.system.whole_file import whole_file
 from dcrnn_tf.training import metrics_log
 from experiments.reports import plots
 from experiments.runs import run_folder
 from experiments.tables import content as table_text
-from experiments.tables.content import NOT_AVAILABLE, Grid, number, plain
+from experiments.tables.content import (
+    NOT_AVAILABLE,
+    Grid,
+    evaluated_metrics,
+    metric_cells,
+    number,
+    plain,
+)
 from experiments.tables.result import TEST, Run, TableResult, load_run
 
 METRICS_FILE = "metrics.jsonl"
@@ -91,10 +99,10 @@ def render_table_report(result: TableResult, path: str | pathlib.Path) -> pathli
         Section(first.title, first),
         _verdict_section(result),
         Section(
-            "AUC by seed",
+            f"{metrics.get(metrics.PRIMARY).label} by seed",
             sentences=["Dots are seeds, the bar is the 95 % interval of their mean."],
             small=True,
-            figures=[plots.auc_by_seed(result, task) for task in table.tasks],
+            figures=[plots.by_seed(result, task) for task in table.tasks],
         ),
         *(Section(grid.title, grid) for grid in others),
         *_curve_sections(runs),
@@ -147,7 +155,7 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
 
     `statistics` asks for what the models say of their training steps too.
     """
-    metrics = {label: [read_metrics(run) for run in row_runs] for label, row_runs in runs.items()}
+    logs = {label: [read_metrics(run) for run in row_runs] for label, row_runs in runs.items()}
     curves = {
         label: [
             run_folder.read_json(run.folder / run_folder.CURVES_FILE)
@@ -157,15 +165,16 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
         for label, row_runs in runs.items()
     }
     first = next(run for row_runs in runs.values() for run in row_runs)
-    tasks = list(dict.fromkeys([*first.record["positive_weights"], *_evaluated(metrics, curves)]))
-    losses = _lines(metrics, _loss)
+    tasks = list(dict.fromkeys([*first.record["positive_weights"], *_evaluated(logs, curves)]))
+    primary = metrics.get(metrics.PRIMARY).label
+    losses = _lines(logs, _loss)
     training = (
         [plots.lines("training loss, sum over tasks", losses, "step", "loss")] if losses else []
     )
     roc, scores = [], []
     for task in tasks:
-        if aucs := _lines(metrics, functools.partial(_validation_auc, task)):
-            training.append(plots.lines(f"validation AUC, {task}", aucs, "epoch", "AUC"))
+        if points := _lines(logs, functools.partial(_validation, task)):
+            training.append(plots.lines(f"validation {primary}, {task}", points, "epoch", primary))
         rocs = {
             label: [tuple(seed[task]["roc"].values()) for seed in seeds if task in seed]
             for label, seeds in curves.items()
@@ -178,8 +187,8 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
             if seeds and task in seeds[0]
         ]
     if statistics:
-        for name in _statistic_names(metrics):
-            values = _lines(metrics, functools.partial(_statistic, name))
+        for name in _statistic_names(logs):
+            values = _lines(logs, functools.partial(_statistic, name))
             training.append(plots.lines(name, values, "step", "mean"))
     several = any(len(row_runs) > 1 for row_runs in runs.values())
     many = len(runs) >= plots.MANY
@@ -194,10 +203,10 @@ def _curve_sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False)
     return [section for section in sections if section.figures]
 
 
-def _lines(metrics: Mapping[str, Sequence[list[dict]]], point: Callable) -> plots.Curves:
+def _lines(logs: Mapping[str, Sequence[list[dict]]], point: Callable) -> plots.Curves:
     """`{label: (x, y) of each seed}`, where `point` gives an entry's `(x, y)` or None."""
     curves: dict[str, list] = {}
-    for label, seeds in metrics.items():
+    for label, seeds in logs.items():
         for entries in seeds:
             points = [xy for entry in entries if (xy := point(entry)) is not None]
             if points:
@@ -214,26 +223,27 @@ def _statistic(name: str, entry: dict) -> tuple[int, float] | None:
     return None if value is None else (entry["step"], value)
 
 
-def _statistic_names(metrics: Mapping[str, Sequence[list[dict]]]) -> list[str]:
-    entries = [entry for seeds in metrics.values() for lines in seeds for entry in lines]
+def _statistic_names(logs: Mapping[str, Sequence[list[dict]]]) -> list[str]:
+    entries = [entry for seeds in logs.values() for lines in seeds for entry in lines]
     return list(dict.fromkeys(n for entry in entries for n in entry.get("statistics") or {}))
 
 
 def _evaluated(
-    metrics: Mapping[str, Sequence[list[dict]]], curves: Mapping[str, Sequence[dict]]
+    logs: Mapping[str, Sequence[list[dict]]], curves: Mapping[str, Sequence[dict]]
 ) -> list[str]:
-    """The tasks and derived outputs that there are figures of."""
-    entries = [entry for seeds in metrics.values() for lines in seeds for entry in lines]
+    """The tasks and derived outputs that were evaluated."""
+    entries = [entry for seeds in logs.values() for lines in seeds for entry in lines]
     figures = [entry["metrics"] for entry in entries if entry["kind"] == "evaluation"]
     figures += [seed for seeds in curves.values() for seed in seeds]
     return [task for tasks in figures for task in tasks]
 
 
-def _validation_auc(task: str, entry: dict) -> tuple[int, float] | None:
+def _validation(task: str, entry: dict) -> tuple[int, float] | None:
+    """The epoch and the primary metric of a task in it."""
     if entry["kind"] != "evaluation" or entry["split"] != "validation":
         return None
-    auc = entry["metrics"].get(task, {}).get("auc")
-    return None if auc is None else (entry["epoch"], auc)
+    value = entry["metrics"].get(task, {}).get(metrics.PRIMARY)
+    return None if value is None else (entry["epoch"], value)
 
 
 def _explanation_section(run: Run) -> Section | None:
@@ -257,25 +267,18 @@ def _explanation_section(run: Run) -> Section | None:
 
 
 def _metrics_grid(run: Run) -> Grid:
+    """A line for each split and task; the first metric is the AUC, with its optimum beside it."""
+    splits = (run.result or {}).get("metrics") or {}
+    shown = evaluated_metrics(splits)
     lines = []
-    for split, tasks in ((run.result or {}).get("metrics") or {}).items():
-        for task, figures in tasks.items():
+    for split, tasks in splits.items():
+        for task, values in tasks.items():
             bayes = run.value(f"record.dataset.simulation.bayes_auc.{split}.{task}")
-            lines.append(
-                (
-                    split,
-                    task,
-                    number(figures["auc"]),
-                    number(bayes),
-                    number(figures["logloss"], ".5f"),
-                    number(figures["constant_logloss"], ".5f"),
-                    number(figures["calibration"], ".3f"),
-                    number(figures["positives"], ","),
-                    number(figures["rows"], ","),
-                )
-            )
-    header = ("split", "task", "AUC", "Bayes-optimal AUC", "logloss", "constant's logloss")
-    header += ("calibration", "positives", "rows")
+            cells = metric_cells(values, shown)
+            counts = (number(values[name], ",") for name in ("positives", "rows"))
+            lines.append((split, task, *cells[:1], number(bayes), *cells[1:], *counts))
+    labels = [metric.label for metric in shown]
+    header = ("split", "task", *labels[:1], "Bayes-optimal AUC", *labels[1:], "positives", "rows")
     return Grid("Metrics", header, tuple(lines), texts=2)
 
 

@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.tables.result import RowResult, TableResult
-from experiments.tables.spec import COLUMNS, Column, Table
+from dcrnn_tf import metrics
+from dcrnn_tf.metrics import Metric
+from experiments.tables.result import RowResult, TableResult, TaskResult
+from experiments.tables.spec import Column, Table, column
+from experiments.tables.statistics import PairedDifference
 
 NOT_AVAILABLE = "n/a"
-METRICS = {"auc": ("AUC", ".4f"), "logloss": ("logloss", ".6f")}  # names and forms, as printed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,17 +87,51 @@ def incomplete(result: TableResult) -> list[str]:
 def verdicts(result: TableResult) -> list[tuple[str, str]]:
     """Sentences on each row against its baseline, never without an interval.
 
-    One per task, and one more per task if the table compares by logloss too.
+    One per task and metric that the table compares by.
     """
-    metrics = result.table.metrics
+    compared = result.table.metrics
     return [
         (row.row.label, f"{task}: {name}{_verdict(result, row, task, metric)}")
         for row in result.rows
         if result.table.baseline_of(row.row) is not None
         for task in row.tasks
-        for metric in metrics
-        for name in [f"{METRICS[metric][0]} " if len(metrics) > 1 else ""]
+        for metric in compared
+        for name in [f"{metric.label} " if len(compared) > 1 else ""]
     ]
+
+
+def further_metrics(result: TableResult) -> list[Metric]:
+    """The metrics and references whose means stand beside the primary metric."""
+    return [metric for metric in result.metrics if metric.name != metrics.PRIMARY]
+
+
+def means(task: TaskResult, shown: Sequence[Metric]) -> list[str]:
+    """The means of metrics over seeds, as printed."""
+    return [number(task.metrics[metric.name].mean, metric.form) for metric in shown]
+
+
+def evaluated_metrics(splits: Mapping[str, Mapping[str, Mapping]]) -> tuple[Metric, ...]:
+    """The metrics and references of a run's evaluations, `{split: {task: {metric: value}}}`."""
+    return metrics.present(values for tasks in splits.values() for values in tasks.values())
+
+
+def metric_cells(values: Mapping[str, float | None], shown: Sequence[Metric]) -> list[str]:
+    """The metrics of one task, as printed."""
+    return [number(values.get(metric.name), metric.form) for metric in shown]
+
+
+def difference_cells(
+    difference: PairedDifference | None, name: str = "difference"
+) -> dict[str, float | None]:
+    """A difference and the ends of its interval, `{column: value}`."""
+    low, high = (difference and difference.interval) or (None, None)
+    return {name: difference and difference.mean, f"{name}_low": low, f"{name}_high": high}
+
+
+def metric_notes() -> str:
+    """How the values of the metrics are to be read, in one sentence."""
+    words = "; ".join(metric.note for metric in metrics.registered() if metric.note)
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def published(row: RowResult, task: str) -> Mapping[str, float]:
@@ -107,11 +143,13 @@ def grids(result: TableResult) -> list[Grid]:
     """All tables of a report; the first has the paper's form."""
     table = result.table
     pairs = [(row, task) for row in result.rows for task in table.tasks]
+    further = further_metrics(result)
     return [
         _main_grid(result),
         *(
             Grid(
-                "Intervals and tests" + ("" if metric == "auc" else f" of {METRICS[metric][0]}"),
+                "Intervals and tests"
+                + ("" if metric.name == metrics.PRIMARY else f" of {metric.label}"),
                 (
                     *("model", "task", "seeds", "mean", "95 % interval", "std"),
                     *(f"minus {table.compared_with}", "95 % interval of it", "p"),
@@ -128,9 +166,12 @@ def grids(result: TableResult) -> list[Grid]:
             "Distance to the optimum, and quality of the probabilities",
             (
                 *("model", "task", "Bayes-optimal AUC", "gap to it", "attained"),
-                *("logloss", "constant's logloss", "calibration"),
+                *(metric.label for metric in further),
             ),
-            tuple((row.row.label, task, *_quality_cells(row, task)) for row, task in pairs),
+            tuple(
+                (row.row.label, task, *_quality_cells(row.tasks[task], further))
+                for row, task in pairs
+            ),
             texts=2,
         ),
         Grid(
@@ -150,20 +191,20 @@ def grids(result: TableResult) -> list[Grid]:
 def _main_grid(result: TableResult) -> Grid:
     """Ours and, where there is any, the paper's."""
     table = result.table
-    columns = [(task, name, COLUMNS[name]) for task in table.tasks for name in table.columns]
-    header = [f"{task} {column.label}" for task, _, column in columns]
+    columns = [(task, name, column(name)) for task in table.tasks for name in table.columns]
+    header = [f"{task} {printed.label}" for task, _, printed in columns]
     if table.published:
-        header += [f"paper: {task} {column.label}" for task, _, column in columns]
+        header += [f"paper: {task} {printed.label}" for task, _, printed in columns]
     lines = []
     for row in result.rows:
-        cells = [number(_figure(row, task, column), column.form) for task, _, column in columns]
+        cells = [number(_value(row, task, printed), printed.form) for task, _, printed in columns]
         if table.published:
             cells += [
-                number(published(row, task).get(name), column.form)
-                for task, name, column in columns
+                number(published(row, task).get(name), printed.form)
+                for task, name, printed in columns
             ]
         lines.append((row.row.label, *cells))
-    names = [METRICS[metric][0] for metric in table.metrics]
+    names = [metric.label for metric in table.metrics]
     return Grid(f"{' and '.join(names)} on the test split", ("model", *header), tuple(lines))
 
 
@@ -175,14 +216,17 @@ def notes(result: TableResult) -> list[str]:
         "on this test split, not what another sample of rows would give.",
         f"Differences are those of a row to {baseline} with the same seed; p is of the two-sided "
         "paired t-test, not corrected for the number of comparisons.",
-        "Logloss stands beside that of the best constant prediction; calibration is predicted over "
-        "observed positives, 1 is right.",
+        metric_notes(),
         "Rows/s and wall time are medians over the runs.",
     ]
-    if "logloss" in result.table.metrics:
-        lines.insert(
-            2, "Of differences, one of AUC above 0 and one of logloss below 0 speak for the model."
-        )
+    signs = {"high": "above", "low": "below"}
+    good = [
+        f"one of {metric.label} {signs[metric.better]} 0"
+        for metric in result.table.metrics
+        if metric.better in signs
+    ]
+    if len(good) > 1:
+        lines.insert(2, f"Of differences, {' and '.join(good)} speak for the model.")
     if any(row.row.deterministic for row in result.rows):
         lines.append("A model that no seed changes is run once and compared with every seed.")
     if result.data["simulated"]:
@@ -193,12 +237,11 @@ def notes(result: TableResult) -> list[str]:
     return lines
 
 
-def _verdict(result: TableResult, row: RowResult, task: str, metric: str) -> str:
-    baseline, difference = result.table.baseline_of(row.row), row.tasks[task].difference_of(metric)
-    form = METRICS[metric][1]
+def _verdict(result: TableResult, row: RowResult, task: str, metric: Metric) -> str:
+    baseline = result.table.baseline_of(row.row)
+    difference, form = row.tasks[task].metrics[metric.name].difference, metric.difference_form
     if difference is None:
-        name = {"auc": "an AUC", "logloss": "a logloss"}[metric]
-        return f"not compared, no seed has {name} here and of {baseline}"
+        return f"not compared, no seed has the {metric.label} here and of {baseline}"
     against = f"{difference.mean:+{form}} against {baseline}"
     if difference.interval is None:
         pairs = "1 seed" if difference.pairs == 1 else f"{difference.pairs} seeds without spread"
@@ -212,9 +255,9 @@ def _verdict(result: TableResult, row: RowResult, task: str, metric: str) -> str
     return words + ("; the interval holds 0, no difference is shown" if low <= 0 <= high else "")
 
 
-def _test_cells(row: RowResult, task: str, metric: str) -> tuple[str, ...]:
-    form = METRICS[metric][1]
-    summary, difference = row.tasks[task].summary(metric), row.tasks[task].difference_of(metric)
+def _test_cells(row: RowResult, task: str, metric: Metric) -> tuple[str, ...]:
+    result, form = row.tasks[task].metrics[metric.name], metric.difference_form
+    summary, difference = result.summary, result.difference
     return (
         str(summary.count if summary else 0),
         number(summary and summary.mean, form),
@@ -226,15 +269,12 @@ def _test_cells(row: RowResult, task: str, metric: str) -> tuple[str, ...]:
     )
 
 
-def _quality_cells(row: RowResult, task: str) -> tuple[str, ...]:
-    figures = row.tasks[task]
+def _quality_cells(task: TaskResult, further: Sequence[Metric]) -> tuple[str, ...]:
     return (
-        number(figures.bayes_auc),
-        number(figures.gap),
-        number(figures.attained, ".0%"),
-        number(figures.logloss, ".5f"),
-        number(figures.constant_logloss, ".5f"),
-        number(figures.calibration, ".3f"),
+        number(task.bayes_auc),
+        number(task.gap),
+        number(task.attained, ".0%"),
+        *means(task, further),
     )
 
 
@@ -265,9 +305,9 @@ def _by_value(values: Mapping[str, object]) -> str:
     return "; ".join(f"{value} ({', '.join(labels)})" for value, labels in groups.items())
 
 
-def _figure(row: RowResult, task: str, column: Column) -> float | None:
-    summary = row.tasks[task].summary(column.metric)
-    return summary and getattr(summary, column.statistic)
+def _value(row: RowResult, task: str, printed: Column) -> float | None:
+    summary = row.tasks[task].metrics[printed.metric].summary
+    return summary and getattr(summary, printed.statistic)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dcrnn_tf.system.whole_file import whole_file
 from experiments.tables.content import (
     Grid,
+    difference_cells,
+    further_metrics,
     grids,
     incomplete,
     notes,
@@ -16,7 +18,7 @@ from experiments.tables.content import (
     verdicts,
     warning,
 )
-from experiments.tables.result import TableResult, TaskResult
+from experiments.tables.result import MetricResult, TableResult
 
 
 def write_csv(result: TableResult, path: str | pathlib.Path) -> None:
@@ -54,9 +56,9 @@ def write_markdown(result: TableResult, path: str | pathlib.Path) -> None:
 def _csv_lines(result: TableResult) -> Iterator[dict[str, object]]:
     for row in result.rows:
         for task, figures in row.tasks.items():
-            auc, difference = figures.auc, figures.difference
-            low, high = (auc and auc.interval) or (None, None)
-            difference_low, difference_high = (difference and difference.interval) or (None, None)
+            primary, *others = result.table.metrics
+            summary, difference = figures.primary.summary, figures.primary.difference
+            low, high = (summary and summary.interval) or (None, None)
             paper = published(row, task)
             yield {
                 "table": result.table.name,
@@ -64,26 +66,26 @@ def _csv_lines(result: TableResult) -> Iterator[dict[str, object]]:
                 "model": row.row.model,
                 "task": task,
                 "simulated": result.data["simulated"],
-                "seeds": auc.count if auc else 0,
-                "auc_best": auc and auc.best,
-                "auc_mean": auc and auc.mean,
-                "auc_std": auc and auc.std,
-                "auc_low": low,
-                "auc_high": high,
+                "seeds": summary.count if summary else 0,
+                f"{primary.name}_best": summary and summary.best,
+                f"{primary.name}_mean": summary and summary.mean,
+                f"{primary.name}_std": summary and summary.std,
+                f"{primary.name}_low": low,
+                f"{primary.name}_high": high,
                 **{f"paper_{name}": paper.get(name) for name in result.table.columns},
                 "baseline": result.table.baseline_of(row.row),
-                "difference": difference and difference.mean,
-                "difference_low": difference_low,
-                "difference_high": difference_high,
+                **difference_cells(difference),
                 "p_value": difference and difference.p_value,
                 "pairs": difference.pairs if difference else 0,
-                **(_logloss_cells(figures) if "logloss" in result.table.metrics else {}),
+                **{
+                    f"{metric.name}_{name}": value
+                    for metric in others
+                    for name, value in _comparison_cells(figures.metrics[metric.name]).items()
+                },
                 "bayes_auc": figures.bayes_auc,
                 "gap_to_bayes": figures.gap,
                 "attained": figures.attained,
-                "logloss": figures.logloss,
-                "constant_logloss": figures.constant_logloss,
-                "calibration": figures.calibration,
+                **{m.name: figures.metrics[m.name].mean for m in further_metrics(result)},
                 "parameters_total": row.parameters("total"),
                 "parameters_embedding": row.parameters("embedding"),
                 "parameters_other": row.parameters("other"),
@@ -94,18 +96,16 @@ def _csv_lines(result: TableResult) -> Iterator[dict[str, object]]:
             }
 
 
-def _logloss_cells(figures: TaskResult) -> dict[str, object]:
-    summary, difference = figures.loglosses, figures.logloss_difference
+def _comparison_cells(result: MetricResult) -> dict[str, float | None]:
+    """What a table has of a metric that it compares by beside the primary one."""
+    summary, difference = result.summary, result.difference
     low, high = (summary and summary.interval) or (None, None)
-    difference_low, difference_high = (difference and difference.interval) or (None, None)
     return {
-        "logloss_std": summary and summary.std,
-        "logloss_low": low,
-        "logloss_high": high,
-        "logloss_difference": difference and difference.mean,
-        "logloss_difference_low": difference_low,
-        "logloss_difference_high": difference_high,
-        "logloss_p_value": difference and difference.p_value,
+        "std": summary and summary.std,
+        "low": low,
+        "high": high,
+        **difference_cells(difference),
+        "p_value": difference and difference.p_value,
     }
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.metrics.auc import CHANCE
 from experiments.runs import run_folder
 from experiments.tables.spec import Row, Table
 from experiments.tables.statistics import PairedDifference, Summary, paired_difference, summarise
@@ -40,54 +42,55 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskResult:
-    """One row's figures for one task on the test split.
+class MetricResult:
+    """One metric of one row and task on the test split.
 
     Attributes:
-      aucs: `{seed: AUC}`.
-      auc: the summary over seeds; None if no finished run has an AUC.
-      difference: to the row's baseline over common seeds; None if it or a common seed is lacking.
-      bayes_auc: best AUC that any model can reach, known for simulated data alone.
-      loglosses: the summary of the logloss over seeds, the lowest as its best.
-      logloss_difference: as `difference`; negative where the model is the better one.
-      constant_logloss, calibration: means over seeds.
+      by_seed: The values, `{seed: value}`.
+      summary: Summary of the values over seeds; None if no finished run has a value.
+      difference: Difference to the row's baseline over common seeds; None if the row has no
+        baseline or no seed is common.
     """
 
-    aucs: Mapping[int, float]
-    auc: Summary | None
+    by_seed: Mapping[int, float]
+    summary: Summary | None
     difference: PairedDifference | None
-    bayes_auc: float | None
-    loglosses: Summary | None
-    logloss_difference: PairedDifference | None
-    constant_logloss: float | None
-    calibration: float | None
 
     @property
-    def logloss(self) -> float | None:
-        """The mean logloss over seeds."""
-        return self.loglosses and self.loglosses.mean
+    def mean(self) -> float | None:
+        """Mean of the values over seeds."""
+        return self.summary and self.summary.mean
 
-    def summary(self, metric: str) -> Summary | None:
-        """Over seeds, of `auc` or `logloss`."""
-        return {"auc": self.auc, "logloss": self.loglosses}[metric]
 
-    def difference_of(self, metric: str) -> PairedDifference | None:
-        """To the baseline, of `auc` or `logloss`."""
-        return {"auc": self.difference, "logloss": self.logloss_difference}[metric]
+@dataclasses.dataclass(frozen=True)
+class TaskResult:
+    """All metrics of one row and task on the test split.
+
+    Attributes:
+      metrics: Results of the registered metrics and their references, `{name: result}`.
+      bayes_auc: Best AUC that any model can reach, known for simulated data alone.
+    """
+
+    metrics: Mapping[str, MetricResult]
+    bayes_auc: float | None
+
+    @property
+    def primary(self) -> MetricResult:
+        """The metric that models are ranked by."""
+        return self.metrics[metrics.PRIMARY]
 
     @property
     def gap(self) -> float | None:
         """Bayes-optimal AUC minus the mean AUC."""
-        return (
-            None if self.auc is None or self.bayes_auc is None else self.bayes_auc - self.auc.mean
-        )
+        mean = self.metrics["auc"].mean
+        return None if mean is None or self.bayes_auc is None else self.bayes_auc - mean
 
     @property
     def attained(self) -> float | None:
-        """Share of the way from 0.5 to the Bayes-optimal AUC that the mean AUC has come."""
-        if self.gap is None or self.bayes_auc <= 0.5:
+        """Share of the way from chance to the Bayes-optimal AUC that the mean AUC has come."""
+        if self.gap is None or self.bayes_auc <= CHANCE:
             return None
-        return (self.auc.mean - 0.5) / (self.bayes_auc - 0.5)
+        return (self.metrics["auc"].mean - CHANCE) / (self.bayes_auc - CHANCE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +100,7 @@ class RowResult:
     Attributes:
       row: the row.
       runs: finished, by seed.
-      tasks: `{task: figures}`.
+      tasks: `{task: metrics}`.
       missing: seeds without a run.
       unfinished: seeds whose run has not come to its end.
     """
@@ -111,7 +114,8 @@ class RowResult:
     @property
     def constant(self) -> bool:
         """Whether the model ranks nothing, with an AUC of exactly 0.5 in all there is of it."""
-        return {auc for task in self.tasks.values() for auc in task.aucs.values()} == {0.5}
+        results = (task.metrics["auc"].by_seed.values() for task in self.tasks.values())
+        return {auc for aucs in results for auc in aucs} == {CHANCE}
 
     def median(self, key: str) -> float | None:
         """Median over the runs of a number such as `result.rows_per_second`."""
@@ -137,6 +141,12 @@ class TableResult:
     def runs(self) -> tuple[Run, ...]:
         """All finished runs."""
         return tuple(run for row in self.rows for run in row.runs)
+
+    @property
+    def metrics(self) -> tuple[metrics.Metric, ...]:
+        """The registered metrics and references that runs have on the test split."""
+        tasks = (run.value(f"result.metrics.{TEST}") or {} for run in self.runs)
+        return metrics.present(values for of_run in tasks for values in of_run.values())
 
     @property
     def ranking(self) -> tuple[RowResult, ...]:
@@ -251,38 +261,35 @@ def _task_result(
     baseline: tuple[Row, Sequence[Run]] | None,
     seeds: Sequence[int],
 ) -> TaskResult:
-    aucs, loglosses = (_figures(task, runs, name) for name in ("auc", "logloss"))
+    def of_metric(metric: metrics.Metric) -> MetricResult:
+        values = _by_seed(task, runs, metric.name)
+        return MetricResult(
+            by_seed=values,
+            summary=summarise(list(values.values()), metric.best) if values else None,
+            difference=baseline
+            and paired_difference(
+                *(
+                    for_every_seed(each, _by_seed(task, its_runs, metric.name), seeds)
+                    for each, its_runs in ((row, runs), baseline)
+                )
+            ),
+        )
 
-    def difference(name: str) -> PairedDifference | None:
-        if baseline is None:
-            return None
-        # Whatever the seed, a deterministic model gives its one figure: it pairs with every seed.
-        pairs = [
-            dict.fromkeys(seeds, *values.values()) if each.deterministic and values else values
-            for each, its_runs in ((row, runs), baseline)
-            for values in [_figures(task, its_runs, name)]
-        ]
-        return paired_difference(*pairs)
-
-    means = {
-        name: summarise(list(values.values())).mean if values else None
-        for name in ("constant_logloss", "calibration")
-        for values in [_figures(task, runs, name)]
-    }
+    bayes_auc = f"record.dataset.simulation.bayes_auc.{TEST}.{task}"
     return TaskResult(
-        aucs=aucs,
-        auc=summarise(list(aucs.values())) if aucs else None,
-        difference=difference("auc"),
-        bayes_auc=runs[0].value(f"record.dataset.simulation.bayes_auc.{TEST}.{task}")
-        if runs
-        else None,
-        loglosses=summarise(list(loglosses.values()), best=min) if loglosses else None,
-        logloss_difference=difference("logloss"),
-        **means,
+        metrics={metric.name: of_metric(metric) for metric in metrics.printed()},
+        bayes_auc=runs[0].value(bayes_auc) if runs else None,
     )
 
 
-def _figures(task: str, runs: Sequence[Run], name: str) -> dict[int, float]:
-    """`{seed: figure}` on the test split, of the runs that have it."""
-    figures = {run.seed: run.value(f"result.metrics.{TEST}.{task}.{name}") for run in runs}
-    return {seed: value for seed, value in figures.items() if value is not None}
+def for_every_seed(
+    row: Row, by_seed: Mapping[int, float], seeds: Sequence[int]
+) -> Mapping[int, float]:
+    """The values of a row, where the one of a deterministic model stands for every seed."""
+    return dict.fromkeys(seeds, *by_seed.values()) if row.deterministic and by_seed else by_seed
+
+
+def _by_seed(task: str, runs: Sequence[Run], name: str) -> dict[int, float]:
+    """The values of a metric on the test split, `{seed: value}`, of the runs that have it."""
+    values = {run.seed: run.value(f"result.metrics.{TEST}.{task}.{name}") for run in runs}
+    return {seed: value for seed, value in values.items() if value is not None}

@@ -4,8 +4,12 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dcrnn_tf.dataset.schema import Schema
+
+if TYPE_CHECKING:
+    from dcrnn_tf.metrics import Metric
 
 PROGRAMS = {  # of models that experiments.train does not train
     "boosted_trees": "experiments.baselines.boosted_trees",
@@ -16,13 +20,13 @@ PROGRAMS = {  # of models that experiments.train does not train
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A figure that a table gives of each task.
+    """A number that a paper table prints of each task.
 
     Attributes:
-      label: as printed.
-      metric: of the test split, `auc` or `logloss`.
-      statistic: over seeds, `best` or `mean`.
-      form: how figures are formatted, with as many decimals as the papers print.
+      label: Heading as printed.
+      metric: Name of a registered metric, on the test split.
+      statistic: Statistic over seeds, `best` or `mean`.
+      form: How values are printed, with as many decimals as the papers print.
     """
 
     label: str
@@ -38,6 +42,20 @@ COLUMNS = {
     "auc": Column("AUC", "auc", "mean", ".6f"),
     "auc_4": Column("AUC", "auc", "mean", ".4f"),
 }
+
+
+def column(name: str) -> Column:
+    """One of `COLUMNS`, or the mean of the registered metric of this name.
+
+    Raises:
+      KeyError: there is neither.
+    """
+    if name in COLUMNS:
+        return COLUMNS[name]
+    from dcrnn_tf import metrics  # late, since it takes NumPy to be imported
+
+    metric = metrics.get(name)
+    return Column(metric.label, metric.name, "mean", metric.form)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +136,7 @@ class Table:
       source: where the published figures stand, or what the table is made after.
       dataset: the paper's data, as a reader knows it.
       tasks: that the table has figures of; none for those of the dataset, whichever they are.
-      columns: per task, of `COLUMNS`.
+      columns: names of what is printed of each task, as `column` takes them.
       baseline: label of the row that the others are compared with; None if only rows that name
         their own are compared.
       rows: the models.
@@ -150,14 +168,19 @@ class Table:
         for baseline in (self.baseline, *(row.baseline for row in self.rows)):
             if baseline not in (None, *(row.label for row in self.rows)):
                 raise ValueError(f"{self.name}: the baseline {baseline!r} is no row")
-        if unknown := [column for column in self.columns if column not in COLUMNS]:
-            raise ValueError(f"{self.name}: no column is called {', '.join(unknown)}")
+        for name in self.columns:
+            try:
+                column(name)
+            except KeyError:
+                raise ValueError(f"{self.name}: no column is called {name}") from None
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """What models are compared by: the AUC, and the logloss where the table gives it."""
-        printed = {COLUMNS[column].metric for column in self.columns}
-        return ("auc", "logloss") if "logloss" in printed else ("auc",)
+    def metrics(self) -> tuple["Metric", ...]:
+        """The metrics that models are compared by: the primary one, and those that are printed."""
+        from dcrnn_tf import metrics
+
+        names = {metrics.PRIMARY, *(column(name).metric for name in self.columns)}
+        return tuple(metric for metric in metrics.registered() if metric.name in names)
 
     @property
     def published(self) -> bool:

@@ -104,13 +104,17 @@ def size(folders: Folders) -> Shown:
     large, *others = result.rows
     fewer = _smaller_minus_large(result)
     equal = {
-        task: {row.row.label: row.tasks[task].difference for row in others if row.row.baseline}
+        task: {
+            row.row.label: row.tasks[task].metrics["auc"].difference
+            for row in others
+            if row.row.baseline
+        }
         for task in study.SIZE.tasks
     }
     curves = {
         task: {
             family: [
-                (row.parameters("other"), row.tasks[task].auc)
+                (row.parameters("other"), row.tasks[task].metrics["auc"].summary)
                 for row in result.rows
                 if row.row.model == family.lower() and row.runs
             ]
@@ -193,7 +197,9 @@ def _smaller_minus_large(result: TableResult) -> Differences:
     ]
     return {
         task: {
-            row.row.label: paired_difference(row.tasks[task].aucs, large.tasks[task].aucs)
+            row.row.label: paired_difference(
+                *(one.tasks[task].metrics["auc"].by_seed for one in (row, large))
+            )
             for row in small
         }
         for task in result.table.tasks
@@ -210,7 +216,8 @@ def _differences(results: Mapping[str, TableResult]) -> Differences:
         if row.row.label != result.table.baseline
     }
     return {
-        task: {name: row.tasks[task].difference for name, row in rows.items()} for task in tasks
+        task: {name: row.tasks[task].metrics["auc"].difference for name, row in rows.items()}
+        for task in tasks
     }
 
 
@@ -219,9 +226,10 @@ def _values(results: Mapping[str, TableResult]) -> tuple[str, ...]:
     sentences = []
     for part, result in results.items():
         for task in result.table.tasks:
-            rows = [row for row in result.rows if row.tasks[task].auc]
+            rows = [row for row in result.rows if row.tasks[task].metrics["auc"].summary]
             bayes = rows[0].tasks[task].bayes_auc if rows else None
-            words = [f"{row.row.label} {row.tasks[task].auc.mean:.4f}" for row in rows]
+            aucs = {row.row.label: row.tasks[task].metrics["auc"].mean for row in rows}
+            words = [f"{label} {auc:.4f}" for label, auc in aucs.items()]
             words += [] if bayes is None else [f"Bayes-optimal {bayes:.4f}"]
             where = ", ".join(filter(None, (part, task)))
             sentences.append(f"Mean test AUC, {where}: {', '.join(words)}.")

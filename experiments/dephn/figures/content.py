@@ -114,7 +114,7 @@ def figure_5(folders: Folders) -> Shown:
         plain = rows["DEPHN without virtual gradient"]
         for task in table.tasks:
             found = [
-                paired_difference(row.tasks[task].aucs, plain.tasks[task].aucs)
+                paired_difference(*(one.tasks[task].metrics["auc"].by_seed for one in (row, plain)))
                 for label, row in rows.items()
                 if label.startswith(("DEPHN Pearson", "DEPHN cosine"))
             ]
@@ -125,7 +125,7 @@ def figure_5(folders: Folders) -> Shown:
             panel = changes.setdefault(f"{table.dataset}, {words}", {})
             for task in table.tasks:
                 panel[task] = {
-                    letter: rows[f"DEPHN {words}, {letter}"].tasks[task].difference
+                    letter: rows[f"DEPHN {words}, {letter}"].tasks[task].metrics["auc"].difference
                     for letter in tables.FUNCTIONS
                 }
                 for difference in panel[task].values():
@@ -174,14 +174,13 @@ def figure_6(folders: Folders) -> Shown:
             for task in table.tasks
         }
         words = ", ".join(f"{task} {value:.4f}" for task, value in last.items())
-        aucs = ", ".join(
-            f"{task} {found.auc.mean:.4f}" for task, found in row.tasks.items() if found.auc
-        )
-        sentences.append(f"{row.row.label}: mean of the last losses logged {words}; AUC {aucs}.")
+        aucs = {task: found.metrics["auc"] for task, found in row.tasks.items()}
+        means = ", ".join(f"{t} {found.mean:.4f}" for t, found in aucs.items() if found.summary)
+        sentences.append(f"{row.row.label}: mean of the last losses logged {words}; AUC {means}.")
         sentences += [
             f"{row.row.label} minus {table.baseline}, AUC of {task}: "
             f"{difference_words(found.difference)}."
-            for task, found in row.tasks.items()
+            for task, found in aucs.items()
             if found.difference is not None
         ]
     return Shown(

@@ -83,18 +83,20 @@ def cells(text, start):
 def test_a_rows_figures_are_those_of_its_runs(table_dir):
     mmoe, dcrnn, _ = aggregate(TABLE, table_dir).rows
     click = dcrnn.tasks["click"]
-    assert click.aucs == {1: 0.70, 2: 0.72, 3: 0.71}
-    assert (click.auc.best, click.auc.count) == (0.72, 3)
-    assert click.auc.mean == pytest.approx(0.71)
-    assert click.auc.std == pytest.approx(0.01)
+    auc = click.metrics["auc"]
+    assert click.primary is auc
+    assert auc.by_seed == {1: 0.70, 2: 0.72, 3: 0.71}
+    assert (auc.summary.best, auc.summary.count) == (0.72, 3)
+    assert auc.mean == auc.summary.mean == pytest.approx(0.71)
+    assert auc.summary.std == pytest.approx(0.01)
     # Differences 0.01, 0.02, 0.01: t = 4 with 2 degrees of freedom, p = 1 - t / sqrt(t^2 + 2).
-    assert click.difference.mean == pytest.approx(0.04 / 3)
-    assert click.difference.p_value == pytest.approx(1 - 4 / math.sqrt(18))
+    assert auc.difference.mean == pytest.approx(0.04 / 3)
+    assert auc.difference.p_value == pytest.approx(1 - 4 / math.sqrt(18))
     assert click.bayes_auc == 0.72
     assert click.gap == pytest.approx(0.01)
     assert click.attained == pytest.approx(0.21 / 0.22)
-    assert click.logloss == pytest.approx((0.11 + 0.12 + 0.13) / 3)
-    assert mmoe.tasks["click"].difference is None
+    assert click.metrics["logloss"].mean == pytest.approx((0.11 + 0.12 + 0.13) / 3)
+    assert mmoe.tasks["click"].primary.difference is None
     assert mmoe.median("result.rows_per_second") == 14_000
     assert mmoe.median("result.wall_seconds") == 20
     assert mmoe.parameters("embedding") == 1_000_000
@@ -104,10 +106,10 @@ def test_a_deterministic_row_is_one_run_compared_with_every_seed(table_dir):
     result = aggregate(TABLE, table_dir, seeds=[1, 2, 3])
     linear = result.rows[2]
     assert linear.missing == ()
-    figures = linear.tasks["click"]
-    assert (figures.auc.count, figures.auc.interval) == (1, None)
-    assert figures.difference.pairs == 3
-    assert figures.difference.mean == pytest.approx(0.66 - (0.69 + 0.70 + 0.70) / 3)
+    auc = linear.tasks["click"].metrics["auc"]
+    assert (auc.summary.count, auc.summary.interval) == (1, None)
+    assert auc.difference.pairs == 3
+    assert auc.difference.mean == pytest.approx(0.66 - (0.69 + 0.70 + 0.70) / 3)
     assert linear.median("result.rows_per_second") is None
 
 
@@ -115,7 +117,7 @@ def test_what_lacks_is_said(table_dir):
     add(table_dir, MMOE, 4, 0.99, finished=False)
     result = aggregate(TABLE, table_dir, seeds=[1, 2, 3, 4, 5])
     assert (result.rows[0].missing, result.rows[0].unfinished) == ((5,), (4,))
-    assert result.rows[0].tasks["click"].auc.best == 0.70
+    assert result.rows[0].tasks["click"].primary.summary.best == 0.70
     text = markdown(result, table_dir)
     assert (
         "**Incomplete.** MMoE: seed 5 not run, seed 4 not finished; "
@@ -132,7 +134,7 @@ def test_seeds_are_those_found_when_none_are_given(table_dir):
 
 def test_only_the_seeds_asked_for_count(table_dir):
     result = aggregate(TABLE, table_dir, seeds=[1, 3])
-    assert result.rows[1].tasks["click"].aucs == {1: 0.70, 3: 0.71}
+    assert result.rows[1].tasks["click"].primary.by_seed == {1: 0.70, 3: 0.71}
 
 
 def test_a_row_without_runs_stands_in_the_table_without_figures(tmp_path):
@@ -140,14 +142,14 @@ def test_a_row_without_runs_stands_in_the_table_without_figures(tmp_path):
     result = aggregate(TABLE, tmp_path)
     text = markdown(result, tmp_path)
     assert cells(text, ["DCRNN+Ada"])[1:] == ["n/a"] * 8
-    assert "DCRNN+Ada, click: not compared, no seed has an AUC here and of MMoE." in text
+    assert "DCRNN+Ada, click: not compared, no seed has the AUC here and of MMoE." in text
 
 
 def test_a_table_without_the_baselines_runs_compares_nothing(tmp_path):
     add(tmp_path, DCRNN, 1, 0.6)
     result = aggregate(TABLE, tmp_path)
-    assert result.rows[1].tasks["click"].difference is None
-    assert result.rows[1].tasks["click"].auc.mean == 0.6
+    assert result.rows[1].tasks["click"].primary.difference is None
+    assert result.rows[1].tasks["click"].primary.summary.mean == 0.6
 
 
 def test_a_single_seed_has_neither_interval_nor_test(tmp_path):
@@ -169,7 +171,7 @@ def test_a_split_of_one_class_has_no_auc(tmp_path):
         add(tmp_path, MMOE, seed, 0.6, None)
         add(tmp_path, DCRNN, seed, 0.6 + seed / 100, None)
     result = aggregate(TABLE, tmp_path)
-    assert result.rows[1].tasks["conversion"].auc is None
+    assert result.rows[1].tasks["conversion"].primary.summary is None
     assert cells(markdown(result, tmp_path), ["DCRNN+Ada"])[1:5] == [
         "0.6200",
         "0.6150",
@@ -326,13 +328,13 @@ def test_seeds_of_a_row_differ_in_nothing_else(table_dir):
 
 
 def test_the_logloss_is_compared_as_the_auc_is(logloss_table):
-    mmoe, dcrnn = (row.tasks["click"] for row in logloss_table[1].rows)
-    assert mmoe.logloss_difference is None
-    assert dcrnn.logloss == pytest.approx(0.491 / 3)
-    assert dcrnn.loglosses.best == 0.163
+    mmoe, dcrnn = (row.tasks["click"].metrics["logloss"] for row in logloss_table[1].rows)
+    assert mmoe.difference is None
+    assert dcrnn.mean == pytest.approx(0.491 / 3)
+    assert dcrnn.summary.best == 0.163
     # Differences -0.001, -0.002, -0.001: t = -4 with 2 degrees of freedom.
-    assert dcrnn.logloss_difference.mean == pytest.approx(-0.004 / 3)
-    assert dcrnn.logloss_difference.p_value == pytest.approx(1 - 4 / math.sqrt(18))
+    assert dcrnn.difference.mean == pytest.approx(-0.004 / 3)
+    assert dcrnn.difference.p_value == pytest.approx(1 - 4 / math.sqrt(18))
 
 
 def test_a_table_of_logloss_prints_six_decimals(logloss_table, tmp_path):
@@ -391,7 +393,7 @@ def test_a_row_may_be_compared_with_another_row_than_the_tables_baseline(tmp_pat
         add(tmp_path, adapted, seed, with_it)
         add(tmp_path, DCRNN, seed, 0.5)
     result = aggregate(table, tmp_path)
-    first, second, third = (row.tasks["click"].difference for row in result.rows)
+    first, second, third = (row.tasks["click"].primary.difference for row in result.rows)
     assert (first, third) == (None, None)
     assert (second.mean, second.pairs) == (pytest.approx(0.015), 2)
     assert [label for label, _ in verdicts(result)] == ["GRU+Ada"] * 2

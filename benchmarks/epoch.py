@@ -14,9 +14,13 @@ import tqdm
 from absl import flags, logging
 
 from benchmarks import workload
-from benchmarks.preparation import measured
+from benchmarks.preparation import gib, measured
 from benchmarks.scaling import ROW_VISITS
 from dcrnn_tf.system import command_line
+from experiments.document.blocks import Block
+from experiments.document.document import Section
+from experiments.document.grid import Grid, Number, Text
+from experiments.document.markdown import Trusted
 
 FLAGS = flags.FLAGS
 ROWS = 4_000_000
@@ -59,33 +63,34 @@ def hours(epochs: list[dict]) -> float:
     return sum(ROW_VISITS / epoch["rows_per_second"] for epoch in epochs) / 3600
 
 
-def table(epochs: list[dict]) -> list[str]:
-    """Lines of Markdown."""
-    lines = [
-        f"An epoch of {epochs[0]['rows']:,} rows on W (`experiments.train`, start-up, checkpoints "
-        "and report included):",
-        "",
-        "| model | seconds | rows/s | processor seconds | peak memory |",
-        "|---|---|---|---|---|",
-    ]
-    for epoch in epochs:
-        lines.append(
-            f"| {epoch['model']} | {epoch['seconds']:.0f} | {epoch['rows_per_second']:,.0f} "
-            f"| {epoch['cpu_seconds']:.0f} | {epoch['peak_bytes'] / 2**30:.1f} GiB |"
-        )
+def blocks(epochs: list[dict]) -> list[Block | str]:
+    """Returns a table of the epochs, and what they mean for DCRNN's Table 4."""
+    columns = (
+        Text("model", "model"),
+        Number("seconds", "seconds", ".0f"),
+        Number("rows/s", "rows_per_second", ",.0f"),
+        Number("processor seconds", "cpu_seconds", ".0f"),
+        Number("peak memory", "peak_bytes", gib(1)),
+    )
     visits = len(epochs) * ROW_VISITS / 1e6
-    lines += [
-        "",
-        f"DCRNN's Table 4, {visits:.0f} million row visits, would take {hours(epochs):.1f} hours a "
-        "seed at these speeds.",
+    return [
+        Trusted(
+            f"An epoch of {epochs[0]['rows']:,} rows on W (`experiments.train`, start-up, "
+            "checkpoints and report included):"
+        ),
+        Grid.of("Epochs", columns, epochs),
+        (
+            f"DCRNN's Table 4, {visits:.0f} million row visits, would take {hours(epochs):.1f} "
+            "hours a seed at these speeds."
+        ),
     ]
-    return lines
 
 
 def main() -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    print("\n".join(table(measure(pathlib.Path(FLAGS.work_dir), FLAGS.rows))))
+    epochs = measure(pathlib.Path(FLAGS.work_dir), FLAGS.rows)
+    print(Section("", blocks(epochs)).markdown())
 
 
 if __name__ == "__main__":

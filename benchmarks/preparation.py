@@ -6,8 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import tqdm
+
+from experiments.document.blocks import Block
+from experiments.document.grid import Grid, Number
+from experiments.document.markdown import Trusted
 
 FULL_ROWS = 85_316_975  # both files of the real data
 _MEASURE = """
@@ -65,3 +70,27 @@ def extrapolated(points: list[dict]) -> dict | None:
     slope = (large["seconds"] - small["seconds"]) / (large["rows"] - small["rows"])
     seconds = large["seconds"] + slope * (FULL_ROWS - large["rows"])
     return {"rows": FULL_ROWS, "seconds": seconds, "rows_per_second": FULL_ROWS / seconds}
+
+
+def gib(decimals: int) -> Callable[[float], str]:
+    """Returns how a number of bytes is printed in GiB."""
+    return lambda size: f"{size / 2**30:.{decimals}f} GiB"
+
+
+def blocks(points: list[dict]) -> list[Block | str]:
+    """Returns the table of the measured sizes, and of the full data as far as they tell."""
+    columns = (
+        Number("rows", "rows", ","),
+        Number("seconds", "seconds", ".1f"),
+        Number("rows/s", "rows_per_second", ",.0f"),
+        Number("processor seconds", "cpu_seconds", ".1f", missing=""),
+        Number("peak memory", "peak_bytes", gib(2), missing=""),
+    )
+    full = extrapolated(points)
+    if full:
+        rows, seconds = f"{full['rows']:,} (extrapolated)", f"{full['seconds']:.0f}"
+        full |= {"rows": rows, "seconds": seconds, "cpu_seconds": None, "peak_bytes": None}
+    return [
+        Trusted("Preparation of simulated Ali-CCP logs (`data_prep.ali_ccp`, start-up included):"),
+        Grid.of("Preparation", columns, [*points, full] if full else points),
+    ]

@@ -1,12 +1,16 @@
-"""The benchmark's results as a table and a plot."""
+"""Writes the benchmark's results as a Markdown page and a plot."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from benchmarks import epoch, preparation
 from benchmarks.workload import BATCH, MODELS, VOCABULARIES
+from experiments.document.blocks import Block
+from experiments.document.document import Document, Section
+from experiments.document.grid import Grid, Interval, Number, Text
+from experiments.document.markdown import Trusted
 
-# What is claimed: a contender, the one it is compared with, the workload, the least ratio.
+# Each claim: a contender, the one it is compared with, the workload, the least ratio.
 CLAIMS = (
     ("mmoe disk", "mmoe merlin", "W", 2.0),
     ("mmoe bfloat16_products", "mmoe merlin", "W", 2.0),
@@ -36,7 +40,7 @@ CLAIMS = (
 
 
 def ratios(results: Mapping) -> list[dict]:
-    """Each claim that the results speak of: ratio of medians, its range over rounds."""
+    """Returns each claim that the results speak of: ratio of medians, its range over rounds."""
     found = []
     for label, other, size, wanted in CLAIMS:
         both = [
@@ -46,18 +50,8 @@ def ratios(results: Mapping) -> list[dict]:
         pairs = [(a, b) for a in both[0] for b in both[1] if a["group"] == b["group"]]
         pairs += [(a, b) for a in both[0][:1] for b in both[1][:1]]  # of two groups, if need be
         if pairs:
-            a, b = pairs[0]
-            rounds = [x / y for x, y in zip(a["windows"], b["windows"], strict=True)]
-            found.append(
-                {
-                    "claim": f"{label} / {other}",
-                    "workload": size,
-                    "ratio": a["rows_per_second"] / b["rows_per_second"],
-                    "least": min(rounds),
-                    "most": max(rounds),
-                    "wanted": wanted,
-                }
-            )
+            ratio = compared(f"{label} / {other}", *pairs[0], wanted)
+            found.append(ratio | {"workload": size})
     small, large = (
         {s["label"]: s for s in reversed(results["speeds"]) if s["workload"] == size}
         for size in VOCABULARIES
@@ -65,23 +59,25 @@ def ratios(results: Mapping) -> list[dict]:
     for model in MODELS:
         label = f"{model} disk"
         if label in large:
-            a, b = large[label], small[label]
-            rounds = [x / y for x, y in zip(a["windows"], b["windows"], strict=True)]
-            found.append(
-                {
-                    "claim": f"{label}, W10 / W",
-                    "workload": "both",
-                    "ratio": a["rows_per_second"] / b["rows_per_second"],
-                    "least": min(rounds),
-                    "most": max(rounds),
-                    "wanted": 0.85,
-                }
-            )
+            ratio = compared(f"{label}, W10 / W", large[label], small[label], 0.85)
+            found.append(ratio | {"workload": "both"})
     return found
 
 
+def compared(claim: str, speed: Mapping, other: Mapping, wanted: float | None) -> dict:
+    """Returns the ratio of two contenders' speeds, and its range over rounds."""
+    rounds = [x / y for x, y in zip(speed["windows"], other["windows"], strict=True)]
+    return {
+        "claim": claim,
+        "ratio": speed["rows_per_second"] / other["rows_per_second"],
+        "least": min(rounds),
+        "most": max(rounds),
+        "wanted": wanted,
+    }
+
+
 def floors(results: Mapping) -> list[dict]:
-    """Step time of each model from disk, over the time that its products alone would take."""
+    """Returns the step time of each model from disk, and that of its products alone."""
     found = []
     for speed in results["speeds"]:
         model, _, form = speed["label"].partition(" ")
@@ -93,81 +89,77 @@ def floors(results: Mapping) -> list[dict]:
     return found
 
 
+def milliseconds(decimals: int) -> Callable[[float], str]:
+    """Returns how a time in seconds is printed in milliseconds."""
+    return lambda seconds: f"{seconds * 1e3:.{decimals}f} ms"
+
+
+WORKLOAD = Text("workload", "workload")
+SPEED = (
+    Number("rows/s, median", "rows_per_second", ",.0f"),
+    Interval("windows", lambda speed: (min(speed["windows"]), max(speed["windows"])), ",.0f"),
+)
+RATIO = (
+    Number("of medians", "ratio", ".2f"),
+    Interval("over rounds", lambda ratio: (ratio["least"], ratio["most"]), ".2f"),
+    Number("at least", "wanted", "g", missing=""),
+)
+FLOOR = (
+    Number("products alone", "floor", milliseconds(1)),
+    Number("ratio", "ratio", ".2f"),
+)
+
+
+def host_words(host: Mapping) -> str:
+    """Returns a sentence on the machine and the versions of what computes."""
+    return (
+        f"{host['processor']}, {host['cores']} cores; TensorFlow {host['tensorflow']}, Keras "
+        f"{host['keras']}, Python {host['python']}."
+    )
+
+
 def write(results: Mapping, out_dir: pathlib.Path) -> None:
     """Writes `benchmark.md` and, with both vocabularies, `benchmark.png`."""
-    host = results["machine"]
-    lines = [
-        "# Benchmark",
-        "",
-        "All data is synthetic: 400,000 rows, 23 single-valued fields, ids log-uniform in rank; "
-        f"batch {BATCH}, embedding 32. W has 2.5 M embedding rows, W10 10 M; `lists` has Ali-CCP's "
-        "fields instead, four histories of a user and two lists of an exposure among them.",
-        "",
-        f"{host['processor']}, {host['cores']} cores; TensorFlow {host['tensorflow']}, Keras "
-        f"{host['keras']}, Python {host['python']}. Products: "
-        f"{results['product_rate'] / 1e9:.0f} GFLOP/s; memory copy, one core: "
-        f"{results['copy_rate'] / 1e9:.1f} GB/s.",
-        "",
-        "| | workload | rows/s, median | windows | peak memory |",
-        "|---|---|---|---|---|",
-    ]
-    for speed in results["speeds"]:
-        low, high = min(speed["windows"]), max(speed["windows"])
-        lines.append(
-            f"| {speed['label']} | {speed['workload']} | {speed['rows_per_second']:,.0f} "
-            f"| {low:,.0f} to {high:,.0f} | {speed['peak_bytes'] / 2**30:.1f} GiB |"
-        )
-    lines += [
-        "",
-        "| ratio | workload | of medians | over rounds | at least |",
-        "|---|---|---|---|---|",
-    ]
-    for ratio in ratios(results):
-        wanted = "" if ratio["wanted"] is None else f"{ratio['wanted']:g}"
-        lines.append(
-            f"| {ratio['claim']} | {ratio['workload']} | {ratio['ratio']:.2f} "
-            f"| {ratio['least']:.2f} to {ratio['most']:.2f} | {wanted} |"
-        )
-    lines += ["", "| model | step | products alone | ratio |", "|---|---|---|---|"]
-    for floor in floors(results):
-        lines.append(
-            f"| {floor['model']} | {floor['step'] * 1e3:.1f} ms | {floor['floor'] * 1e3:.1f} ms "
-            f"| {floor['ratio']:.2f} |"
-        )
-    lines += [
-        "",
-        "Preparation of simulated Ali-CCP logs (`data_prep.ali_ccp`, start-up included):",
-        "",
-    ]
-    lines += [
-        "| rows | seconds | rows/s | processor seconds | peak memory |",
-        "|---|---|---|---|---|",
-    ]
-    for point in results["preparation"]:
-        lines.append(
-            f"| {point['rows']:,} | {point['seconds']:.1f} | {point['rows_per_second']:,.0f} "
-            f"| {point['cpu_seconds']:.1f} | {point['peak_bytes'] / 2**30:.2f} GiB |"
-        )
-    if full := preparation.extrapolated(results["preparation"]):
-        lines.append(
-            f"| {full['rows']:,} (extrapolated) | {full['seconds']:.0f} "
-            f"| {full['rows_per_second']:,.0f} | | |"
-        )
-    if "epochs" in results:
-        lines += ["", *epoch.table(results["epochs"])]
-    lists, auc = results["lists"], results["auc"]
-    lines += [
-        "",
-        "Histories of the real lengths, cut to 200 values (`lists`): "
-        f"{lists['bytes_per_exposure']:.0f} bytes on disk an exposure, the entity table "
-        f"{lists['table_bytes_per_user']:,.0f} bytes of memory a user.",
-        "",
-        f"Exact AUC of {auc['rows']:,} scores: {auc['seconds']:.1f} s, peak memory "
-        f"{auc['peak_bytes'] / 2**30:.2f} GiB.",
-    ]
-    (out_dir / "benchmark.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Document("Benchmark", Section("", _blocks(results))).write(out_dir / "benchmark.md")
     if any(speed["workload"] == "W10" for speed in results["speeds"]):
         _plot(results, out_dir / "benchmark.png")
+
+
+def _blocks(results: Mapping) -> list[Block | str]:
+    lists, auc = results["lists"], results["auc"]
+    speed = (
+        Text("", "label"),
+        WORKLOAD,
+        *SPEED,
+        Number("peak memory", "peak_bytes", preparation.gib(1)),
+    )
+    step = (Text("model", "model"), Number("step", "step", milliseconds(1)))
+    return [
+        Trusted(
+            "All data is synthetic: 400,000 rows, 23 single-valued fields, ids log-uniform in "
+            f"rank; batch {BATCH}, embedding 32. W has 2.5 M embedding rows, W10 10 M; `lists` "
+            "has Ali-CCP's fields instead, four histories of a user and two lists of an "
+            "exposure among them."
+        ),
+        (
+            f"{host_words(results['machine'])} Products: {results['product_rate'] / 1e9:.0f} "
+            f"GFLOP/s; memory copy, one core: {results['copy_rate'] / 1e9:.1f} GB/s."
+        ),
+        Grid.of("Speeds", speed, results["speeds"]),
+        Grid.of("Ratios", (Text("ratio", "claim"), WORKLOAD, *RATIO), ratios(results)),
+        Grid.of("Floors", (*step, *FLOOR), floors(results)),
+        *preparation.blocks(results["preparation"]),
+        *(epoch.blocks(results["epochs"]) if "epochs" in results else ()),
+        Trusted(
+            "Histories of the real lengths, cut to 200 values (`lists`): "
+            f"{lists['bytes_per_exposure']:.0f} bytes on disk an exposure, the entity table "
+            f"{lists['table_bytes_per_user']:,.0f} bytes of memory a user."
+        ),
+        (
+            f"Exact AUC of {auc['rows']:,} scores: {auc['seconds']:.1f} s, peak memory "
+            f"{preparation.gib(2)(auc['peak_bytes'])}."
+        ),
+    ]
 
 
 def _plot(results: Mapping, path: pathlib.Path) -> None:

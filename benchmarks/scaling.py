@@ -7,6 +7,8 @@ import dataclasses
 import itertools
 import math
 
+from experiments.document.grid import Grid, Number
+
 FIELDS = 23
 VOCABULARY = 2_500_000
 EMBEDDING_DIM = 32
@@ -37,6 +39,7 @@ MODELS = {
 }
 MESSAGES = 6  # one after the other in a step: lengths, rows, slices, gradients, figures, norms
 HOP_SECONDS = 1e-4  # an assumption, of a local network
+BATCHES = (1024, 8192, 65536)
 READ_PER_SECOND = 1.4e6  # rows that two cores read and shuffle, blocks in the page cache
 
 
@@ -92,28 +95,30 @@ def hours(batch: int, workers: int, bits_per_second: float) -> float:
 
 def main() -> None:
     """Prints the tables of docs/scaling.md."""
-    mmoe = MODELS["MMoE"]
-    print("| batch | workers | dense, MB | slices, MB | step on one worker, ms | 1 | 10 | 25 |")
-    print("|---|---|---|---|---|---|---|---|")
-    for batch in (1024, 8192, 65536):
-        for workers in (2, 8, 64):
-            dense = 8 * (workers - 1) / workers * mmoe.parameters
-            slices = bytes_sent(mmoe, batch, workers) - dense
-            alone = step_seconds(mmoe, batch, 1, 1)
-            speedups = [
-                f"{alone / step_seconds(mmoe, batch, workers, rate * 1e9):.1f}"
-                for rate in (1, 10, 25)
-            ]
-            print(
-                f"| {batch:,} | {workers} | {dense / 1e6:.1f} | {slices / 1e6:.1f} | "
-                f"{alone * 1e3:,.0f} | {' | '.join(speedups)} |"
-            )
-    print("\n| batch | 1 worker | 8, 10 Gbit/s | 8, 25 | 64, 10 | 64, 25 |")
-    print("|---|---|---|---|---|---|")
-    for batch in (1024, 8192, 65536):
-        places = ((1, 10), (8, 10), (8, 25), (64, 10), (64, 25))
-        cells = [f"{hours(batch, workers, rate * 1e9):.2f}" for workers, rate in places]
-        print(f"| {batch:,} | {' | '.join(cells)} |")
+    mmoe, lines = MODELS["MMoE"], []
+    for batch, workers in itertools.product(BATCHES, (2, 8, 64)):
+        dense = 8 * (workers - 1) / workers * mmoe.parameters
+        slices = bytes_sent(mmoe, batch, workers) - dense
+        alone = step_seconds(mmoe, batch, 1, 1)
+        speedups = [alone / step_seconds(mmoe, batch, workers, rate * 1e9) for rate in (1, 10, 25)]
+        lines.append((batch, workers, dense / 1e6, slices / 1e6, alone * 1e3, *speedups))
+    columns = (
+        Number("batch", form=","),
+        Number("workers"),
+        Number("dense, MB", form=".1f"),
+        Number("slices, MB", form=".1f"),
+        Number("step on one worker, ms", form=",.0f"),
+        *(Number(rate, form=".1f") for rate in ("1", "10", "25")),
+    )
+    print(Grid("Speed-up by bandwidth", columns, lines).markdown())
+    clusters = {"1 worker": (1, 10), "8, 10 Gbit/s": (8, 10), "8, 25": (8, 25)}
+    clusters |= {"64, 10": (64, 10), "64, 25": (64, 25)}
+    columns = (Number("batch", form=","), *(Number(label, form=".2f") for label in clusters))
+    lines = [
+        (batch, *(hours(batch, workers, rate * 1e9) for workers, rate in clusters.values()))
+        for batch in BATCHES
+    ]
+    print("\n" + Grid("Hours of Table 4", columns, lines).markdown())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,16 @@
-"""The results of the serving part as tables."""
+"""Writes the results of the serving part as a Markdown page."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-# What is claimed: a contender, the one it is compared with, the least ratio of rows a second.
+from benchmarks.preparation import gib
+from benchmarks.report import FLOOR, RATIO, SPEED, compared, host_words, milliseconds
+from experiments.document.blocks import Block
+from experiments.document.document import Document, Section
+from experiments.document.grid import Grid, Number, Text
+from experiments.document.markdown import Trusted
+
+# Each claim: a contender, the one it is compared with, the least ratio of rows a second.
 CLAIMS = (
     ("mmoe encoded 4096", "mmoe deepctr 4096", 1.5),
     ("mmoe encoded 4096", "mmoe onnx 4096", 1.0),
@@ -27,23 +34,13 @@ BATCH = " 4096"
 
 
 def ratios(speeds: list[dict]) -> list[dict]:
-    """Each claim that the results speak of: ratio of medians, its range over rounds."""
+    """Returns each claim that the results speak of: ratio of medians, its range over rounds."""
     by_label = {speed["label"]: speed for speed in speeds}
-    found = []
-    for label, other, wanted in CLAIMS:
-        if label in by_label and other in by_label:
-            a, b = by_label[label], by_label[other]
-            rounds = [x / y for x, y in zip(a["windows"], b["windows"], strict=True)]
-            found.append(
-                {
-                    "claim": f"{label} / {other}",
-                    "ratio": a["rows_per_second"] / b["rows_per_second"],
-                    "least": min(rounds),
-                    "most": max(rounds),
-                    "wanted": wanted,
-                }
-            )
-    return found
+    return [
+        compared(f"{label} / {other}", by_label[label], by_label[other], wanted)
+        for label, other, wanted in CLAIMS
+        if label in by_label and other in by_label
+    ]
 
 
 def floors(results: Mapping) -> list[dict]:
@@ -83,82 +80,61 @@ def limit(results: Mapping) -> str | None:
 
 def write(results: Mapping, out_dir: pathlib.Path) -> None:
     """Writes `serving.md`."""
-    host, speeds = results["machine"], results["speeds"]
+    Document("Serving", Section("", list(_blocks(results)))).write(out_dir / "serving.md")
+
+
+def _blocks(results: Mapping) -> Iterable[Block | str]:
+    speeds = results["speeds"]
     batches = [speed for speed in speeds if speed["label"].endswith(BATCH)]
     calls = [speed for speed in speeds if not speed["label"].endswith(BATCH)]
-    lines = [
-        "# Serving",
-        "",
-        "All data is synthetic: 23 single-valued fields, 2.5 M embedding rows, ids log-uniform in "
-        "rank, embedding 32. `raw` and `rank` are an exported SavedModel's signatures, raw int64 "
-        "ids looked up inside; `bfloat16` is `raw` with products in bfloat16; `encoded` is the "
-        "same model from rows of its embedding tables. So are the peers, which have no "
-        "vocabularies inside: `deepctr` is DeepCTR's MMoE as a SavedModel, `onnx` torch-rechub's, "
-        "of equal size, exported by itself and run in ONNX Runtime. Each is loaded in a process of "
-        "its own; NumPy arrays in, NumPy arrays out.",
-        "",
-        f"{host['processor']}, {host['cores']} cores; TensorFlow {host['tensorflow']}, Keras "
-        f"{host['keras']}, Python {host['python']}. Products: "
-        f"{results['product_rate'] / 1e9:.0f} GFLOP/s, on one core "
-        f"{results['one_core_product_rate'] / 1e9:.0f}.",
-        "",
-        "Batches of 4,096 rows, all cores:",
-        "",
-        "| | rows/s, median | windows |",
-        "|---|---|---|",
-    ]
-    for speed in batches:
-        low, high = min(speed["windows"]), max(speed["windows"])
-        name = speed["label"].removesuffix(BATCH)
-        lines.append(f"| {name} | {speed['rows_per_second']:,.0f} | {low:,.0f} to {high:,.0f} |")
-    lines += [
-        "",
+    batch = Text("", lambda speed: speed["label"].removesuffix(BATCH))
+    ratio, call = Text("ratio of rows/s", "claim"), Text("", "label")
+    yield Trusted(
+        "All data is synthetic: 23 single-valued fields, 2.5 M embedding rows, ids log-uniform "
+        "in rank, embedding 32. `raw` and `rank` are an exported SavedModel's signatures, raw "
+        "int64 ids looked up inside; `bfloat16` is `raw` with products in bfloat16; `encoded` "
+        "is the same model from rows of its embedding tables. So are the peers, which have no "
+        "vocabularies inside: `deepctr` is DeepCTR's MMoE as a SavedModel, `onnx` "
+        "torch-rechub's, of equal size, exported by itself and run in ONNX Runtime. Each is "
+        "loaded in a process of its own; NumPy arrays in, NumPy arrays out."
+    )
+    yield (
+        f"{host_words(results['machine'])} Products: {results['product_rate'] / 1e9:.0f} GFLOP/s, "
+        f"on one core {results['one_core_product_rate'] / 1e9:.0f}."
+    )
+    yield "Batches of 4,096 rows, all cores:"
+    yield Grid.of("Batches", (batch, *SPEED), batches)
+    yield Trusted(
         "One user's candidates, 13 of the 23 fields the user's, on one core. `rank` gets the "
-        "user's ids once, the others in every row:",
-        "",
-        "| | candidates | half of the calls within | 99 of 100 | calls | at most |",
-        "|---|---|---|---|---|---|",
-    ]
-    for speed in calls:
-        name, rows = speed["label"].rsplit(" ", 1)
-        wanted = MOST_SECONDS.get(speed["label"])
-        wanted = "" if wanted is None else f"{wanted * 1e3:.0f} ms"
-        seconds = speed["call_seconds"]
-        lines.append(
-            f"| {name} | {rows} | {seconds['p50'] * 1e3:.2f} ms | {seconds['p99'] * 1e3:.2f} ms "
-            f"| {speed['calls']:,} | {wanted} |"
-        )
-    lines += ["", "| ratio of rows/s | of medians | over rounds | at least |", "|---|---|---|---|"]
-    for ratio in ratios(speeds):
-        wanted = "" if ratio["wanted"] is None else f"{ratio['wanted']:g}"
-        lines.append(
-            f"| {ratio['claim']} | {ratio['ratio']:.2f} "
-            f"| {ratio['least']:.2f} to {ratio['most']:.2f} | {wanted} |"
-        )
-    lines += ["", "| | a call | products alone | ratio |", "|---|---|---|---|"]
-    for floor in floors(results):
-        lines.append(
-            f"| {floor['label']} | {floor['call'] * 1e3:.1f} ms | {floor['floor'] * 1e3:.1f} ms "
-            f"| {floor['ratio']:.2f} |"
-        )
+        "user's ids once, the others in every row:"
+    )
+    yield Grid.of("Calls", _CALL, calls)
+    yield Grid.of("Ratios", (ratio, *RATIO), ratios(speeds))
+    a_call = Number("a call", "call", milliseconds(1))
+    yield Grid.of("Floors", (call, a_call, *FLOOR), floors(results))
     if words := limit(results):
-        lines += ["", words]
-    lines += [
-        "",
+        yield words
+    yield (
         "What a process takes to serve, TensorFlow's or ONNX Runtime's own memory included; the "
-        "files have just been written, so that they are read from memory:",
-        "",
-        "| | load | first call | memory before | after | at most, in use |",
-        "|---|---|---|---|---|---|",
-    ]
-    for speed in batches:
-        told = speed["told"]
-        sizes = (told["bytes_before"], told["bytes_after"], speed["peak_bytes"])
-        memory = " | ".join(f"{size / 2**30:.2f} GiB" for size in sizes)
-        lines.append(
-            f"| {speed['label'].removesuffix(BATCH)} | {told['load_seconds']:.1f} s "
-            f"| {told['first_call_seconds']:.1f} s | {memory} |"
-        )
+        "files have just been written, so that they are read from memory:"
+    )
+    yield Grid.of("Processes", (batch, *_PROCESS), batches)
     disk = ", ".join(f"{m} {size / 2**20:,.0f} MiB" for m, size in results["disk_bytes"].items())
-    lines += ["", f"On disk: {disk}."]
-    (out_dir / "serving.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    yield f"On disk: {disk}."
+
+
+_CALL = (
+    Text("", lambda speed: speed["label"].rpartition(" ")[0]),
+    Number("candidates", lambda speed: speed["label"].rpartition(" ")[2]),
+    Number("half of the calls within", lambda s: s["call_seconds"]["p50"], milliseconds(2)),
+    Number("99 of 100", lambda speed: speed["call_seconds"]["p99"], milliseconds(2)),
+    Number("calls", "calls", ","),
+    Number("at most", lambda s: MOST_SECONDS.get(s["label"]), milliseconds(0), missing=""),
+)
+_PROCESS = (
+    Number("load", lambda speed: speed["told"]["load_seconds"], "{:.1f} s".format),
+    Number("first call", lambda speed: speed["told"]["first_call_seconds"], "{:.1f} s".format),
+    Number("memory before", lambda speed: speed["told"]["bytes_before"], gib(2)),
+    Number("after", lambda speed: speed["told"]["bytes_after"], gib(2)),
+    Number("at most, in use", "peak_bytes", gib(2)),
+)

@@ -1,6 +1,5 @@
 """What all models have in common: embedding, tower per task, named logits."""
 
-import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows
+from dcrnn_tf.layers.base import Configured
 from dcrnn_tf.models import derived_outputs
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.errors import UserError
@@ -35,7 +35,7 @@ class Explanation(NamedTuple):
     columns: tuple[str, ...]
 
 
-class MultiTaskModel(keras.Model):
+class MultiTaskModel(Configured, keras.Model):
     """Embeds the fields of a batch and predicts one logit per task.
 
     A model is a subclass with one method, `logits`. It goes through `compile` and `fit` as well as
@@ -274,19 +274,6 @@ class MultiTaskModel(keras.Model):
             "other": sum(v.value.shape.num_elements() for v in self.other_variables),
         }
         return {"total": sum(counts.values())} | counts
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "fields": [dataclasses.asdict(field) for field in self.fields],
-            "tasks": list(self.tasks),
-            "embedding_dim": self.embedding_dim,
-            "embedding_range": self.embedding_range,
-            "static_shapes": self.static_shapes,
-            "tasks_in_sequence": self.tasks_in_sequence,
-            "table_shards": self.embedding.table_shards,
-            "table_devices": self.embedding.table_devices,
-        }
 
 
 class _Statistics:

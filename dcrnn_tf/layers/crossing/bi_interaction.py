@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class BiInteraction(keras.layers.Layer):
+class BiInteraction(Layer):
     """`sum_{i<j} v_i * v_j = 1/2 ((sum_i v_i)^2 - sum_i v_i^2)` (NFM, arXiv 1708.05027).
 
     Products and squares are element by element; v_i is the embedding of field i. The right side

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.product import product
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class CompressedInteraction(keras.layers.Layer):
+class CompressedInteraction(Layer):
     """`X^k_h = phi(sum_ij W^{k,h}_ij X^{k-1}_i * X^0_j)` (xDeepFM, arXiv 1803.05170).
 
     `*` is element by element; X^0 holds the fields' embeddings, X^k the H_k feature maps of layer
@@ -94,11 +95,3 @@ class CompressedInteraction(keras.layers.Layer):
         """`(batch, width)`."""
         *inner, last = self.feature_maps
         return (input_shape[0], sum(inner) // (2 if self.split_half else 1) + last)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "feature_maps": list(self.feature_maps),
-            "activation": keras.activations.serialize(self.activation),
-            "split_half": self.split_half,
-        }

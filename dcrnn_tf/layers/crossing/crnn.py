@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.crossing.subsequences import sequence_length, subsequence_steps
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.initializers import blockwise
@@ -13,7 +14,7 @@ GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class CRNN(keras.layers.Layer):
+class CRNN(Layer):
     """Each task's recurrent network over its own part of the sequence `X_i = X_0 + A_i` (Eq. 5).
 
     `H_t = phi(X_t W + H_{t-1} W_h + b)`, with phi the cell. As every X_t is X_0 plus a vector, a
@@ -127,6 +128,10 @@ class CRNN(keras.layers.Layer):
             last = tf.reshape(last, (self.num_tasks, batch, 2 * self.units))
         return last
 
+    def compute_output_shape(self, x0_shape, adaptation_shape=None) -> tuple:
+        """`(n, batch, h)`, or `(n, batch, 2 h)`."""
+        return (self.num_tasks, x0_shape[0], self.units * (2 if self.bidirectional else 1))
+
     def _projected(self, x0, adaptation, kernel):
         """The products of X_0 and of A with the kernel."""
         if isinstance(x0, SharedRows):
@@ -184,18 +189,6 @@ class CRNN(keras.layers.Layer):
             forget = tf.one_hot(1, GATES[self.cell], dtype=bias.dtype)
             bias += forget[:, None]
         return tf.reshape(bias, shape)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_tasks": self.num_tasks,
-            "units": self.units,
-            "subsequence_length": self.subsequence_length,
-            "interval": self.interval,
-            "cell": self.cell,
-            "bidirectional": self.bidirectional,
-            "jit_compile": self.jit_compile,
-        }
 
 
 def _simple_rnn(inputs, recurrent, hidden, state):

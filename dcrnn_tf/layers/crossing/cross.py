@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Cross(keras.layers.Layer):
+class Cross(Layer):
     """`x_{l+1} = x_0 (x_l . w_l) + b_l + x_l`, the cross network of DCN (arXiv 1708.05123).
 
     In DCRNN's paper Eq. 1: `H_t = X_0 (H_{t-1}^T W_{t-1}) + b_{t-1} + H_{t-1}`, with `H_0 = X_0`.
@@ -60,7 +61,3 @@ class Cross(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, d)`."""
         return tuple(input_shape)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"num_layers": self.num_layers}

@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class FeatureAdaptation(keras.layers.Layer):
+class FeatureAdaptation(Layer):
     """`X_i = X_0 + A_i` for the steps `i = 0 .. S-1` of the sequence (Eq. 7).
 
     The A_i are the rows of the weight `vectors`, `(S, d)`. They start as zeros, that is from the
@@ -32,6 +34,6 @@ class FeatureAdaptation(keras.layers.Layer):
         """The explicit sequence."""
         return x0[:, None, :] + self.vectors
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"sequence_length": self.sequence_length}
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, S, d)`."""
+        return (input_shape[0], self.sequence_length, input_shape[1])

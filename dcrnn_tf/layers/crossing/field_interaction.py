@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class FieldInteraction(keras.layers.Layer):
+class FieldInteraction(Layer):
     """`V_l[i] = V_{l-1}[i] * sum_j w_l[i, j] V_0[j] + u_l[i] V_{l-1}[i]` (FINT, arXiv 2107.01999).
 
     `*` is element by element; i and j are fields. It is `V_l = V_{l-1} * (W_l [V_0; 1])`, V_0 with
@@ -62,7 +63,3 @@ class FieldInteraction(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, fields, dim)`."""
         return tuple(input_shape)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"num_layers": self.num_layers}

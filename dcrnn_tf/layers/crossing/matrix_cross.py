@@ -4,11 +4,12 @@ import keras
 import keras_rs
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class MatrixCross(keras.layers.Layer):
+class MatrixCross(Layer):
     """`x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`, the cross network of DCN-V2 (arXiv 2008.13535).
 
     `*` is element by element. Each layer is a `keras_rs.layers.FeatureCross`.
@@ -53,13 +54,6 @@ class MatrixCross(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, d)`."""
         return tuple(input_shape)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_layers": self.num_layers,
-            "projection_dim": self.projection_dim,
-        }
 
 
 class _FeatureCross(keras_rs.layers.FeatureCross):

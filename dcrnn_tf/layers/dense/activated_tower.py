@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.dice import Dice
 
 _WITH_WEIGHTS = {"dice": Dice, "prelu": keras.layers.PReLU}
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class ActivatedTower(keras.layers.Layer):
+class ActivatedTower(Layer):
     """A perceptron that ends in one logit: `h_l = f_l(h_{l-1} W_l + b_l)`, `y = h_L w + b`.
 
     Args:
@@ -62,6 +63,10 @@ class ActivatedTower(keras.layers.Layer):
         """The logits."""
         return self.after_first(self.dense[0](inputs), counted, training)
 
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(rows,)`."""
+        return tuple(input_shape[:-1])
+
     def after_first(
         self, products: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
     ) -> tf.Tensor:
@@ -70,7 +75,3 @@ class ActivatedTower(keras.layers.Layer):
         for activation, dense in zip(self.activations, self.dense[1:], strict=True):
             products = dense(activation(products, **more))
         return tf.squeeze(products, axis=-1)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"units": list(self.units), "activation": self.activation}

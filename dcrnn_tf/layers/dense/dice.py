@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Dice(keras.layers.Layer):
+class Dice(Layer):
     """`f(s) = p s + (1 - p) alpha s`, `p = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`.
 
     (DIN, arXiv 1706.06978, Eq. 3.) Each unit has a learned `alpha`, which starts as 0. In training
@@ -86,7 +87,3 @@ class Dice(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tuple:
         """`(rows, units)`."""
         return tuple(input_shape)
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"momentum": self.momentum, "epsilon": self.epsilon}

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class MLP(keras.layers.Layer):
+class MLP(Layer):
     """Dense layers one after the other: `h_l = activation(h_{l-1} W_l + b_l)`.
 
     Args:
@@ -41,7 +43,3 @@ class MLP(keras.layers.Layer):
     def compute_output_shape(self, input_shape) -> tuple:
         """`(batch, units[-1])`."""
         return (*input_shape[:-1], self.units[-1] if self.units else input_shape[-1])
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"units": list(self.units), "activation": self.activation}

@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class ResidualLink(keras.layers.Layer):
+class ResidualLink(Layer):
     """`y = f(x) + a * x`, or `y = f(x) + x A` if f changes the width.
 
     PHN (arXiv 2206.09184) has a residual link with trainable parameters against weak gradients,

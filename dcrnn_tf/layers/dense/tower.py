@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.mlp import MLP
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Tower(keras.layers.Layer):
+class Tower(Layer):
     """A ReLU perceptron that ends in one logit.
 
     Args:
@@ -33,6 +34,6 @@ class Tower(keras.layers.Layer):
         """The logits."""
         return tf.squeeze(self.logit(self.hidden(inputs)), axis=-1)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"units": list(self.units)}
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch,)`."""
+        return tuple(input_shape[:-1])

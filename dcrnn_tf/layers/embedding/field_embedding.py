@@ -1,6 +1,5 @@
 """Embedding of every field, from one table."""
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,13 +10,14 @@ import tensorflow as tf
 
 from dcrnn_tf import kernels
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import row_shards
 from dcrnn_tf.layers.embedding.list_values import ListValues
 from dcrnn_tf.layers.shared_rows import SharedRows
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class FieldEmbedding(keras.layers.Layer):
+class FieldEmbedding(Layer):
     """Embeds every field of a batch into `(batch, fields, dim)`, in the order of `fields`.
 
     All categorical fields share one weight, `table`, each from an offset of its own. Its
@@ -124,7 +124,7 @@ class FieldEmbedding(keras.layers.Layer):
         training: bool = False,
     ) -> tf.Tensor:
         """Embeds a batch; compiled operations do it in training alone, so that models export."""
-        chosen = [field for field in self.fields if fields is None or field.name in fields]
+        chosen = self._chosen(fields)
         parts = []
         for entity in dict.fromkeys(field.entity for field in chosen):
             own = [field for field in chosen if field.entity == entity]
@@ -308,20 +308,15 @@ class FieldEmbedding(keras.layers.Layer):
         intercepts = tf.stack([self.numeric_intercepts[i] for i in chosen])
         return tf.stack(numbers, axis=1)[:, :, None] * slopes + intercepts
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_spec(self, features, fields=None, training=False) -> keras.KerasTensor:
         """`(batch, fields, dim)`."""
-        return (None, len(self.fields), self.embedding_dim)
+        chosen = self._chosen(fields)
+        batch = features.get(f"{chosen[0].entity}_row", features[chosen[0].name]).shape[0]
+        shape = (batch, len(chosen), self.embedding_dim)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "fields": [dataclasses.asdict(field) for field in self.fields],
-            "embedding_dim": self.embedding_dim,
-            "initial_range": self.initial_range,
-            "static_shapes": self.static_shapes,
-            "table_shards": self.table_shards,
-            "table_devices": self.table_devices,
-        }
+    def _chosen(self, names: Sequence[str] | None) -> list[Field]:
+        return [field for field in self.fields if names is None or field.name in names]
 
 
 def _in_order(

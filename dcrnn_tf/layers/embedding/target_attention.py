@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.activated_tower import ActivatedTower
 from dcrnn_tf.layers.embedding.list_values import ListValues
 from dcrnn_tf.layers.product import product
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class TargetAttention(keras.layers.Layer):
+class TargetAttention(Layer):
     """`u = sum_i w_i a(e_i, t) e_i`, `a(e, t) = MLP([e, t, e - t, e * t])` (arXiv 1706.06978).
 
     e_i are the embeddings of a list's values, w_i their weights, t the candidate's embedding; `*`
@@ -47,12 +48,13 @@ class TargetAttention(keras.layers.Layer):
         self.softmax = softmax
         self.unit = ActivatedTower(units, activation, name="unit", dtype=self.dtype_policy)
 
-    def build(self, target_shape) -> None:
+    def build(self, target_shape, values_shape=None) -> None:
         """Creates the weights, for a target of this shape."""
         self.unit.build((None, 4 * target_shape[-1]))
 
     def call(self, values: ListValues, target: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The candidate's view of the list."""
+        values = ListValues(*values)  # a saved functional model hands over a list
         weight = tf.cast(values.weight, self.variable_dtype)
         counted = weight != 0
         count = tf.shape(target)[0]
@@ -65,6 +67,10 @@ class TargetAttention(keras.layers.Layer):
         terms = factors[:, None] * tf.cast(embedded, self.variable_dtype)
         pooled = tf.math.unsorted_segment_sum(terms, values.example, count)
         return tf.cast(pooled, self.compute_dtype)
+
+    def compute_output_shape(self, values_shape, target_shape) -> tuple:
+        """`(batch, dim)`."""
+        return tuple(target_shape)
 
     def _first_products(self, values: ListValues, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What the first dense layer gives for each value, and the value's embedding."""
@@ -79,14 +85,6 @@ class TargetAttention(keras.layers.Layer):
         products = both + tf.gather(value_part, values.position)
         products += tf.gather(target_part, values.example)
         return products + dense.bias, embedded
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "units": list(self.unit.units),
-            "activation": self.unit.activation,
-            "softmax": self.softmax,
-        }
 
 
 def _softmax(

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.shared_rows import SharedRows
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class Experts(keras.layers.Layer):
+class Experts(Layer):
     """E perceptrons on one input: `h_l = relu(h_{l-1} W_l + b_l)`, each with weights of its own.
 
     The first layers of all experts are one matrix product, the later ones one batched product per
@@ -67,9 +68,6 @@ class Experts(keras.layers.Layer):
             hidden = tf.nn.relu(hidden @ kernel + bias)
         return hidden
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_experts": self.num_experts,
-            "units": list(self.units),
-        }
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(E, batch, units[-1])`."""
+        return (self.num_experts, input_shape[0], self.units[-1])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 
 MAPPINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
@@ -20,7 +21,7 @@ MAPPINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class ExplicitMapping(keras.layers.Layer):
+class ExplicitMapping(Layer):
     """`f_p(e_k)` for every expert k and every mapping p, after Taylor's and Fourier's expansions.
 
     Args:
@@ -47,6 +48,6 @@ class ExplicitMapping(keras.layers.Layer):
         mapped = [MAPPINGS[name](copy) for name, copy in zip(self.mappings, copies, strict=True)]
         return tf.stack(mapped, axis=1)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"mappings": list(self.mappings)}
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(K, P, batch, width)`."""
+        return (input_shape[0], len(self.mappings), *input_shape[1:])

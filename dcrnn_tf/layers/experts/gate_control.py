@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.experts.experts import Experts
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class GateControl(keras.layers.Layer):
+class GateControl(Layer):
     """One level of "Progressive Layered Extraction" (Tang et al., RecSys 2020, Eq. 1 to 3).
 
     Task t mixes its own P experts and the S shared ones, by a gate on its own input x_t:
@@ -102,6 +103,10 @@ class GateControl(keras.layers.Layer):
             inputs = tf.unstack(inputs, num=self.num_tasks + 1)
         return tf.einsum("bge,ebu->gbu", self._shares(inputs), self._outputs(inputs))
 
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(G, batch, units[-1])`."""
+        return (self.num_tasks + self.shared_gate, input_shape[-2], self.units[-1])
+
     def outputs(self, inputs: tf.Tensor) -> tf.Tensor:
         """What the experts make of the input, `(E, batch, units[-1])`, in the order of `shares`."""
         inputs = tf.cast(inputs, self.compute_dtype)
@@ -159,13 +164,3 @@ class GateControl(keras.layers.Layer):
         if shared is not None:
             scores, shared = tf.split(scores, [tasks * width, self.num_experts], axis=1)
         return tf.reshape(scores, (-1, tasks, width)), shared
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_tasks": self.num_tasks,
-            "num_shared_experts": self.num_shared_experts,
-            "num_task_experts": self.num_task_experts,
-            "units": list(self.units),
-            "shared_gate": self.shared_gate,
-        }

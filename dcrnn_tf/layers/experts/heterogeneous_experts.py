@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.crossing.cross import Cross
 from dcrnn_tf.layers.crossing.field_interaction import FieldInteraction
 from dcrnn_tf.layers.crossing.matrix_cross import MatrixCross
@@ -16,7 +17,7 @@ KINDS = ("dnn", "cross", "field")
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class HeterogeneousExperts(keras.layers.Layer):
+class HeterogeneousExperts(Layer):
     """Experts of several kinds, with one output width (Section III-A of DEPHN).
 
     - `dnn`: perceptrons, `num_dnn_experts` of them.
@@ -114,14 +115,9 @@ class HeterogeneousExperts(keras.layers.Layer):
             outputs.append(self.fint(inputs["field"])[None])
         return tf.concat(outputs, axis=0)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "kinds": list(self.kinds),
-            "num_dnn_experts": self.num_dnn_experts,
-            "expert_units": list(self.expert_units),
-            "num_interaction_layers": self.num_interaction_layers,
-        }
+    def compute_output_shape(self, input_shape: Mapping) -> tuple:
+        """`(experts, batch, width)`."""
+        return (len(self.names), input_shape[self.kinds[0]][0], self.width)
 
 
 class _Linked(keras.layers.Layer):

@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.initializers import blockwise
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SoftSelection(keras.layers.Layer):
+class SoftSelection(Layer):
     """`E_sg = G_sg * E_SA + (1 - G_sg) * E` (Eq. 1 of DEPHN), with a `G_sg` per structure.
 
     `E_SA` is multi-head self-attention over the fields, each field a token (Vaswani et al., 2017):
@@ -70,9 +71,6 @@ class SoftSelection(keras.layers.Layer):
         # E + G (E_SA - E), which reads each of them once for all structures.
         return raw + self.gate * (self.attention(attended) - subtracted)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_structures": self.num_structures,
-            "num_heads": self.num_heads,
-        }
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(num_structures, batch, fields, dim)`."""
+        return (self.num_structures, *input_shape)

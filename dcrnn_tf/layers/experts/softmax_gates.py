@@ -3,13 +3,14 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.shared_rows import SharedRows
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SoftmaxGates(keras.layers.Layer):
+class SoftmaxGates(Layer):
     """One gate per task: `g_t = softmax(x W_t)`, a linear map of the input without bias.
 
     Args:
@@ -39,12 +40,9 @@ class SoftmaxGates(keras.layers.Layer):
         scores = tf.reshape(scores, (-1, self.num_gates, self.num_experts))
         return tf.nn.softmax(scores)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_gates": self.num_gates,
-            "num_experts": self.num_experts,
-        }
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(batch, T, E)`."""
+        return (input_shape[0], self.num_gates, self.num_experts)
 
 
 def expert_use(gates: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
+
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class ValueGates(keras.layers.Layer):
+class ValueGates(Layer):
     """A free gate `G_kp^t` for each task t, expert k and mapping p.
 
     The gates start uniform in [0.5, 1.5], so that tasks differ from the first step on.
@@ -38,10 +40,7 @@ class ValueGates(keras.layers.Layer):
         """The gates."""
         return tf.convert_to_tensor(self.gates)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_tasks": self.num_tasks,
-            "num_experts": self.num_experts,
-            "num_mappings": self.num_mappings,
-        }
+    def compute_output_spec(self, inputs) -> keras.KerasTensor:
+        """`(T, K, P)`, in the type of the weights."""
+        shape = (self.num_tasks, self.num_experts, self.num_mappings)
+        return keras.KerasTensor(shape, dtype=self.variable_dtype)

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.distribution.replicas import sum_over_replicas
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 
 FUNCTIONS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
@@ -121,7 +122,7 @@ FORMS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class VirtualGradient(keras.layers.Layer):
+class VirtualGradient(Layer):
     """Gates as they are, with gradients scaled by `prod_{j != t} gamma_jt` (Eq. 8 and 9).
 
     Args:
@@ -194,11 +195,11 @@ class VirtualGradient(keras.layers.Layer):
         scaled = FORMS[self.form](gates, tf.cast(factors, gates.dtype))
         return scaled, tf.stop_gradient(factors), correlations
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "function": self.function,
-            "correlation": self.correlation,
-            "momentum": self.momentum,
-            "form": self.form,
-        }
+    def compute_output_spec(self, gates, labels) -> tuple[keras.KerasTensor, ...]:
+        """The gates, the factors in the type of the weights, and `(T, T)` in float64."""
+        tasks = gates.shape[-3]
+        return (
+            keras.KerasTensor(gates.shape, dtype=gates.dtype),
+            keras.KerasTensor(gates.shape, dtype=self.variable_dtype),
+            keras.KerasTensor((tasks, tasks), dtype="float64"),
+        )

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import shares
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class CrossStitch(keras.layers.Layer):
+class CrossStitch(Layer):
     """`out_i = sum_j alpha_ij x_j` (Misra et al., CVPR 2016), near the identity at first.
 
     Nothing confines alpha. It starts with `own_share` on the diagonal and what is left to 1 spread
@@ -40,14 +41,11 @@ class CrossStitch(keras.layers.Layer):
         equation = "ijd,jbd->ibd" if self.per_channel else "ij,jbd->ibd"
         return tf.einsum(equation, tf.convert_to_tensor(self.alpha), inputs)
 
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(N, batch, d)`."""
+        return tuple(input_shape)
+
     def shares(self) -> tf.Tensor:
         """`(N, N)`, alpha or its mean over channels."""
         alpha = tf.convert_to_tensor(self.alpha)
         return tf.reduce_mean(alpha, axis=2) if self.per_channel else alpha
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "own_share": self.own_share,
-            "per_channel": self.per_channel,
-        }

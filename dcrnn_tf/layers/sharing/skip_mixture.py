@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import shares
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SkipMixture(keras.layers.Layer):
+class SkipMixture(Layer):
     """`out_t = sum_k beta_tk h_k,t`: what network t passes on of each of its layers.
 
     Nothing confines beta. It starts with `last_share` for the last layer and what is left to 1
@@ -36,6 +37,6 @@ class SkipMixture(keras.layers.Layer):
         """The mixtures."""
         return tf.einsum("tk,ktbd->tbd", tf.convert_to_tensor(self.beta), inputs)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"last_share": self.last_share}
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(T, batch, d)`."""
+        return tuple(input_shape[1:])

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 
@@ -13,7 +14,7 @@ TRANSFORMS = ("trans", "aver")
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SubNetworkRouting(keras.layers.Layer):
+class SubNetworkRouting(Layer):
     """Routes with coding variables z from N sub-networks to M (Ma et al., AAAI 2019).
 
     `out_j = sum_i z_ij W_ij x_i` with square W_ij (SNR-Trans), or `W_ij = I` (SNR-Aver). Every z_ij
@@ -106,6 +107,10 @@ class SubNetworkRouting(keras.layers.Layer):
         outputs = tf.reshape(product(inputs, kernel), (-1, self.num_outputs, self.width))
         return tf.transpose(outputs, (1, 0, 2))
 
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(M, batch, d)`."""
+        return (self.num_outputs, *input_shape[1:])
+
     def gates(self, training: bool = False) -> tf.Tensor:
         """z, `(N, M)`: drawn anew when training, otherwise without noise."""
         log_alpha = tf.convert_to_tensor(self.log_alpha)
@@ -122,18 +127,9 @@ class SubNetworkRouting(keras.layers.Layer):
         log_alpha = tf.convert_to_tensor(self.log_alpha)
         return tf.sigmoid(log_alpha - self.temperature * math.log(-LOW / HIGH))
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_outputs": self.num_outputs,
-            "transform": self.transform,
-            "temperature": self.temperature,
-            "l0_penalty": self.l0_penalty,
-        }
-
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class SubNetworks(keras.layers.Layer):
+class SubNetworks(Layer):
     """N dense layers, each on an input of its own: `h_i = relu(x_i W_i + b_i)`.
 
     Args:
@@ -162,6 +158,6 @@ class SubNetworks(keras.layers.Layer):
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), self.compute_dtype)
         return tf.nn.relu(inputs @ kernel + self.bias)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"units": self.units}
+    def compute_output_shape(self, input_shape) -> tuple:
+        """`(N, batch, units)`."""
+        return (*input_shape[:-1], self.units)

@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
-class AttentionTransfer(keras.layers.Layer):
+class AttentionTransfer(Layer):
     """The AIT module (Xi et al., KDD 2021), with the map that carries the information.
 
     `p = relu(z P + b)` is what the task before tells, q the task's own state. Over u in {q, p}:

@@ -117,11 +117,3 @@ class AITM(MultiTaskModel):
         ]
         columns = ("its own state", "told by the task before")
         return {"attention": Explanation(tf.stack(shares, axis=1), self.tasks[1:], columns)}
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "network_units": list(self.networks.units),
-            "calibrator_weight": self.calibrator_weight,
-            "tower_units": list(self.tower_units),
-        }

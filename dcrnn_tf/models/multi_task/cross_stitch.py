@@ -75,12 +75,3 @@ class CrossStitchNetwork(MultiTaskModel):
             f"stitch, layer {layer}": Explanation(stitch.shares(), self.tasks, self.tasks)
             for layer, stitch in enumerate(self.stitches, start=1)
         }
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "network_units": list(self.network_units),
-            "own_share": self.own_share,
-            "per_channel": self.per_channel,
-            "tower_units": list(self.tower_units),
-        }

@@ -92,16 +92,6 @@ class CrossingComparison(MultiTaskModel):
             for tower, crossing, copy in zip(self.towers, self.crossings, copies, strict=True)
         ]
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "crossing": self.crossing,
-            "num_layers": self.num_layers,
-            "rank": self.rank,
-            "feature_maps": self.feature_maps,
-            "tower_units": list(self.tower_units),
-        }
-
 
 def _check_width(name: str, width: object, owner: str, crossing: str) -> None:
     if width is None:

@@ -80,16 +80,3 @@ class DCRNN(MultiTaskModel):
         vectors = None if self.adaptation is None else self.adaptation.vectors
         states = tf.unstack(self.crnn(x0, adaptation=vectors), num=len(self.tasks))
         return [tower(state) for tower, state in zip(self.towers, states, strict=True)]
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "units": self.crnn.units,
-            "subsequence_length": self.crnn.subsequence_length,
-            "interval": self.crnn.interval,
-            "cell": self.crnn.cell,
-            "bidirectional": self.crnn.bidirectional,
-            "adaptation": self.adaptation is not None,
-            "tower_units": list(self.tower_units),
-            "jit_recurrence": self.crnn.jit_compile,
-        }

@@ -138,19 +138,6 @@ class DEPHN(ParallelHeterogeneousModel):
         self.add_statistic("gamma_max", tf.reduce_max(gamma))
         self.add_statistic("label_correlation", apart / max(1, tasks * (tasks - 1)))
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        function = None if self.virtual_gradient is None else self.virtual_gradient.function
-        return super().get_config() | {
-            "mappings": list(self.mapping.mappings),
-            "gating": self.gating,
-            "virtual_gradient": function,
-            "correlation": self._correlation,
-            "correlation_momentum": self._correlation_momentum,
-            "virtual_gradient_form": self._virtual_gradient_form,
-            "prediction": self.prediction,
-        }
-
 
 def _mean_of_sigmoids(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     """The logit of `(sigmoid(one) + sigmoid(other)) / 2`."""

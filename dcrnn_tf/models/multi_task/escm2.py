@@ -109,15 +109,6 @@ class ESCM2(ESMM):
         self.add_statistic("counterfactual_risk", tf.stop_gradient(risk))
         self.add_statistic("propensities_at_floor", tf.reduce_mean(at_floor))
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "risk": self.risk,
-            "counterfactual_weight": self.counterfactual_weight,
-            "global_weight": self.global_weight,
-            "propensity_floor": self.propensity_floor,
-        }
-
 
 def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """`log(1 + e^z) - y z` of each row; TensorFlow's own adds five gradients, in any order."""

@@ -87,10 +87,3 @@ class ESMM(MultiTaskModel):
         first, second = self.network_logits(embeddings)
         output, factor = fork(first, 2)  # the output's loss adds gradients of its own
         return [output, joint_logit(factor, second)]
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "network_units": list(self.network_units),
-            "tower_units": list(self.tower_units),
-        }

@@ -61,11 +61,3 @@ class MMoE(MultiTaskModel):
             "gate": Explanation(gates, self.tasks, names),
             "expert use": Explanation(use, self.tasks, names),
         }
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_experts": self.experts.num_experts,
-            "expert_units": list(self.experts.units),
-            "tower_units": list(self.tower_units),
-        }

@@ -163,17 +163,6 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         found["share"] = Explanation(tf.stack(shares, axis=1), self.tasks, ("public", "private"))
         return found
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "private_experts": list(self.private_experts),
-            "num_dnn_experts": self.num_dnn_experts,
-            "expert_units": list(self.expert_units),
-            "num_interaction_layers": self.num_interaction_layers,
-            "num_heads": self.num_heads,
-            "tower_units": list(self.tower_units),
-        }
-
 
 def _side_by_side(outputs: tf.Tensor) -> tf.Tensor:
     """Experts' outputs `(experts, batch, width)` as `(batch, experts * width)`."""

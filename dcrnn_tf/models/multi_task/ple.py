@@ -89,14 +89,3 @@ class PLE(MultiTaskModel):
             gates[f"expert use, level {number}"] = Explanation(use, rows, experts)
             mixtures = level(mixtures)
         return gates
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        first = self.levels[0]
-        return super().get_config() | {
-            "num_shared_experts": first.num_shared_experts,
-            "num_task_experts": first.num_task_experts,
-            "num_levels": len(self.levels),
-            "expert_units": list(self.expert_units),
-            "tower_units": list(self.tower_units),
-        }

@@ -41,10 +41,3 @@ class SharedBottom(MultiTaskModel):
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         copies = fork(self.bottom(inputs), len(self.towers))
         return [tower(copy) for tower, copy in zip(self.towers, copies, strict=True)]
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "bottom_units": list(self.bottom.units),
-            "tower_units": list(self.tower_units),
-        }

@@ -124,15 +124,3 @@ class SluiceNetwork(MultiTaskModel):
         layers = tuple(f"layer_{layer}" for layer in range(1, self.num_layers + 1))
         beta = tf.convert_to_tensor(self.beta.beta)
         return explanations | {"beta": Explanation(beta, self.tasks, layers)}
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "num_layers": self.num_layers,
-            "num_subspaces": self.num_subspaces,
-            "subspace_units": self.subspace_units,
-            "own_share": self.own_share,
-            "last_share": self.beta.last_share,
-            "orthogonality_penalty": self.orthogonality_penalty,
-            "tower_units": list(self.tower_units),
-        }

@@ -89,15 +89,3 @@ class SNR(MultiTaskModel):
             gates = tf.transpose(routes.gates())
             explanations[f"routes, level {level}"] = Explanation(gates, targets, names)
         return explanations
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        last = self.routes[-1]
-        return super().get_config() | {
-            "num_subnetworks": self.num_subnetworks,
-            "level_units": list(self.level_units),
-            "transform": last.transform,
-            "temperature": last.temperature,
-            "l0_penalty": last.l0_penalty,
-            "tower_units": list(self.tower_units),
-        }

@@ -90,11 +90,3 @@ class SoftSharing(MultiTaskModel):
             tf.reshape(tf.convert_to_tensor(bias), (tasks, width)),
             *(tf.convert_to_tensor(weight) for weight in (*kernels, *biases)),
         ]
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "network_units": list(self.networks.units),
-            "distance_penalty": self.distance_penalty,
-            "tower_units": list(self.tower_units),
-        }

@@ -41,13 +41,6 @@ class DCN(SingleTaskModel):
         """Cross network and perceptron in parallel."""
         return _Network(self.cross(), self.hidden_units, name=name, dtype=self.dtype_policy)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "hidden_units": list(self.hidden_units),
-            "num_cross_layers": self.num_cross_layers,
-        }
-
 
 class _Network(keras.layers.Layer):
     def __init__(self, cross: keras.layers.Layer, hidden_units: Sequence[int], **kwargs):

@@ -37,7 +37,3 @@ class DCNV2(DCN):
         return MatrixCross(
             self.num_cross_layers, self.projection_dim, name="cross", dtype=self.dtype_policy
         )
-
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"projection_dim": self.projection_dim}

@@ -29,10 +29,6 @@ class DeepFM(SingleTaskModel):
         """Products of pairs and perceptron, whose logits are added."""
         return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"hidden_units": list(self.hidden_units)}
-
 
 class _Network(keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int], **kwargs):

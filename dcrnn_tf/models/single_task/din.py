@@ -129,15 +129,8 @@ class DIN(SingleTaskModel):
         return logits
 
     def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "attention": dict(self.pairs),
-            "attention_units": list(self.attention_units),
-            "attention_activation": self.attention_activation,
-            "softmax": self.softmax,
-            "hidden_units": list(self.hidden_units),
-            "activation": self.activation,
-        }
+        """The arguments of the constructor, with the pairs that it chose."""
+        return super().get_config() | {"attention": dict(self.pairs)}
 
 
 class _Network(keras.layers.Layer):

@@ -27,10 +27,6 @@ class DNN(SingleTaskModel):
         """A perceptron on the flattened embeddings."""
         return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {"hidden_units": list(self.hidden_units)}
-
 
 class _Network(keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int], **kwargs):

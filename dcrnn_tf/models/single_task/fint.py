@@ -39,13 +39,6 @@ class FINT(SingleTaskModel):
             self.num_interaction_layers, self.hidden_units, name=name, dtype=self.dtype_policy
         )
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "hidden_units": list(self.hidden_units),
-            "num_interaction_layers": self.num_interaction_layers,
-        }
-
 
 class _Network(keras.layers.Layer):
     def __init__(self, num_interaction_layers: int, hidden_units: Sequence[int], **kwargs):

@@ -57,15 +57,6 @@ class PHN(SingleTaskModel):
             dtype=self.dtype_policy,
         )
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "hidden_units": list(self.hidden_units),
-            "num_cross_layers": self.num_cross_layers,
-            "num_interaction_layers": self.num_interaction_layers,
-            "num_heads": self.num_heads,
-        }
-
 
 class _Network(keras.layers.Layer):
     def __init__(

@@ -52,15 +52,6 @@ class XDeepFM(SingleTaskModel):
         )
         return _Network(interaction, self.hidden_units, name=name, dtype=self.dtype_policy)
 
-    def get_config(self) -> dict:
-        """Arguments of the constructor."""
-        return super().get_config() | {
-            "hidden_units": list(self.hidden_units),
-            "feature_maps": list(self.feature_maps),
-            "activation": self.activation,
-            "split_half": self.split_half,
-        }
-
 
 class _Network(keras.layers.Layer):
     def __init__(self, interaction: CompressedInteraction, hidden_units: Sequence[int], **kwargs):

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf.layers import CRNN, FeatureAdaptation
-from dcrnn_tf.layers.crossing import subsequences
+from dcrnn_tf.layers import CRNN, FeatureAdaptation, subsequences
 from dcrnn_tf.layers.crossing.crnn import GATES
 
 BATCH, DIM, UNITS, TASKS, LENGTH = 6, 7, 5, 3, 3

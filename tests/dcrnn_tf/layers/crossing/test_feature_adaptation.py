@@ -1,8 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf.layers import FeatureAdaptation
-from dcrnn_tf.layers.crossing import subsequences
+from dcrnn_tf.layers import FeatureAdaptation, subsequences
 
 X0 = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 

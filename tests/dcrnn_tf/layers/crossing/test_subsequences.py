@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from dcrnn_tf.layers import sequence_length, subsequence_steps
-from dcrnn_tf.layers.crossing import subsequences
+from dcrnn_tf.layers import sequence_length, subsequence_steps, subsequences
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,8 @@ def _verdict(result: TableResult, row: RowResult, task: str, metric: Metric) -> 
     baseline = result.table.baseline_of(row.row)
     difference, form = row.tasks[task].metrics[metric.name].difference, metric.difference_form
     if difference is None:
-        return f"not compared, no seed has the {metric.label} here and of {baseline}"
+        article = "an" if metric.label[0].lower() in "aeiou" else "a"
+        return f"not compared, no seed has {article} {metric.label} here and of {baseline}"
     against = f"{difference.mean:+{form}} against {baseline}"
     if difference.interval is None:
         pairs = "1 seed" if difference.pairs == 1 else f"{difference.pairs} seeds without spread"

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training import metrics_log
@@ -61,7 +63,27 @@ def finished_run(dataset_folder, tmp_path_factory):
     code, output, errors = train(dataset_folder, run_dir)
     assert code == 0, errors
     assert "test click: AUC" in output
+    for metric in metrics.registered():
+        assert re.search(rf"test click: .*\b{metric.label} ([0-9.]+|n/a)", output)
     return run_dir
+
+
+def test_every_metric_is_logged(finished_run):
+    names = {metric.name for metric in metrics.printed()}
+    evaluations = metrics_log.evaluations(
+        metrics_log.read(finished_run / "metrics.jsonl"), "validation"
+    )
+    for tasks in evaluations.values():
+        for values in tasks.values():
+            assert names <= set(values)
+    logged = {}
+    for path in (finished_run / "tensorboard").iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                logged.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
+    for metric in metrics.registered():
+        expected = [tasks["click"][metric.name] for tasks in evaluations.values()]
+        assert logged[f"validation/click/{metric.name}"] == pytest.approx(expected)
 
 
 def without_times(run_dir):
@@ -102,10 +124,10 @@ def test_a_run_explains_itself(finished_run):
 
 
 def wait_for_lines(process, run_dir, wanted):
-    metrics = run_dir / "metrics.jsonl"
+    log = run_dir / "metrics.jsonl"
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and len(metrics.read_bytes().splitlines()) >= wanted:
+        if log.exists() and len(log.read_bytes().splitlines()) >= wanted:
             break
         time.sleep(0.002)
     assert process.poll() is None, "it ended before it could be stopped"
@@ -282,6 +304,8 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     card = (extra / "model_card.md").read_text()
     assert f"# dcrnn on tiny, step {step}" in card
     assert "Simulated data" in card
+    labels = " | ".join(metric.label for metric in metrics.printed())
+    assert f"| split | task | {labels} | rows | positives |" in card
     lines = [line for line in card.splitlines() if line.startswith("| validation | click |")]
     logged = metrics_log.evaluations(metrics_log.read(finished_run / "metrics.jsonl"), "validation")
     assert f"{logged[step]['click']['auc']:.4f}" in lines[0]

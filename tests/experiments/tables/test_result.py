@@ -142,7 +142,7 @@ def test_a_row_without_runs_stands_in_the_table_without_figures(tmp_path):
     result = aggregate(TABLE, tmp_path)
     text = markdown(result, tmp_path)
     assert cells(text, ["DCRNN+Ada"])[1:] == ["n/a"] * 8
-    assert "DCRNN+Ada, click: not compared, no seed has the AUC here and of MMoE." in text
+    assert "DCRNN+Ada, click: not compared, no seed has an AUC here and of MMoE." in text
 
 
 def test_a_table_without_the_baselines_runs_compares_nothing(tmp_path):

@@ -6,65 +6,62 @@ makes `models/dcrnn/1/`, the next time `models/dcrnn/2/`: raw features in, named
 docs/serving.md tells the signatures, and how clients ask.
 """
 
+import dataclasses
 import pathlib
 
-from absl import flags, logging
+from absl import logging
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 from experiments.runs import run_folder
 
-FLAGS = flags.FLAGS
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which model is exported, and in which form."""
 
-def _define_flags() -> None:
-    flags.DEFINE_string("run_dir", None, "Folder of a run of experiments.train.", required=True)
-    flags.DEFINE_string(
-        "export_dir",
-        None,
-        "Folder of the model's versions; its name is the model's name in requests.",
-        required=True,
+    run_dir: str = required("Folder of a run of experiments.train.")
+    export_dir: str = required(
+        "Folder of the model's versions; its name is the model's name in requests."
     )
-    flags.DEFINE_string("data_dir", None, "Prepared dataset; the one of the run if not given.")
-    flags.DEFINE_string(
-        "checkpoint",
+    data_dir: str | None = setting(None, "Prepared dataset; that of the run by default.")
+    checkpoint: str = setting(
         "best",
         "best: the epoch with the highest AUC on the validation split, mean over tasks. last: the "
-        "newest. Or the number of a step.",
+        "newest checkpoint. Or the number of a step.",
     )
-    flags.DEFINE_integer(
-        "version", None, "Number of the version; the next one if not given.", lower_bound=1
-    )
-    flags.DEFINE_list(
-        "user_fields",
+    version: int | None = setting(None, "Number of the version; the next one by default.", lower=1)
+    user_fields: tuple[str, ...] | None = setting(
         None,
-        "Fields that are the user's in requests to rank, by name; those of the entity table user "
-        "if not given.",
+        "Names of the fields that are the user's in requests to rank; the fields of the entity "
+        "table user by default.",
     )
-    flags.DEFINE_enum(
-        "mixed_precision",
+    mixed_precision: str | None = setting(
         None,
-        run_folder.PRECISIONS,
-        "As in experiments.train; as in training if not given.",
+        "Type of the computation as in experiments.train; that of the training by default.",
+        choices=run_folder.PRECISIONS,
     )
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
-    step = _step(FLAGS.checkpoint)
+    step = _step(settings.checkpoint)
     from dcrnn_tf.serving import export, warmup
     from experiments.reports import model_card
     from experiments.runs import trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)
-    run_folder.read_json(pathlib.Path(FLAGS.run_dir, run_folder.CONFIG_FILE))  # else it is no run
+    run_folder.read_json(
+        pathlib.Path(settings.run_dir, run_folder.CONFIG_FILE)
+    )  # else it is no run
     if step == "best":
-        step = trained_runs.best_step(FLAGS.run_dir)
+        step = trained_runs.best_step(settings.run_dir)
         if step is None:
             print("No step with a checkpoint was validated: the newest is exported.")
-    run = trained_runs.load(FLAGS.run_dir, FLAGS.data_dir, step, FLAGS.mixed_precision)
+    run = trained_runs.load(settings.run_dir, settings.data_dir, step, settings.mixed_precision)
     schema = run.dataset.schema
-    user_fields = FLAGS.user_fields
+    user_fields = settings.user_fields
     if user_fields is None:
         user_fields = [f.name for f in schema.fields if f.entity == export.USER]
     if len(user_fields) == len(schema.fields):
@@ -72,17 +69,17 @@ def main() -> None:
     serving_model = export.ServingModel(
         run.model, schema, run.vocabularies(), run.positive_weights, user_fields
     )
-    name = pathlib.Path(FLAGS.export_dir).resolve().name
+    name = pathlib.Path(settings.export_dir).resolve().name
 
     def write_extra(extra: pathlib.Path) -> None:
         warmup.write(extra, name, serving_model.samples())
         schema.save(extra)
-        model_card.write(extra, FLAGS.run_dir, run, serving_model)
+        model_card.write(extra, settings.run_dir, run, serving_model)
 
-    written = export.save(serving_model, FLAGS.export_dir, FLAGS.version, write_extra)
-    print(f"Step {run.step} of {FLAGS.run_dir} written to {written}: model {name!r},")
+    written = export.save(serving_model, settings.export_dir, settings.version, write_extra)
+    print(f"Step {run.step} of {settings.run_dir} written to {written}: model {name!r},")
     print(f"signatures {', '.join(serving_model.signatures())}.")
-    if FLAGS.user_fields is None and not user_fields:
+    if settings.user_fields is None and not user_fields:
         print(
             "There is no signature rank: the dataset has no entity table user. Name the user's "
             "fields by --user_fields to get one."
@@ -102,5 +99,4 @@ def _step(checkpoint: str) -> int | str | None:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

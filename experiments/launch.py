@@ -8,6 +8,7 @@ What follows `--` are the flags of `experiments.train`. The same command again g
 checkpoint, as it does there.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -15,32 +16,33 @@ import random
 import sys
 from collections.abc import Sequence
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 from experiments.runs.supervisor import Supervisor, Worker
 
-FLAGS = flags.FLAGS
 
-flags.DEFINE_integer("workers", 2, "Processes that train together.", lower_bound=1)
-flags.DEFINE_float(
-    "hang_seconds",
-    600.0,
-    "Seconds without a step after which a worker counts as hung; more than start-up, the longest "
-    "checkpoint and the metrics of a split take.",
-    lower_bound=0.0,
-)
-flags.DEFINE_integer("max_restarts", 3, "Restarts after which they are given up.", lower_bound=0)
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How many processes train, and when they are started again."""
+
+    workers: int = setting(2, "Number of processes that train together.", lower=1)
+    hang_seconds: float = setting(
+        600.0,
+        "Seconds without a step after which a worker counts as hung; more than start-up, the "
+        "longest checkpoint and the metrics of a split take.",
+        lower=0.0,
+    )
+    max_restarts: int = setting(3, "Number of restarts after which training is given up.", lower=0)
 
 
-def main(train_flags: Sequence[str]) -> None:
+def main(settings: Settings, train_flags: Sequence[str]) -> None:
     """Runs the program, with the flags of `experiments.train`."""
     own = ("--strategy", "--heartbeat_file")
     if taken := [flag for flag in train_flags if flag.split("=")[0].replace("--no", "--") in own]:
         raise command_line.UsageError(f"{taken[0]} is set by experiments.launch itself")
 
     def workers(heartbeat_files: Sequence[pathlib.Path]) -> list[Worker]:
-        addresses = [f"127.0.0.1:{port}" for port in _ports(FLAGS.workers)]
+        addresses = [f"127.0.0.1:{port}" for port in _ports(settings.workers)]
         return [
             Worker(
                 [
@@ -52,7 +54,7 @@ def main(train_flags: Sequence[str]) -> None:
             for number, beat in enumerate(heartbeat_files)
         ]
 
-    Supervisor(workers, FLAGS.workers, FLAGS.hang_seconds, FLAGS.max_restarts).run()
+    Supervisor(workers, settings.workers, settings.hang_seconds, settings.max_restarts).run()
 
 
 def _cluster(addresses: Sequence[str], number: int) -> str:
@@ -69,4 +71,4 @@ if __name__ == "__main__":
     middle = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     own, others = sys.argv[:middle], sys.argv[middle + 1 :]
     sys.argv[:] = own
-    command_line.run(lambda: main(others))
+    command_line.run(lambda settings: main(settings, others), Settings)

@@ -9,31 +9,34 @@ It serves until it is ended, one training at a time, and whoever can reach its p
 private network.
 """
 
+import dataclasses
 import time
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
-
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string("address", None, "HOST:PORT to listen at.", required=True)
-flags.DEFINE_integer(
-    "threads", 0, "Processor threads TensorFlow may use; 0 takes all.", lower_bound=0
-)
+from dcrnn_tf.system.settings import required, setting
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where the server listens."""
+
+    address: str = required("HOST:PORT to listen at.")
+    threads: int = setting(
+        0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0
+    )
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
     import tensorflow as tf
 
-    command_line.use_threads(FLAGS.threads)
+    command_line.use_threads(settings.threads)
     try:
-        server = tf.distribute.Server({"ps": [FLAGS.address]}, job_name="ps", task_index=0)
+        server = tf.distribute.Server({"ps": [settings.address]}, job_name="ps", task_index=0)
     except (tf.errors.OpError, ValueError) as error:
         raise command_line.UsageError(
-            f"--address={FLAGS.address} cannot be listened at ({error}); it must be HOST:PORT of "
-            "this machine, with a port that is free"
+            f"--address={settings.address} cannot be listened at ({error}); it must be HOST:PORT "
+            "of this machine, with a port that is free"
         ) from None
     print(f"Serving at {server.target.removeprefix('grpc://')}.", flush=True)
     while True:  # the server's own join would hear of no signal
@@ -41,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, Settings)

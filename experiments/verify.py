@@ -7,25 +7,32 @@ Example:
 Prints a line for each finding and ends with exit code 1 if there are any.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Iterator
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 
-FLAGS = flags.FLAGS
 MOST_FINDINGS = 100  # printed; a file of another kind would have one in each record
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which folder is checked."""
+
+    data_dir: str | None = setting(None, "Prepared dataset to check.")
+    run_dir: str | None = setting(None, "Run folder to check.")
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
-    if (FLAGS.data_dir is None) == (FLAGS.run_dir is None):
+    if (settings.data_dir is None) == (settings.run_dir is None):
         raise command_line.UsageError("give one of --data_dir and --run_dir")
-    if FLAGS.data_dir is not None:
-        verify_dataset(FLAGS.data_dir)
+    if settings.data_dir is not None:
+        verify_dataset(settings.data_dir)
     else:
-        verify_run(FLAGS.run_dir)
+        verify_run(settings.run_dir)
 
 
 def verify_dataset(data_dir: str | pathlib.Path) -> None:
@@ -102,11 +109,5 @@ def _print_all(findings: Iterator[str], folder: str | pathlib.Path) -> None:
         raise DatasetError(f"{folder} has {count} finding{'s' if count > 1 else ''}")
 
 
-def _define_flags() -> None:
-    flags.DEFINE_string("data_dir", None, "Prepared dataset to check.")
-    flags.DEFINE_string("run_dir", None, "Run folder to check.")
-
-
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

@@ -11,21 +11,27 @@ from collections.abc import Callable
 
 from absl import app, flags
 
+from dcrnn_tf.system import flags as settings_flags
 from dcrnn_tf.system import interruption
-from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.errors import UsageError, UserError
 from dcrnn_tf.system.whole_file import full_disk
 
 _OUTPUT_FLAGS = ("export_dir", "out_dir", "run_dir", "work_dir")
 
 
-class UsageError(UserError):
-    """Flags that contradict each other or make no sense."""
-
-
-def run(main: Callable[[], None]) -> None:
+def run(
+    main: Callable[..., None],
+    *settings: type,
+    translate: Callable[[dict], dict] | None = None,
+) -> None:
     """Runs a program: parses flags, calls `main`, turns a user's mistake into one sentence.
 
-    So it does with what the system refuses, such as to write to a full disk.
+    What the system refuses, such as to write to a full disk, is one sentence too.
+
+    Args:
+      main: gets an instance of each of the `settings`.
+      settings: dataclasses that the program's flags are made from.
+      translate: see `flags.read`.
 
     Exit codes: 0 done, 1 a mistake in flags or data, or a file that cannot be read or written, 75
     another process of the same training is gone, 130 interrupted from the keyboard (SIGINT), 143
@@ -33,12 +39,13 @@ def run(main: Callable[[], None]) -> None:
     """
     interruption.raise_on_signals()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    settings_flags.define(*settings)
 
     def start(arguments: list[str]) -> None:
         if len(arguments) > 1:
             fail(f"unexpected argument {arguments[1]!r}; flags are given as --name=value")
         try:
-            main()
+            main(*settings_flags.read(*settings, translate=translate))
         except UserError as error:
             fail(str(error), error.exit_code)
         except OSError as error:
@@ -118,7 +125,7 @@ def _without_room(sentence: str) -> str:
 def _parse_flags(arguments: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(arguments)
-    except flags.Error as error:
+    except (flags.Error, UsageError) as error:
         sentence = " ".join(str(error).split())
         fail(f"{sentence} (--help lists the flags)")
     for name in flags.FLAGS:

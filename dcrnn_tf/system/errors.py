@@ -11,6 +11,10 @@ class UserError(Exception):
     exit_code = 1
 
 
+class UsageError(UserError):
+    """Flags that contradict each other or make no sense."""
+
+
 class WorkerLostError(UserError):
     """One of several processes that train together has ended, or cannot be reached."""
 

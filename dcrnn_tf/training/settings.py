@@ -2,33 +2,37 @@
 
 import dataclasses
 
+from dcrnn_tf.system.settings import setting
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
-    """How to train; with the model's own settings it decides the result.
+    """How to train; with the model's own settings it decides the result."""
 
-    Attributes:
-      epochs: passes over the training split.
-      batch_size: rows of a step.
-      learning_rate: of both optimizers.
-      optimizer: name of one of Keras', for all weights but the embedding tables.
-      embedding_optimizer: name of one of `optimizers.names_for_tables`, for those.
-      seed: of initial weights and of the order of rows.
-      jit_compile: whether XLA compiles the whole step; for GPUs. The model's `static_shapes` should
-        be set too.
-      log_every: steps between two lines of training losses.
-      checkpoint_every: steps between two checkpoints; one is also made after each epoch.
-      steps_per_execution: steps at most between two returns to Python, where signals are obeyed;
-        several keep a GPU busy. The result is the same.
-    """
-
-    epochs: int = 3
-    batch_size: int = 1024
-    learning_rate: float = 1e-4
-    optimizer: str = "adam"
-    embedding_optimizer: str = "lazy_adam"
-    seed: int = 1
-    jit_compile: bool = False
-    log_every: int = 100
-    checkpoint_every: int = 5000
-    steps_per_execution: int = 1
+    epochs: int = setting(3, "Number of passes over the training split.", lower=1)
+    batch_size: int = setting(1024, "Number of examples of a training step.", lower=1)
+    learning_rate: float = setting(1e-4, "Learning rate of both optimizers.", lower=0.0)
+    optimizer: str = setting(
+        "adam", "Keras' name of the optimizer of all weights but the embedding tables."
+    )
+    embedding_optimizer: str = setting(
+        "lazy_adam",
+        "Name of the optimizer of the embedding tables, one of `optimizers.names_for_tables()`.",
+    )
+    seed: int = setting(1, "Seed of the initial weights and of the order of examples.", lower=0)
+    jit_compile: bool = setting(
+        False,
+        "Whether XLA compiles the whole training step, in a form with static shapes: for GPUs.",
+    )
+    log_every: int = setting(100, "Number of steps between two lines of training losses.", lower=1)
+    checkpoint_every: int = setting(
+        5000,
+        "Number of steps between two checkpoints; another one is made after each epoch.",
+        lower=1,
+    )
+    steps_per_execution: int = setting(
+        1,
+        "Largest number of steps between two returns to Python, where signals are obeyed; several "
+        "keep a GPU busy, with the same result.",
+        lower=1,
+    )

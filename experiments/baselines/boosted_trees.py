@@ -9,36 +9,51 @@ Example:
   python -m experiments.baselines.boosted_trees --data_dir=data/ali_ccp --run_dir=runs/trees
 """
 
+import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
 if TYPE_CHECKING:
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs.fitted_run import Fitted
 
-FLAGS = flags.FLAGS
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The dataset, the folder of the run, and how the trees are fitted."""
+
+    data_dir: str = required("Prepared dataset to train on.")
+    run_dir: str = required("Folder of the run, made if it is missing.")
+    max_rows: int = setting(
+        2_000_000, "Largest number of training examples that are used.", lower=1
+    )
+    iterations: int = setting(200, "Largest number of trees of a task.", lower=1)
+    learning_rate: float = setting(
+        0.1, "Learning rate: the factor on the values of each tree.", lower=1e-6
+    )
+    max_leaf_nodes: int = setting(31, "Largest number of leaves of a tree.", lower=2)
+    seed: int = setting(0, "Seed of the sample that bins are made of.", lower=0)
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs import fitted_run
 
-    dataset = PreparedDataset(FLAGS.data_dir)
+    dataset = PreparedDataset(settings.data_dir)
     names = ("max_rows", "iterations", "learning_rate", "max_leaf_nodes")
-    settings = {name: getattr(FLAGS, name) for name in names}
+    chosen = {name: getattr(settings, name) for name in names}
     fitted_run.make(
-        FLAGS.run_dir,
-        FLAGS.data_dir,
+        settings.run_dir,
+        settings.data_dir,
         dataset.schema,
         "boosted_trees",
-        settings,
-        lambda: fit(dataset, seed=FLAGS.seed, **settings),
-        FLAGS.seed,
+        chosen,
+        lambda: fit(dataset, seed=settings.seed, **chosen),
+        settings.seed,
     )
 
 
@@ -94,19 +109,5 @@ def fit(
     return Fitted(*held_out, parameters, {"trees": trees})
 
 
-def _define_flags() -> None:
-    """Defines the program's flags."""
-    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
-    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
-    flags.DEFINE_integer("iterations", 200, "Trees of a task at most.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 0.1, "What a tree's values are multiplied by.", lower_bound=1e-6
-    )
-    flags.DEFINE_integer("max_leaf_nodes", 31, "Leaves of a tree at most.", lower_bound=2)
-    flags.DEFINE_integer("seed", 0, "Seed of the sample that bins are made of.", lower_bound=0)
-
-
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

@@ -6,31 +6,39 @@ Example:
   python -m experiments.baselines.constant --data_dir=data/ali_ccp --run_dir=runs/constant
 """
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required
 
 if TYPE_CHECKING:
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs.fitted_run import Fitted
 
-FLAGS = flags.FLAGS
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The dataset and the folder of the run."""
+
+    data_dir: str = required("Prepared dataset to train on.")
+    run_dir: str = required("Folder of the run, made if it is missing.")
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.dataset.schema import load_schema
     from experiments.runs import fitted_run
 
-    schema = load_schema(FLAGS.data_dir)
+    schema = load_schema(settings.data_dir)
     # Only labels are of interest here: one field is the least that can be read with them.
     field = min(schema.fields, key=lambda field: field.entity is not None)
-    dataset = PreparedDataset(FLAGS.data_dir, [field.name])
-    fitted_run.make(FLAGS.run_dir, FLAGS.data_dir, schema, "constant", {}, lambda: fit(dataset))
+    dataset = PreparedDataset(settings.data_dir, [field.name])
+    fitted_run.make(
+        settings.run_dir, settings.data_dir, schema, "constant", {}, lambda: fit(dataset)
+    )
 
 
 def fit(dataset: "PreparedDataset") -> "Fitted":
@@ -68,12 +76,5 @@ def logit(positives: int, rows: int) -> float:
     return math.log(positives / (rows - positives))
 
 
-def _define_flags() -> None:
-    """Defines the program's flags."""
-    flags.DEFINE_string("data_dir", None, "Prepared dataset.", required=True)
-    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-
-
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

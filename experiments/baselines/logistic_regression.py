@@ -9,13 +9,12 @@ Example:
   python -m experiments.baselines.logistic_regression --data_dir=data/ali_ccp --run_dir=runs/linear
 """
 
-import math
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -23,28 +22,39 @@ if TYPE_CHECKING:
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs.fitted_run import Fitted
 
-FLAGS = flags.FLAGS
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The dataset, the folder of the run, and how the regressions are fitted."""
+
+    data_dir: str = required("Prepared dataset to train on.")
+    run_dir: str = required("Folder of the run, made if it is missing.")
+    max_rows: int = setting(
+        2_000_000, "Largest number of training examples that are used.", lower=1
+    )
+    inverse_regularisation: tuple[float, ...] = setting(
+        (0.01, 0.03, 0.1),
+        "Values of scikit-learn's C to choose from, comma-separated.",
+        noun="finite numbers above 0",
+    )
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs import fitted_run
 
-    try:
-        strengths = [float(value) for value in FLAGS.inverse_regularisation]
-    except ValueError:
-        strengths = []
-    if not strengths or not all(0 < strength < math.inf for strength in strengths):
+    strengths = list(settings.inverse_regularisation)
+    if not strengths or min(strengths) <= 0:
         raise command_line.UsageError("--inverse_regularisation must be finite numbers above 0")
-    dataset = PreparedDataset(FLAGS.data_dir)
+    dataset = PreparedDataset(settings.data_dir)
     fitted_run.make(
-        FLAGS.run_dir,
-        FLAGS.data_dir,
+        settings.run_dir,
+        settings.data_dir,
         dataset.schema,
         "sklearn_logistic_regression",
-        {"max_rows": FLAGS.max_rows, "inverse_regularisation": strengths},
-        lambda: fit(dataset, FLAGS.max_rows, strengths),
+        {"max_rows": settings.max_rows, "inverse_regularisation": strengths},
+        lambda: fit(dataset, settings.max_rows, strengths),
     )
 
 
@@ -134,18 +144,5 @@ def batches(dataset, split: str) -> Iterator[tuple]:
         yield matrix, {task: label.numpy() for task, label in batch_labels.items()}
 
 
-def _define_flags() -> None:
-    """Defines the program's flags."""
-    flags.DEFINE_string("data_dir", None, "Prepared dataset to train on.", required=True)
-    flags.DEFINE_string("run_dir", None, "Folder of the run; made if need be.", required=True)
-    flags.DEFINE_integer("max_rows", 2_000_000, "Training rows to use at most.", lower_bound=1)
-    flags.DEFINE_list(
-        "inverse_regularisation",
-        ["0.01", "0.03", "0.1"],
-        "Values of scikit-learn's C to choose from.",
-    )
-
-
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

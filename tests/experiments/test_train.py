@@ -1,5 +1,6 @@
 """The programs, run as a user runs them: in processes of their own."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,9 +17,10 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import metrics
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError, load_schema
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training import metrics_log
+from experiments import train as train_program
 from experiments.runs import latency, run_folder, trained_runs
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -230,6 +232,43 @@ def test_bad_flags_get_one_sentence(flags, sentence):
     assert "Traceback" not in errors
 
 
+def test_a_runs_own_config_repeats_it(dataset_folder, finished_run, tmp_path):
+    again = tmp_path / "again"
+    flags = [f"--config={finished_run / 'config.json'}", f"--run_dir={again}"]
+    code, _, errors = run("experiments.train", *flags)
+    assert code == 0, errors
+    assert (again / "config.json").read_bytes() == (finished_run / "config.json").read_bytes()
+    assert without_times(again) == without_times(finished_run)
+    mine, other = variables(again), variables(finished_run)
+    assert mine.keys() == other.keys()
+    for name in other:
+        np.testing.assert_array_equal(mine[name], other[name])
+
+    # Flags win; a dataset that is another one is refused.
+    code, _, errors = run("experiments.train", *flags, "--set=units=4", "--seed=2")
+    assert code == 1
+    assert "seed was 1, now 2; settings was {'units': 8, " in errors
+    other = shutil.copytree(dataset_folder, tmp_path / "other")
+    schema = load_schema(other)
+    dataclasses.replace(schema, seed=schema.seed + 1).save(other)
+    code, _, errors = run("experiments.train", flags[0], "--run_dir=r", f"--data_dir={other}")
+    assert code == 1
+    assert f", expected {schema.fingerprint}; give the --data_dir that has it" in errors
+
+
+def test_configs_with_balancing_of_their_own_are_understood():
+    dwa = {"balancing": {"name": "dwa", "temperature": 3.0}, "settings": {"units": 8}}
+    assert train_program.flags_of_run(dwa) == {
+        "balancing": "dwa",
+        "dwa_temperature": 3.0,
+        "set": {"units": 8},
+    }
+    fixed = {"balancing": {"name": "fixed", "weights": [1.0, 2.0]}}
+    assert train_program.flags_of_run(fixed) == {"balancing": "fixed", "task_weights": [1.0, 2.0]}
+    assert train_program.flags_of_run({"balancing": {"name": "sum"}}) == {"balancing": "sum"}
+    assert train_program.flags_of_run({"balancing": "pcgrad"}) == {"balancing": "pcgrad"}
+
+
 def test_evaluate_repeats_what_training_found(finished_run):
     code, output, errors = run("experiments.evaluate", f"--run_dir={finished_run}")
     assert code == 0, errors
@@ -273,10 +312,6 @@ def test_balancing_is_reported_and_its_mistakes_leave_no_folder(dataset_folder, 
 def test_evaluate_refuses_other_data(finished_run, dataset_folder, tmp_path):
     other = shutil.copytree(dataset_folder, tmp_path / "other")
     schema = json.loads((other / "schema.json").read_text())
-    import dataclasses
-
-    from dcrnn_tf.dataset.schema import load_schema
-
     changed = dataclasses.replace(load_schema(other), seed=schema["seed"] + 1)
     changed.save(other)
     code, _, errors = run(

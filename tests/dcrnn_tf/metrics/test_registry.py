@@ -1,6 +1,8 @@
 """The registry: what is in it, in which order, and how it computes what it can."""
 
 import dataclasses
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from dcrnn_tf import metrics
 from dcrnn_tf.metrics import Metric, registry
 
+ROOT = pathlib.Path(__file__).parents[3]
 LABELS = np.array([1, 0, 0, 0], np.int8)
 LOGITS = np.zeros(4, np.float32)
 
@@ -87,3 +90,12 @@ def test_differences_are_printed_as_values_are_unless_said_otherwise():
     assert metrics.get("auc").difference_form == metrics.get("auc").form == ".4f"
     logloss = metrics.get("logloss")
     assert (logloss.form, logloss.difference_form) == (".5f", ".6f")
+
+
+def test_the_metric_of_the_docs_is_registered_as_it_stands(own_registry):
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.S)[1]
+    exec(block, {})
+    # Logits of 2, 1 and -1 stand for classes 1, 1 and 0: the second and third are wrong.
+    values = metrics.compute({"labels": np.array([1, 0, 1]), "logits": np.array([2.0, 1.0, -1.0])})
+    assert values["error_rate"] == pytest.approx(2 / 3)
+    assert list(values)[-1] == "error_rate"

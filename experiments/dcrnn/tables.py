@@ -221,5 +221,3 @@ TABLE_3_OFFLINE = dataclasses.replace(
     ),
     presets=_radio_presets("MMoE", _ONLINE.label),
 )
-
-TABLES = (TABLE_1, TABLE_2, TABLE_3_OFFLINE, TABLE_4)

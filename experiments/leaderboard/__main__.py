@@ -16,19 +16,15 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from dcrnn_tf.dataset.schema import Schema, load_schema
 from dcrnn_tf.system import command_line
-from dcrnn_tf.system.errors import UserError
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import run_folder
-from experiments.tables import datasets
-from experiments.tables.spec import Row
+from experiments.tables import make
 
 if TYPE_CHECKING:
     from experiments.tables.result import RowResult
 
 FLAGS = flags.FLAGS
-_PASSED_ON = ("seeds", "epochs", "rows", "work_dir", "parallel_runs")
 
 
 def _define_flags() -> None:
@@ -38,7 +34,7 @@ def _define_flags() -> None:
         "A prepared dataset, a log of your own with its declaration, or the real Ali-CCP's files; "
         "simulated if none.",
     )
-    flags.DEFINE_enum("preset", None, ["small", "smoke"], "Size of the simulated form.")
+    flags.DEFINE_enum("preset", None, make.PRESETS, "Size of the simulated form.")
     flags.DEFINE_list("models", None, "Models beside MMoE, by name; all if not given.")
     flags.DEFINE_integer("seeds", None, "Runs per model; 5 if not given.", lower_bound=1)
     flags.DEFINE_integer("epochs", None, "Epochs; 1 if not given.", lower_bound=1)
@@ -54,54 +50,26 @@ def _define_flags() -> None:
 
 def main() -> None:
     """Runs the program."""
-    if FLAGS.data_dir and FLAGS.preset:
-        raise command_line.UsageError(
-            "--preset is for simulated data, --data_dir for real data; give one of them"
-        )
-    preset = None if FLAGS.data_dir else FLAGS.preset or "small"
-    chosen = FLAGS.models or (SMOKE_MODELS if preset == "smoke" else None)
-    out_dir = pathlib.Path(FLAGS.out_dir or _default_folder(FLAGS.data_dir, preset))
-    folder = out_dir / "runs" / LEADERBOARD.name
-    datasets.call(
-        "experiments.reproduce",
-        f"--table={LEADERBOARD.name}",
-        f"--preset={preset}" if preset else f"--data_dir={FLAGS.data_dir}",
-        f"--out_dir={folder}",
-        *(f"--{name}={FLAGS[name].value}" for name in _PASSED_ON if FLAGS[name].value is not None),
-        *([f"--models={','.join(chosen)}"] if chosen else []),
-    )
+    settings = make.settings_of(FLAGS)
+    if settings.size == "smoke" and not settings.models:
+        settings = dataclasses.replace(settings, models=SMOKE_MODELS)
+    out_dir = pathlib.Path(FLAGS.out_dir or _default_folder(settings))
+    result = make.make(LEADERBOARD, settings, out_dir / "runs" / LEADERBOARD.name)
     command_line.use_threads(0)
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     from experiments.leaderboard import files
-    from experiments.tables.result import aggregate
 
-    schema = load_schema(run_folder.read_json(folder / run_folder.CONFIG_FILE)["data_dir"])
-    table = LEADERBOARD.complete(schema, chosen)
-    made = [row for row in table.rows if table.run_dir(folder, row, 1).exists()]
-    left_out = [_reason(row, schema) for row in table.rows if row not in made]
-    result = aggregate(dataclasses.replace(table, rows=tuple(made)), folder)
-    latencies = {row.row.label: _latency(folder, row) for row in result.rows}
-    path = files.write(out_dir, result, latencies, left_out)
+    latencies = {row.row.label: _latency(result.folder, row) for row in result.rows}
+    path = files.write(out_dir, result, latencies, result.left_out)
     print((out_dir / files.MARKDOWN).read_text(encoding="utf-8"))
     print(f"Report: {path}")
 
 
-def _default_folder(data_dir: str | None, preset: str | None) -> pathlib.Path:
-    """The small form's folder is runs/leaderboard, as with other tables."""
-    if preset:
-        return pathlib.Path("runs", LEADERBOARD.folder_name(preset))
-    return pathlib.Path("runs", f"{LEADERBOARD.name}-{pathlib.Path(data_dir).name}")
-
-
-def _reason(row: Row, schema: Schema) -> str:
-    """Why a row has no run: its model cannot be built for the dataset."""
-    from experiments.tables import equal_size
-
-    try:
-        equal_size.parameters(schema, row.model, row.settings)
-    except UserError as error:
-        return f"{row.label} is left out: {error}."
-    return f"{row.label} is left out: it has no run."
+def _default_folder(settings: make.Settings) -> pathlib.Path:
+    """The folder of what is written: runs/leaderboard for the small form, as with other tables."""
+    if settings.raw_dir:
+        return pathlib.Path("runs", f"{LEADERBOARD.name}-{pathlib.Path(settings.raw_dir).name}")
+    return pathlib.Path("runs", LEADERBOARD.folder_name(settings.size))
 
 
 def _latency(folder: pathlib.Path, row: RowResult) -> dict[int, float]:

@@ -1,7 +1,7 @@
 """Figures of finished tables: makes the runs, writes the pictures, and one page of all of them.
 
-Matplotlib is imported where pictures are written: the runs are made by other processes, which may
-take hours in which this one needs nothing of it.
+Matplotlib is imported where pictures are written, after the runs, beside which this process shall
+take little memory.
 """
 
 from __future__ import annotations
@@ -9,23 +9,22 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from absl import flags
 
-from dcrnn_tf.system import command_line
 from dcrnn_tf.system.whole_file import whole_file
-from experiments.runs import run_folder
-from experiments.tables import datasets
+from experiments.tables import make
 from experiments.tables.spec import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from experiments.tables.result import TableResult
     from experiments.tables.statistics import PairedDifference
 
-Folders = Mapping[str, pathlib.Path]
-"""Where the runs of each table lie, by the table's name."""
+Results: TypeAlias = "Mapping[str, TableResult]"
+"""Results of tables, by the tables' names."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,33 +46,16 @@ def define_flags(out_dir: str, data_dir: str | None = None) -> None:
       data_dir: help of `--data_dir`; None if there are no real data to give.
     """
     flags.DEFINE_string("out_dir", out_dir, "Folder of the figures and of their runs.")
-    flags.DEFINE_enum("preset", None, ["small", "smoke"], "Size of the runs; default small.")
+    flags.DEFINE_enum("preset", None, make.PRESETS, "Size of the runs; default small.")
     if data_dir is not None:
         flags.DEFINE_string("data_dir", None, data_dir)
     flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
 
 
-def make_runs(tables: Sequence[Table], flag_values: flags.FlagValues) -> Folders:
-    """Makes all runs of the tables, as far as they are not finished, in `--out_dir`/runs.
-
-    Raises:
-      UsageError: --data_dir and --preset are both given.
-    """
-    data_dir = getattr(flag_values, "data_dir", None)
-    if data_dir and flag_values.preset:
-        raise command_line.UsageError(
-            "--preset is for simulated data, --data_dir for real data; give one of them"
-        )
-    runs = pathlib.Path(flag_values.out_dir, "runs")
-    preset = None if data_dir else flag_values.preset or "small"
-    datasets.call(
-        "experiments.reproduce",
-        f"--table={','.join(table.name for table in tables)}",
-        f"--preset={preset}" if preset else f"--data_dir={data_dir}",
-        f"--out_dir={runs}",
-        f"--work_dir={flag_values.work_dir}",
-    )
-    return {table.name: runs / table.folder_name(preset) for table in tables}
+def make_runs(tables: Sequence[Table], flag_values: flags.FlagValues) -> Results:
+    """Makes the tables that figures are drawn from, in `--out_dir`/runs."""
+    settings = make.settings_of(flag_values)
+    return make.make_all(tables, settings, pathlib.Path(flag_values.out_dir, "runs"))
 
 
 def write(
@@ -118,19 +100,13 @@ def difference_words(difference: PairedDifference | None) -> str:
     return f"{words} (95 % interval {low:+.4f} to {high:+.4f}, {difference.pairs} paired seeds)"
 
 
-def data_of(table: Table, folders: Folders) -> dict:
-    """What the runs of a table say of their dataset."""
-    folder = table.run_dir(folders[table.name], table.rows[0], 1)
-    return run_folder.read_json(folder / run_folder.RUN_FILE)["dataset"]
-
-
-def made_on(table: Table, folders: Folders) -> str:
+def made_on(result: TableResult) -> str:
     """A sentence on the data of a table's runs."""
-    data = data_of(table, folders)
+    data = result.data
     planted = (data.get("simulation") or {}).get("labels")
     kind = planted or ("simulated" if data["simulated"] else "real")
     rows = data["rows"]
     return (
-        f"Runs on {table.dataset} ({kind}): {rows['train']:,} training and {rows['test']:,} test "
-        "rows."
+        f"Runs on {result.table.dataset} ({kind}): {rows['train']:,} training and "
+        f"{rows['test']:,} test rows."
     )

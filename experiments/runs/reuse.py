@@ -53,8 +53,9 @@ def made_by(folder: pathlib.Path, command: Sequence[str]) -> bool:
 
 
 def _words(command: str) -> list[str]:
-    """All but the interpreter, and but what has no effect on the result."""
-    return [word for word in command.split()[1:] if not word.startswith(_WITHOUT_EFFECT)]
+    """The words that decide the result: neither the interpreter nor the program's package do."""
+    words = [word for word in command.split()[1:] if not word.startswith(_WITHOUT_EFFECT)]
+    return [words[0], words[1].rpartition(".")[2], *words[2:]] if len(words) > 1 else words
 
 
 def _copy(source: pathlib.Path, folder: pathlib.Path) -> None:

@@ -1,17 +1,16 @@
 """Keeps processes that work in step together: when one dies or hangs, all are started again."""
 
 import contextlib
-import ctypes
 import pathlib
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from dcrnn_tf.system.errors import UserError, WorkerLostError
+from experiments.runs.processes import die_with_parent, last_line
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10  # for the others to notice a death by themselves, and to say what they saw
@@ -145,7 +144,7 @@ class _Group:
                     worker.command,
                     env=worker.environment,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=die_with_parent,
                     **streams,
                 )
                 self._processes.append(process)
@@ -179,9 +178,7 @@ class _Group:
 
     def last_words(self, number: int) -> str:
         """The last line that a worker has written."""
-        lines = self._logs[number].read_text(errors="replace").split("\n")
-        lines = [line.strip() for line in lines if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        return last_line(self._logs[number]) or "it said nothing"
 
     def _pass_on(self, number: int) -> None:
         """Lets the workers end as a signal asks them to, and ends with the first one's code."""
@@ -198,9 +195,3 @@ class _Group:
                 process.kill()
         for process in self._processes:
             process.wait()
-
-
-def _die_with_parent() -> None:
-    """Asks Linux to end this process when the one that started it is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

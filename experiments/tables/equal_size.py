@@ -114,7 +114,9 @@ def match(
     return found
 
 
-def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tuple[Table, list[str]]:
+def of_equal_size(
+    table: Table, schema: Schema, tolerance: float = 0.02
+) -> tuple[Table, dict[str, str]]:
     """The table with each row's free setting chosen: about as many parameters as the baseline has.
 
     A row whose model cannot be built for the dataset is left out. One that comes nowhere near keeps
@@ -126,14 +128,14 @@ def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tupl
       tolerance: as `match`.
 
     Returns:
-      The table, and a sentence for each row that is left out or keeps its settings.
+      The table, and a sentence for each row that is left out or keeps its settings, by its label.
 
     Raises:
       ModelError: the baseline cannot be built.
     """
     (baseline,) = (row for row in table.rows if row.label == table.baseline)
     target = parameters(schema, baseline.model, baseline.settings)
-    rows, remarks = [], []
+    rows, remarks = [], {}
     for row in table.rows:
         settings = row.settings
         try:
@@ -142,9 +144,9 @@ def of_equal_size(table: Table, schema: Schema, tolerance: float = 0.02) -> tupl
             elif row.model in models.names():
                 parameters(schema, row.model, settings)
         except MatchingError as error:
-            remarks.append(f"{row.label} keeps its settings: {error}")
+            remarks[row.label] = f"{row.label} keeps its settings: {error}"
         except models.ModelError as error:
-            remarks.append(f"{row.label} is left out: {error}")
+            remarks[row.label] = f"{row.label} is left out: {error}"
             continue
         rows.append(dataclasses.replace(row, settings=settings))
     return dataclasses.replace(table, rows=tuple(rows)), remarks

@@ -130,12 +130,21 @@ class RowResult:
 
 @dataclasses.dataclass(frozen=True)
 class TableResult:
-    """A table with figures; `seeds` are the ones that it was to have."""
+    """The results of a table's runs.
+
+    Attributes:
+      table: The table.
+      folder: Folder of the table.
+      seeds: Seeds that each row was to have.
+      rows: Results of the rows.
+      left_out: Sentences on the rows that could not be made of the dataset.
+    """
 
     table: Table
     folder: pathlib.Path
     seeds: tuple[int, ...]
     rows: tuple[RowResult, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:

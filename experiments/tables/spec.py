@@ -251,9 +251,9 @@ class Table:
             self, rows=rows, more_rows=None, tasks=self.tasks or schema.task_names
         )
 
-    def folder_name(self, preset: str | None) -> str:
-        """Name of the folder of a preset's runs; None is the real data."""
-        return self.name + {"small": "", None: f"-{self.data}"}.get(preset, f"-{preset}")
+    def folder_name(self, preset: str) -> str:
+        """Name of the folder of a preset's runs."""
+        return self.name + {"small": "", "paper": f"-{self.data}"}.get(preset, f"-{preset}")
 
     def run_dir(self, table_dir: str | pathlib.Path, row: Row, seed: int) -> pathlib.Path:
         """Folder of one run of the table."""

@@ -15,12 +15,11 @@ from absl import flags
 from dcrnn_tf.system import command_line
 from experiments.dcrnn import tables
 from experiments.dcrnn.online.experiment import Design
-from experiments.tables import datasets
+from experiments.tables import make
 
 FLAGS = flags.FLAGS
 OFFLINE = "offline"  # folder of the runs and of their AUC
 USERS = {"small": Design.users, "smoke": 2_000}
-PASSED_ON = ("seeds", "epochs", "rows", "parallel_runs")  # flags of experiments.reproduce
 FOLDERS = {"small": "runs/table3", "smoke": "runs/table3-smoke"}
 
 
@@ -30,38 +29,27 @@ def main() -> None:
         raise command_line.UsageError(
             f"--shown={FLAGS.shown} is more than --candidates={FLAGS.candidates}"
         )
-    table = tables.TABLE_3_OFFLINE
-    preset = table.presets[FLAGS.preset]
-    seeds = range(1, (FLAGS.seeds or preset.seeds) + 1)
-    out_dir = pathlib.Path(FLAGS.out_dir or FOLDERS[FLAGS.preset])
-    offline_dir = out_dir / OFFLINE
-    datasets.call(
-        "experiments.reproduce",
-        f"--table={table.name}",
-        f"--preset={FLAGS.preset}",
-        f"--out_dir={offline_dir}",
-        f"--work_dir={FLAGS.work_dir}",
-        *(f"--{name}={FLAGS[name].value}" for name in PASSED_ON if FLAGS[name].present),
-    )
+    settings = make.settings_of(FLAGS)
+    out_dir = pathlib.Path(FLAGS.out_dir or FOLDERS[settings.size])
+    offline = make.make(tables.TABLE_3_OFFLINE, settings, out_dir / OFFLINE)
     import tqdm
 
     from experiments.dcrnn.online import files, policies
     from experiments.dcrnn.online.content import OnlineResult
-    from experiments.tables.result import aggregate
 
     command_line.use_threads(0)
-    users = FLAGS.users or USERS[FLAGS.preset]
+    users = FLAGS.users or USERS[settings.size]
     design = Design(users, FLAGS.visits, FLAGS.candidates, FLAGS.shown, FLAGS.seed)
     arms = policies.load_arms(
         {
-            row.label: {seed: table.run_dir(offline_dir, row, seed) for seed in seeds}
-            for row in table.rows
-            if row.label in preset.labels or not preset.labels
+            row.row.label: {run.seed: run.folder for run in row.runs}
+            for row in offline.rows
+            if row.runs
         }
     )
     with tqdm.tqdm(total=users, unit=" users", desc="online experiment") as bar:
         outcomes, references = policies.compare(arms, design, bar.update)
-    result = OnlineResult(design, aggregate(table, offline_dir, seeds), outcomes, references)
+    result = OnlineResult(design, offline, outcomes, references)
     path = files.write(result, out_dir, offline=f"{OFFLINE}/report.html")
     print((out_dir / "table3.md").read_text(encoding="utf-8"))
     print(f"Report: {path}")

@@ -8,14 +8,19 @@ Every policy meets the same users, visits, candidates and features. The same uni
 over click and play, so that an album which two policies show in one visit has one outcome.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_prep.own_log.row_encoder import RowEncoder
-from data_prep.radio.world import RadioWorld
 from dcrnn_tf.dataset.schema import DatasetError
+
+if TYPE_CHECKING:  # the programs that need a `Design` alone do without
+    from data_prep.own_log.row_encoder import RowEncoder
+    from data_prep.radio.world import RadioWorld
 
 BLOCK_ROWS = 1 << 16  # candidates scored at a time
 _TRIES = 1000  # to draw albums that are not among a visit's candidates yet

@@ -21,7 +21,7 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Runs the program."""
-    folders = figure_page.make_runs(tables.TABLES, FLAGS)
+    results = figure_page.make_runs(tables.TABLES, FLAGS)
     import matplotlib
 
     from experiments.dcrnn.study import content as content
@@ -29,11 +29,11 @@ def main() -> None:
 
     with matplotlib.rc_context(plots.STYLE):
         shown = [
-            content.sharing(folders),
-            content.adaptation(folders),
-            content.sequence(folders),
-            content.crossing(folders),
-            content.size(folders),
+            content.sharing(results),
+            content.adaptation(results),
+            content.sequence(results),
+            content.crossing(results),
+            content.size(results),
         ]
         path = figure_page.write(
             FLAGS.out_dir,
@@ -43,7 +43,7 @@ def main() -> None:
             warning="Simulated data: the paper's Xiaomi Radio logs are private",
             file="study.html",
         )
-    write_csv(content.differences_by_figure(folders), pathlib.Path(FLAGS.out_dir, "study.csv"))
+    write_csv(content.differences_by_figure(results), pathlib.Path(FLAGS.out_dir, "study.csv"))
     for one in shown:
         print(f"{one.heading}\n  {one.sentences[0]}")
     print(f"Study: {path}")

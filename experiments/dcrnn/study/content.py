@@ -1,28 +1,24 @@
-"""What the study of DCRNN's claims shows: read from finished runs, drawn, and put in words.
+"""What the study of DCRNN's claims shows: the results of its tables, drawn and put in words."""
 
-`folders` are those of the tables that made the runs, by the tables' names.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from experiments.dcrnn.study import plots
 from experiments.dcrnn.study import tables as study
-from experiments.reports.figure_page import Folders, Shown, made_on
-from experiments.tables.result import TableResult, aggregate
-from experiments.tables.spec import Table
+from experiments.reports.figure_page import Results, Shown, made_on
+from experiments.tables.result import TableResult
 from experiments.tables.statistics import PairedDifference, paired_difference
 
 Differences = Mapping[str, Mapping[str, PairedDifference | None]]
 """`{task: {comparison: difference of AUC}}`."""
 
 
-def sharing(folders: Folders) -> Shown:
+def sharing(results: Results) -> Shown:
     """Hard and soft sharing minus partial sharing, at three correlations of the tasks."""
-    results = {
-        f"correlation {correlation}": aggregate(table, folders[table.name])
+    parts = {
+        f"correlation {correlation}": results[table.name]
         for correlation, table in study.SHARING.items()
     }
-    found = _differences(results)
+    found = _differences(parts)
     return Shown(
         "sharing",
         "Hard and soft sharing against partial sharing, by correlation of the tasks",
@@ -32,19 +28,16 @@ def sharing(folders: Folders) -> Shown:
             f"{_SEEDS} All with Ada, without which tasks share nothing but the embeddings. The "
             "correlation is of the utilities behind click and play; both labels are drawn for "
             "every exposure by themselves.",
-            *_values(results),
+            *_values(parts),
         ),
-        _made_on(study.SHARING, folders),
+        _made_on(parts),
     )
 
 
-def adaptation(folders: Folders) -> Shown:
+def adaptation(results: Results) -> Shown:
     """With Ada minus without, at three levels of noise in the numeric features."""
-    results = {
-        f"noise {noise}": aggregate(table, folders[table.name])
-        for noise, table in study.ADAPTATION.items()
-    }
-    found = _differences(results)
+    parts = {f"noise {noise}": results[table.name] for noise, table in study.ADAPTATION.items()}
+    found = _differences(parts)
     return Shown(
         "adaptation",
         "Feature adaptation (Ada), by noise of the numeric features",
@@ -52,15 +45,15 @@ def adaptation(folders: Folders) -> Shown:
         (
             verdict("Ada helps, the more so the noisier statistical features are", found, +1),
             f"{_SEEDS} Noise is in units of each quantity's own standard deviation.",
-            *_values(results),
+            *_values(parts),
         ),
-        _made_on(study.ADAPTATION, folders),
+        _made_on(parts),
     )
 
 
-def sequence(folders: Folders) -> Shown:
+def sequence(results: Results) -> Shown:
     """Other lengths and intervals minus the paper's."""
-    result = aggregate(study.SEQUENCE, folders[study.SEQUENCE.name])
+    result = results[study.SEQUENCE.name]
     found = _differences({"": result})
     chosen = f"L {study.LENGTH}, I {study.INTERVAL}"
     return Shown(
@@ -72,13 +65,13 @@ def sequence(folders: Folders) -> Shown:
             f"{_SEEDS} The whole sequence has S = L + I steps.",
             *_values({"": result}),
         ),
-        made_on(study.SEQUENCE, folders),
+        made_on(result),
     )
 
 
-def crossing(folders: Folders) -> Shown:
+def crossing(results: Results) -> Shown:
     """DCN's, DCN-V2's and CIN's layers in the place of the recurrent network."""
-    result = aggregate(study.CROSSING, folders[study.CROSSING.name])
+    result = results[study.CROSSING.name]
     found = _differences({"": result})
     recurrent = {row.label for row in study.CROSSING.rows if row.model == "dcrnn"}
     other = {
@@ -94,13 +87,13 @@ def crossing(folders: Folders) -> Shown:
             f"{_SEEDS} No Ada. Parameters outside the embedding table: {_parameters(result)}.",
             *_values({"": result}),
         ),
-        made_on(study.CROSSING, folders),
+        made_on(result),
     )
 
 
-def size(folders: Folders) -> Shown:
+def size(results: Results) -> Shown:
     """AUC over the number of parameters, of DCRNN and MMoE."""
-    result = aggregate(study.SIZE, folders[study.SIZE.name])
+    result = results[study.SIZE.name]
     large, *others = result.rows
     fewer = _smaller_minus_large(result)
     equal = {
@@ -133,7 +126,7 @@ def size(folders: Folders) -> Shown:
             f"units of its eight experts. Parameters: {_parameters(result)}.",
             *_values({"": result}),
         ),
-        made_on(study.SIZE, folders),
+        made_on(result),
     )
 
 
@@ -175,9 +168,8 @@ def verdict(claim: str, differences: Differences, sign: int) -> str:
     )
 
 
-def differences_by_figure(folders: Folders) -> dict[str, Differences]:
+def differences_by_figure(results: Results) -> dict[str, Differences]:
     """All paired differences of the study, for a file."""
-    results = {table.name: aggregate(table, folders[table.name]) for table in study.TABLES}
     found = {name: _differences({"": result}) for name, result in results.items()}
     large = study.SIZE.baseline
     for task, rows in _smaller_minus_large(results[study.SIZE.name]).items():
@@ -240,6 +232,5 @@ def _parameters(result: TableResult) -> str:
     return ", ".join(f"{r.row.label} {r.parameters('other'):,}" for r in result.rows if r.runs)
 
 
-def _made_on(tables: Mapping[str, Table], folders: Folders) -> str:
-    made: Sequence[str] = [made_on(table, folders) for table in tables.values()]
-    return " ".join(dict.fromkeys(made))
+def _made_on(results: Mapping[str, TableResult]) -> str:
+    return " ".join(dict.fromkeys(made_on(result) for result in results.values()))

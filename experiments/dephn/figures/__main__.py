@@ -15,17 +15,11 @@ from experiments.dephn import tables
 from experiments.reports import figure_page
 
 FLAGS = flags.FLAGS
-TABLES = (
-    tables.FIGURE_3,
-    tables.FIGURE_5_R,
-    tables.FIGURE_5_UR,
-    tables.FIGURE_6,
-)
 
 
 def main() -> None:
     """Runs the program."""
-    folders = figure_page.make_runs(TABLES, FLAGS)
+    results = figure_page.make_runs(tables.FIGURES, FLAGS)
     import matplotlib
 
     from experiments.dephn.figures import content as content
@@ -33,7 +27,7 @@ def main() -> None:
 
     command_line.use_threads(0)
     # The labels of Criteo-UR and Criteo-R are planted, on real features too.
-    simulated = figure_page.data_of(tables.FIGURE_3, folders)["simulated"]
+    simulated = results[tables.FIGURE_3.name].data["simulated"]
     if simulated:
         warning = "Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
     else:
@@ -42,11 +36,11 @@ def main() -> None:
         path = figure_page.write(
             FLAGS.out_dir,
             [
-                *content.figure_3(folders),
+                *content.figure_3(results),
                 content.figure_4(),
-                content.figure_5(folders),
-                content.figure_6(folders),
-                content.figure_7(folders),
+                content.figure_5(results),
+                content.figure_6(results),
+                content.figure_7(results),
             ],
             title="Figures of the DEPHN paper",
             source="Kong, Su, Zhao and Hou, DEPHN, figures 3 to 7",

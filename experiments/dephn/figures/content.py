@@ -1,7 +1,4 @@
-"""What the figures of the DEPHN paper show: read from finished runs, drawn, and put in words.
-
-`folders` are those of the tables that made the runs, by the tables' names.
-"""
+"""What the figures of the DEPHN paper show: the results of tables, drawn and put in words."""
 
 import pathlib
 
@@ -13,22 +10,19 @@ from data_prep.criteo import planting
 from dcrnn_tf.layers.experts.virtual_gradient import FUNCTIONS
 from experiments.dephn import tables
 from experiments.dephn.figures import plots
-from experiments.reports.figure_page import Folders, Shown, difference_words, made_on
+from experiments.reports.figure_page import Results, Shown, difference_words, made_on
 from experiments.reports.report import read_metrics
 from experiments.runs import run_folder, trained_runs
-from experiments.tables.result import aggregate
-from experiments.tables.spec import Row, Table
 from experiments.tables.statistics import paired_difference
 
 POINTS = 4000  # examples that Fig. 7 shows
 
 
-def figure_3(folders: Folders) -> list[Shown]:
+def figure_3(results: Results) -> list[Shown]:
     """Soft selection, and the shares of public and private experts, of a trained MTPHN."""
-    table = tables.FIGURE_3
-    row = next(row for row in table.rows if row.model == "mtphn")
-    folder = table.run_dir(folders[table.name], row, 1)
-    explained = run_folder.read_json(folder / run_folder.EXPLANATION_FILE)
+    result = results[tables.FIGURE_3.name]
+    run = next(row.runs[0] for row in result.rows if row.row.model == "mtphn")
+    explained = run_folder.read_json(run.folder / run_folder.EXPLANATION_FILE)
     gates = {
         name.removeprefix("soft selection, "): np.asarray(found["mean"])
         for name, found in explained.items()
@@ -39,7 +33,7 @@ def figure_3(folders: Folders) -> list[Shown]:
     shares = dict(zip(share["rows"], (tuple(pair) for pair in share["mean"]), strict=True))
     means = ", ".join(f"{name} {gate.mean():.3f}" for name, gate in gates.items())
     spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
-    data = made_on(table, folders)
+    data = made_on(result)
     return [
         Shown(
             "figure_3a",
@@ -103,14 +97,16 @@ _FORMULAS = {
 }
 
 
-def figure_5(folders: Folders) -> Shown:
+def figure_5(results: Results) -> Shown:
     """Change of AUC over MMoE for each function and correlation."""
     changes: dict[str, dict] = {}
     below = above = pairs = 0
     seeds: set[int] = set()
     apart = []
-    for table in (tables.FIGURE_5_R, tables.FIGURE_5_UR):
-        rows = {row.row.label: row for row in aggregate(table, folders[table.name]).rows}
+    shown = [results[table.name] for table in (tables.FIGURE_5_R, tables.FIGURE_5_UR)]
+    for result in shown:
+        table = result.table
+        rows = {row.row.label: row for row in result.rows}
         plain = rows["DEPHN without virtual gradient"]
         for task in table.tasks:
             found = [
@@ -153,16 +149,17 @@ def figure_5(folders: Folders) -> Shown:
             "Largest mean difference of any function from DEPHN without virtual gradient, same "
             f"seeds: {', '.join(apart)}.",
         ),
-        " ".join(made_on(table, folders) for table in (tables.FIGURE_5_R, tables.FIGURE_5_UR)),
+        " ".join(made_on(result) for result in shown),
     )
 
 
-def figure_6(folders: Folders) -> Shown:
+def figure_6(results: Results) -> Shown:
     """Training losses under value gates and under mapping gates."""
-    table = tables.FIGURE_6
+    result = results[tables.FIGURE_6.name]
+    table = result.table
     losses: dict[str, dict] = {task: {} for task in table.tasks}
     sentences = []
-    for row in aggregate(table, folders[table.name]).rows:
+    for row in result.rows:
         for run in row.runs:
             entries = [entry for entry in read_metrics(run) if entry["kind"] == "train"]
             steps = np.array([entry["step"] for entry in entries])
@@ -193,28 +190,29 @@ def figure_6(folders: Folders) -> Shown:
             "is for long a function of the labels' correlation alone.",
             *sentences,
         ),
-        made_on(table, folders),
+        made_on(result),
     )
 
 
-def figure_7(folders: Folders) -> Shown:
+def figure_7(results: Results) -> Shown:
     """Predicted activations on Criteo-UR beside the planted relation."""
-    table = tables.FIGURE_5_UR
-    rows = {row.label: row for row in table.rows}
+    result = results[tables.FIGURE_5_UR.name]
+    table = result.table
+    rows = {row.row.label: row for row in result.rows}
     activations: dict[str, tuple] = {}
     fits: dict[str, dict[str, dict[int, float]]] = {}
     for label, row in (("MMoE", rows["MMoE"]), ("DEPHN", rows["DEPHN Pearson, h"])):
         fits[label] = {task: {} for task in table.tasks}
-        for seed in _finished_seeds(table, folders[table.name], row):
-            run = trained_runs.load(table.run_dir(folders[table.name], row, seed))
-            _, logits = run.predictor.predict(run.dataset, "test")
+        for run in row.runs:
+            trained = trained_runs.load(run.folder)
+            _, logits = trained.predictor.predict(trained.dataset, "test")
             confidence = np.load(
                 pathlib.Path(run.config["data_dir"], "confidence_test.npy"), allow_pickle=False
             )
             one, other = (logits[task] for task in table.tasks)
             planted = (confidence, planting.unrelated(confidence))
             for task, truth, predicted in zip(table.tasks, planted, (one, other), strict=True):
-                fits[label][task][seed] = float(spearmanr(truth, predicted).statistic)
+                fits[label][task][run.seed] = float(spearmanr(truth, predicted).statistic)
             columns = tuple(values[:POINTS] for values in (confidence, one, other))
             activations.setdefault(label, columns)
     sentences = []
@@ -239,13 +237,5 @@ def figure_7(folders: Folders) -> Shown:
             "side of 0 a confidence lies, so that no model can learn its scale.",
             *sentences,
         ),
-        made_on(table, folders),
+        made_on(result),
     )
-
-
-def _finished_seeds(table: Table, folder: pathlib.Path, row: Row) -> list[int]:
-
-    seeds = []
-    while run_folder.finished(table.run_dir(folder, row, len(seeds) + 1)):
-        seeds.append(len(seeds) + 1)
-    return seeds

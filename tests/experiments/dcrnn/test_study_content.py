@@ -9,6 +9,7 @@ from experiments.dcrnn.study import __main__
 from experiments.dcrnn.study import content as content
 from experiments.dcrnn.study import tables as study
 from experiments.reports import plots
+from experiments.tables.result import aggregate
 from experiments.tables.statistics import PairedDifference
 from tests.experiments.run_folders import write_run
 
@@ -19,8 +20,11 @@ def style():
         yield
 
 
-def write_table(table, folder, aucs, parameters=None):
-    """Three seeds of each row in `aucs`, `{label: AUC of both tasks}`; the seed moves all alike."""
+def results_of(table, folder, aucs, parameters=None):
+    """The result of three seeds of each row in `aucs`, `{label: AUC of both tasks}`, by its name.
+
+    The seed moves all alike.
+    """
     baselines = {table.baseline} | {row.baseline for row in table.rows}
     for row in table.rows:
         for seed, wave in ((1, -0.002), (2, 0.0), (3, 0.002)):
@@ -36,6 +40,7 @@ def write_table(table, folder, aucs, parameters=None):
                     settings=dict(row.settings),
                     other_parameters=(parameters or {}).get(row.label, 300_000),
                 )
+    return {table.name: aggregate(table, folder)}
 
 
 def difference(low, high):
@@ -65,13 +70,13 @@ def test_verdict_without_intervals_is_unknown():
 
 
 def test_sharing_compares_hard_and_soft_with_partial_at_each_correlation(tmp_path):
-    folders = {}
+    results = {}
     partial, hard, soft = (row.label for row in study.SHARING["0"].rows)
     for correlation, table in study.SHARING.items():
-        folders[table.name] = tmp_path / table.name
         loss = 0.1 if correlation == "0" else 0.0
-        write_table(table, folders[table.name], {partial: 0.7, hard: 0.7 - loss, soft: 0.69})
-    shown = content.sharing(folders)
+        aucs = {partial: 0.7, hard: 0.7 - loss, soft: 0.69}
+        results |= results_of(table, tmp_path / table.name, aucs)
+    shown = content.sharing(results)
     # Two tasks: hard is far below partial at correlation 0 alone; soft is 0.01 below, and
     # differences waver by 0.001 with the seed: intervals reach 4.303 / sqrt(3) 0.001 = 0.0025.
     assert "holds in part. Of 12 comparisons 8 speak for it, 0 against it" in shown.sentences[0]
@@ -85,9 +90,8 @@ def test_sharing_compares_hard_and_soft_with_partial_at_each_correlation(tmp_pat
 
 
 def test_crossing_leaves_recurrent_rows_out_of_the_verdict(tmp_path):
-    table = study.CROSSING
-    write_table(table, tmp_path, {"BiLSTM": 0.7, "simple RNN": 0.6, "DCN": 0.72, "CIN": 0.73})
-    shown = content.crossing({table.name: tmp_path})
+    aucs = {"BiLSTM": 0.7, "simple RNN": 0.6, "DCN": 0.72, "CIN": 0.73}
+    shown = content.crossing(results_of(study.CROSSING, tmp_path, aucs))
     # Two tasks: DCN and CIN are above BiLSTM, and the simple RNN below does not count.
     assert "contradicted. Of 4 comparisons 0 speak for it, 4 against it" in shown.sentences[0]
     assert "from +0.0200 to +0.0300" in shown.sentences[0]
@@ -96,14 +100,13 @@ def test_crossing_leaves_recurrent_rows_out_of_the_verdict(tmp_path):
 
 
 def test_size_compares_smaller_models_alone_with_the_largest_mmoe(tmp_path):
-    table = study.SIZE
-    write_table(
-        table,
+    results = results_of(
+        study.SIZE,
         tmp_path,
         {"MMoE 128-64": 0.7, "MMoE 16-8": 0.65, "DCRNN 8": 0.72, "DCRNN 128": 0.75},
         {"MMoE 128-64": 400_000, "MMoE 16-8": 50_000, "DCRNN 8": 30_000, "DCRNN 128": 900_000},
     )
-    shown = content.size({table.name: tmp_path})
+    shown = content.size(results)
     # Of each task: DCRNN 8 alone is smaller than the largest MMoE, and alone has one of its size.
     for sentence in shown.sentences[:2]:
         assert "holds here. Of 2 comparisons 2 speak for it" in sentence

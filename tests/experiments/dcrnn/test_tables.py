@@ -1,9 +1,10 @@
+import dataclasses
+
 import pytest
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import load_schema
-from experiments.dcrnn import tables
-from experiments.dcrnn.tables import TABLE_1, TABLE_2, TABLE_4
+from experiments.dcrnn.tables import TABLE_1, TABLE_2, TABLE_3_OFFLINE, TABLE_4
 
 WIDTH = 5 * 32  # five fields, embedding size 32
 TOWER_TAIL = (64 * 32 + 32) + (32 + 1)
@@ -85,9 +86,23 @@ def test_radios_models_read_seven_steps_of_which_two_tasks_share_three(dataset_f
     assert counts - plain == (7 * WIDTH if row.settings["adaptation"] else 0)
 
 
-@pytest.mark.parametrize("table", tables.TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [TABLE_1, TABLE_2, TABLE_3_OFFLINE, TABLE_4], ids=lambda table: table.name
+)
 def test_smoke_forms_run_rows_with_their_baselines(table):
     labels = table.presets["smoke"].labels
     by_label = {row.label: row for row in table.rows}
     for label in labels:
         assert table.baseline_of(by_label[label]) in (None, *labels)
+
+
+def test_the_papers_settings_are_those_of_the_real_data():
+    assert dataclasses.asdict(TABLE_4.presets["paper"]) == {
+        "rows": 40_000_000,
+        "epochs": 3,
+        "seeds": 5,
+        "batch_size": 1024,
+        "learning_rate": 1e-4,
+        "min_count": 10,
+        "labels": (),
+    }

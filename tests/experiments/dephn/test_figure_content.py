@@ -6,6 +6,8 @@ import pytest
 from experiments.dephn import tables
 from experiments.dephn.figures import content as content
 from experiments.reports import plots
+from experiments.table_registry import TABLES
+from experiments.tables.result import aggregate
 from tests.experiments.run_folders import write_run
 
 
@@ -16,7 +18,7 @@ def style():
 
 
 @pytest.fixture
-def folders(tmp_path):
+def results(tmp_path):
     """Three seeds of a few rows; with a virtual gradient DEPHN is 0.004 above without."""
     folders = {}
     for table in (tables.FIGURE_5_R, tables.FIGURE_5_UR):
@@ -47,11 +49,11 @@ def folders(tmp_path):
             model=row.model,
             settings=dict(row.settings),
         )
-    return folders
+    return {name: aggregate(TABLES[name], folder) for name, folder in folders.items()}
 
 
-def test_figure_5_counts_intervals_and_compares_with_and_without(folders):
-    shown = content.figure_5(folders)
+def test_figure_5_counts_intervals_and_compares_with_and_without(results):
+    shown = content.figure_5(results)
     words = " ".join(shown.sentences)
     # Two datasets of two tasks: h is above MMoE by 0.024, e below by 0.04, both beyond the waver.
     assert "Of 8 comparisons with MMoE, 4 have an interval above 0 and 4 one below." in words
@@ -62,8 +64,8 @@ def test_figure_5_counts_intervals_and_compares_with_and_without(folders):
     assert "Criteo-UR" in shown.data
 
 
-def test_figure_6_gives_the_difference_and_says_that_one_seed_has_no_interval(folders):
-    shown = content.figure_6(folders)
+def test_figure_6_gives_the_difference_and_says_that_one_seed_has_no_interval(results):
+    shown = content.figure_6(results)
     words = " ".join(shown.sentences)
     assert "MG minus TVG, AUC of base: -0.1000 (paired seeds: 1, no interval)." in words
     assert "TVG: mean of the last losses logged base 0.7000" in words

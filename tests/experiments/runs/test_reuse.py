@@ -84,3 +84,10 @@ def test_a_run_knows_the_command_that_made_it(other):
     elsewhere = [word for word in COMMAND if not word.startswith("--run_dir=")]
     assert reuse.made_by(other, [*elsewhere, "--run_dir=elsewhere", "--threads=7"])
     assert not reuse.made_by(other, [*COMMAND, "--epochs=2"])
+
+
+def test_a_program_that_has_moved_to_another_package_has_made_its_runs(other):
+    moved = [word.replace("experiments.train", "experiments.inner.train") for word in COMMAND]
+    assert reuse.made_by(other, moved)
+    renamed = [word.replace("experiments.train", "experiments.trained") for word in COMMAND]
+    assert not reuse.made_by(other, renamed)

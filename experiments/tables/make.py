@@ -1,0 +1,207 @@
+"""Makes tables: their data, all their runs, their statistics and their files.
+
+Simulations, preparations and runs are processes of their own. What is needed after the runs is
+imported after them, so that this process takes little memory beside theirs.
+"""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from dcrnn_tf.dataset.schema import Schema, load_schema
+from dcrnn_tf.system import command_line
+from experiments.runs import processes, run_folder
+from experiments.tables import datasets, runs
+from experiments.tables.spec import Preset, Table
+
+if TYPE_CHECKING:
+    from experiments.tables.result import TableResult
+
+PRESETS = ("small", "smoke")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a user chooses of the tables to make.
+
+    Attributes:
+      preset: Size of the simulated data, of `PRESETS`; `small` if not given.
+      raw_dir: Folder of the real raw files; the data are simulated if not given. For tables of
+        several datasets, a folder with one of theirs for each.
+      work_dir: Folder of simulated and prepared data.
+      models: Names of the models to run beside the table's baseline; all if not given.
+      seeds: Number of runs of each row; the preset's if not given.
+      epochs: Number of epochs; the preset's if not given.
+      rows: Number of rows of the data; the preset's if not given.
+      parallel_runs: Number of runs at a time, which share the processor; 0 is one per core.
+
+    Raises:
+      UsageError: Both `preset` and `raw_dir` are given.
+    """
+
+    preset: str | None = None
+    raw_dir: str | None = None
+    work_dir: str = "data"
+    models: Sequence[str] | None = None
+    seeds: int | None = None
+    epochs: int | None = None
+    rows: int | None = None
+    parallel_runs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.raw_dir and self.preset:
+            raise command_line.UsageError(
+                "--preset is for simulated data, --data_dir for real data; give one of them"
+            )
+
+    @property
+    def size(self) -> str:
+        """Name of the tables' preset: `paper` on real data."""
+        return "paper" if self.raw_dir else self.preset or "small"
+
+
+def settings_of(flag_values: flags.FlagValues) -> Settings:
+    """The settings that a program's flags give; those without a flag have their defaults."""
+    names = {field.name: field.name for field in dataclasses.fields(Settings)}
+    names["raw_dir"] = "data_dir"
+    given = {key: flag_values[flag].value for key, flag in names.items() if flag in flag_values}
+    return Settings(**given)
+
+
+def make(table: Table, settings: Settings, out_dir: str | pathlib.Path) -> "TableResult":
+    """Makes one table. Runs that are finished are not repeated, interrupted ones are taken up.
+
+    Args:
+      table: The table.
+      settings: What the user chooses of it.
+      out_dir: Folder of the table, its report and its runs.
+
+    Returns:
+      The result, as the files have it.
+
+    Raises:
+      UserError: The settings do not suit the table or its data, or a run has failed.
+    """
+    return _make_each([table], settings, [pathlib.Path(out_dir)])[0]
+
+
+def make_all(
+    tables: Sequence[Table], settings: Settings, folder: str | pathlib.Path
+) -> "dict[str, TableResult]":
+    """Makes tables as `make` does, one after the other, each in a folder named after it.
+
+    Returns:
+      The results by the tables' names.
+    """
+    out_dirs = [pathlib.Path(folder, table.folder_name(settings.size)) for table in tables]
+    results = _make_each(tables, settings, out_dirs)
+    return {result.table.name: result for result in results}
+
+
+def _make_each(
+    tables: Sequence[Table], settings: Settings, out_dirs: Sequence[pathlib.Path]
+) -> "list[TableResult]":
+    """Makes tables and says in the end where their reports are."""
+    results, sentences = [], []
+    raw_dirs = _raw_dirs(tables, settings.raw_dir)
+    for table, raw_dir, out_dir in zip(tables, raw_dirs, out_dirs, strict=True):
+        started = time.monotonic()
+        result, page = _make(table, settings, raw_dir, out_dir)
+        minutes = (time.monotonic() - started) / 60
+        results.append(result)
+        sentences.append(f"Report: {page} ({minutes:.1f} minutes)")
+    print("\n".join(sentences))
+    return results
+
+
+def _raw_dirs(tables: Sequence[Table], folder: str | None) -> list[pathlib.Path | None]:
+    """The folder of each table's raw files; None for simulated data."""
+    if not folder:
+        return [None] * len(tables)
+    names = [datasets.SOURCES[table.data].raw for table in tables]
+    folder = pathlib.Path(folder)
+    if len(set(names)) == 1:
+        return [folder] * len(tables)
+    if missing := [name for name in dict.fromkeys(names) if not (folder / name).is_dir()]:
+        raise command_line.UsageError(
+            f"these tables are of {' and '.join(dict.fromkeys(names))}, so --data_dir={folder} "
+            f"must hold a folder of each, and lacks {' and '.join(missing)}"
+        )
+    return [folder / name for name in names]
+
+
+def _make(
+    table: Table, settings: Settings, raw_dir: pathlib.Path | None, out_dir: pathlib.Path
+) -> "tuple[TableResult, pathlib.Path]":
+    """Makes one table; returns its result and the path of its report."""
+    preset = _preset(table, settings)
+    prepared = datasets.make(table.data, preset, raw_dir, settings.work_dir)
+    schema = load_schema(prepared)
+    try:
+        table = table.complete(schema, settings.models).of_tasks(schema.task_names)
+    except ValueError as error:
+        raise command_line.UsageError(f"{prepared}: {error}") from None
+    if raw_dir and datasets.SOURCES[table.data].private:
+        table = table.unpublished()
+    left_out: tuple[str, ...] = ()
+    if any(row.free for row in table.rows):
+        table, left_out = _of_equal_size(table, schema)
+    config = {
+        "table": table.name,
+        "preset": settings.size,
+        "data_dir": str(prepared),
+        "dataset_fingerprint": schema.fingerprint,
+        **{key: value for key, value in dataclasses.asdict(preset).items() if key != "seeds"},
+    }
+    run_folder.open_run(out_dir, config)
+    planned = runs.planned(table, preset, prepared, out_dir)
+    runs.check_finished(planned)
+    runs.take_over(planned, schema.fingerprint)
+    steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
+    processes.run_all(planned, steps, preset.batch_size, settings.parallel_runs)
+    return _write(table, preset, out_dir, left_out)
+
+
+def _preset(table: Table, settings: Settings) -> Preset:
+    """The table's preset, with what the settings have instead."""
+    if settings.size not in table.presets:
+        raise command_line.UsageError(
+            f"--table={table.name} is for simulated data alone; leave --data_dir out"
+            if settings.raw_dir
+            else f"--table={table.name} has no preset {settings.size}; it has "
+            f"{', '.join(table.presets)}"
+        )
+    given = {key: getattr(settings, key) for key in ("rows", "epochs", "seeds")}
+    given = {key: value for key, value in given.items() if value is not None}
+    return dataclasses.replace(table.presets[settings.size], **given)
+
+
+def _of_equal_size(table: Table, schema: Schema) -> tuple[Table, tuple[str, ...]]:
+    """The table with matched widths, and a sentence for each row that is left out."""
+    command_line.use_threads(0)  # before TensorFlow computes anything, and nobody can any more
+    from experiments.tables import equal_size
+
+    table, remarks = equal_size.of_equal_size(table, schema)
+    print("\n".join(remarks.values()))
+    kept = {row.label for row in table.rows}
+    return table, tuple(f"{words}." for label, words in remarks.items() if label not in kept)
+
+
+def _write(
+    table: Table, preset: Preset, out_dir: pathlib.Path, left_out: tuple[str, ...]
+) -> "tuple[TableResult, pathlib.Path]":
+    """Computes the result of finished runs, writes its files and prints it."""
+    from experiments.reports import report
+    from experiments.tables import files
+    from experiments.tables.result import aggregate
+
+    result = aggregate(table, out_dir, range(1, preset.seeds + 1))
+    result = dataclasses.replace(result, left_out=left_out)
+    files.write_csv(result, out_dir / f"{table.name}.csv")
+    files.write_markdown(result, out_dir / f"{table.name}.md")
+    print((out_dir / f"{table.name}.md").read_text(encoding="utf-8"))
+    return result, report.render_table_report(result, out_dir / "report.html")

@@ -1,0 +1,73 @@
+"""The runs of a table: which there are, what is finished, what other tables have made."""
+
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from dcrnn_tf.system.errors import UserError
+from experiments.runs import reuse
+from experiments.runs.processes import RunProcess
+from experiments.tables.spec import PROGRAMS, Preset, Row, Table
+
+
+def planned(
+    table: Table, preset: Preset, prepared: pathlib.Path, out_dir: pathlib.Path
+) -> list[RunProcess]:
+    """Plans all runs of a table, seed by seed, so that rows have equally many seeds at any time."""
+    return [
+        _planned_run(table, row, seed, preset, prepared, out_dir)
+        for seed in range(1, preset.seeds + 1)
+        for row in table.rows
+        if not (row.deterministic and seed > 1)
+        if not preset.labels or row.label in preset.labels
+    ]
+
+
+def _planned_run(
+    table: Table,
+    row: Row,
+    seed: int,
+    preset: Preset,
+    prepared: pathlib.Path,
+    out_dir: pathlib.Path,
+) -> RunProcess:
+    program = PROGRAMS.get(row.model)
+    folder = table.run_dir(out_dir, row, seed)
+    command = [sys.executable, "-m", program or "experiments.train"]
+    command += [f"--data_dir={prepared}", f"--run_dir={folder}"]
+    if not program:
+        command += [
+            f"--model={row.model}",
+            *(f"--set={key}={json.dumps(value)}" for key, value in row.settings.items()),
+            f"--seed={seed}",
+            f"--epochs={preset.epochs}",
+            f"--batch_size={preset.batch_size}",
+            f"--learning_rate={preset.learning_rate}",
+            f"--log_every={20 if (preset.rows or math.inf) < 1_000_000 else 500}",
+            *(f"--{flag}={value}" for flag, value in table.run_flags.items()),
+        ]
+    return RunProcess(command, folder, trains=not program)
+
+
+def check_finished(runs: Sequence[RunProcess]) -> None:
+    """Refuses finished runs of another command, as made before the table had these settings.
+
+    Raises:
+      UserError: There is one.
+    """
+    for run in runs:
+        if run.done() and not reuse.made_by(run.folder, run.command):
+            raise UserError(
+                f"{run.folder} was made with other settings than the table has now; remove that "
+                "folder, or choose another --out_dir"
+            )
+
+
+def take_over(runs: Sequence[RunProcess], fingerprint: str) -> None:
+    """Copies the runs that tables beside this one have made."""
+    new = [run for run in runs if not run.folder.exists()]
+    taken = sum(reuse.take_over(run.command, run.folder.absolute(), fingerprint) for run in new)
+    if taken:
+        print(f"{taken} of {len(runs)} runs are copied from other tables, which made the same.")

@@ -1,4 +1,4 @@
-"""Training on several devices or machines, which move in step."""
+"""Synchronous training on several devices or machines."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from dcrnn_tf.distribution.replicas import sum_over_replicas
 from dcrnn_tf.optimizers import merge_repeated_rows
 from dcrnn_tf.system.errors import UserError, WorkerLostError
 
-_STEPS_UNTIL_AGREED = 10  # a signal is obeyed at steps that are multiples of it
+_STEPS_UNTIL_AGREED = 10  # several workers obey a signal at multiples of this number of steps
 _LOST = (  # what TensorFlow says when another worker does not answer
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -28,26 +28,27 @@ _LOST = (  # what TensorFlow says when another worker does not answer
 
 
 class DistributionError(UserError):
-    """The devices or machines to train on are not described as they must be."""
+    """The description of the devices or machines to train on is wrong."""
 
 
 class Distribution:
     """The replicas that train a model together; a single one where there is no strategy.
 
-    Each replica holds all variables and computes its part of every batch. What it finds is added up
-    over the replicas before any variable changes, and each makes the same change, so that a step
-    is that of one process with the whole batch: equal but for the order in which numbers are added.
+    Each replica holds all variables and computes its part of every batch. Gradients are added up
+    over the replicas before any variable changes, and each replica makes the same change, so that a
+    step equals that of one process with the whole batch, but for the order in which numbers are
+    added.
 
     Args:
       strategy: `MirroredStrategy` or `MultiWorkerMirroredStrategy`; None for one replica.
-      heartbeat: told of every step.
-      parameter_servers: other processes hold variables of this one.
+      heartbeat: Heartbeat of this process, set at every step.
+      parameter_servers: Whether other processes hold variables of this one.
 
     Attributes:
-      replicas: how many there are.
-      workers: processes that they are in.
-      worker: this one's number, from 0.
-      parts: of each batch, that this process computes; None where there is no strategy.
+      replicas: Number of replicas.
+      workers: Number of processes that the replicas are in.
+      worker: Number of this process, from 0.
+      parts: Parts of each batch that this process computes; None where there is no strategy.
     """
 
     def __init__(
@@ -74,19 +75,19 @@ class Distribution:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes files and speaks for all."""
+        """Whether this process is the one that writes files and messages."""
         return self.worker == 0
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Where models and trainers are to be made, so that each replica has their variables."""
+        """Returns the context to make models and trainers in, so that each replica has a copy."""
         return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
 
     def on_replicas(self, step: Callable[..., None]) -> Callable[..., None]:
-        """A step as a function of what `PreparedDataset.batches(..., parts=parts)` gives.
+        """Returns a step as a function of the items of `PreparedDataset.batches(..., parts=parts)`.
 
         Args:
-          step: called on each replica, with its part's features, labels and share; without a
-            strategy with features and labels alone.
+          step: Function called on each replica, with the features, labels and share of its part;
+            without a strategy with features and labels alone.
         """
         if self._strategy is None:
             return lambda features, labels: step(features, labels)
@@ -97,7 +98,7 @@ class Distribution:
         return lambda *parts: self._strategy.run(on_one, parts)
 
     def means_of_part(self, losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Losses as Keras gives them on a replica, means over its rows again.
+        """Returns the means over a replica's rows of the losses that Keras gives on it.
 
         Keras has divided them by the number of replicas, as if all parts were of one size.
         """
@@ -106,7 +107,7 @@ class Distribution:
         return {name: loss * self.replicas for name, loss in losses.items()}
 
     def gather(self, array: np.ndarray) -> np.ndarray:
-        """All workers' arrays one after the other, for every worker.
+        """Returns all workers' arrays one after the other, on every worker.
 
         Args:
           array: `(length,)`, float32 or int64; lengths may differ.
@@ -125,31 +126,32 @@ class Distribution:
 
     def _gather_on_replicas(self, own: tf.Tensor):
         def on_one(own: tf.Tensor) -> tf.Tensor:
-            own = tf.identity(own) if self._position() == 0 else own[:0]  # one a worker sends
+            # One replica of a worker sends its array.
+            own = tf.identity(own) if self._position() == 0 else own[:0]
             return tf.distribute.get_replica_context().all_gather(own, axis=0)
 
         return self._strategy.run(on_one, (own,))
 
     def check_same(self, step: int | None) -> None:
-        """Compares the step that every worker goes on from.
+        """Compares the steps that the workers continue from.
 
         Raises:
-          DistributionError: they differ.
+          DistributionError: The steps differ.
         """
         steps = self.gather(np.array([-1 if step is None else step]))
         if len(set(steps.tolist())) > 1:
-            found = ", ".join("none" if s < 0 else str(s) for s in steps.tolist())
+            names = ", ".join("none" if s < 0 else str(s) for s in steps.tolist())
             raise DistributionError(
-                f"the workers find checkpoints of different steps ({found}); run_dir must be in a "
+                f"the workers find checkpoints of different steps ({names}); run_dir must be in a "
                 "file system that all of them share"
             )
 
     def agreed(self, number: int | None, step: int = 0) -> int | None:
-        """A signal that every worker obeys at the same step, if one of them has got any.
+        """Returns the signal that all workers obey at this step, if one of them has received any.
 
         Args:
-          number: of the signal that this one has got.
-          step: the step that it is at; they agree at some steps only.
+          number: Number of the signal that this worker has received.
+          step: Step that this worker is at; workers exchange signals at some steps only.
         """
         if self.workers == 1:
             return number
@@ -158,11 +160,11 @@ class Distribution:
         return int(self.gather(np.array([number or 0])).max()) or None
 
     def wait(self) -> None:
-        """Waits until every worker has come here."""
+        """Waits until every worker has called this method."""
         self.gather(np.zeros(1, np.int64))
 
     def beat(self) -> None:
-        """Says that this process gets on."""
+        """Records that this process makes progress."""
         if self._heartbeat is not None:
             self._heartbeat.beat()
 
@@ -171,7 +173,7 @@ class Distribution:
         """Turns TensorFlow's errors about workers that do not answer into one sentence.
 
         Raises:
-          WorkerLostError: that sentence.
+          WorkerLostError: Another worker does not answer.
         """
         try:
             yield
@@ -188,7 +190,7 @@ class Distribution:
             ) from None
 
     def _position(self) -> int:
-        """Which of this process' replicas runs, from 0; known when a step is traced."""
+        """Number of the replica within this process, from 0; known when a step is traced."""
         context = tf.distribute.get_replica_context()
         return int(tf.get_static_value(context.replica_id_in_sync_group)) - self.parts.numbers[0]
 
@@ -196,18 +198,18 @@ class Distribution:
 def build(
     name: str, heartbeat_file: str | None = None, parameter_servers: Sequence[str] = ()
 ) -> Distribution:
-    """A distribution by name; to be built before TensorFlow computes anything.
+    """Returns a distribution by name; called before TensorFlow computes anything.
 
     Args:
       name: `none`; `mirrored`, over this machine's GPUs; or `multi_worker`, over the processes
         that the environment variable TF_CONFIG names, which all run the same program.
-      heartbeat_file: path of a file that tells others how long ago the last step was.
+      heartbeat_file: Path of a file whose age is the time since the last step.
       parameter_servers: addresses of `experiments.parameter_server`s, whose devices become
         `/job:ps/task:0` and so on; for `none` alone.
 
     Raises:
-      DistributionError: TF_CONFIG is missing or says something else.
-      WorkerLostError: the processes do not find each other.
+      DistributionError: TF_CONFIG is missing or has another form.
+      WorkerLostError: The processes cannot connect to each other.
     """
     heartbeat = Heartbeat(heartbeat_file) if heartbeat_file else None
     if name == "none":
@@ -217,7 +219,7 @@ def build(
     if name == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(), heartbeat)
     _check_cluster(os.environ.get("TF_CONFIG"))
-    logging.set_verbosity(logging.WARNING)  # it would tell of every collective operation
+    logging.set_verbosity(logging.WARNING)  # at INFO, every collective operation is logged
     try:
         return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), heartbeat)
     except tf.errors.OpError as error:
@@ -240,14 +242,14 @@ def _connect(parameter_servers: Sequence[str]) -> None:
 def weigh(
     gradients: Sequence[tf.Tensor | tf.IndexedSlices | None], share: tf.Tensor
 ) -> list[tf.Tensor | tf.IndexedSlices | None]:
-    """What a replica's gradients add to those of the batch.
+    """Returns the contributions of a replica's gradients to those of the batch.
 
     Losses are means, so that the batch's is `sum_r share_r loss_r`. Repeated rows of a table are
-    summed, since every slice travels; the optimizer does it again for what has arrived.
+    summed, since every slice is sent to all replicas; the optimizer sums again what it receives.
 
     Args:
-      gradients: of the loss of the replica's part.
-      share: of that part in the rows of the batch.
+      gradients: Gradients of the loss of the replica's part.
+      share: Share of that part in the rows of the batch.
     """
     weighed = []
     for gradient in gradients:
@@ -264,19 +266,19 @@ def weigh(
     return weighed
 
 
-def batch_means(figures, share: tf.Tensor):
-    """Figures of the whole batch, `sum_r share_r figure_r`, of those of its parts.
+def batch_means(scalars, share: tf.Tensor):
+    """Returns the scalars of the whole batch, `sum_r share_r scalar_r`, from those of its parts.
 
     Args:
-      figures: scalars in dicts, lists or tuples.
-      share: as `weigh` takes it.
+      scalars: Scalars in dicts, lists or tuples.
+      share: Share of the replica's part in the rows of the batch.
 
     Returns:
       The same structure, float64.
     """
-    flat = [tf.cast(figure, tf.float64) for figure in tf.nest.flatten(figures)]
+    flat = [tf.cast(scalar, tf.float64) for scalar in tf.nest.flatten(scalars)]
     means = sum_over_replicas(tf.stack(flat) * tf.cast(share, tf.float64))
-    return tf.nest.pack_sequence_as(figures, tf.unstack(means, num=len(flat)))
+    return tf.nest.pack_sequence_as(scalars, tf.unstack(means, num=len(flat)))
 
 
 def _in_one_line(error: Exception) -> str:

@@ -1,17 +1,17 @@
-"""A file whose age tells others how long ago a process last got on with its work."""
+"""The heartbeat of a process: a file whose age is the time since its last progress."""
 
 import os
 import pathlib
 import time
 
-_SECONDS = 1.0  # between two beats, so that short steps pay nothing for them
+_SECONDS = 1.0  # between two beats, so that they cost nothing beside short steps
 
 
 class Heartbeat:
     """Sets the time of a file to now, once a second at most.
 
     Args:
-      path: of the file, made by the first beat.
+      path: Path of the file; the first beat makes it.
     """
 
     def __init__(self, path: str | pathlib.Path):
@@ -19,7 +19,7 @@ class Heartbeat:
         self._last = -_SECONDS
 
     def beat(self) -> None:
-        """Says that the process gets on."""
+        """Records that the process makes progress."""
         now = time.monotonic()
         if now - self._last >= _SECONDS:
             self._last = now

@@ -1,23 +1,23 @@
-"""Sums and gatherings over the replicas of a training step; with a single one, the tensor itself.
+"""Sums and concatenations over the replicas of a training step.
 
-A replica is one device's copy of the model, which computes its part of every batch. Outside of a
-replica (a model called by itself, say) there is nothing to add up either.
+A replica is one device's copy of the model, which computes its part of every batch. With a single
+replica, and outside of any (a model called by itself, say), the result is the tensor itself.
 
-Replicas of one process are traced in turns, which change at each of these sums: what one has noted
-in the model (losses, statistics) has to be read before the next one.
+Replicas of one process are traced in turns, which change at each of these sums: the losses and
+statistics that the model keeps of one replica have to be read before the next sum.
 """
 
 import tensorflow as tf
 
 
 def sum_over_replicas(tensor: tf.Tensor) -> tf.Tensor:
-    """The sum of all replicas' tensors, of one shape."""
+    """Returns the sum of all replicas' tensors, which have one shape."""
     context = _several_replicas()
     return tensor if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, tensor)
 
 
 def gather_over_replicas(tensor: tf.Tensor) -> tf.Tensor:
-    """All replicas' tensors one after the other, along the first axis."""
+    """Returns all replicas' tensors one after the other, along the first axis."""
     context = _several_replicas()
     return tensor if context is None else context.all_gather(tensor, axis=0)
 

@@ -1,8 +1,8 @@
-"""The base of all errors that tell a user of a mistake."""
+"""Errors whose message is for the user."""
 
 
 class UserError(Exception):
-    """Something the user can set right.
+    """A mistake that the user can correct.
 
     The message is one sentence: what is wrong, where, what was expected, what to do. Programs
     print it and end with `exit_code`; no traceback is shown.
@@ -18,4 +18,4 @@ class UsageError(UserError):
 class WorkerLostError(UserError):
     """One of several processes that train together has ended, or cannot be reached."""
 
-    exit_code = 75  # by custom that of a failure which another try may not meet
+    exit_code = 75  # EX_TEMPFAIL: the same command may succeed later

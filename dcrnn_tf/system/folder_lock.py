@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""A lock that lets one process at a time work in a folder."""
 
 import fcntl
 import os
@@ -8,23 +8,23 @@ from dcrnn_tf.system.errors import UserError
 
 
 class FolderInUseError(UserError):
-    """Another process works in the folder."""
+    """Another process holds the lock of the folder."""
 
 
 class FolderLock:
     """Keeps other processes out of a folder that this one writes to.
 
-    It is the kernel's lock (`flock`) on a file, which holds this process' number for the message
-    that the other one gives. The kernel lifts it when the process is gone, in whatever way: a file
-    that was left behind locks nothing. On file systems that know no such locks (some of NFS and
-    of FUSE) none is taken; NFS before Linux 2.6.12 locks on each machine for itself.
+    It is the kernel's lock (`flock`) on a file, which holds the number of this process for the
+    message of the other one. The kernel releases it when the process ends, in whatever way: a file
+    that was left behind locks nothing. On file systems without such locks (some of NFS and FUSE)
+    none is taken; NFS before Linux 2.6.12 locks on each machine separately.
 
     Args:
-      path: of the file; its folder must exist.
-      folder: that is locked, for the message.
+      path: Path of the lock's file; its folder must exist.
+      folder: Folder that is locked, for the message.
 
     Raises:
-      FolderInUseError: another process holds the lock.
+      FolderInUseError: Another process holds the lock.
     """
 
     def __init__(self, path: str | pathlib.Path, folder: str | pathlib.Path):
@@ -43,7 +43,7 @@ class FolderLock:
                     "or choose another folder"
                 ) from None
             except OSError:
-                pass  # a file system without locks
+                pass  # the file system has no locks
             # Whoever held it before may have removed the file between the two calls.
             if self._is_ours(file):
                 self._file = file
@@ -54,7 +54,7 @@ class FolderLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Lets others in, and removes the file; done twice it does nothing more."""
+        """Releases the lock and removes its file; a second call does nothing."""
         if self._file is not None:
             if self._is_ours(self._file):  # still locked: another may take it once it is not
                 self._path.unlink()
@@ -62,7 +62,7 @@ class FolderLock:
             self._file = None
 
     def _is_ours(self, file) -> bool:
-        """Whether the path still leads to this file."""
+        """Whether the path still names this file."""
         try:
             return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
         except FileNotFoundError:

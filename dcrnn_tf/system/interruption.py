@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: how a program hears of them, and how a loop ends between two steps."""
+"""SIGINT and SIGTERM: errors that they raise, and loops that they end between two steps."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal asks the program to end.
 
     Attributes:
-      exit_code: 128 and the signal's number, as shells have it.
+      exit_code: 128 plus the signal's number, as shells report it.
     """
 
     def __init__(self, number: int, what: str = ""):
@@ -22,27 +22,27 @@ class Interrupted(KeyboardInterrupt):
 
 
 def raise_on_signals() -> None:
-    """Lets SIGINT and SIGTERM raise `Interrupted`, wherever the program is.
+    """Makes SIGINT and SIGTERM raise `Interrupted`, wherever the program is.
 
-    It does so once, so that the clean-up is left alone; but a second SIGINT raises again, for those
-    who will not wait. A signal that the program was started to ignore, as a shell starts what shall
-    run in the background, stays ignored.
+    SIGTERM raises once, so that the clean-up is not disturbed; a second SIGINT raises again, for
+    users who do not want to wait. A signal that the program was started to ignore, as shells do
+    with background jobs, stays ignored.
     """
     _handle(_raise)
 
 
 def ignore_signals() -> None:
-    """Lets the program come to its end, once it has been asked to."""
+    """Makes the program ignore further signals while it ends."""
     _handle(signal.SIG_IGN)
 
 
 class Interruption:
-    """Within this context a signal is only noted; what runs there looks for it where it can end.
+    """A context in which a signal is only recorded, for a loop that ends where it can.
 
-    A second SIGINT raises at once, for those who will not wait.
+    A second SIGINT raises at once, for users who do not want to wait.
 
     Attributes:
-      number: of the signal that came; None while none has.
+      number: Number of the signal that came; None while none has.
     """
 
     def __init__(self):
@@ -70,7 +70,7 @@ def _raise(number: int, frame: object) -> None:
 def _handle(handler) -> dict[int, object]:
     """Sets the handler of signals that are not ignored; returns those that were set before."""
     if threading.current_thread() is not threading.main_thread():
-        return {}  # the only one that may, and the only one that signals reach
+        return {}  # signals reach the main thread alone, and it alone may set handlers
     known = {number: signal.getsignal(number) for number in _SIGNALS}
     return {
         number: signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the process ends."""
+"""Files that are complete or absent, whenever the process ends."""
 
 import contextlib
 import errno
@@ -12,14 +12,14 @@ PARTIAL_SUFFIX = ".partial"
 
 @contextlib.contextmanager
 def whole_file(path: str | pathlib.Path, mode: str = "w", **how: object) -> Iterator[IO]:
-    """Opens a file to be written, which gets its name once it is whole and on the disk.
+    """Opens a file for writing, which gets its name once it is complete and on the disk.
 
     A file that has the name already stays as it is until then, also where the disk is full.
 
     Args:
-      path: of the file; it is written as `PATH.partial`.
-      mode: as `open` takes it.
-      **how: as `open` takes it; text is UTF-8.
+      path: Path of the file; it is written as `PATH.partial`.
+      mode: Mode, as `open` takes it.
+      **how: Further arguments of `open`; text is UTF-8 by default.
     """
     path = pathlib.Path(path)
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
@@ -38,10 +38,10 @@ def whole_file(path: str | pathlib.Path, mode: str = "w", **how: object) -> Iter
 
 @contextlib.contextmanager
 def naming_file(path: str | pathlib.Path) -> Iterator[None]:
-    """Names what could not be written where the error does not: on a full disk, hardly any does.
+    """Adds the file's name to errors of writing that lack it, as most do on a full disk.
 
-    Python's own errors say no name once a file is open, those of Polars and TensorFlow are of other
-    types, with words alone.
+    Python's own errors name no file once it is open; those of Polars and TensorFlow are of other
+    types, and hold words alone.
     """
     try:
         yield
@@ -62,7 +62,7 @@ def _name_full_disk(error: Exception, path: str | pathlib.Path) -> None:
 
 
 def full_disk(error: Exception) -> int | None:
-    """The system's number of an error that says that there is no room, whoever words it."""
+    """Returns the system's number of an error that says that the disk is full; None of others."""
     for number in (errno.ENOSPC, errno.EDQUOT):
         if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
             return number

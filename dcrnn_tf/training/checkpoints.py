@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or absent, of variables by name."""
+"""Checkpoints of named variables, complete or absent."""
 
 import pathlib
 import shutil
@@ -18,7 +18,7 @@ _REMOVED = "removed"
 
 
 def numbered(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, tf.Variable]:
-    """Names for the variables of a model or an optimizer: position and own name.
+    """Names the variables of a model or an optimizer by their position and their own name.
 
     The paths that Keras gives contain counters of the process, such as `dense_7`; these do not.
     """
@@ -26,17 +26,17 @@ def numbered(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, tf.V
 
 
 class Checkpoints:
-    """A folder of checkpoints, one sub-folder a step, the last few kept and one that is spared.
+    """A folder of checkpoints, a sub-folder for each step; old ones are removed.
 
     A checkpoint is written under a temporary name and renamed last, so that an interrupted write
-    never stands for a whole one. Variables are saved by the names given here, never by where an
-    object graph happens to reach them: that silently skips what lies in lists and dicts.
+    never passes for a complete one. Variables are saved by the names given here, never by their
+    position in an object graph: TensorFlow's own silently skips what lies in lists and dicts.
 
     Args:
-      folder: of the checkpoints; made by the first `save`.
-      variables: `{name: tf.Variable}`, everything that a continued run must find again.
-      keep: how many checkpoints stay, at least 2.
-      partial: whether the checkpoints may hold more than these variables.
+      folder: Folder of the checkpoints; the first `save` makes it.
+      variables: `{name: tf.Variable}`, everything that a continued run needs.
+      keep: Number of checkpoints that stay, at least 2.
+      partial: Whether the checkpoints may hold other variables beside these.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Checkpoints:
         """Writes the variables, removes the oldest checkpoint, and names the new one after `step`.
 
         The name comes last, and what is removed loses its name first: a run that is killed at any
-        of these moments goes on from a whole checkpoint, and ends with as many as it would have.
+        of these moments continues from a complete checkpoint, and ends with the same checkpoints.
 
         Args:
-          step: its number.
-          only_to_continue: whether the weights wait for updates that only the run itself can make,
-            so that those who read but a part of the variables must not take them.
-          spared: a step whose checkpoint stays however old it is.
+          step: Number of the step.
+          only_to_continue: Whether some rows wait for updates that only the run itself can make, so
+            that programs that read the model's weights alone must not use the checkpoint.
+          spared: A step whose checkpoint stays however old it is.
         """
         partial = self._folder / _PARTIAL
         shutil.rmtree(partial, ignore_errors=True)
@@ -72,7 +72,7 @@ class Checkpoints:
             self._checkpoint.write(str(partial / "variables"))
         if only_to_continue:
             (partial / _ONLY_TO_CONTINUE).touch()
-        for newer in [other for other in self.steps() if other > step]:  # it could not be read
+        for newer in [other for other in self.steps() if other > step]:  # those were unreadable
             self._remove(self._path(newer))
         others = [other for other in self.steps() if other not in (step, spared)]
         for old in others[: 1 - self._keep]:
@@ -88,7 +88,7 @@ class Checkpoints:
             shutil.rmtree(removed)
 
     def steps(self) -> list[int]:
-        """Steps with a checkpoint, ascending."""
+        """Returns the steps that have a checkpoint, in ascending order."""
         names = [path.name.removeprefix(_PREFIX) for path in self._folder.glob(_PREFIX + "*")]
         return sorted(int(name) for name in names if name.isdecimal())
 
@@ -96,13 +96,14 @@ class Checkpoints:
         """Reads a checkpoint into the variables.
 
         Args:
-          step: which one; None takes the newest that can be read, and says which cannot.
+          step: Step of the checkpoint; None takes the newest that can be read, and prints which
+            ones cannot.
 
         Returns:
-          The step read, or None where there is no checkpoint at all.
+          The step of the checkpoint that was read; None where there is no checkpoint at all.
 
         Raises:
-          DatasetError: there are checkpoints, and none of them can be read.
+          DatasetError: There are checkpoints, and none of them can be read.
         """
         wanted = self.steps() if step is None else [step]
         if not wanted:
@@ -134,7 +135,7 @@ class Checkpoints:
         return self._folder / f"{_PREFIX}{step:09d}"
 
     def _read(self, step: int) -> str | None:
-        """Reads one checkpoint; says why it cannot be read, None if it was."""
+        """Reads one checkpoint; returns the reason why it cannot be read, None if it was read."""
         path = self._path(step)
         if self._partial and (path / _ONLY_TO_CONTINUE).exists():
             return "it was made at an interruption and is only for the run to go on from"
@@ -149,7 +150,7 @@ class Checkpoints:
         return None
 
     def _difference(self, path: pathlib.Path) -> str | None:
-        """The first variable that is here and not there, or has another shape, or is only there."""
+        """Names the first variable in which the checkpoint and the variables here differ."""
         suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
         there = tf.train.load_checkpoint(str(path / "variables")).get_variable_to_shape_map()
         there = {n.removesuffix(suffix): s for n, s in there.items() if n.endswith(suffix)}
@@ -169,9 +170,9 @@ class Checkpoints:
 
 
 def damage(folder: pathlib.Path) -> str | None:
-    """What hinders to read a checkpoint, or makes it worthless; None if nothing.
+    """Returns what is wrong with a checkpoint; None if nothing is.
 
-    Every variable is read, which compares it with its checksum.
+    Every variable is read, which compares it with its checksum, and must hold finite numbers.
     """
     try:
         reader = tf.train.load_checkpoint(str(folder / "variables"))

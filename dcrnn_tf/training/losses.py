@@ -1,4 +1,4 @@
-"""Weighted cross entropy with logits, one per task."""
+"""Weighted cross entropy with logits, a loss for each task."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,13 @@ class WeightedCrossEntropy(keras.losses.Loss):
     """`tf.nn.weighted_cross_entropy_with_logits`, averaged over the batch.
 
     For a label y and a logit z: `-(w y log sigmoid(z) + (1 - y) log(1 - sigmoid(z)))`. A label of
-    -1 marks a row on which the task is not defined: it adds nothing to the sum, and still counts
-    in the number of rows that the sum is divided by. At a logit of exactly 0 TensorFlow's gradient
-    is that of one side (0 for a positive, 1 for a negative), not the mean of both.
+    -1 marks an example on which the task is not defined: it adds nothing to the sum, and still
+    counts in the number of examples that the sum is divided by. At a logit of exactly 0
+    TensorFlow's gradient is that of one side (0 for a positive, 1 for a negative), not the mean of
+    both.
 
     Args:
-      positive_weight: w, the factor on the positives' loss.
+      positive_weight: Factor w on the positives' loss.
 
     Call arguments: labels `(batch,)` and logits `(batch,)`.
     """
@@ -31,7 +32,7 @@ class WeightedCrossEntropy(keras.losses.Loss):
         self.positive_weight = float(positive_weight)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Loss of each row, `(batch,)`."""
+        """Returns the loss of each example, `(batch,)`."""
         logits = tf.convert_to_tensor(y_pred)
         labels = tf.reshape(tf.cast(y_true, logits.dtype), tf.shape(logits))
         loss = tf.nn.weighted_cross_entropy_with_logits(labels, logits, self.positive_weight)
@@ -43,10 +44,10 @@ class WeightedCrossEntropy(keras.losses.Loss):
 
 
 def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> dict[str, float]:
-    """The factor on each task's positives.
+    """Returns the factor on the loss of each task's positives.
 
     Args:
-      schema: of the dataset to train on.
+      schema: Schema of the dataset to train on.
       choice: `auto` (negatives over positives of the training split), `none` (1), or a number
         per task.
 
@@ -54,7 +55,7 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
       `{task: weight}`.
 
     Raises:
-      DatasetError: a task has no positive or no negative to weigh, or the numbers do not fit.
+      DatasetError: A task has no positives or no negatives, or the numbers do not fit the tasks.
     """
     names = schema.task_names
     if choice == "none":
@@ -79,7 +80,7 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
 
 
 def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
-    """The training split's mean loss of each task under a model that gives every row one half.
+    """Returns each task's mean training loss under a model that gives every row one half.
 
     `log(2) (w P + N) / R` with P positives and N negatives among R rows.
     """
@@ -93,7 +94,7 @@ def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, fl
 
 
 def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
-    """One loss per task, as `keras.Model.compile(loss=...)` takes them; their sum is minimised."""
+    """Returns a loss for each task, as `keras.Model.compile(loss=...)` takes them."""
     return {
         task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()
     }

@@ -1,4 +1,4 @@
-"""The lines of `metrics.jsonl`: one JSON object each, on disk before the run goes on."""
+"""The log `metrics.jsonl`: a JSON object a line, on disk before the run continues."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dcrnn_tf.metrics.auc import CHANCE
 
 
 def append(path: pathlib.Path, entry: Mapping) -> None:
-    """Adds a line."""
+    """Adds a line and waits until it is on disk."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
         file.flush()
@@ -19,10 +19,10 @@ def append(path: pathlib.Path, entry: Mapping) -> None:
 
 
 def read(path: pathlib.Path) -> list[dict]:
-    """The lines; a last one that a killed run left unfinished is passed over.
+    """Returns the entries; an unfinished last line, left by a killed run, is skipped.
 
     Raises:
-      DatasetError: another line is no JSON object.
+      DatasetError: Another line is not a JSON object.
     """
     if not path.exists():
         return []
@@ -30,18 +30,18 @@ def read(path: pathlib.Path) -> list[dict]:
 
 
 def cut(path: pathlib.Path, size: int, step: int) -> None:
-    """Removes what was written after a checkpoint.
+    """Removes the lines that were written after a checkpoint.
 
-    A file that is shorter than it was then has lost lines: that is said, and those that are left
-    of the steps up to the checkpoint's stay.
+    A file that is shorter than it was at the checkpoint has lost lines: a notice is printed, and
+    the remaining lines of the steps up to the checkpoint stay.
 
     Args:
-      path: of the file, which need not exist.
-      size: of the file at the checkpoint, in bytes.
-      step: of the checkpoint.
+      path: Path of the file, which need not exist.
+      size: Size of the file at the checkpoint, in bytes.
+      step: Step of the checkpoint.
 
     Raises:
-      DatasetError: a line that is to stay is damaged.
+      DatasetError: A line that is to stay is damaged.
     """
     content = path.read_bytes() if path.exists() else b""
     kept = content[:size]
@@ -67,13 +67,13 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
 
 
 def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
-    """The step with the highest validation AUC, mean over tasks; None if there is none.
+    """Returns the step with the highest validation AUC, mean over tasks; None if there is none.
 
-    A task of one class counts as chance; outputs derived from the tasks' do not count.
+    A task with one class counts as 0.5; derived outputs do not count.
 
     Args:
-      entries: the lines of a run.
-      among: steps to choose from; None chooses from all.
+      entries: Entries of the log of a run.
+      among: Steps to choose from; None chooses from all.
     """
     means = {}
     for step, outputs in evaluations(entries, "validation").items():

@@ -1,4 +1,4 @@
-"""Notes the first training step whose losses or gradients are not finite numbers."""
+"""Detection of the first training step whose losses or gradients are not finite numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ _NAMED = 5  # variables that a message names
 class NumericGuard:
     """Watches the losses and the gradients' norms of every step, on the device.
 
-    A step costs one read of each gradient (the rows of the batch alone, of an embedding table);
-    nothing is copied to the host until somebody asks. A norm counts as not finite from about 1e19
-    on, where the squares that Adam keeps overflow. What is not finite on one of several replicas is
-    known to all of them; their gradients' squares are added up, not those of the sum.
+    A step costs one read of each gradient (of an embedding table, the rows of the batch alone);
+    nothing is copied to the host until `finding` is called. A norm counts as not finite from about
+    1e19 on, where the squares that Adam keeps overflow. With several replicas, the squares of each
+    replica's gradients are added up, so that all replicas know of a number that is not finite.
 
     Args:
-      losses: names of the losses.
-      variables: whose gradients are watched.
+      losses: Names of the losses.
+      variables: Variables whose gradients are watched.
     """
 
     def __init__(self, losses: Sequence[str], variables: Sequence[keras.Variable]):
@@ -39,40 +39,43 @@ class NumericGuard:
         losses: Mapping[str, tf.Tensor],
         gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
     ) -> None:
-        """Looks at one step; part of the traced training step.
+        """Watches one step; called inside the compiled training step.
 
         Args:
-          step: its number, from 1.
+          step: Number of the step, from 1.
           losses: `{name: scalar}`.
-          gradients: of the variables, in their order.
+          gradients: Gradients of the variables, in their order.
         """
-        figures = [tf.cast(losses[name], tf.float32) for name in self._losses]
+        norms = [tf.cast(losses[name], tf.float32) for name in self._losses]
         for gradient in gradients:
             if isinstance(gradient, tf.IndexedSlices):
                 gradient = gradient.values
             # Half the sum of squares, in one operation without memory of its own.
-            figures.append(
+            norms.append(
                 tf.zeros(()) if gradient is None else tf.cast(tf.nn.l2_loss(gradient), tf.float32)
             )
-        figures = sum_over_replicas(tf.stack(figures))
+        norms = sum_over_replicas(tf.stack(norms))
         sound = tf.equal(self._bad_step, 0)
         before, now = self._before.read_value(), self._now.read_value()
         self._before.assign(tf.where(sound, now, before))
-        self._now.assign(tf.where(sound, figures, now))
-        bad = sound & ~tf.reduce_all(tf.math.is_finite(figures))
+        self._now.assign(tf.where(sound, norms, now))
+        bad = sound & ~tf.reduce_all(tf.math.is_finite(norms))
         self._bad_step.assign(tf.where(bad, tf.cast(step, tf.int64), self._bad_step.read_value()))
 
     def finding(self) -> str | None:
-        """What was not finite, at which step, and the largest gradients before; None if nothing."""
+        """Returns what was not finite at which step, and the largest gradients before it, in words.
+
+        None where everything has been finite.
+        """
         step = int(self._bad_step.numpy())
         if not step:
             return None
         losses, gradients = self._split(self._now)
         sentence = [f"the loss of {n} is {v}" for n, v in losses.items() if not math.isfinite(v)]
-        spoilt = [name for name, norm in gradients.items() if not math.isfinite(norm)]
-        if spoilt:
-            more = f" and {len(spoilt) - _NAMED} more" if len(spoilt) > _NAMED else ""
-            sentence.append(f"the gradient of {', '.join(spoilt[:_NAMED])}{more} is not finite")
+        names = [name for name, norm in gradients.items() if not math.isfinite(norm)]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            sentence.append(f"the gradient of {', '.join(names[:_NAMED])}{more} is not finite")
         _, before = self._split(self._before)
         largest = sorted(before, key=before.get, reverse=True)[:_NAMED]
         if step > 1 and before[largest[0]]:
@@ -80,8 +83,8 @@ class NumericGuard:
             sentence.append(f"the largest gradients of the step before: {norms}")
         return f"at step {step} " + "; ".join(sentence)
 
-    def _split(self, figures: tf.Variable) -> tuple[dict[str, float], dict[str, float]]:
-        values = figures.numpy().astype(np.float64)
+    def _split(self, norms: tf.Variable) -> tuple[dict[str, float], dict[str, float]]:
+        values = norms.numpy().astype(np.float64)
         count = len(self._losses)
         paths = [variable.path for variable in self._variables]
         return (
@@ -90,8 +93,8 @@ class NumericGuard:
         )
 
 
-def spoilt_weights(variables: Sequence[keras.Variable]) -> list[str]:
-    """Paths of the variables that hold a number that is not finite."""
+def non_finite_weights(variables: Sequence[keras.Variable]) -> list[str]:
+    """Returns the paths of the variables that hold a number that is not finite."""
     return [
         variable.path
         for variable in variables

@@ -19,16 +19,16 @@ from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.checkpoints import Checkpoints, numbered
 from dcrnn_tf.training.evaluation import Predictor, evaluate
 from dcrnn_tf.training.losses import multi_task_losses
-from dcrnn_tf.training.numeric_guard import NumericGuard, spoilt_weights
+from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
 from dcrnn_tf.training.running_means import RunningMeans
 from dcrnn_tf.training.settings import TrainingSettings
 
 METRICS_FILE = "metrics.jsonl"
-_ALL_TASKS = "all tasks together"  # with what the model adds
+_ALL_TASKS = "all tasks together"  # the penalties that the model adds included
 
 
 class TrainingError(UserError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class Trainer:
@@ -37,25 +37,26 @@ class Trainer:
     A run that is killed and started again ends with the same bits as one that was not: batches
     depend on seed and epoch alone, and a checkpoint holds weights, optimizer states, random
     states, the sums behind the next line of losses and the length of the metrics file. SIGINT and
-    SIGTERM are obeyed between two steps, after a checkpoint. None is ever made of a state in which
-    a loss, a gradient or a weight was not finite.
+    SIGTERM are obeyed between two steps, after a checkpoint. No checkpoint is ever made of a state
+    in which a loss, a gradient or a weight was not finite.
 
     Args:
-      model: built, `{task: logit}` out; its `training_logits(features, labels)` gives the logits
-        of a training step, its `losses` are added to the tasks', its `statistics` are logged.
-      dataset: to train on; `validation`, where it exists, is evaluated after each epoch.
-      settings: how to train.
+      model: A built model, `{task: logit}` out. Its `training_logits(features, labels)` gives the
+        logits of a training step, its `losses` are added to the tasks' losses, and its `statistics`
+        are logged.
+      dataset: Dataset to train on; its `validation` split, if any, is evaluated after each epoch.
+      settings: Settings of the training loop.
       positive_weights: `{task: factor on the positives' loss}`.
-      run_dir: of checkpoints, `metrics.jsonl` and TensorBoard events.
-      balancing: how the tasks' losses become one gradient; their sum if not given.
-      distribution: the replicas that train together; model and trainer are made in its scope. All
-        read the checkpoints, the chief alone writes.
+      run_dir: Folder of checkpoints, `metrics.jsonl` and TensorBoard events.
+      balancing: Way in which the tasks' losses become one gradient; their sum by default.
+      distribution: Replicas that train together; model and trainer are made in its scope. All of
+        them read the checkpoints, the chief alone writes.
 
     Attributes:
-      train_step: one step, compiled, for the features and labels of a batch.
+      train_step: The compiled training step, a function of the features and labels of a batch.
 
     Raises:
-      ModelError: the positive weights are not for this model.
+      ModelError: The model does not take these positive weights.
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class Trainer:
         self._processor_seconds_before = 0.0
         self._interruption = Interruption()
         self._guard = NumericGuard([*self._losses, _ALL_TASKS], self._tables + self._others)
-        # Traced for batches of any size, so that it does not matter with which one a run goes on.
-        # There is no control flow to convert; trying would leave files behind a killed process.
+        # Traced for batches of any size, so that a run can continue with a batch of any size.
+        # There is no control flow for AutoGraph to convert, and it would leave temporary files
+        # behind when the process is killed.
         step = self._distribution.on_replicas(self._step)
         step = tf.function(step, autograph=False, jit_compile=settings.jit_compile or None)
         self.train_step = step.get_concrete_function(*self._batches().element_spec)
@@ -139,12 +141,15 @@ class Trainer:
         return self._value("step")
 
     def restore(self) -> int | None:
-        """Reads the newest checkpoint and cuts the metrics off behind it; its step, if any.
+        """Reads the newest checkpoint and removes the metrics that were logged after it.
+
+        Returns:
+          The step of the checkpoint; None where there is none.
 
         Raises:
-          DatasetError: there are checkpoints, but none can be read; or a line of the metrics that
-            are to be kept is damaged.
-          DistributionError: other workers have found another one.
+          DatasetError: There are checkpoints, but none can be read; or a line of the metrics up to
+            the checkpoint is damaged.
+          DistributionError: Other workers have read another checkpoint.
         """
         step = self._saved_step = self._checkpoints.restore()
         self._distribution.check_same(step)
@@ -157,11 +162,11 @@ class Trainer:
         return step
 
     def train(self) -> None:
-        """Trains to the end, going on from wherever the state is.
+        """Trains to the end of the last epoch, from the step that the state is at.
 
         Raises:
-          TrainingError: a loss, a gradient or a weight is not finite.
-          Interrupted: by SIGINT or SIGTERM; the checkpoint to go on from is written.
+          TrainingError: A loss, a gradient or a weight is not finite.
+          Interrupted: SIGINT or SIGTERM came; a checkpoint to continue from is written.
         """
         self._started = time.monotonic() - self.seconds
         self._processor_seconds_before = float(self._progress["processor_seconds"].numpy())
@@ -191,9 +196,9 @@ class Trainer:
                 self._obey(self._distribution.agreed(self._interruption.number))
 
     def evaluate(self, split: str) -> dict:
-        """Evaluates a split and logs the metrics; returns `{task or derived output: figures}`."""
+        """Evaluates a split and logs its metrics, `{task or derived output: {metric: value}}`."""
         predictions = self.predictor.predict(
-            self.dataset, split, progress=lambda rows: self._get_on_evaluating()
+            self.dataset, split, progress=lambda rows: self._after_evaluated_batch()
         )
         figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
         for task, values in figures.items():
@@ -204,10 +209,10 @@ class Trainer:
         return figures
 
     def checkpoint(self) -> None:
-        """Saves everything that a continued run needs, and a table fit to be used otherwise.
+        """Saves everything that a continued run needs, with every embedding row up to date.
 
         Raises:
-          TrainingError: a loss, a gradient or a weight is not finite.
+          TrainingError: A loss, a gradient or a weight is not finite.
         """
         self._check_weights()
         self._finish_tables()
@@ -223,9 +228,9 @@ class Trainer:
             self._checkpoints.save(self.steps, only_to_continue, spared=best)
         self._saved_step = self.steps
 
-    def _get_on_evaluating(self) -> None:
+    def _after_evaluated_batch(self) -> None:
         self._distribution.beat()
-        if self._distribution.workers == 1:  # several could not all end at the same batch
+        if self._distribution.workers == 1:  # several workers would not end at the same batch
             self._obey(self._interruption.number)
 
     def _obey(self, number: int | None) -> None:
@@ -234,7 +239,7 @@ class Trainer:
             return
         if self._saved_step != self.steps:
             self._check_weights()
-            # Tables are not finished, which would change the bits of what follows.
+            # Deferred updates of tables wait on: making them now would change the bits of the run.
             self._save(only_to_continue=self._defers)
         raise Interrupted(
             number,
@@ -244,8 +249,8 @@ class Trainer:
 
     def _check_weights(self) -> None:
         self._check_steps()
-        if spoilt := spoilt_weights(self.model.variables):
-            self._stop(f"after step {self.steps} weights of {', '.join(spoilt)} are not finite")
+        if names := non_finite_weights(self.model.variables):
+            self._stop(f"after step {self.steps} weights of {', '.join(names)} are not finite")
 
     def _check_steps(self) -> None:
         if (finding := self._guard.finding()) is not None:
@@ -312,9 +317,9 @@ class Trainer:
         stop_clock()
 
     def _steps_together(self, step: int, end: int) -> int:
-        """How many steps to do before anything else is to be done; none at the epoch's end."""
+        """Number of steps until the next log line, checkpoint or signal; 0 at the epoch's end."""
         settings = self.settings
-        if not self._warm:  # the first compiles what the others use
+        if not self._warm:  # the first step compiles the function that the others use
             return min(1, end - step)
         pauses = [every - step % every for every in (settings.log_every, settings.checkpoint_every)]
         return min(settings.steps_per_execution, end - step, *pauses)
@@ -340,7 +345,7 @@ class Trainer:
             tape, total, losses, penalties, self._tables + self._others
         )
         statistics = self.model.statistics | self._balancing.statistics
-        if share is not None:  # of the batch, of which this replica has a part
+        if share is not None:  # this replica's share in the rows of the batch
             gradients = weigh(gradients, share)
             losses, statistics, total = batch_means((losses, statistics, total), share)
         step = self._progress["step"] + 1
@@ -352,7 +357,7 @@ class Trainer:
         self._progress["step"].assign_add(1)
 
     def _finish_tables(self) -> None:
-        """Brings every row up to the last step, where the optimizer lets some wait."""
+        """Makes the updates that a deferring optimizer has not made yet, in every row."""
         if self._defers:
             for table in self._tables:
                 self._table_optimizer.catch_up(table)

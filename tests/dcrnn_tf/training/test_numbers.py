@@ -11,7 +11,7 @@ import tensorflow as tf
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.training import evaluation, losses
 from dcrnn_tf.training.checkpoints import damage
-from dcrnn_tf.training.numeric_guard import NumericGuard, spoilt_weights
+from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
 from dcrnn_tf.training.trainer import TrainingError
 from tests.damage import change_column, replace
 from tests.dcrnn_tf.training.test_trainer import SETTINGS, make_trainer
@@ -124,7 +124,7 @@ def test_weights_are_looked_at_before_a_checkpoint(dataset, tmp_path):
     trainer.train_step = train_step
     with pytest.raises(TrainingError, match=f"after step 8 weights of {bias.path} are not finite"):
         trainer.train()
-    assert spoilt_weights(trainer.model.variables) == [bias.path]
+    assert non_finite_weights(trainer.model.variables) == [bias.path]
     assert_sound_checkpoints(tmp_path, [4])
 
 

@@ -9,7 +9,7 @@ from data_prep.tfds_builders.ali_ccp import AliCcpConfig
 from data_prep.tfds_builders.own_log import OwnTable, TableConfig
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, load_schema
-from tests.data_prep.ali_ccp.test_preparation import made
+from tests.data_prep.ali_ccp.test_preparation import made, raw  # noqa: F401
 from tests.data_prep.beam.same import assert_same
 from tests.data_prep.own_log.test_preparation import dataset_rows, declare, write_csv
 
@@ -28,7 +28,7 @@ def load(tmp_path, manual_dir, **how):
     )
 
 
-def test_tfds_loads_ali_ccp_from_raw_files(raw, tmp_path):
+def test_tfds_loads_ali_ccp_from_raw_files(raw, tmp_path):  # noqa: F811
     splits = load(tmp_path, raw)
     (block,) = splits["train"]
     assert sorted(block["user_row"].numpy()) == [0, 0, 1]
@@ -46,7 +46,7 @@ def test_tfds_loads_ali_ccp_from_raw_files(raw, tmp_path):
     np.testing.assert_array_equal(next(iter(again["train"]))["click"], block["click"])
 
 
-def test_tfds_prepares_on_beam(raw, tmp_path):
+def test_tfds_prepares_on_beam(raw, tmp_path):  # noqa: F811
     beam = pytest.importorskip("apache_beam")
     options = beam.options.pipeline_options.PipelineOptions(["--runner=DirectRunner"])
     load(tmp_path, raw, beam_options=options)
@@ -54,7 +54,7 @@ def test_tfds_prepares_on_beam(raw, tmp_path):
     assert_same(tmp_path / "alone", tmp_path / "tfds" / "ali_ccp" / "tiny" / "1.0.0")
 
 
-def test_missing_raw_files_are_named(raw, tmp_path):
+def test_missing_raw_files_are_named(raw, tmp_path):  # noqa: F811
     with pytest.raises(DatasetError, match=r"nowhere does not exist.*put sample_skeleton_train"):
         load(tmp_path, tmp_path / "nowhere")
     (raw / "sample_skeleton_test.csv").unlink()

@@ -22,7 +22,7 @@ from data_prep.beam.ali_ccp.preparation import prepare
 from data_prep.beam.stage import pipeline_options, replaced, run_stage
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.command_line import UsageError
-from tests.data_prep.ali_ccp.test_preparation import chosen, damaged, made
+from tests.data_prep.ali_ccp.test_preparation import chosen, damaged, log, made, raw  # noqa: F401
 from tests.data_prep.beam.same import assert_same
 
 BLOCK_BYTES = 3000  # the random log has about a hundred such blocks
@@ -53,7 +53,7 @@ def with_bad_lines(folder):
     return folder
 
 
-def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):
+def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(reading, "PARTITION_BYTES", 40_000)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 300)
     monkeypatch.setattr(shuffle, "SHARD_ROWS", 128)
@@ -77,7 +77,7 @@ def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):
     ]
 
 
-def test_settings_mean_the_same(log, tmp_path):
+def test_settings_mean_the_same(log, tmp_path):  # noqa: F811
     settings = Settings(
         chosen("109_14", "205", "853", "508"),
         min_count=1,
@@ -100,7 +100,7 @@ def test_settings_mean_the_same(log, tmp_path):
         ("common_features_test", 1, None),
     ],
 )
-def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):
+def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):  # noqa: F811
     if text is None:
         (raw / f"{file}.csv").write_bytes(b"")
     else:
@@ -116,7 +116,7 @@ def test_a_bad_line_is_named_as_on_one_machine(raw, tmp_path, file, line, text):
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
-def test_a_damaged_gz_file_is_named(raw, tmp_path):
+def test_a_damaged_gz_file_is_named(raw, tmp_path):  # noqa: F811
     path = raw / "sample_skeleton_train.csv"
     packed = gzip.compress(path.read_bytes())
     path.unlink()
@@ -125,7 +125,7 @@ def test_a_damaged_gz_file_is_named(raw, tmp_path):
         prepare(raw, tmp_path / "out", made(), block_bytes=50)
 
 
-def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatch):
+def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatch):  # noqa: F811
     def broken(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -146,7 +146,7 @@ prepare(*sys.argv[1:], Settings(min_count=2))
 """
 
 
-def test_a_killed_preparation_leaves_no_dataset_and_is_taken_up(log, tmp_path, capsys):
+def test_a_killed_preparation_leaves_no_dataset_and_is_taken_up(log, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "out"
     program = [sys.executable, "-c", KILL, str(log[0]), str(out)]
     killed = subprocess.run(program, capture_output=True, text=True, check=False)
@@ -204,7 +204,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_program_prepares_and_says_so(raw, tmp_path):
+def test_the_program_prepares_and_says_so(raw, tmp_path):  # noqa: F811
     done = run(
         *(f"--raw_dir={raw}", f"--out_dir={tmp_path / 'out'}", "--fields=205,210"),
         *("--min_count=1", "--validation_fraction=0", "--beam_options=--runner=DirectRunner"),
@@ -217,7 +217,7 @@ def test_the_program_prepares_and_says_so(raw, tmp_path):
     assert_same(tmp_path / "alone", tmp_path / "out")
 
 
-def test_a_missing_file_gets_one_sentence(raw, tmp_path):
+def test_a_missing_file_gets_one_sentence(raw, tmp_path):  # noqa: F811
     (raw / "common_features_test.csv").unlink()
     done = run(f"--raw_dir={raw}", f"--out_dir={tmp_path / 'out'}")
     assert done.returncode == 1
@@ -227,7 +227,7 @@ def test_a_missing_file_gets_one_sentence(raw, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_without_beam_the_program_says_what_to_install(raw, tmp_path):
+def test_without_beam_the_program_says_what_to_install(raw, tmp_path):  # noqa: F811
     code = (
         "import sys, importlib.util as u; find = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'apache_beam' else find(name, *a)\n"
@@ -242,7 +242,7 @@ def test_without_beam_the_program_says_what_to_install(raw, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_worker_processes_write_the_same_bits(log, tmp_path):
+def test_two_worker_processes_write_the_same_bits(log, tmp_path):  # noqa: F811
     settings = Settings(min_count=2)
     one = prepare(log[0], tmp_path / "one", settings, block_bytes=BLOCK_BYTES)
     options = pipeline_options(TWO_WORKERS)

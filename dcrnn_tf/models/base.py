@@ -56,10 +56,12 @@ class MultiTaskModel(Configured, keras.Model):
     Attributes:
       statistic_names: of the figures that `add_statistic` gets in every training step.
       takes_shared_rows: whether `logits` takes embeddings as `SharedRows` too.
+      settings_from_zero: names of the settings whose whole numbers may be 0; others are from 1.
     """
 
     statistic_names: tuple[str, ...] = ()
     takes_shared_rows: bool = False
+    settings_from_zero: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -12,14 +12,14 @@ from experiments.tables.spec import Table
 
 
 class MatchingError(UserError, ValueError):
-    """No value of the free setting gives about the number of parameters asked for."""
+    """No value of the width gives about as many parameters as a model shall have."""
 
 
 class Match(NamedTuple):
     """A model of about the size asked for.
 
     Attributes:
-      settings: of the model, the free one included.
+      settings: of the model, the matched width included.
       parameters: trainable ones outside the embedding table.
     """
 
@@ -53,7 +53,7 @@ def match(
     schema: Schema,
     model: str,
     settings: Mapping[str, object],
-    free: str,
+    matched_width: str,
     target: int,
     tolerance: float = 0.02,
 ) -> Match:
@@ -67,35 +67,35 @@ def match(
       schema: fields and tasks; sizes of vocabularies do not matter.
       model: name in the model registry.
       settings: of the model, those that stay as they are.
-      free: name of the setting to be found, a whole number. If it is a list, such as
-        `tower_units`, its first number is found and the others stay as in `settings`, or else as
+      matched_width: name of the setting to choose, a whole number. If it is a list, such as
+        `tower_units`, its first number is chosen and the others stay as in `settings`, or else as
         by default.
       target: number of trainable parameters outside the embedding table.
       tolerance: how far the nearest may be from it, relative to it.
 
     Raises:
-      MatchingError: the free setting is no width, or the nearest number is further off.
-      ModelError: there is no such model or setting, a setting has an impossible value, or the free
-        one is neither a whole number nor a list of them.
+      MatchingError: the setting is no width, or the nearest number is further off.
+      ModelError: there is no such model or setting, a setting has an impossible value, or the
+        width is neither a whole number nor a list of them.
     """
 
     def count(width: int) -> int:
         return parameters(schema, model, with_width(width))
 
     def with_width(width: int) -> dict:
-        return {**settings, free: [width, *others] if is_list else width}
+        return {**settings, matched_width: [width, *others] if is_list else width}
 
     if target < 1:
         raise MatchingError(f"target={target} must be a number of parameters, at least 1")
-    value = {**models.settings(model), **settings}.get(free)
+    value = {**models.settings(model), **settings}.get(matched_width)
     is_list = isinstance(value, list | tuple)
     others = list(value[1:]) if is_list else []
     first, second, third = (count(width) for width in (1, 2, 3))
     slope, bend = second - first, third - 2 * second + first
     if slope < 1 or bend < 0:
         raise MatchingError(
-            f"model {model}: {free} is no width, the parameters do not grow with it; free another "
-            "setting"
+            f"model {model}: {matched_width} is no width, the parameters do not grow with it; "
+            "choose another setting"
         )
 
     def predicted(width: int) -> int:
@@ -108,8 +108,8 @@ def match(
     if abs(found.parameters - target) > tolerance * target:
         raise MatchingError(
             f"model {model} comes no nearer to {target:,} parameters than {found.parameters:,}, "
-            f"with {free}={found.settings[free]}, which is further than {100 * tolerance:g} % "
-            "off; free another setting, or change those that stay"
+            f"with {matched_width}={found.settings[matched_width]}, which is further than "
+            f"{100 * tolerance:g} % off; choose another setting, or change those that stay"
         )
     return found
 
@@ -117,7 +117,7 @@ def match(
 def of_equal_size(
     table: Table, schema: Schema, tolerance: float = 0.02
 ) -> tuple[Table, dict[str, str]]:
-    """The table with each row's free setting chosen: about as many parameters as the baseline has.
+    """The table with each row's width chosen: about as many parameters as the baseline has.
 
     A row whose model cannot be built for the dataset is left out. One that comes nowhere near keeps
     its settings.
@@ -139,8 +139,10 @@ def of_equal_size(
     for row in table.rows:
         settings = row.settings
         try:
-            if row.free is not None:
-                settings = match(schema, row.model, settings, row.free, target, tolerance).settings
+            if row.matched_width is not None:
+                settings = match(
+                    schema, row.model, settings, row.matched_width, target, tolerance
+                ).settings
             elif row.model in models.names():
                 parameters(schema, row.model, settings)
         except MatchingError as error:

@@ -148,7 +148,7 @@ def _make(
     if raw_dir and datasets.SOURCES[table.data].private:
         table = table.unpublished()
     left_out: tuple[str, ...] = ()
-    if any(row.free for row in table.rows):
+    if any(row.matched_width for row in table.rows):
         table, left_out = _of_equal_size(table, schema)
     config = {
         "table": table.name,

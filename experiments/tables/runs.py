@@ -35,7 +35,7 @@ def _planned_run(
 ) -> RunProcess:
     program = PROGRAMS.get(row.model)
     folder = table.run_dir(out_dir, row, seed)
-    command = [sys.executable, "-m", program or "experiments.train"]
+    command = [sys.executable, "-m", program.module if program else "experiments.train"]
     command += [f"--data_dir={prepared}", f"--run_dir={folder}"]
     if not program:
         command += [

@@ -4,17 +4,32 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dcrnn_tf.dataset.schema import Schema
 
 if TYPE_CHECKING:
     from dcrnn_tf.metrics import Metric
 
-PROGRAMS = {  # of models that experiments.train does not train
-    "boosted_trees": "experiments.baselines.boosted_trees",
-    "constant": "experiments.baselines.constant",
-    "sklearn_logistic_regression": "experiments.baselines.logistic_regression",
+
+class Program(NamedTuple):
+    """A program that fits a model which `experiments.train` does not train.
+
+    Attributes:
+      module: Name of the program's module.
+      label: Name by which readers know the model.
+    """
+
+    module: str
+    label: str
+
+
+PROGRAMS = {
+    "boosted_trees": Program("experiments.baselines.boosted_trees", "Boosted trees"),
+    "constant": Program("experiments.baselines.constant", "Constant"),
+    "sklearn_logistic_regression": Program(
+        "experiments.baselines.logistic_regression", "Logistic regression, scikit-learn"
+    ),
 }
 
 
@@ -92,8 +107,8 @@ class Row:
       paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
       deterministic: whether the seed changes nothing, so that one run stands for every seed.
       baseline: label of the row that this one is compared with, if not the table's baseline.
-      free: a setting, to be chosen so that the model has as many parameters outside of the
-        embeddings as the table's baseline; see `parameter_matching`.
+      matched_width: a setting that is chosen so that the model has as many parameters outside of
+        the embeddings as the table's baseline; see `equal_size`.
     """
 
     label: str
@@ -102,7 +117,7 @@ class Row:
     paper: Mapping[str, Mapping[str, float]] | None = None
     deterministic: bool = False
     baseline: str | None = None
-    free: str | None = None
+    matched_width: str | None = None
 
     @property
     def slug(self) -> str:

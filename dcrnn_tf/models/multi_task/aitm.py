@@ -3,14 +3,14 @@
 import itertools
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import AttentionTransfer, Experts, Tower, fork
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("aitm", label="AITM", width="network_units")
 class AITM(MultiTaskModel):
     """A network per task, each told by the one before it (Xi et al., KDD 2021).
 

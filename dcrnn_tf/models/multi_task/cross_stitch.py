@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import CrossStitch, Experts, SubNetworks, Tower
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("cross_stitch", label="Cross-stitch", width="network_units")
 class CrossStitchNetwork(MultiTaskModel):
     """Networks of equal shape with a cross-stitch unit after each layer (Misra et al., CVPR 2016).
 

@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from dcrnn_tf.layers import CompressedInteraction, Cross, MatrixCross, Tower, fork
 from dcrnn_tf.models.base import MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 DCN, DCN_V2, CIN = "dcn", "dcn_v2", "cin"
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("crossing", label="DCN in DCRNN's network", width="tower_units")
 class CrossingComparison(MultiTaskModel):
     """Embeddings `X_0`, a crossing network per task, a tower per task: `y_i = tower_i(f_i(X_0))`.
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import CRNN, FeatureAdaptation, Tower
 from dcrnn_tf.models.base import MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("dcrnn", label="DCRNN", width="units")
 class DCRNN(MultiTaskModel):
     """Embeddings `X_0`, adaptation (Eq. 7), partial sharing (Algorithm 1), CRNN (Eq. 5), towers.
 
@@ -30,6 +30,7 @@ class DCRNN(MultiTaskModel):
     """
 
     takes_shared_rows = True
+    settings_from_zero = ("interval",)
 
     def __init__(
         self,

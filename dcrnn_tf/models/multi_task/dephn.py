@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import ExplicitMapping, SoftmaxGates, ValueGates, VirtualGradient
 from dcrnn_tf.models.base import Explanation
 from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+from dcrnn_tf.models.registry import register
 
 GATINGS = ("value", "mapping")
 PREDICTIONS = ("sum_of_logits", "mean_of_sigmoids")
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("dephn", label="DEPHN", width="expert_units")
 class DEPHN(ParallelHeterogeneousModel):
     """Explicitly mapped public experts behind gates with virtual gradients (Eq. 4 to 9).
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import doubly_robust_risk, fork, inverse_propensity_risk, joint_logit
 from dcrnn_tf.models.base import ModelError
 from dcrnn_tf.models.multi_task.esmm import ESMM
+from dcrnn_tf.models.registry import register
 
 RISKS = ("ips", "dr")
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("escm2", label="ESCM2", width="network_units")
 class ESCM2(ESMM):
     """ESMM with a counterfactual risk of the conversion after a click (Wang et al., SIGIR 2022).
 

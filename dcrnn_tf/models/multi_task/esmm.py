@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Experts, Tower, fork, joint_logit
 from dcrnn_tf.models.base import MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("esmm", label="ESMM", width="network_units")
 class ESMM(MultiTaskModel):
     """A click, and a conversion as a click times a conversion after it (Ma et al., SIGIR 2018).
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Experts, SoftmaxGates, Tower, expert_use
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("mmoe", label="MMoE", width="expert_units")
 class MMoE(MultiTaskModel):
     """Shared experts, mixed by a gate per task: `y_t = tower_t(sum_e softmax(x W_t)_e f_e(x))`.
 

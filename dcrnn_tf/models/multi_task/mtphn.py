@@ -1,14 +1,14 @@
 """MTPHN: multi-task parallel heterogeneous network, DEPHN's first half."""
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import SoftmaxGates
 from dcrnn_tf.models.base import Explanation
 from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("mtphn", label="MTPHN", width="expert_units")
 class MTPHN(ParallelHeterogeneousModel):
     """Heterogeneous experts with the gates of MMoE over the public ones (Section III-A of DEPHN).
 

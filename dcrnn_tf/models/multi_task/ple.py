@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import GateControl, Tower, expert_use
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("ple", label="PLE", width="expert_units")
 class PLE(MultiTaskModel):
     """Levels of customised gate control (Tang et al., RecSys 2020), then a tower per task.
 

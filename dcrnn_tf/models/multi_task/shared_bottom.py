@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import MLP, Tower, fork
 from dcrnn_tf.models.base import MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("shared_bottom", label="Shared bottom", width="bottom_units")
 class SharedBottom(MultiTaskModel):
     """One perceptron for all tasks, then a tower per task: `y_t = tower_t(f(x))`.
 

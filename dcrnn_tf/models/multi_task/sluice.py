@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import (
@@ -16,9 +15,10 @@ from dcrnn_tf.layers import (
     split_subspaces,
 )
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("sluice", label="Sluice", width="subspace_units")
 class SluiceNetwork(MultiTaskModel):
     """A network per task whose layers are mixed by subspaces (Ruder et al., AAAI 2019).
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Experts, SubNetworkRouting, SubNetworks, Tower
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("snr", label="SNR", width="level_units")
 class SNR(MultiTaskModel):
     """Levels of sub-networks with learnt routes between them (Ma et al., AAAI 2019), then towers.
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Experts, Tower
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
+from dcrnn_tf.models.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("soft_sharing", label="Soft sharing", width="network_units")
 class SoftSharing(MultiTaskModel):
     """`y_t = tower_t(f_t(x))`, and `distance_penalty * sum_{s < t} ||W_s - W_t||^2` in the loss.
 

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import MLP, Cross, fork
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("dcn", label="DCN", width="hidden_units")
 class DCN(SingleTaskModel):
     """`y = w . [cross(E), MLP(E)]`, both on all embeddings side by side (arXiv 1708.05123).
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import keras
 
 from dcrnn_tf.layers import MatrixCross
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.dcn import DCN
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("dcn_v2", label="DCN-V2", width="projection_dim")
 class DCNV2(DCN):
     """`DCN` with a matrix in each cross layer, its parallel form (arXiv 2008.13535).
 

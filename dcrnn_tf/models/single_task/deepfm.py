@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import BiInteraction, Tower, fork
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("deepfm", label="DeepFM", width="hidden_units")
 class DeepFM(SingleTaskModel):
     """`y = sum_i w_i + sum_{i<j} v_i . v_j + MLP(E)`, E the v_i side by side (arXiv 1703.04247).
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field
 from dcrnn_tf.layers import ActivatedTower, ListValues, TargetAttention, fork
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 KNOWN_PAIRS: Mapping[str, str] = {
@@ -36,7 +37,7 @@ class ListsAndFields(NamedTuple):
     lists: tuple[ListValues, ...]
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("din", label="DIN", width="hidden_units")
 class DIN(SingleTaskModel):
     """`y = MLP([E, u_1, .., u_n])`, u_j a list as a field of the candidate sees it (1706.06978).
 

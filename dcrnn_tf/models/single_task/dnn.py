@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import Tower
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("dnn", label="DNN", width="hidden_units")
 class DNN(SingleTaskModel):
     """`y = MLP(E)` on all embeddings side by side.
 

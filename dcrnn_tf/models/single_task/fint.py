@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import FieldInteraction, Tower
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("fint", label="FINT", width="hidden_units")
 class FINT(SingleTaskModel):
     """`y = MLP(V_L)`, V_L the interacted fields side by side (arXiv 2107.01999).
 

@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import BiInteraction
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("fm", label="FM")
 class FM(SingleTaskModel):
     """`y = b + sum_i w_i + sum_{i<j} v_i . v_j` (Rendle, ICDM 2010).
 

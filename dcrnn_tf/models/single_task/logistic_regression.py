@@ -3,10 +3,11 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("logistic_regression", label="Logistic regression")
 class LogisticRegression(SingleTaskModel):
     """`y = b + sum_i w_i`, w_i the weight of field i's value.
 

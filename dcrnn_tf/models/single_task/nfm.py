@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import BiInteraction, Tower
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("nfm", label="NFM", width="hidden_units")
 class NFM(SingleTaskModel):
     """`y = sum_i w_i + MLP(sum_{i<j} v_i * v_j)` (arXiv 1708.05027).
 

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import MLP, FieldInteraction, MatrixCross, ResidualLink, SoftSelection
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("phn", label="PHN", width="hidden_units")
 class PHN(SingleTaskModel):
     """`y = w . [DNN(E_1), cross(E_2), field(E_3)]`, each with a residual link (arXiv 2206.09184).
 

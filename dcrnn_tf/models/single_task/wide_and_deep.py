@@ -1,11 +1,10 @@
 """Wide & Deep: a linear model and a perceptron."""
 
-import keras
-
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.dnn import DNN
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("wide_and_deep", label="Wide & Deep", width="hidden_units")
 class WideAndDeep(DNN):
     """`y = sum_i w_i + MLP(E)`, a weight for each field's value beside `DNN` (arXiv 1606.07792).
 

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers import CompressedInteraction, Tower
+from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("xdeepfm", label="xDeepFM", width="hidden_units")
 class XDeepFM(SingleTaskModel):
     """`y = sum_i w_i + w . CIN(E) + MLP(E)` (arXiv 1803.05170).
 

@@ -37,8 +37,8 @@ def test_every_registered_model_is_on_it_once(schema):
     assert sorted(found) == sorted({*models.names(), *PROGRAMS} - {"constant"})
     for row in table.rows:
         assert row.deterministic == (row.model in PROGRAMS)
-        if row.free is not None:
-            assert row.free in models.settings(row.model)
+        if row.matched_width is not None:
+            assert row.matched_width in models.settings(row.model)
     assert set(SMOKE_MODELS) <= set(found)
 
 
@@ -51,9 +51,9 @@ def test_some_models_beside_the_baseline(schema):
 
 def test_widths_give_as_many_parameters_as_the_baseline_has(schema):
     table = LEADERBOARD.complete(schema, ["dnn", "shared_bottom"])
-    broken = Row("Broken", "dcrnn", {"cell": "none"}, free="units")
+    broken = Row("Broken", "dcrnn", {"cell": "none"}, matched_width="units")
     fixed = Row("As it is", "dnn", {"hidden_units": [3]})
-    far = Row("Far off", "mmoe", {"expert_units": [300, 300]}, free="tower_units")
+    far = Row("Far off", "mmoe", {"expert_units": [300, 300]}, matched_width="tower_units")
     table = dataclasses.replace(table, rows=(*table.rows, broken, fixed, far))
     matched, remarks = of_equal_size(table, schema)
     sizes = {row.label: parameters(schema, row.model, row.settings) for row in matched.rows[:3]}
@@ -74,7 +74,7 @@ def test_all_models_come_within_some_percent(schema):
     assert not [remark for remark in remarks.values() if "is left out" in remark]
     kept = set(remarks)
     for row in table.rows:
-        if row.free is not None and row.label not in kept:
+        if row.matched_width is not None and row.label not in kept:
             size = parameters(schema, row.model, row.settings)
             assert size == pytest.approx(baseline, rel=0.02), row.label
 

@@ -33,7 +33,7 @@ def tower(width, first=64):
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "free", "value", "expected"),
+    ("model", "settings", "matched_width", "value", "expected"),
     [
         # Per task: three layers of a vector and a bias, and the tower.
         ("crossing", {"crossing": "dcn"}, "tower_units", [582, 32], 2 * (1920 + tower(320, 582))),
@@ -63,15 +63,15 @@ def tower(width, first=64):
         ),
     ],
 )
-def test_models_of_the_size_of_dcrnn(model, settings, free, value, expected):
+def test_models_of_the_size_of_dcrnn(model, settings, matched_width, value, expected):
     settings = {**settings, "embedding_dim": 16}
-    found = match(WIDE, model, settings, free, 414_978)
-    assert found.settings == {**settings, free: value}
+    found = match(WIDE, model, settings, matched_width, 414_978)
+    assert found.settings == {**settings, matched_width: value}
     assert found.parameters == expected
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "free"),
+    ("model", "settings", "matched_width"),
     [
         ("crossing", {"crossing": "cin"}, "feature_maps"),
         ("dcrnn", {"cell": "simple_rnn", "bidirectional": False}, "units"),
@@ -79,17 +79,17 @@ def test_models_of_the_size_of_dcrnn(model, settings, free, value, expected):
         ("shared_bottom", {"bottom_units": (6,), "tower_units": ()}, "tower_units"),
     ],
 )
-def test_no_other_width_is_nearer(model, settings, free):
+def test_no_other_width_is_nearer(model, settings, matched_width):
     settings = {**settings, "embedding_dim": 4}
-    is_list = isinstance(settings.get(free), tuple)
+    is_list = isinstance(settings.get(matched_width), tuple)
     counts = {
-        width: parameters(SMALL, model, {**settings, free: [width] if is_list else width})
+        width: parameters(SMALL, model, {**settings, matched_width: [width] if is_list else width})
         for width in (3, 4)
     }
     middle = (counts[3] + counts[4]) // 2
     for target, width in ((middle - 1, 3), (middle + 2, 4)):  # to either side of halfway
-        found = match(SMALL, model, settings, free, target, tolerance=1.0)
-        assert found.settings[free] == ([width] if is_list else width)
+        found = match(SMALL, model, settings, matched_width, target, tolerance=1.0)
+        assert found.settings[matched_width] == ([width] if is_list else width)
         assert found.parameters == counts[width]
 
 
@@ -97,7 +97,7 @@ def test_a_nearest_width_that_is_too_far_off_is_refused():
     settings = {"crossing": "dcn_v2", "embedding_dim": 16}
     sentence = (
         r"model crossing comes no nearer to 414,978 parameters than 617,156, with "
-        r"tower_units=\[1, 32\], which is further than 2 % off; free another setting"
+        r"tower_units=\[1, 32\], which is further than 2 % off; choose another setting"
     )
     with pytest.raises(MatchingError, match=sentence):
         match(WIDE, "crossing", settings, "tower_units", 414_978)
@@ -106,7 +106,7 @@ def test_a_nearest_width_that_is_too_far_off_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("settings", "free", "target", "message"),
+    ("settings", "matched_width", "target", "message"),
     [
         ({}, "units", 0, "target=0 must be a number of parameters"),
         ({}, "width", 1000, "model dcrnn has no setting width"),
@@ -116,6 +116,6 @@ def test_a_nearest_width_that_is_too_far_off_is_refused():
         ({"cell": "rnn"}, "units", 1000, "cell='rnn' is not one of"),
     ],
 )
-def test_what_cannot_be_matched_is_refused(settings, free, target, message):
+def test_what_cannot_be_matched_is_refused(settings, matched_width, target, message):
     with pytest.raises((MatchingError, models.ModelError), match=message):
-        match(SMALL, "dcrnn", {"embedding_dim": 4, **settings}, free, target)
+        match(SMALL, "dcrnn", {"embedding_dim": 4, **settings}, matched_width, target)

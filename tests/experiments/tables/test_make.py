@@ -141,7 +141,7 @@ MAKE = """
 from dcrnn_tf.system import command_line
 from experiments.tables import make, spec
 
-spec.PROGRAMS["fake"] = "fake"
+spec.PROGRAMS["fake"] = spec.Program("fake", "Fake")
 table = spec.Table(
     name="fakes",
     title="Fakes",

@@ -113,8 +113,8 @@ def test_a_model_that_the_dataset_cannot_have_is_left_out_and_says_why(
         dcrnn_tables.TABLE_1,
         rows=(
             Row("MMoE", "mmoe", {"expert_units": [16]}),
-            Row("Broken", "dcrnn", {"cell": "none"}, free="units"),
-            Row("Far off", "mmoe", {"expert_units": [300, 300]}, free="tower_units"),
+            Row("Broken", "dcrnn", {"cell": "none"}, matched_width="units"),
+            Row("Far off", "mmoe", {"expert_units": [300, 300]}, matched_width="tower_units"),
         ),
     )
     result = make.make(table, Settings(raw_dir=dataset_folder, seeds=1), tmp_path / "table")

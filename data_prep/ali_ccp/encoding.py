@@ -9,7 +9,8 @@ import polars as pl
 
 from data_prep.ali_ccp.chunks import ChunkedLog, Settings, load_chunk
 from data_prep.ali_ccp.fields import USER
-from data_prep.ali_ccp.parser import MISSING, select
+from data_prep.ali_ccp.parser import MISSING
+from data_prep.storage.columns import select
 from data_prep.storage.vocabulary import Vocabulary
 from data_prep.storage.writer import Columns, Ragged
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, PADDING_ROW, Field

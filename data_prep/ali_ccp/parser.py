@@ -6,7 +6,7 @@ and the others parsed.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from data_prep.ali_ccp.fields import (
     VALUE_SEPARATOR,
     RawField,
 )
-from data_prep.storage.writer import Ragged
+from data_prep.storage.columns import Ragged, select
 
 MISSING = -1  # the id of a single-valued field that a line lacks
 
@@ -74,23 +74,6 @@ class Lines:
         """The lines where `kept`, `(rows,)` bool, is true."""
         columns, truncated = select(self.columns, kept), select(self.truncated, kept)
         return Lines(self.line[kept], self.indices, self.run[kept], columns, truncated)
-
-
-def select(
-    columns: Mapping[str, "np.ndarray | Ragged"], kept: np.ndarray
-) -> dict[str, "np.ndarray | Ragged"]:
-    """The rows where `kept`, `(rows,)` bool, is true."""
-    if kept.all():
-        return dict(columns)
-    selected: dict[str, np.ndarray | Ragged] = {}
-    for name, column in columns.items():
-        if isinstance(column, Ragged):
-            values = np.repeat(kept, column.row_lengths)
-            weights = None if column.weights is None else column.weights[values]
-            selected[name] = Ragged(column.values[values], column.row_lengths[kept], weights)
-        else:
-            selected[name] = column[kept]
-    return selected
 
 
 def parse_block(

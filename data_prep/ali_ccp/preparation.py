@@ -23,8 +23,8 @@ from data_prep.ali_ccp.encoding import (
 )
 from data_prep.ali_ccp.fields import PUBLISHED_COUNTS, SPLITS, USER
 from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
-from data_prep.ali_ccp.parser import select
 from data_prep.simulation.folder import read_simulation
+from data_prep.storage.columns import select
 from data_prep.storage.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.storage.work_folder import WorkFolder, identity
 from data_prep.storage.writer import Columns, DatasetWriter, Ragged

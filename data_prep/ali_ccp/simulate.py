@@ -31,6 +31,7 @@ from data_prep.ali_ccp.fields import (
     SPLITS,
     VALUE_SEPARATOR,
 )
+from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line
@@ -40,8 +41,6 @@ GROUND_TRUTH_FILE = "ground_truth_{split}.csv"
 
 _ITEM_IDS = (1_000_000_000, 3_372_175_220)  # the published file's largest is the upper bound
 _LARGEST_COUNT = 99  # the value of a token is the logarithm of a count, at most of this one
-_AUC_BINS = 1 << 20
-_AUC_LARGEST_LOGIT = 32.0
 
 
 class TokenPool:
@@ -150,28 +149,6 @@ def raw_ids(ids: dict[str, int]) -> dict[str, tuple[int, int]]:
             ranges[field.source] = (following, 1)
             following += count
     return ranges
-
-
-class AucHistogram:
-    """AUC of probabilities against labels, from histograms of the logits, exact to about 1e-7."""
-
-    def __init__(self):
-        self._counts = np.zeros((2, _AUC_BINS), np.int64)
-
-    def add(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Counts exposures."""
-        logits = np.log(probabilities) - np.log1p(-probabilities)
-        place = (logits / _AUC_LARGEST_LOGIT + 1) / 2 * _AUC_BINS
-        place = np.clip(place, 0, _AUC_BINS - 1).astype(np.int64)
-        for label in (0, 1):
-            self._counts[label] += np.bincount(place[labels == label], minlength=_AUC_BINS)
-
-    def auc(self) -> float | None:
-        """Returns the AUC, pairs in the same bin counted as a half; None without both labels."""
-        negatives, positives = self._counts
-        pairs = int(negatives.sum()) * int(positives.sum())
-        below = np.cumsum(negatives) - negatives / 2
-        return float((positives * below).sum() / pairs) if pairs else None
 
 
 def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:

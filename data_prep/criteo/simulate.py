@@ -16,10 +16,10 @@ import polars as pl
 import tqdm
 from absl import flags
 
-from data_prep.ali_ccp.simulate import AucHistogram
 from data_prep.criteo.preparation import LABEL
 from data_prep.criteo.world import EFFECTS, Settings, Simulation
 from data_prep.own_log.declaration import SPLIT_NAMES
+from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line

@@ -4,7 +4,6 @@ Both kinds give chunks of a few thousand rows as Polars frames, text cells strip
 ones null. Rows that cannot be read at all go to a `BadRows` and are left out.
 """
 
-import collections
 import contextlib
 import csv
 import dataclasses
@@ -22,42 +21,11 @@ import pyarrow.parquet
 
 from data_prep.own_log.csv_text import CsvText
 from data_prep.own_log.declaration import Declaration, check_columns
+from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError
 
 BLOCK_BYTES = 8 << 20  # of CSV text a chunk
 PARQUET_ROWS = 1 << 16  # a chunk
-
-Progress = Callable[[int], object]  # called with the number of bytes read since the last call
-
-
-class BadRows:
-    """Counts rows that cannot be used, by reason, up to a limit.
-
-    Args:
-      limit: how many are tolerated.
-    """
-
-    def __init__(self, limit: int):
-        self.limit = limit
-        self.counts: collections.Counter[str] = collections.Counter()
-
-    def add(self, reason: str, place: Callable[[], str], what: str) -> None:
-        """Counts a row.
-
-        Args:
-          reason: what it is counted under.
-          place: says where the row is; called only if it is one too many.
-          what: what is wrong with it.
-
-        Raises:
-          DatasetError: there are more bad rows than tolerated.
-        """
-        self.counts[reason] += 1
-        if self.counts.total() > self.limit:
-            raise DatasetError(
-                f"{place()}: {what}; correct the row, or have such rows left out and counted with "
-                f"--max_bad_rows (now {self.limit})"
-            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,15 +8,8 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
-from data_prep.own_log.files import (
-    BadRows,
-    Chunk,
-    CsvFile,
-    ParquetFile,
-    Progress,
-    as_text,
-    open_table,
-)
+from data_prep.own_log.files import Chunk, CsvFile, ParquetFile, as_text, open_table
+from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
 TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES

@@ -21,9 +21,9 @@ import yaml
 from absl import flags
 from scipy.special import logit
 
-from data_prep.ali_ccp.simulate import AucHistogram
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.radio.world import EFFECTS, STATISTICS, TASKS, RadioWorld, Settings
+from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
 from dcrnn_tf.system import command_line

@@ -20,6 +20,21 @@ class Ragged:
     weights: np.ndarray | None = None  # (total,) float32
 
 
+def select(columns: Columns, kept: np.ndarray) -> dict[str, "np.ndarray | Ragged"]:
+    """The rows where `kept`, `(rows,)` bool, is true."""
+    if kept.all():
+        return dict(columns)
+    selected: dict[str, np.ndarray | Ragged] = {}
+    for name, column in columns.items():
+        if isinstance(column, Ragged):
+            values = np.repeat(kept, column.row_lengths)
+            weights = None if column.weights is None else column.weights[values]
+            selected[name] = Ragged(column.values[values], column.row_lengths[kept], weights)
+        else:
+            selected[name] = column[kept]
+    return selected
+
+
 def disk_columns(
     columns: Columns, fields: Sequence[Field], dtypes: Mapping[str, str]
 ) -> DiskColumns:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from data_prep.ali_ccp.parser import select
 from data_prep.own_log.declaration import Declaration, DeclaredField, DeclaredSplit
-from data_prep.own_log.files import BadRows, Chunk, Progress, open_table
+from data_prep.own_log.files import Chunk, open_table
+from data_prep.storage.bad_rows import BadRows, Progress
+from data_prep.storage.columns import select
 from data_prep.storage.writer import Ragged
 from data_prep.wechat.fields import FEED_ID, FEED_IDS, LISTS, SCORED_LIST, SECONDS
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, DatasetError

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from data_prep.own_log.declaration import SPLIT_NAMES
-from data_prep.own_log.files import BadRows, Progress, open_table
+from data_prep.own_log.files import open_table
+from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.wechat.feeds import Faults, declare, whole_numbers
 from data_prep.wechat.fields import EXPOSURE_IDS, FEED_ID, PUBLISHED_DAYS
 from dcrnn_tf.dataset.schema import CATEGORICAL, DatasetError

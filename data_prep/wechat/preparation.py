@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 import tqdm
 
-from data_prep.ali_ccp.parser import select
 from data_prep.own_log.declaration import SPLIT_NAMES
-from data_prep.own_log.files import BadRows, Progress
 from data_prep.own_log.scaling import Scaling
 from data_prep.simulation.folder import read_simulation
+from data_prep.storage.bad_rows import BadRows, Progress
+from data_prep.storage.columns import select
 from data_prep.storage.vocabulary import IdCounter, Vocabulary
 from data_prep.storage.writer import Columns, DatasetWriter
 from data_prep.wechat.feeds import Feeds, read_feeds

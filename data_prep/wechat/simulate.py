@@ -18,7 +18,7 @@ import polars as pl
 import tqdm
 from absl import flags
 
-from data_prep.ali_ccp.simulate import AucHistogram
+from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
 from data_prep.wechat import world as simulation
 from data_prep.wechat.fields import (

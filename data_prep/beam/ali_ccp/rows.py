@@ -18,10 +18,10 @@ from data_prep.ali_ccp.encoding import (
     training_rows,
 )
 from data_prep.ali_ccp.fields import SPLITS, USER
-from data_prep.ali_ccp.parser import select
 from data_prep.beam.counting import CountIds, partitions, sum_tables
 from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced
+from data_prep.storage.columns import select
 from data_prep.storage.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.storage.writer import Columns
 from dcrnn_tf.dataset.schema import Schema

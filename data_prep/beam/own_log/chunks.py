@@ -12,8 +12,9 @@ import polars as pl
 
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
-from data_prep.own_log.files import BadRows, open_table
+from data_prep.own_log.files import open_table
 from data_prep.own_log.rows import RowReader, TableRows, draw_splits
+from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
 # A chunk file's columns: those of the frame and the labels, so called, and the splits.

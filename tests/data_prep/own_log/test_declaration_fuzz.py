@@ -9,7 +9,8 @@ import yaml
 from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
-from data_prep.own_log.files import BadRows, open_table
+from data_prep.own_log.files import open_table
+from data_prep.storage.bad_rows import BadRows
 from tests.data_prep.own_log.test_files_fuzz import declared
 from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result

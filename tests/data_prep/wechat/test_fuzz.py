@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from data_prep.own_log.files import BadRows
+from data_prep.storage.bad_rows import BadRows
 from data_prep.wechat.feeds import read_feeds
 from data_prep.wechat.fields import (
     ACTION_COLUMNS,

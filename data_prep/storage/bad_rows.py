@@ -1,0 +1,38 @@
+"""Rows of raw files that cannot be used: counted by reason, up to a limit."""
+
+import collections
+from collections.abc import Callable
+
+from dcrnn_tf.dataset.schema import DatasetError
+
+Progress = Callable[[int], object]  # called with the number of bytes read since the last call
+
+
+class BadRows:
+    """Counts rows that cannot be used, by reason, up to a limit.
+
+    Args:
+      limit: how many are tolerated.
+    """
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def add(self, reason: str, place: Callable[[], str], what: str) -> None:
+        """Counts a row.
+
+        Args:
+          reason: what it is counted under.
+          place: says where the row is; called only if it is one too many.
+          what: what is wrong with it.
+
+        Raises:
+          DatasetError: there are more bad rows than tolerated.
+        """
+        self.counts[reason] += 1
+        if self.counts.total() > self.limit:
+            raise DatasetError(
+                f"{place()}: {what}; correct the row, or have such rows left out and counted with "
+                f"--max_bad_rows (now {self.limit})"
+            )

@@ -1,4 +1,4 @@
-"""A table of a paper as data: which runs make it, of which size, and what the paper printed."""
+"""A paper table as data: which runs make it, of which size, and what the paper printed."""
 
 import dataclasses
 import pathlib
@@ -75,16 +75,16 @@ def column(name: str) -> Column:
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """How much to run, and on what.
+    """The size of a table's runs and of their data.
 
     Attributes:
-      rows: of the data to simulate, or to sample of real data; None is all of them.
-      epochs: passes over the training split.
-      seeds: runs per row.
-      batch_size: rows of a training step.
-      learning_rate: of all models.
-      min_count: how often an id must occur to be in the vocabulary.
-      labels: of the rows of the table to run; none means all.
+      rows: Number of examples to simulate, or to sample of real data; None takes all.
+      epochs: Number of passes over the training split.
+      seeds: Number of runs of each row.
+      batch_size: Number of examples in a training step.
+      learning_rate: Learning rate of all models.
+      min_count: Number of times that an id must occur to be in the vocabulary.
+      labels: Labels of the rows to run; an empty tuple stands for all rows.
     """
 
     rows: int | None
@@ -101,13 +101,13 @@ class Row:
     """One model of a table.
 
     Attributes:
-      label: as the paper prints it.
-      model: name in the model registry, or in `PROGRAMS`.
-      settings: of the model.
-      paper: published figures, `{task: {column: value}}`; None for a row that the paper lacks.
-      deterministic: whether the seed changes nothing, so that one run stands for every seed.
-      baseline: label of the row that this one is compared with, if not the table's baseline.
-      matched_width: a setting that is chosen so that the model has as many parameters outside of
+      label: Name of the row, as the paper prints it.
+      model: Name of the model in the model registry, or in `PROGRAMS`.
+      settings: Settings of the model.
+      paper: Published values, `{task: {column: value}}`; None for a row that the paper lacks.
+      deterministic: Whether the seed changes nothing, so that one run stands for every seed.
+      baseline: Label of the row that this one is compared with, if not the table's baseline.
+      matched_width: Name of the setting to choose so that the model has as many parameters outside
         the embeddings as the table's baseline; see `equal_size`.
     """
 
@@ -130,10 +130,10 @@ class Setting:
     """A setting that the paper states or leaves open.
 
     Attributes:
-      label: as printed.
-      key: where a run has its own value, a path such as `config.batch_size`, `record.machine.cores`
-        or `config.settings.units`.
-      paper: the paper's value; None where it gives none.
+      label: Name of the setting as printed.
+      key: Path to a run's own value, such as `config.batch_size`, `record.machine.cores` or
+        `config.settings.units`.
+      paper: The paper's value; None where it gives none.
     """
 
     label: str
@@ -143,23 +143,23 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of a paper: which runs make it, and what the paper printed.
+    """A paper table: which runs make it, and what the paper printed.
 
     Attributes:
-      name: of the files that are written, such as `table4`.
-      title: heading.
-      source: where the published figures stand, or what the table is made after.
-      dataset: the paper's data, as a reader knows it.
-      tasks: that the table has figures of; none for those of the dataset, whichever they are.
-      columns: names of what is printed of each task, as `column` takes them.
-      baseline: label of the row that the others are compared with; None if only rows that name
+      name: Name of the files that are written, such as `table4`.
+      title: Heading of the table's pages.
+      source: Citation of the published values, or of what the table is made after.
+      dataset: Name of the paper's data, as a reader knows it.
+      tasks: Tasks of the table; an empty tuple stands for those of the dataset.
+      columns: Names of the columns that are printed of each task, as `column` takes them.
+      baseline: Label of the row that the others are compared with; None if only rows that name
         their own are compared.
-      rows: the models.
-      settings: what to list of the paper's settings beside the runs' own.
-      data: name in `datasets.SOURCES`.
-      run_flags: flags of experiments.train that all runs get beside the preset's.
-      presets: sizes by name: `small` and `smoke` on simulated data, `paper` on the real data.
-      more_rows: makes further rows, where they depend on what there is at run time.
+      rows: The models.
+      settings: The paper's settings to list beside those of the runs.
+      data: Name of the table's data in `datasets.SOURCES`.
+      run_flags: Flags of experiments.train that all runs get beside the preset's.
+      presets: Sizes by name: `small` and `smoke` on simulated data, `paper` on the real data.
+      more_rows: Function that makes further rows, where they depend on what is registered.
     """
 
     name: str
@@ -199,7 +199,7 @@ class Table:
 
     @property
     def published(self) -> bool:
-        """Whether there are published figures."""
+        """Whether the paper printed values."""
         return any(row.paper for row in self.rows)
 
     @property
@@ -220,9 +220,9 @@ class Table:
         return None if label == row.label else label
 
     def of_tasks(self, tasks: Sequence[str]) -> "Table":
-        """The table of a dataset's tasks, in the dataset's order if they are others than its own.
+        """The table of a dataset's tasks, in the dataset's order if they differ from the table's.
 
-        The published figures are not of other tasks, and left out then.
+        The published values do not belong to other tasks, and are left out then.
 
         Raises:
           ValueError: there are more or fewer tasks than the table has.
@@ -237,19 +237,19 @@ class Table:
         return dataclasses.replace(self.unpublished(), tasks=tuple(tasks))
 
     def unpublished(self) -> "Table":
-        """The table without the paper's figures, for data that are none of the paper's."""
+        """The table without the published values, for data that the paper did not use."""
         rows = tuple(dataclasses.replace(row, paper=None) for row in self.rows)
         return dataclasses.replace(self, rows=rows)
 
     def complete(self, schema: Schema, models: Sequence[str] | None = None) -> "Table":
-        """The table with all rows, and the dataset's tasks where it has none of its own.
+        """The table with all rows, and with the dataset's tasks where it names none.
 
         Args:
-          schema: of the dataset.
-          models: names of models to keep beside the baseline; all if not given.
+          schema: Schema of the dataset.
+          models: Names of the models to keep beside the baseline; all if not given.
 
         Raises:
-          ValueError: no row is of such a model.
+          ValueError: no row has such a model.
         """
         rows = self.rows + (self.more_rows() if self.more_rows else ())
         known = [row.model for row in rows]

@@ -1,4 +1,4 @@
-"""Statistics over seeds: what a handful of runs of one model says, and what it does not."""
+"""Statistics over seeds: means, intervals and paired differences of a few runs of a model."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -7,20 +7,20 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-_NO_SPREAD = 1e-12  # values this close are the same run repeated: they tell nothing of noise
+_NO_SPREAD = 1e-12  # values this close are one run repeated, which says nothing about noise
 
 Interval = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """One figure over seeds.
+    """The values of one number over seeds.
 
     Attributes:
-      count: number of values.
-      best: the largest, or the smallest of a figure that is to be small.
-      mean: their mean.
-      std: sample standard deviation (n - 1 in the denominator); None for a single value.
+      count: Number of values.
+      best: The best value.
+      mean: Mean of the values.
+      std: Sample standard deviation (n - 1 in the denominator); None for a single value.
       interval: 95 % t interval of the mean; None where `mean_interval` has none.
     """
 
@@ -33,13 +33,13 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True)
 class PairedDifference:
-    """A model minus the baseline, seed by seed.
+    """The difference of a model to its baseline, seed by seed.
 
     Attributes:
-      pairs: number of seeds that both have.
-      mean: mean difference, positive where the model is above the baseline.
-      interval: its 95 % t interval; None where `mean_interval` has none.
-      p_value: two-sided, of the paired t-test; None where `interval` is None.
+      pairs: Number of seeds that both have.
+      mean: Mean difference, positive where the model's values are higher.
+      interval: 95 % t interval of the mean difference; None where `mean_interval` has none.
+      p_value: Two-sided p-value of the paired t-test; None where `interval` is None.
     """
 
     pairs: int
@@ -52,8 +52,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     """The 95 % interval `mean ± t(0.975, n - 1) * std / sqrt(n)`.
 
     Returns:
-      Low and high end. None for fewer than two values, and for values without any spread: such
-      values (a deterministic model) hold no estimate of the noise.
+      Low and high end. None for fewer than two values, and for values without any spread, such as
+      those of a deterministic model, from which no noise can be estimated.
     """
     values = np.asarray(values, np.float64)
     if len(values) < 2 or np.ptp(values) <= _NO_SPREAD:
@@ -63,8 +63,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return float(low), float(high)
 
 
-def summarise(values: Sequence[float], best: Callable = max) -> Summary:
-    """Best (`max` or `min`), mean, standard deviation and interval of at least one value."""
+def summarise(values: Sequence[float], best: Callable[[Sequence[float]], float] = max) -> Summary:
+    """Summarises at least one value; `best` chooses the best of them."""
     values = np.asarray(values, np.float64)
     return Summary(
         count=len(values),
@@ -78,11 +78,11 @@ def summarise(values: Sequence[float], best: Callable = max) -> Summary:
 def paired_difference(
     values: Mapping[int, float], baseline: Mapping[int, float]
 ) -> PairedDifference | None:
-    """Compares two models over the seeds that both have, `{seed: figure}` each.
+    """Compares two models over the seeds that both have, `{seed: value}` each.
 
     Returns:
-      The mean difference with its interval and the p-value of the paired t-test; None if no seed
-      is common.
+      The mean difference with its interval and the p-value of the paired t-test; None if the two
+      have no seed in common.
     """
     seeds = sorted(set(values) & set(baseline))
     if not seeds:

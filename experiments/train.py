@@ -17,7 +17,7 @@ from dcrnn_tf.training.settings import TrainingSettings
 from experiments.runs import run_folder
 
 _AUTO, _NONE = "auto", "none"
-# The settings of a way of balancing: the flag, the setting's name there, the default.
+# Settings of ways of balancing that have flags: the flag, the setting's name there, the default.
 _BALANCING = {
     "fixed": ("task_weights", "weights", ()),
     "dwa": ("dwa_temperature", "temperature", 2.0),
@@ -54,8 +54,10 @@ class Settings:
     )
     balancing: str = setting(
         "sum",
-        "How the tasks' losses become one gradient; see docs/balancing.md.",
-        choices=("sum", "fixed", "uncertainty", "dwa", "gradnorm", "pcgrad"),
+        "How the tasks' losses become one gradient: sum, or another way of docs/balancing.md.",
+    )
+    balancing_set: Mapping[str, object] = setting(
+        {}, "A setting of the way of balancing as NAME=VALUE, such as --balancing_set=alpha=2."
     )
     task_weights: tuple[float, ...] | None = setting(
         None,
@@ -104,6 +106,7 @@ def main(settings: Settings, training: TrainingSettings) -> None:
     from dcrnn_tf.distribution import distribution
 
     command_line.use_threads(settings.threads)
+    _check_balancing(settings)
     replicas = distribution.build(
         settings.strategy, settings.heartbeat_file, settings.parameter_servers
     )
@@ -121,6 +124,8 @@ def flags_of_run(config: Mapping) -> dict:
         values["balancing"] = balancing.get("name", "sum")
         flag, name, _ = _BALANCING.get(values["balancing"], ("", "", None))
         values |= {flag: balancing[name]} if name in balancing else {}
+        others = {key: value for key, value in balancing.items() if key not in ("name", name)}
+        values |= {"balancing_set": others} if others else {}
     return values
 
 
@@ -230,11 +235,18 @@ def _check_strategy(settings: Settings, training: TrainingSettings) -> None:
     }
     for flag in [flag for flag, used in refused.items() if used]:
         raise command_line.UsageError(f"--strategy={settings.strategy} does not go with --{flag}")
-    if settings.balancing not in ("sum", "fixed"):
-        raise command_line.UsageError(
-            f"--strategy={settings.strategy} does not go with --balancing={settings.balancing}, "
-            "which would balance each replica's part of a batch by itself; choose sum or fixed"
-        )
+
+
+def _check_balancing(settings: Settings) -> None:
+    from dcrnn_tf import balancing
+
+    if balancing.registration(settings.balancing).across_replicas or settings.strategy == "none":
+        return
+    known = [name for name in balancing.names() if balancing.registration(name).across_replicas]
+    raise command_line.UsageError(
+        f"--strategy={settings.strategy} does not go with --balancing={settings.balancing}, "
+        f"which would balance each replica's part of a batch by itself; choose {' or '.join(known)}"
+    )
 
 
 def _check_fingerprint(fingerprint: str, settings: Settings) -> None:
@@ -259,11 +271,11 @@ def _positive_weights(weights: tuple[str, ...]) -> str | list[float]:
 
 def _balancing_settings(settings: Settings) -> dict:
     """The settings of the chosen way of balancing, after defaults."""
-    chosen = {}
+    chosen = dict(settings.balancing_set)
     for way, (flag, name, default) in _BALANCING.items():
         value = getattr(settings, flag)
         if settings.balancing == way:
-            chosen[name] = default if value is None else value
+            chosen[name] = chosen.get(name, default) if value is None else value
         elif value is not None:
             raise command_line.UsageError(
                 f"--{flag} belongs to --balancing={way}, not to --balancing={settings.balancing}"

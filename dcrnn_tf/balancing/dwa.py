@@ -7,8 +7,10 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.balancing.base import Balancing, BalancingError, Gradient, weight_names
+from dcrnn_tf.balancing.registry import register
 
 
+@register("dwa")
 class DWA(Balancing):
     """Weighs each task by how slowly its loss went down of late (Liu et al., CVPR 2019).
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from dcrnn_tf.balancing.base import Balancing, BalancingError
+from dcrnn_tf.balancing.registry import register
 
 
+@register("fixed", across_replicas=True)
 class Fixed(Balancing):
     """`sum_t w_t L_t` with weights that are given.
 

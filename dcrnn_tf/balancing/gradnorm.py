@@ -7,11 +7,13 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.balancing.base import Balancing, BalancingError, Gradient, weight_names
+from dcrnn_tf.balancing.registry import register
 from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 
 _LEAST = 0.001  # weight; the update could make it negative
 
 
+@register("gradnorm")
 class GradNorm(Balancing):
     """Learns weights that bring the tasks to one pace (Chen et al., ICML 2018).
 

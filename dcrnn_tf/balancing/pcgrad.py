@@ -6,9 +6,11 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.balancing.base import Balancing, Gradient, weight_names
+from dcrnn_tf.balancing.registry import register
 from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 
 
+@register("pcgrad")
 class PCGrad(Balancing):
     """Projects each task's gradient off those it conflicts with (Yu et al., NeurIPS 2020).
 

@@ -6,8 +6,10 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.balancing.base import Balancing, weight_names
+from dcrnn_tf.balancing.registry import register
 
 
+@register("uncertainty")
 class Uncertainty(Balancing):
     """Weighs each task by a learnt uncertainty (Kendall et al., CVPR 2018, for classification).
 

@@ -9,13 +9,14 @@ import tensorflow as tf
 from dcrnn_tf import kernels
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import write_rows
+from dcrnn_tf.optimizers.registry import register
 
 _PRECISION = 1e-8  # of the series below, relative
 _MOST_TERMS = 64
 _ROWS_AT_A_TIME = 1 << 18  # when all are caught up with, for the sake of memory
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("adam_deferred", compiles=True)
 class DeferredAdam(LazyAdam):
     """Textbook Adam, in which a row that no batch reads waits for its updates.
 

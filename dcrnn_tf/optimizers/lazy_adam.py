@@ -5,9 +5,10 @@ import tensorflow as tf
 
 from dcrnn_tf import kernels
 from dcrnn_tf.optimizers.merging import merge_repeated_rows, write_rows
+from dcrnn_tf.optimizers.registry import register
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("lazy_adam", compiles=True)
 class LazyAdam(keras.optimizers.Optimizer):
     """Adam whose cost does not depend on the size of an embedding table.
 

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.optimizers.registry import register
+
 
 def merge_repeated_rows(
     gradient: tf.IndexedSlices, static_shapes: bool = False
@@ -46,16 +48,16 @@ class _MergingRows:
         super().update_step(gradient, variable, learning_rate)
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("adam")
 class Adam(_MergingRows, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row."""
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("adagrad")
 class Adagrad(_MergingRows, keras.optimizers.Adagrad):
     """`keras.optimizers.Adagrad`, right for embedding gradients."""
 
 
-@keras.saving.register_keras_serializable(package="dcrnn_tf")
+@register("sgd")
 class SGD(_MergingRows, keras.optimizers.SGD):
     """`keras.optimizers.SGD`, right for embedding gradients."""

@@ -215,7 +215,7 @@ def test_finished_changed_and_unknown(dataset_folder, finished_run, tmp_path):
         (["--positive_weights=auto,2"], "must be auto, none, or one number per task"),
         (["--set=units"], "--set=units must be NAME=VALUE"),
         (["stray"], "unexpected argument 'stray'"),
-        (["--embedding_optimizer=adamw"], "'adamw' is not one of lazy_adam, adam_deferred"),
+        (["--embedding_optimizer=adamw"], "'adamw' is not one of adagrad, adam, adam_deferred"),
         (["--optimizer=lazy_adam"], "'lazy_adam' is not one of Keras'"),
         (["--mixed_precision=float8"], "mixed_precision"),
         (["--balancing=best"], "balancing"),
@@ -267,6 +267,12 @@ def test_configs_with_balancing_of_their_own_are_understood():
     assert train_program.flags_of_run(fixed) == {"balancing": "fixed", "task_weights": [1.0, 2.0]}
     assert train_program.flags_of_run({"balancing": {"name": "sum"}}) == {"balancing": "sum"}
     assert train_program.flags_of_run({"balancing": "pcgrad"}) == {"balancing": "pcgrad"}
+    gradnorm = {"balancing": {"name": "gradnorm", "alpha": 2.0, "learning_rate": 0.1}}
+    assert train_program.flags_of_run(gradnorm) == {
+        "balancing": "gradnorm",
+        "gradnorm_alpha": 2.0,
+        "balancing_set": {"learning_rate": 0.1},
+    }
 
 
 def test_evaluate_repeats_what_training_found(finished_run):
@@ -301,6 +307,15 @@ def test_balancing_is_reported_and_its_mistakes_leave_no_folder(dataset_folder, 
     code, _, errors = train(dataset_folder, run_dir, "--balancing=pcgrad", "--jit_compile")
     assert (code, run_dir.exists()) == (1, False)
     assert "balancing=pcgrad has no form that XLA compiles" in errors
+    code, _, errors = train(dataset_folder, run_dir, "--balancing=dwa", "--balancing_set=heat=3")
+    assert (code, run_dir.exists()) == (1, False)
+    assert "balancing=dwa has no setting heat; it has temperature" in errors
+    flags = ["--balancing=gradnorm", "--balancing_set=learning_rate=0.1", "--epochs=1"]
+    code, _, errors = train(dataset_folder, tmp_path / "other", *flags)
+    assert code == 0, errors
+    config = json.loads((tmp_path / "other" / "config.json").read_text())
+    gradnorm = {"name": "gradnorm", "learning_rate": 0.1, "alpha": 1.5}
+    assert config["balancing"] == gradnorm
     flags = ["--balancing=dwa", "--dwa_temperature=3", "--epochs=1"]
     code, _, errors = train(dataset_folder, run_dir, *flags)
     assert code == 0, errors

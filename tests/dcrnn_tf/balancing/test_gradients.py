@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import models
-from dcrnn_tf.balancing import GradNorm, PCGrad
-from dcrnn_tf.balancing.pcgrad import projected
+from dcrnn_tf.balancing.gradnorm import GradNorm
+from dcrnn_tf.balancing.pcgrad import PCGrad, projected
 from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 from tests.dcrnn_tf.balancing.linear import TASKS, Linear, assert_close, expected

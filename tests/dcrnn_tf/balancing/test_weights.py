@@ -6,7 +6,10 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf import balancing
-from dcrnn_tf.balancing import DWA, Balancing, BalancingError, Fixed, Uncertainty
+from dcrnn_tf.balancing import Balancing, BalancingError
+from dcrnn_tf.balancing.dwa import DWA
+from dcrnn_tf.balancing.fixed import Fixed
+from dcrnn_tf.balancing.uncertainty import Uncertainty
 from tests.dcrnn_tf.balancing.linear import TASKS, Linear, assert_close, expected
 
 
@@ -73,14 +76,18 @@ def test_dynamic_weight_average():
 
 def test_settings_that_cannot_be():
     losses = dict.fromkeys(TASKS, 1.0)
-    with pytest.raises(BalancingError, match="'best' is not one of sum, fixed, uncertainty, dwa"):
+    with pytest.raises(BalancingError, match="'best' is not one of dwa, fixed, gradnorm, pcgrad"):
         balancing.build("best", losses, 1)
     with pytest.raises(BalancingError, match="dwa_temperature=0"):
         balancing.build("dwa", losses, 1, temperature=0)
     with pytest.raises(BalancingError, match="gradnorm_alpha=-1"):
         balancing.build("gradnorm", losses, 1, alpha=-1)
+    with pytest.raises(BalancingError, match="dwa has no setting heat; it has temperature"):
+        balancing.build("dwa", losses, 1, heat=3)
+    with pytest.raises(BalancingError, match="sum has no setting weights; it has none"):
+        balancing.build("sum", losses, 1, weights=[1, 2])
     for name in ("gradnorm", "pcgrad"):
-        with pytest.raises(BalancingError, match="one of sum, fixed, uncertainty, dwa"):
+        with pytest.raises(BalancingError, match="one of dwa, fixed, sum, uncertainty"):
             balancing.build(name, losses, 1, static_shapes=True)
 
 

@@ -129,7 +129,7 @@ def test_lazy_adam_compiled_by_xla_is_lazy_adam():
 
 
 def test_names():
-    with pytest.raises(ValueError, match="'adamw' is not one of lazy_adam, adam_deferred"):
+    with pytest.raises(ValueError, match="'adamw' is not one of adagrad, adam, adam_deferred"):
         optimizers.build_for_tables("adamw", 0.1)
     with pytest.raises(ValueError, match="'lazy' is not one of Keras'"):
         optimizers.build("lazy", 0.1)

@@ -4,6 +4,8 @@ Example:
   python -m experiments.train --data_dir=data/ali_ccp --run_dir=runs/dcrnn --model=dcrnn \\
       --set=cell=lstm --set=bidirectional=true --set=adaptation=true
 
+`--config=runs/dcrnn/config.json` trains as another run did; flags on the command line win.
+
 The same command again goes on from the last checkpoint, or says that the run is finished.
 """
 

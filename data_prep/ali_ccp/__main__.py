@@ -12,72 +12,50 @@ joined table.
 """
 
 import dataclasses
-from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import logging
 
 from data_prep.ali_ccp.chunks import Settings
-from data_prep.ali_ccp.fields import FIELDS, RawField
+from data_prep.ali_ccp.fields import FIELDS
 from data_prep.ali_ccp.preparation import prepare, summary
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line
-
-FLAGS = flags.FLAGS
-
-
-def define_flags() -> None:
-    """Defines the flags of the preparation."""
-    flags.DEFINE_string("raw_dir", None, "Folder of the four raw files.", required=True)
-    flags.DEFINE_string("out_dir", None, "Folder to make; must not exist.", required=True)
-    flags.DEFINE_list("fields", [f.source for f in FIELDS], "Fields to keep, by raw name.")
-    flags.DEFINE_integer(
-        "max_values", 50, "Longer lists are cut to their first so many values.", 1, 65535
-    )
-    flags.DEFINE_integer("min_count", 10, "An id needs at least so many occurrences.", 1)
-    flags.DEFINE_bool(
-        "keep_feature_value",
-        False,
-        "Keep the feature values of multi-valued fields as pooling weights; those of "
-        "single-valued fields are always dropped.",
-    )
-    flags.DEFINE_bool(
-        "keep_conversions_without_click",
-        False,
-        "Keep rows that have a conversion and no click, faults of the log.",
-    )
-    flags.DEFINE_float(
-        "validation_fraction", 0.05, "Share of the training rows for validation.", 0.0, 0.9
-    )
-    flags.DEFINE_integer(
-        "rows", None, "Rows drawn without replacement from each split; all by default.", 1
-    )
-    flags.DEFINE_integer("max_bad_lines", 0, "So many faulty lines are left out, no more.", 0)
-    flags.DEFINE_integer("seed", 0, "Of sampling, validation and shuffling.", 0, 2**32 - 1)
+from dcrnn_tf.system.settings import required, setting
 
 
-def _chosen_fields(sources: Sequence[str]) -> tuple[RawField, ...]:
-    unknown = sorted(set(sources) - {field.source for field in FIELDS})
-    if unknown or not sources:
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """The raw files, the prepared dataset, and the fields that it gets."""
+
+    raw_dir: str = required("Folder of the four raw files.")
+    out_dir: str = required("Folder of the prepared dataset; must not exist.")
+    fields: tuple[str, ...] = setting(
+        tuple(field.source for field in FIELDS), "Raw names of the fields to keep."
+    )
+
+
+def with_fields(settings: Settings, names: tuple[str, ...]) -> Settings:
+    """The settings, for the fields of these raw names alone.
+
+    Raises:
+      DatasetError: a name is unknown, or there is none.
+    """
+    unknown = sorted(set(names) - {field.source for field in FIELDS})
+    if unknown or not names:
         raise DatasetError(
             f"--fields names {', '.join(unknown) or 'nothing'}; "
             f"the fields are {', '.join(field.source for field in FIELDS)}"
         )
-    return tuple(field for field in FIELDS if field.source in sources)
+    kept = tuple(field for field in FIELDS if field.source in names)
+    return dataclasses.replace(settings, fields=kept)
 
 
-def settings_of_flags() -> Settings:
-    """What the flags say."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name != "fields"]
-    given = {name: FLAGS[name].value for name in names}
-    return Settings(_chosen_fields(FLAGS.fields), **given)
-
-
-def main() -> None:
+def main(files: Files, settings: Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    print(summary(prepare(FLAGS.raw_dir, FLAGS.out_dir, settings_of_flags())))
+    settings = with_fields(settings, files.fields)
+    print(summary(prepare(files.raw_dir, files.out_dir, settings)))
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.run(main)
+    command_line.run(main, Files, Settings)

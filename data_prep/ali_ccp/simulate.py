@@ -19,7 +19,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute
 import tqdm
-from absl import flags
 
 from data_prep.ali_ccp import world as simulation
 from data_prep.ali_ccp.fields import (
@@ -33,10 +32,9 @@ from data_prep.ali_ccp.fields import (
 )
 from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
-from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import changes, check, given, required, setting
 
-FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth_{split}.csv"
 
 _ITEM_IDS = (1_000_000_000, 3_372_175_220)  # the published file's largest is the upper bound
@@ -165,6 +163,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
       DatasetError: the folder exists, or the settings make no sense.
     """
     check(settings)
+    check_rates(settings)
     with begin_simulation(folder) as partial:
         simulated = simulation.Simulation(settings)
         pool = TokenPool(simulated.ids)
@@ -232,65 +231,41 @@ def _write_split(
     }
 
 
-def check(settings: simulation.Settings) -> None:
-    """Refuses settings that make no sense.
+def check_rates(settings: simulation.Settings) -> None:
+    """Refuses rates of clicks and conversions that contradict each other.
 
     Raises:
-      DatasetError: says which and why.
+      UsageError: says which.
     """
-    for name in ("train_rows", "test_rows"):
-        if not 1 <= (rows := getattr(settings, name)) < 10**8:
-            raise DatasetError(f"--{name}={rows} is not from 1 to 99,999,999")
-    if not 0 < settings.conversion_rate < settings.click_rate < 1:
-        raise DatasetError(
+    if not settings.conversion_rate < settings.click_rate < 1:
+        raise command_line.UsageError(
             f"--conversion_rate={settings.conversion_rate} and --click_rate={settings.click_rate} "
             "are not 0 < conversion rate < click rate < 1, both being shares of the exposures"
         )
-    if not -1 <= settings.task_correlation <= 1:
-        raise DatasetError(f"--task_correlation={settings.task_correlation} is not from -1 to 1")
-    if not 0 <= settings.noise <= 1:
-        raise DatasetError(f"--noise={settings.noise} is not from 0 to 1")
-    if not 0 < settings.list_scale <= 1:
-        raise DatasetError(f"--list_scale={settings.list_scale} is not above 0 and at most 1")
 
 
-def _define_flags() -> None:
-    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
-    flags.DEFINE_enum(
-        "preset",
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the simulated files are written, and which settings they begin from."""
+
+    out_dir: str = required("Folder to write; must not exist.")
+    preset: str = setting(
         "small",
-        list(simulation.PRESETS),
         "Settings that the other flags override. small: 200,000 train and 100,000 test rows, "
         "conversions 1:300, histories a tenth as long as the real ones. full: as many rows as the "
-        "published files, conversions 1:4584, histories of full length (20 GB).",
+        "published files, conversions 1:4584, histories of full length (45 GB).",
+        choices=tuple(simulation.PRESETS),
     )
-    flags.DEFINE_integer("train_rows", None, "Exposures of the training split.")
-    flags.DEFINE_integer("test_rows", None, "Exposures of the test split.")
-    flags.DEFINE_float("click_rate", None, "Clicks per exposure (default 1/24).")
-    flags.DEFINE_float(
-        "conversion_rate", None, "Conversions per exposure (default 1/300, preset full 1/4584)."
-    )
-    flags.DEFINE_float(
-        "task_correlation",
-        None,
-        "Correlation of the logit of a click with that of a conversion after a click.",
-    )
-    flags.DEFINE_float(
-        "noise", None, "Share of clicks and conversions that happen whatever the features say."
-    )
-    flags.DEFINE_float(
-        "list_scale", None, "Length of the users' histories as a share of the real one."
-    )
-    flags.DEFINE_integer("seed", None, "Seed of everything random (default 0).", lower_bound=0)
 
 
-def main() -> None:
+Changes = changes(simulation.Settings)
+
+
+def main(output: Output, changed: Changes) -> None:
     """Runs the program."""
-    names = [field.name for field in dataclasses.fields(simulation.Settings)]
-    given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
-    settings = dataclasses.replace(simulation.PRESETS[FLAGS.preset], **given)
-    summary = simulate(pathlib.Path(FLAGS.out_dir), settings)
-    print(f"Simulated data in {FLAGS.out_dir}")
+    settings = dataclasses.replace(simulation.PRESETS[output.preset], **given(changed))
+    summary = simulate(pathlib.Path(output.out_dir), settings)
+    print(f"Simulated data in {output.out_dir}")
     for split in SPLITS:
         auc = summary["bayes_auc"][split]
         print(
@@ -306,5 +281,4 @@ def _formatted(auc: float | None) -> str:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Output, Changes)

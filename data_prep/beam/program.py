@@ -1,16 +1,19 @@
 """What the programs that run on Beam share."""
 
+import dataclasses
 import importlib.util
 
-from absl import flags, logging
+from absl import logging
 
 from dcrnn_tf.system.command_line import UsageError
+from dcrnn_tf.system.settings import setting
 
 
-def define_beam_options() -> None:
-    """Defines `--beam_options`."""
-    flags.DEFINE_string(
-        "beam_options",
+@dataclasses.dataclass(frozen=True)
+class BeamSettings:
+    """How Beam runs a pipeline."""
+
+    beam_options: str = setting(
         "",
         "Options of Beam, as a shell takes them: --runner, --direct_num_workers and so on.",
     )

@@ -1,6 +1,6 @@
 r"""Prepares Criteo's Kaggle display advertising data: `train.txt` in, a prepared dataset out.
 
-  python -m data_prep.criteo --data_file=train.txt --out_dir=data/criteo
+  python -m data_prep.criteo --raw_dir=RAW --out_dir=data/criteo
 
 A line is a click (1 or 0), the counts I1 to I13 and the ids C1 to C26, separated by tabs, empty
 where missing; the file may be plain or `.gz`. The fields are named i1 to i13 and c1 to c26, the
@@ -8,53 +8,52 @@ task is click. Rows are drawn at random for test and validation. All of it is a 
 `data_prep.own_log`, stored in the dataset's schema: written to a file, it does the same there.
 """
 
-from absl import flags, logging
+import dataclasses
+
+from absl import logging
 
 from data_prep.criteo.preparation import NUMERIC_CHOICES, prepare_criteo
 from data_prep.own_log.preparation import summary
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
-FLAGS = flags.FLAGS
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Criteo's file, and how it is prepared."""
 
-def _define_flags() -> None:
-    flags.DEFINE_string("data_file", None, "Criteo's train.txt, plain or .gz.", required=True)
-    flags.DEFINE_string(
-        "out_dir", None, "Folder of the prepared dataset; must not exist.", required=True
+    raw_dir: str = required(
+        "Folder of Criteo's train.txt, plain or .gz, or that file.", former="data_file"
     )
-    flags.DEFINE_enum(
-        "numeric",
+    out_dir: str = required("Folder of the prepared dataset; must not exist.")
+    numeric: str = setting(
         "log",
-        NUMERIC_CHOICES,
-        "What becomes of I1 to I13. log: bins floor(ln(x)^2) above 2, whole numbers below. "
+        "Encoding of I1 to I13. log: bins floor(ln(x)^2) above 2, whole numbers below. "
         "quantile: bins of about equal shares of the training rows. standard: numbers, "
         "sign(x) ln(1 + |x|).",
+        choices=NUMERIC_CHOICES,
     )
-    flags.DEFINE_integer(
-        "min_count", 10, "An id, or bin, needs at least so many training rows.", lower_bound=1
+    min_count: int = setting(
+        10,
+        "Least number of training rows with an id, or a bin, that gets an embedding row.",
+        lower=1,
     )
-    flags.DEFINE_float("test_fraction", 0.1, "Share of the rows for testing.", 0.0, 0.9)
-    flags.DEFINE_float(
-        "validation_fraction", 0.1, "Share of the remaining rows for validation.", 0.0, 0.9
+    test_fraction: float = setting(0.1, "Share of the rows for testing.", lower=0.0, upper=0.9)
+    validation_fraction: float = setting(
+        0.1, "Share of the remaining rows for validation.", lower=0.0, upper=0.9
     )
-    flags.DEFINE_integer(
-        "seed", 0, "Seed of the split and the shuffle.", lower_bound=0, upper_bound=2**32 - 1
-    )
-    flags.DEFINE_integer(
-        "max_bad_rows", 0, "Bad rows left out and counted before that is an error.", lower_bound=0
+    seed: int = setting(0, "Seed of the split and the shuffle.", lower=0, upper=2**32 - 1)
+    max_bad_rows: int = setting(
+        0, "Largest number of bad rows that are left out and counted.", lower=0
     )
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    names = ("numeric", "min_count", "test_fraction", "validation_fraction", "seed", "max_bad_rows")
-    choices = {name: FLAGS[name].value for name in names}
-    schema = prepare_criteo(FLAGS.data_file, FLAGS.out_dir, **choices)
-    print(summary(schema))
-    print(f"Written to {FLAGS.out_dir}.")
+    print(summary(prepare_criteo(**dataclasses.asdict(settings))))
+    print(f"Written to {settings.out_dir}.")
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

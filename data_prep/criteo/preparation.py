@@ -70,7 +70,7 @@ def declaration(
 
 
 def prepare_criteo(
-    data_file: str | pathlib.Path,
+    raw_dir: str | pathlib.Path,
     out_dir: str | pathlib.Path,
     seed: int = 0,
     max_bad_rows: int = 0,
@@ -79,7 +79,7 @@ def prepare_criteo(
     """Prepares Criteo.
 
     Args:
-      data_file: `train.txt`, plain or `.gz`.
+      raw_dir: folder of `train.txt`, plain or `.gz`, or that file.
       out_dir: folder to make; must not exist.
       seed: of the split and the shuffle.
       max_bad_rows: how many bad rows are left out and counted before that is an error.
@@ -91,11 +91,21 @@ def prepare_criteo(
     Raises:
       DatasetError: the input is not as it must be, or `out_dir` exists.
     """
-    data_file = pathlib.Path(data_file)
-    if not data_file.is_file():
-        raise DatasetError(
-            f"there is no file {data_file}; give Criteo's train.txt, plain or .gz, by --data_file"
-        )
+    data_file = _find(pathlib.Path(raw_dir))
     declared = declaration(data_file, **choices)
     simulation = read_simulation(data_file.parent)
     return prepare(declared, data_file.parent, out_dir, seed, max_bad_rows, simulation)
+
+
+def _find(raw_dir: pathlib.Path) -> pathlib.Path:
+    """Criteo's file, which the user names or whose folder the user names."""
+    if raw_dir.is_file():
+        return raw_dir
+    names = ("train.txt", "train.txt.gz")
+    for name in names:
+        if (raw_dir / name).is_file():
+            return raw_dir / name
+    raise DatasetError(
+        f"{raw_dir} holds no {' and no '.join(names)}; give the folder of Criteo's file, or the "
+        "file, by --raw_dir"
+    )

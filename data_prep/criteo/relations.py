@@ -17,6 +17,7 @@ takes the factor that comes nearest.
 """
 
 import contextlib
+import dataclasses
 import math
 import pathlib
 import shutil
@@ -24,7 +25,7 @@ import shutil
 import numpy as np
 import polars as pl
 import tqdm
-from absl import flags, logging
+from absl import logging
 
 from data_prep.criteo.planting import (
     BASE,
@@ -48,8 +49,8 @@ from dcrnn_tf.dataset.schema import (
 )
 from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
-FLAGS = flags.FLAGS
 CLICK = "click"
 DATASETS = {"criteo_r": RELATED, "criteo_ur": UNRELATED}
 CONFIDENCE = "confidence"
@@ -273,35 +274,43 @@ def _scale(given: str) -> float | str:
     return scale
 
 
-def _define_flags() -> None:
-    flags.DEFINE_string("data_dir", None, "Prepared Criteo.", required=True)
-    flags.DEFINE_string(
-        "out_dir", None, "Folder of criteo_r and criteo_ur; must not exist.", required=True
-    )
-    flags.DEFINE_float("noise", 0.1, "Standard deviation of the noise in related.", 0.0)
-    flags.DEFINE_string(
-        "confidence_scale",
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The prepared Criteo, and what is planted in it."""
+
+    data_dir: str = required("Prepared dataset of Criteo.")
+    out_dir: str = required("Folder of criteo_r and criteo_ur; must not exist.")
+    noise: float = setting(0.1, "Standard deviation of the noise in related.", lower=0.0)
+    confidence_scale: str = setting(
         "1.0",
         "Factor on the network's logit before anything is planted, or auto: chosen so that the "
         "correlation with unrelated is the published one.",
     )
-    flags.DEFINE_integer("epochs", 2, "Passes of the network over the training rows.", 1)
-    flags.DEFINE_integer(
-        "seed", 0, "Seed of network, noise and shuffle.", lower_bound=0, upper_bound=2**32 - 1
+    epochs: int = setting(2, "Number of passes of the network over the training rows.", lower=1)
+    seed: int = setting(
+        0, "Seed of the network, the noise and the shuffle.", lower=0, upper=2**32 - 1
     )
-    flags.DEFINE_integer("threads", 0, "Threads TensorFlow may use; 0 takes all.", 0)
+    threads: int = setting(
+        0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0
+    )
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    scale = _scale(FLAGS.confidence_scale)
-    command_line.use_threads(FLAGS.threads)
-    schemas = make(FLAGS.data_dir, FLAGS.out_dir, FLAGS.noise, scale, FLAGS.epochs, FLAGS.seed)
+    scale = _scale(settings.confidence_scale)
+    command_line.use_threads(settings.threads)
+    schemas = make(
+        settings.data_dir,
+        settings.out_dir,
+        settings.noise,
+        scale,
+        settings.epochs,
+        settings.seed,
+    )
     print(summary(schemas))
-    print(f"Written to {FLAGS.out_dir}.")
+    print(f"Written to {settings.out_dir}.")
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

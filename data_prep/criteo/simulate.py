@@ -14,17 +14,15 @@ import pathlib
 
 import polars as pl
 import tqdm
-from absl import flags
 
 from data_prep.criteo.preparation import LABEL
 from data_prep.criteo.world import EFFECTS, Settings, Simulation
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
-from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import check, required
 
-FLAGS = flags.FLAGS
 DATA_FILE = "train.txt"
 GROUND_TRUTH_FILE = "ground_truth.csv"
 
@@ -78,40 +76,22 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
     return summary
 
 
-def check(settings: Settings) -> None:
-    """Refuses settings that make no sense.
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the simulated files are written."""
 
-    Raises:
-      DatasetError: says which and why.
-    """
-    if settings.rows < 1:
-        raise DatasetError(f"--rows={settings.rows} is not at least 1")
-    if not 0.001 <= settings.click_rate <= 0.999:
-        raise DatasetError(f"--click_rate={settings.click_rate} is not from 0.001 to 0.999")
-    if not 0 < settings.signal <= 10:
-        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 10")
+    out_dir: str = required("Folder to write; must not exist.")
 
 
-def _define_flags() -> None:
-    default = Settings()
-    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
-    flags.DEFINE_integer("rows", default.rows, "Rows of train.txt.")
-    flags.DEFINE_float("click_rate", default.click_rate, "Share of clicks.")
-    flags.DEFINE_float("signal", default.signal, "Standard deviation of the planted logit.")
-    flags.DEFINE_integer("seed", default.seed, "Seed of everything random.", lower_bound=0)
-
-
-def main() -> None:
+def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
-    names = [field.name for field in dataclasses.fields(Settings)]
-    summary = simulate(FLAGS.out_dir, Settings(**{name: FLAGS[name].value for name in names}))
+    summary = simulate(output.out_dir, settings)
     auc = summary["bayes_auc"]["test"][LABEL]
     print(
-        f"Simulated data in {FLAGS.out_dir}: {summary['rows']:,} rows, {summary['clicks']:,} "
+        f"Simulated data in {output.out_dir}: {summary['rows']:,} rows, {summary['clicks']:,} "
         f"clicks; Bayes-optimal AUC {'undefined' if auc is None else f'{auc:.4f}'}"
     )
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Output, Settings)

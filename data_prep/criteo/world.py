@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from data_prep.criteo.preparation import COUNTS, IDS, LABEL
+from dcrnn_tf.system.settings import setting
 
 BLOCK_ROWS = 1 << 16
 PILOT_BLOCKS = 2
@@ -96,19 +97,12 @@ HUMPS = ("I6",)  # counts in the middle have the smallest factor, rather than sm
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is simulated.
+    """What is simulated."""
 
-    Attributes:
-      rows: of the file.
-      click_rate: share of clicks.
-      signal: standard deviation of the planted logit.
-      seed: of everything random.
-    """
-
-    rows: int = 200_000
-    click_rate: float = 0.25
-    signal: float = 1.5
-    seed: int = 0
+    rows: int = setting(200_000, "Number of rows of train.txt.", lower=1)
+    click_rate: float = setting(0.25, "Share of clicks.", lower=0.001, upper=0.999)
+    signal: float = setting(1.5, "Standard deviation of the planted logit.", above=0, upper=10)
+    seed: int = setting(0, "Seed of the simulator's random numbers.", lower=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,73 +1,67 @@
 """Makes a prepared dataset of any logs in CSV or Parquet files, from a small declaration.
 
   python -m data_prep.own_log --declaration=examples/census_income.yaml \\
-      --data_dir=FOLDER_OF_THE_FILES --out_dir=data/census_income
+      --raw_dir=FOLDER_OF_THE_FILES --out_dir=data/census_income
 
 The declaration (YAML or JSON, described in docs/own_data.md) names the input columns, the label
 columns and the split. Files are read twice, chunk by chunk: once to check every row, count ids and
 fit scalings on the training rows, once to encode and write.
 """
 
+import dataclasses
 import pathlib
 
-from absl import flags, logging
+from absl import logging
 
 from data_prep.own_log.declaration import Declaration, load_declaration, with_min_count
 from data_prep.own_log.preparation import prepare, summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
-FLAGS = flags.FLAGS
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The own log, its declaration, and how it is prepared."""
 
-def define_flags() -> None:
-    """Defines the flags of the preparation."""
-    flags.DEFINE_string(
-        "declaration", None, "YAML or JSON file that says what the files hold.", required=True
+    declaration: str = required("YAML or JSON file that says what the files hold.")
+    out_dir: str = required("Folder of the prepared dataset; must not exist.")
+    raw_dir: str = setting(
+        ".", "Folder that the declaration's file names are relative to.", former="data_dir"
     )
-    flags.DEFINE_string(
-        "data_dir", ".", "Folder that the declaration's file names are relative to."
-    )
-    flags.DEFINE_string(
-        "out_dir", None, "Folder of the prepared dataset; must not exist.", required=True
-    )
-    flags.DEFINE_integer(
-        "seed", 0, "Seed of the split and the shuffle.", lower_bound=0, upper_bound=2**32 - 1
-    )
-    flags.DEFINE_integer(
-        "min_count",
+    seed: int = setting(0, "Seed of the split and the shuffle.", lower=0, upper=2**32 - 1)
+    min_count: int | None = setting(
         None,
-        "An id needs at least so many training rows; each field's as declared if not given.",
-        lower_bound=1,
+        "Least number of training rows with an id that gets an embedding row; that of each "
+        "field's declaration by default.",
+        lower=1,
     )
-    flags.DEFINE_integer(
-        "max_bad_rows", 0, "Bad rows left out and counted before that is an error.", lower_bound=0
+    max_bad_rows: int = setting(
+        0, "Largest number of bad rows that are left out and counted.", lower=0
     )
 
+    def declared(self) -> Declaration:
+        """The declaration, with what the flags change of it."""
+        declaration = load_declaration(self.declaration)
+        if self.min_count is None:
+            return declaration
+        return with_min_count(declaration, self.min_count)
 
-def declaration_of_flags() -> Declaration:
-    """The declaration that the flags name, with their changes."""
-    declaration = load_declaration(FLAGS.declaration)
-    if FLAGS.min_count is not None:
-        declaration = with_min_count(declaration, FLAGS.min_count)
-    return declaration
 
-
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     schema = prepare(
-        declaration_of_flags(),
-        FLAGS.data_dir,
-        FLAGS.out_dir,
-        FLAGS.seed,
-        FLAGS.max_bad_rows,
-        read_simulation(pathlib.Path(FLAGS.data_dir)),
+        settings.declared(),
+        settings.raw_dir,
+        settings.out_dir,
+        settings.seed,
+        settings.max_bad_rows,
+        read_simulation(pathlib.Path(settings.raw_dir)),
     )
     print(summary(schema))
-    print(f"Written to {FLAGS.out_dir}.")
+    print(f"Written to {settings.out_dir}.")
 
 
 if __name__ == "__main__":
-    define_flags()
-    command_line.run(main)
+    command_line.run(main, Settings)

@@ -234,13 +234,13 @@ def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib
             found, packed = (set(data_dir.glob(pattern + end)) for end in ("", ".gz"))
         except (NotImplementedError, ValueError, RecursionError):
             raise DatasetError(
-                f"files: {pattern!r} is no file name or pattern relative to --data_dir"
+                f"files: {pattern!r} is no file name or pattern relative to --raw_dir"
             ) from None
         if not found or set(pattern) & set("*?"):  # a name is one file, the plain one if there
             found |= packed
         found = sorted(path for path in found if path.is_file())
         if not found:
-            raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --data_dir")
+            raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --raw_dir")
         for path in found:
             if path.with_name(path.name + ".gz") in found:
                 raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")

@@ -18,17 +18,16 @@ import numpy as np
 import polars as pl
 import tqdm
 import yaml
-from absl import flags
 from scipy.special import logit
 
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.radio.world import EFFECTS, STATISTICS, TASKS, RadioWorld, Settings
 from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
-from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import check, required, setting
 
-FLAGS = flags.FLAGS
 DATA_FILE = "exposures-{number:05}.csv"
 GROUND_TRUTH_FILE = "ground_truth-{number:05}.csv"
 DECLARATION_FILE = "radio.yaml"
@@ -100,7 +99,8 @@ def simulate(
       DatasetError: the folder exists, or the settings make no sense.
     """
     folder = pathlib.Path(folder)
-    check(settings, rows_per_file)
+    check(settings)
+    check(Output(str(folder), rows_per_file))
     with begin_simulation(folder) as partial:
         world = RadioWorld(settings)
         histograms = {task: AucHistogram() for task in TASKS}
@@ -144,27 +144,6 @@ def simulate(
     return summary
 
 
-def check(settings: Settings, rows_per_file: int = ROWS_PER_FILE) -> None:
-    """Refuses settings that make no sense.
-
-    Raises:
-      DatasetError: says which and why.
-    """
-    for name, value in (*dataclasses.asdict(settings).items(), ("rows_per_file", rows_per_file)):
-        if name in ("rows", "users", "rows_per_file") and value < 1:
-            raise DatasetError(f"--{name}={value} is not at least 1")
-        if name in ("click_rate", "play_rate") and not 0.001 <= value <= 0.999:
-            raise DatasetError(f"--{name}={value} is not from 0.001 to 0.999")
-    if settings.albums < 2:
-        raise DatasetError(f"--albums={settings.albums} is not at least 2, so that one can choose")
-    if not -1 <= settings.task_correlation <= 1:
-        raise DatasetError(f"--task_correlation={settings.task_correlation} is not from -1 to 1")
-    if not 0 <= settings.feature_noise <= 100:
-        raise DatasetError(f"--feature_noise={settings.feature_noise} is not from 0 to 100")
-    if not 0 < settings.signal <= 3:
-        raise DatasetError(f"--signal={settings.signal} is not above 0 and at most 3")
-
-
 def _pieces(world: RadioWorld, rows_per_file: int) -> Iterator[tuple[int, bool, Block]]:
     """All rows, in pieces that are of one block and of one file.
 
@@ -206,49 +185,26 @@ def _correlation(moments: np.ndarray) -> float | None:
     return float(covariance[0, 1] / np.sqrt(product)) if product > 0 else None
 
 
-def _define_flags() -> None:
-    default = Settings()
-    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
-    flags.DEFINE_integer("rows", default.rows, "Exposures.")
-    flags.DEFINE_integer("users", default.users, "Users that may occur.")
-    flags.DEFINE_integer("albums", default.albums, "Albums.")
-    flags.DEFINE_float("click_rate", default.click_rate, "Clicks per exposure.")
-    flags.DEFINE_float(
-        "play_rate", default.play_rate, "Valid plays per click; with --nochained per exposure."
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the simulated files are written."""
+
+    out_dir: str = required("Folder to write; must not exist.")
+    rows_per_file: int = setting(
+        ROWS_PER_FILE, "Number of rows of a file; it changes no row.", lower=1
     )
-    flags.DEFINE_float(
-        "task_correlation",
-        default.task_correlation,
-        "Correlation, across exposures, of the planted utilities of a click and of a valid play.",
-    )
-    flags.DEFINE_float(
-        "feature_noise",
-        default.feature_noise,
-        "Standard deviation of the noise in a statistical feature, as a multiple of that of what "
-        "it estimates.",
-    )
-    flags.DEFINE_boolean(
-        "chained",
-        default.chained,
-        "Whether a valid play needs a click; if not, both labels are drawn independently.",
-    )
-    flags.DEFINE_float("signal", default.signal, "Standard deviation of the planted logits.")
-    flags.DEFINE_integer("seed", default.seed, "Seed of everything random.", lower_bound=0)
-    flags.DEFINE_integer("rows_per_file", ROWS_PER_FILE, "Rows of a file; changes no row.")
 
 
-def main() -> None:
+def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
-    names = [field.name for field in dataclasses.fields(Settings)]
-    settings = Settings(**{name: FLAGS[name].value for name in names})
-    summary = simulate(FLAGS.out_dir, settings, FLAGS.rows_per_file)
+    summary = simulate(output.out_dir, settings, output.rows_per_file)
     auc = {
         task: "undefined" if value is None else f"{value:.4f}"
         for task, value in summary["bayes_auc"]["test"].items()
     }
     correlation = summary["task_correlation"]
     print(
-        f"Simulated data in {FLAGS.out_dir}: {summary['rows']:,} rows, {summary['clicks']:,} "
+        f"Simulated data in {output.out_dir}: {summary['rows']:,} rows, {summary['clicks']:,} "
         f"clicks, {summary['plays']:,} valid plays; correlation of the tasks "
         f"{'undefined' if correlation is None else f'{correlation:.4f}'}; Bayes-optimal AUC: "
         f"click {auc['click']}, play {auc['play']}"
@@ -256,5 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Output, Settings)

@@ -45,6 +45,7 @@ from dcrnn_tf.dataset.schema import (
     Task,
 )
 from dcrnn_tf.system.folder_lock import FolderLock
+from dcrnn_tf.system.settings import setting
 
 NAME = "wechat"
 
@@ -55,34 +56,44 @@ _FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
 _SECONDS_SCALING = Scaling("log")
 
 
+_DAYS = "days, such as 13,14"
+
+
 FEED_CHUNK = 1 << 16  # feeds that are handed to the writer at a time
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What to keep.
+    """What to keep."""
 
-    Attributes:
-      tasks: behaviours that become tasks, in the dataset's order.
-      test_days: days of the test split; none means the last one.
-      validation_days: days of the validation split; none means a share of the training rows.
-      validation_fraction: that share.
-      min_count: an id needs at least so many occurrences in the training rows.
-      max_values: longer lists are cut to their first so many values.
-      rows: rows drawn without replacement from those of all splits; None keeps all.
-      max_bad_rows: bad rows of each file that are left out before that is an error.
-      seed: of sampling, validation and shuffling.
-    """
-
-    tasks: tuple[str, ...] = PAPER_TASKS
-    test_days: tuple[int, ...] = ()
-    validation_days: tuple[int, ...] = ()
-    validation_fraction: float = 0.05
-    min_count: int = 10
-    max_values: int = 50
-    rows: int | None = None
-    max_bad_rows: int = 0
-    seed: int = 0
+    tasks: tuple[str, ...] = setting(
+        PAPER_TASKS,
+        f"Behaviours that become tasks, in the dataset's order, of {', '.join(BEHAVIOURS)}.",
+    )
+    test_days: tuple[int, ...] = setting(
+        (), "Days of the test split; the last one by default.", noun=_DAYS
+    )
+    validation_days: tuple[int, ...] = setting(
+        (),
+        "Days of the validation split; by default it is a random share of the training rows.",
+        noun=_DAYS,
+    )
+    validation_fraction: float = setting(
+        0.05, "Share of the training rows for validation.", lower=0.0, upper=0.9
+    )
+    min_count: int = setting(
+        10, "Least number of occurrences of an id that gets an embedding row.", lower=1
+    )
+    max_values: int = setting(
+        50, "Longest list; longer ones are cut to their first values.", lower=1, upper=65535
+    )
+    rows: int | None = setting(
+        None, "Number of rows drawn without replacement; all by default.", lower=1
+    )
+    max_bad_rows: int = setting(
+        0, "Largest number of bad rows of each file that are left out and counted.", lower=0
+    )
+    seed: int = setting(0, "Seed of sampling, validation and shuffling.", lower=0, upper=2**32 - 1)
 
 
 def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: Settings) -> Schema:

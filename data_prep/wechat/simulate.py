@@ -16,7 +16,6 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 import tqdm
-from absl import flags
 
 from data_prep.simulation.auc_histogram import AucHistogram
 from data_prep.simulation.folder import begin_simulation, finish_simulation
@@ -29,10 +28,9 @@ from data_prep.wechat.fields import (
     FEED_FILE,
     SCORED_LIST,
 )
-from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import check, required
 
-FLAGS = flags.FLAGS
 GROUND_TRUTH_FILE = "ground_truth.csv"
 LISTS = {  # things, mean length, longest list, share of the things that are of the feed's topic
     "manual_keyword_list": (600, 3.0, 8, 0.9),
@@ -83,18 +81,6 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
         }
         finish_simulation(folder, summary)
     return summary
-
-
-def check(settings: simulation.Settings) -> None:
-    """Refuses settings that make no sense.
-
-    Raises:
-      DatasetError: says which and why.
-    """
-    least = {"rows": simulation.DAYS, "users": simulation.CIRCLES, "feeds": simulation.TOPICS}
-    for name, number in least.items():
-        if (value := getattr(settings, name)) < number:
-            raise DatasetError(f"--{name}={value} is too few, must be at least {number}")
 
 
 def _write_exposures(
@@ -200,21 +186,17 @@ def _texts(random: np.random.Generator, count: int, words: int) -> pl.Series:
     return entries.group_by("row", maintain_order=True).agg(text)["word"]
 
 
-def _define_flags() -> None:
-    defaults = simulation.Settings()
-    flags.DEFINE_string("out_dir", None, "Folder to write; must not exist.", required=True)
-    flags.DEFINE_integer("rows", defaults.rows, "Exposures, in equal parts on 14 days.")
-    flags.DEFINE_integer("users", defaults.users, "Users; few of them have most exposures.")
-    flags.DEFINE_integer("feeds", defaults.feeds, "Feeds; few of them have most exposures.")
-    flags.DEFINE_integer("seed", defaults.seed, "Seed of everything random.", lower_bound=0)
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the simulated files are written."""
+
+    out_dir: str = required("Folder to write; must not exist.")
 
 
-def main() -> None:
+def main(output: Output, settings: simulation.Settings) -> None:
     """Runs the program."""
-    names = [field.name for field in dataclasses.fields(simulation.Settings)]
-    settings = simulation.Settings(**{name: FLAGS[name].value for name in names})
-    summary = simulate(pathlib.Path(FLAGS.out_dir), settings)
-    print(f"Simulated data in {FLAGS.out_dir}: {settings.rows:,} rows")
+    summary = simulate(pathlib.Path(output.out_dir), settings)
+    print(f"Simulated data in {output.out_dir}: {settings.rows:,} rows")
     for split, title in (("train", "days before the last"), ("test", "last day")):
         print(f"  {title}: {summary['rows'][split]:,} rows")
         for name in BEHAVIOURS:
@@ -227,5 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Output, simulation.Settings)

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_prep.wechat.fields import BEHAVIOURS
+from dcrnn_tf.system.settings import setting
 
 DAYS = 14
 TOPICS = 4
@@ -70,19 +71,12 @@ LENGTH_STEPS = 8  # the effect of the length is a step function of its logarithm
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is simulated.
+    """What is simulated."""
 
-    Attributes:
-      rows: exposures, in equal parts on 14 days.
-      users: number of users that exposures are drawn from.
-      feeds: number of feeds.
-      seed: of everything random.
-    """
-
-    rows: int = 200_000
-    users: int = 2_000
-    feeds: int = 3_000
-    seed: int = 0
+    rows: int = setting(200_000, "Number of exposures, in equal parts on 14 days.", lower=DAYS)
+    users: int = setting(2_000, "Number of users; few of them have most exposures.", lower=CIRCLES)
+    feeds: int = setting(3_000, "Number of feeds; few of them have most exposures.", lower=TOPICS)
+    seed: int = setting(0, "Seed of the simulator's random numbers.", lower=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,9 +18,7 @@ from dcrnn_tf.system.settings import Rule, parse_value, rules
 
 FLAGS = flags.FLAGS
 _CONFIG = Rule(
-    "JSON or YAML file with the values of flags, such as config.json of a run; flags on the "
-    "command line win.",
-    optional=True,
+    "JSON or YAML file with values of flags; flags on the command line win.", optional=True
 )
 Settings = typing.TypeVar("Settings")
 Values = dict[str, object]  # of settings, by name

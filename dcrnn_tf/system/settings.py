@@ -37,6 +37,7 @@ class Rule:
     Attributes:
       help: a sentence for the user.
       lower: least value.
+      above: number that values exceed.
       upper: largest value.
       choices: the values that are allowed; any if empty.
       noun: what is expected, in words that say more than the type does.
@@ -48,6 +49,7 @@ class Rule:
 
     help: str
     lower: float | None = None
+    above: float | None = None
     upper: float | None = None
     choices: tuple[str, ...] = ()
     noun: str | None = None
@@ -61,13 +63,18 @@ class Rule:
         if self.noun or self.form is dict:
             return self.noun or _PAIR
         noun = f"one of {', '.join(self.choices)}" if self.choices else _NOUNS[self.kind]
+        if bounds := self._bounds():
+            noun += f" {bounds}"
+        if self.form is tuple:
+            plain = self.kind is str and not self.choices
+            return "a comma-separated list" if plain else f"a comma-separated list, each {noun}"
+        return noun
+
+    def _bounds(self) -> str:
         if self.lower is not None and self.upper is not None:
-            noun += f" from {_number(self.lower)} to {_number(self.upper)}"
-        elif self.lower is not None:
-            noun += f" of at least {_number(self.lower)}"
-        elif self.upper is not None:
-            noun += f" of at most {_number(self.upper)}"
-        return f"a comma-separated list, each element {noun}" if self.form is tuple else noun
+            return f"from {_number(self.lower)} to {_number(self.upper)}"
+        ends = {"of at least": self.lower, "above": self.above, "at most": self.upper}
+        return " and ".join(f"{w} {_number(end)}" for w, end in ends.items() if end is not None)
 
     def convert(self, value: object) -> object:
         """The value that a text or a value of a file stands for.
@@ -94,6 +101,7 @@ class Rule:
             (self.choices and converted not in self.choices)
             or (self.kind is float and not math.isfinite(converted))
             or (self.lower is not None and converted < self.lower)
+            or (self.above is not None and converted <= self.above)
             or (self.upper is not None and converted > self.upper)
         ):
             raise ValueError
@@ -175,7 +183,7 @@ def parse_value(text: str) -> object:
 
 
 def _limits(rule: Rule) -> dict[str, object]:
-    return {name: getattr(rule, name) for name in ("lower", "upper", "choices", "noun")}
+    return {name: getattr(rule, name) for name in ("lower", "above", "upper", "choices", "noun")}
 
 
 def _of_type(hint: object) -> dict[str, object]:

@@ -8,7 +8,7 @@ import hashlib
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dcrnn_tf.dataset.schema import SCHEMA_FILE
 from dcrnn_tf.system import command_line, interruption
@@ -135,8 +135,7 @@ def _criteo_preparer(
                 "--rows is not for the real Criteo, which is prepared with all of its rows"
             )
         if not prepared.exists():
-            file = _one_of(raw, ("train.txt", "train.txt.gz"))
-            _prepare("data_prep.criteo", prepared, preset, f"--data_file={file}")
+            _prepare("data_prep.criteo", prepared, preset, f"--raw_dir={raw}")
         relations = prepared.with_name(f"{prepared.name}-relations")
         if not (relations / name).exists():
             # Few rows need more passes: a network that has learned little is sure of nothing, and
@@ -177,7 +176,7 @@ def _prepare_declared(
         call(
             "data_prep.own_log",
             f"--declaration={declarations[0]}",
-            f"--data_dir={raw}",
+            f"--raw_dir={raw}",
             f"--out_dir={prepared}",
             *([f"--min_count={preset.min_count}"] if own else []),
         )
@@ -195,13 +194,6 @@ def _prepare_any(
 
 def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
     call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
-
-
-def _one_of(folder: pathlib.Path, names: Sequence[str]) -> pathlib.Path:
-    for name in names:
-        if (folder / name).exists():
-            return folder / name
-    raise command_line.UsageError(f"{folder} holds no {' and no '.join(names)}")
 
 
 def _radio(raw: str, *arguments: str) -> Source:

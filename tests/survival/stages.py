@@ -174,7 +174,7 @@ def _stages() -> Iterator[Stage]:
         "prepare_criteo",
         lambda inputs, folder: flags(
             "data_prep.criteo",
-            data_file=inputs / "simulate_criteo" / "out" / "train.txt",
+            raw_dir=inputs / "simulate_criteo" / "out",
             out_dir=folder / "out",
             min_count=2,
         ),
@@ -199,7 +199,7 @@ def _stages() -> Iterator[Stage]:
         lambda inputs, folder: flags(
             "data_prep.own_log",
             declaration=inputs / "simulate_radio" / "out" / "radio.yaml",
-            data_dir=inputs / "simulate_radio" / "out",
+            raw_dir=inputs / "simulate_radio" / "out",
             out_dir=folder / "out",
         ),
         _files,

@@ -7,29 +7,24 @@ Flags and output are those of `data_prep.ali_ccp`, but for the order of the rows
 shards. Workers must see both folders under the same paths.
 """
 
-from absl import flags
-
-from data_prep.ali_ccp.__main__ import define_flags, settings_of_flags
+from data_prep.ali_ccp.__main__ import Files, with_fields
+from data_prep.ali_ccp.chunks import Settings
 from data_prep.ali_ccp.preparation import summary
 from data_prep.beam import program
 from dcrnn_tf.system import command_line
 
-FLAGS = flags.FLAGS
 
-
-def main() -> None:
+def main(files: Files, settings: Settings, beam: program.BeamSettings) -> None:
     """Runs the program."""
     program.start()
     from data_prep.beam.ali_ccp.preparation import prepare
     from data_prep.beam.stage import pipeline_options
 
-    settings = settings_of_flags()
-    options = pipeline_options(FLAGS.beam_options)
-    schema = prepare(FLAGS.raw_dir, FLAGS.out_dir, settings, options)
+    settings = with_fields(settings, files.fields)
+    options = pipeline_options(beam.beam_options)
+    schema = prepare(files.raw_dir, files.out_dir, settings, options)
     print(summary(schema))
 
 
 if __name__ == "__main__":
-    define_flags()
-    program.define_beam_options()
-    command_line.run(main)
+    command_line.run(main, Files, Settings, program.BeamSettings)

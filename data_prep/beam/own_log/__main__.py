@@ -1,6 +1,6 @@
 r"""Prepares anyone's logs on Apache Beam: the dataset of `data_prep.own_log`, made by many workers.
 
-  python -m data_prep.beam.own_log --declaration=shop.yaml --data_dir=logs --out_dir=data/shop \
+  python -m data_prep.beam.own_log --declaration=shop.yaml --raw_dir=logs --out_dir=data/shop \
       --beam_options="--direct_num_workers=2 --direct_running_mode=multi_processing"
 
 Flags and output are those of `data_prep.own_log`, but for the order of the rows and the number of
@@ -10,37 +10,31 @@ spread over chunks of files. Workers must see the files and the output under the
 
 import pathlib
 
-from absl import flags
-
 from data_prep.beam import program
-from data_prep.own_log.__main__ import declaration_of_flags, define_flags
+from data_prep.own_log.__main__ import Settings
 from data_prep.own_log.preparation import summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 
-FLAGS = flags.FLAGS
 
-
-def main() -> None:
+def main(settings: Settings, beam: program.BeamSettings) -> None:
     """Runs the program."""
     program.start()
     from data_prep.beam.own_log.preparation import prepare
     from data_prep.beam.stage import pipeline_options  # both need Beam
 
     schema = prepare(
-        declaration_of_flags(),
-        FLAGS.data_dir,
-        FLAGS.out_dir,
-        FLAGS.seed,
-        FLAGS.max_bad_rows,
-        read_simulation(pathlib.Path(FLAGS.data_dir)),
-        pipeline_options(FLAGS.beam_options),
+        settings.declared(),
+        settings.raw_dir,
+        settings.out_dir,
+        settings.seed,
+        settings.max_bad_rows,
+        read_simulation(pathlib.Path(settings.raw_dir)),
+        pipeline_options(beam.beam_options),
     )
     print(summary(schema))
-    print(f"Written to {FLAGS.out_dir}.")
+    print(f"Written to {settings.out_dir}.")
 
 
 if __name__ == "__main__":
-    define_flags()
-    program.define_beam_options()
-    command_line.run(main)
+    command_line.run(main, Settings, program.BeamSettings)

@@ -537,7 +537,7 @@ def test_the_program_prepares_and_says_so(raw, tmp_path):
     [
         ("--fields=205,999", "Error: --fields names 999; the fields are 101, 109_14,"),
         ("--raw_dir=nowhere", "Error: nowhere has neither common_features_train.csv nor"),
-        ("--min_count=0", "Error: flag --min_count=0"),
+        ("--min_count=0", "Error: --min_count=0 must be an integer of at least 1"),
     ],
 )
 def test_a_mistake_gets_one_sentence(raw, tmp_path, argument, message):

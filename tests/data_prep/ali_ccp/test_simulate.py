@@ -17,6 +17,7 @@ from data_prep.ali_ccp.simulate import simulate
 from data_prep.ali_ccp.world import PRESETS
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import auc
+from dcrnn_tf.system.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[3]
 SETTINGS = dataclasses.replace(PRESETS["small"], train_rows=12_000, test_rows=6_000)
@@ -160,15 +161,15 @@ def test_correlation_of_the_tasks_is_what_was_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_rows": 0}, "--train_rows=0 is not from 1"),
+        ({"train_rows": 0}, "--train_rows=0 must be an integer from 1"),
         ({"click_rate": 0.001}, "are not 0 < conversion rate < click rate"),
-        ({"noise": 1.5}, r"--noise=1\.5 is not from 0 to 1"),
-        ({"task_correlation": -2.0}, "is not from -1 to 1"),
-        ({"list_scale": 0.0}, "is not above 0"),
+        ({"noise": 1.5}, r"--noise=1\.5 must be a finite number from 0 to 1"),
+        ({"task_correlation": -2.0}, "must be a finite number from -1 to 1"),
+        ({"list_scale": 0.0}, "must be a finite number above 0"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, changes, message):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(UserError, match=message):
         simulate(tmp_path / "x", dataclasses.replace(SETTINGS, **changes))
     assert not (tmp_path / "x").exists()
 

@@ -146,19 +146,40 @@ def test_few_rows_without_a_frequent_id_are_prepared(tmp_path):
     assert {field.vocabulary_size for field in schema.fields} == {2}
 
 
+@pytest.mark.parametrize("name", ["train.txt", "train.txt.gz"])
+def test_the_file_is_found_in_its_folder(tmp_path, name):
+    path = write(tmp_path / "train.txt", LINES * TIMES)
+    whole = prepare_criteo(path, tmp_path / "file")
+    (tmp_path / "raw").mkdir()
+    text = path.read_bytes()
+    (tmp_path / "raw" / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    assert prepare_criteo(tmp_path / "raw", tmp_path / "folder").splits == whole.splits
+
+
+def test_a_file_under_its_former_flag_is_prepared_with_a_notice(tmp_path):
+    path = write(tmp_path / "train.txt", LINES * TIMES)
+    command = [sys.executable, "-m", "data_prep.criteo", f"--out_dir={tmp_path / 'out'}"]
+    done = subprocess.run(
+        [*command, f"--data_file={path}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--data_file is now called --raw_dir; the former name still works." in done.stderr
+    assert (tmp_path / "out" / "schema.json").exists()
+
+
 def test_program_says_in_one_line_what_is_wrong(tmp_path):
     (tmp_path / "simulation.json").write_text("{", encoding="utf-8")
     command = [sys.executable, "-m", "data_prep.criteo", f"--out_dir={tmp_path / 'out'}"]
     result = subprocess.run(
-        [*command, f"--data_file={tmp_path / 'train.txt'}"],
+        [*command, f"--raw_dir={tmp_path}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
     assert result.returncode == 1
     assert result.stderr.strip() == (
-        f"Error: there is no file {tmp_path / 'train.txt'}; give Criteo's train.txt, plain or .gz, "
-        "by --data_file"
+        f"Error: {tmp_path} holds no train.txt and no train.txt.gz; give the folder of Criteo's "
+        "file, or the file, by --raw_dir"
     )
     path = write(tmp_path / "train.txt", LINES)
     with pytest.raises(DatasetError, match=r"simulation\.json is not JSON"):

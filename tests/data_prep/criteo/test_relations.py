@@ -257,8 +257,8 @@ def test_confidences_of_one_sign_and_unfit_datasets_are_refused(prepared, datase
     ("flag", "expected"),
     [
         ("--confidence_scale=large", "auto or a number above 0 and at most 1000"),
-        ("--noise=nan", "a finite number (--help lists the flags)"),
-        ("--noise=inf", "a finite number (--help lists the flags)"),
+        ("--noise=nan", "a finite number of at least 0 (--help lists the flags)"),
+        ("--noise=inf", "a finite number of at least 0 (--help lists the flags)"),
     ],
 )
 def test_program_refuses_numbers_that_make_no_sense(flag, expected):

@@ -13,6 +13,7 @@ from data_prep.criteo.simulate import simulate
 from data_prep.criteo.world import COUNT_STATISTICS, ID_STATISTICS, Settings, Simulation
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import auc
+from dcrnn_tf.system.errors import UserError
 
 SETTINGS = Settings(rows=70_000, seed=4)  # more than one block
 
@@ -135,13 +136,13 @@ def test_prepared_dataset_says_that_it_is_simulated(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"rows": 0}, "--rows=0 is not at least 1"),
-        ({"click_rate": 1.0}, "--click_rate=1.0 is not from 0.001 to 0.999"),
-        ({"signal": 0.0}, "--signal=0.0 is not above 0 and at most 10"),
+        ({"rows": 0}, "--rows=0 must be an integer of at least 1"),
+        ({"click_rate": 1.0}, "--click_rate=1.0 must be a finite number from 0.001 to 0.999"),
+        ({"signal": 0.0}, "--signal=0.0 must be a finite number above 0 and at most 10"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, setting, sentence):
-    with pytest.raises(DatasetError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         simulate(tmp_path / "raw", dataclasses.replace(SETTINGS, **setting))
     assert not list(tmp_path.iterdir())
 

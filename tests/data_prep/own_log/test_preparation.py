@@ -173,7 +173,7 @@ def test_program_says_what_is_wrong_in_one_line_and_exits_with_1(tmp_path):
         ]
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
-    given = [f"--declaration={tmp_path}/shop.yaml", f"--data_dir={tmp_path}"]
+    given = [f"--declaration={tmp_path}/shop.yaml", f"--raw_dir={tmp_path}"]
     done = run(*given)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -193,7 +193,7 @@ def test_program_knows_simulated_files_and_takes_a_minimum_count_for_all(tmp_pat
     write_csv(tmp_path)
     declare(tmp_path)
     command = [sys.executable, "-m", "data_prep.own_log", f"--declaration={tmp_path}/shop.yaml"]
-    command += [f"--data_dir={tmp_path}", "--min_count=3"]
+    command += [f"--raw_dir={tmp_path}", "--min_count=3"]
 
     def run(name):
         subprocess.run([*command, f"--out_dir={tmp_path / name}"], check=True, cwd=ROOT)
@@ -425,7 +425,7 @@ def test_damaged_and_missing_files(tmp_path):
     write_csv(tmp_path)
     whole = gzip.compress(("\n".join([HEADER] + TRAIN * 5000)).encode())
     (tmp_path / "train.csv").unlink()
-    with pytest.raises(DatasetError, match=r"holds no file train.csv; say where with --data_dir"):
+    with pytest.raises(DatasetError, match=r"holds no file train.csv; say where with --raw_dir"):
         rows_of(tmp_path, declare(tmp_path))
     for content, message in (
         (whole[:-200], "train.csv.gz is cut off"),

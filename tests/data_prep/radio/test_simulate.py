@@ -16,6 +16,7 @@ from data_prep.radio.simulate import BLOCK_ROWS, draw_block, simulate
 from data_prep.radio.world import STATISTICS, RadioWorld, Settings
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
 from dcrnn_tf.metrics.auc import auc
+from dcrnn_tf.system.errors import UserError
 
 SETTINGS = Settings(rows=70_000, seed=4)  # more than one block
 
@@ -247,24 +248,24 @@ def test_prepared_dataset_says_that_it_is_simulated(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"rows": 0}, "--rows=0 is not at least 1"),
-        ({"users": 0}, "--users=0 is not at least 1"),
-        ({"albums": 1}, "--albums=1 is not at least 2"),
-        ({"click_rate": 1.0}, "--click_rate=1.0 is not from 0.001 to 0.999"),
-        ({"play_rate": 0.0}, "--play_rate=0.0 is not from 0.001 to 0.999"),
-        ({"task_correlation": 1.1}, "--task_correlation=1.1 is not from -1 to 1"),
-        ({"feature_noise": -1.0}, "--feature_noise=-1.0 is not from 0 to 100"),
-        ({"signal": 0.0}, "--signal=0.0 is not above 0 and at most 3"),
+        ({"rows": 0}, "--rows=0 must be an integer of at least 1"),
+        ({"users": 0}, "--users=0 must be an integer of at least 1"),
+        ({"albums": 1}, "--albums=1 must be an integer of at least 2"),
+        ({"click_rate": 1.0}, "--click_rate=1.0 must be a finite number from 0.001 to 0.999"),
+        ({"play_rate": 0.0}, "--play_rate=0.0 must be a finite number from 0.001 to 0.999"),
+        ({"task_correlation": 1.1}, "--task_correlation=1.1 must be a finite number from -1 to 1"),
+        ({"feature_noise": -1.0}, "--feature_noise=-1.0 must be a finite number from 0 to 100"),
+        ({"signal": 0.0}, "--signal=0.0 must be a finite number above 0 and at most 3"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, setting, sentence):
-    with pytest.raises(DatasetError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         simulate(tmp_path / "raw", dataclasses.replace(SETTINGS, **setting))
     assert not list(tmp_path.iterdir())
 
 
 def test_files_without_rows_are_refused_and_existing_folders_kept(raw, tmp_path):
-    with pytest.raises(DatasetError, match="--rows_per_file=0 is not at least 1"):
+    with pytest.raises(UserError, match="--rows_per_file=0 must be an integer of at least 1"):
         simulate_radio.simulate(tmp_path / "raw", SETTINGS, rows_per_file=0)
     with pytest.raises(DatasetError, match="exists already"):
         simulate(raw[0], SETTINGS)

@@ -617,7 +617,8 @@ def test_program(raw, tmp_path):
     done = run(f"--out_dir={tmp_path / 'x'}", "--validation_fraction=nan")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "Error: --validation_fraction=nan must be a finite number (--help lists the flags)"
+        "Error: --validation_fraction=nan must be a finite number from 0 to 0.9 "
+        "(--help lists the flags)"
     )
     done = run("--out_dir=/proc/nope/x")
     assert done.returncode == 1

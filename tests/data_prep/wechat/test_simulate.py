@@ -19,6 +19,7 @@ from data_prep.wechat.fields import BEHAVIOURS, PAPER_TASKS
 from data_prep.wechat.simulate import simulate
 from data_prep.wechat.world import DAYS, RATES, TOPICS, Settings
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[3]
 SETTINGS = Settings(rows=70_000, users=1_000, feeds=1_500, seed=1)
@@ -202,7 +203,7 @@ def test_refused(tmp_path):
         simulate(tmp_path / "there", SMALL)
     for name in ("rows", "users", "feeds"):
         settings = Settings(**{**vars(SMALL), name: 3})
-        with pytest.raises(DatasetError, match=f"--{name}=3 is too few, must be at least"):
+        with pytest.raises(UserError, match=f"--{name}=3 must be an integer of at least"):
             simulate(tmp_path / "new", settings)
     assert not list(tmp_path.glob("new*"))
 

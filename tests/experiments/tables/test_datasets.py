@@ -70,7 +70,7 @@ def test_both_criteos_come_of_one_simulation_and_one_call(calls, tmp_path):
     unrelated = datasets.make("criteo_ur", PRESET, None, tmp_path)
     assert programs(calls) == ["criteo.simulate", "criteo", "criteo.relations"]
     (_, simulation), (_, preparation), (_, relations) = calls
-    assert preparation["data_file"] == f"{simulation['out_dir']}/train.txt"
+    assert preparation["raw_dir"] == simulation["out_dir"]
     assert relations["data_dir"] == preparation["out_dir"]
     assert (relations["epochs"], relations["confidence_scale"]) == ("24", "auto")
     assert (related.name, unrelated.name) == ("criteo_r", "criteo_ur")
@@ -110,16 +110,6 @@ def test_rows_of_real_data_are_drawn_when_they_are_prepared(calls, tmp_path, nam
     assert sample != whole
 
 
-@pytest.mark.parametrize("file", ["train.txt", "train.txt.gz"])
-def test_real_criteo_is_plain_or_compressed(calls, tmp_path, file):
-    preset = Preset(None, 1, 1, 64, 1e-3)
-    with pytest.raises(command_line.UsageError, match=r"holds no train.txt and no train.txt.gz"):
-        datasets.make("criteo_r", preset, tmp_path, tmp_path / "work")
-    (tmp_path / file).touch()
-    datasets.make("criteo_r", preset, tmp_path, tmp_path / "work")
-    assert calls[0][1]["data_file"] == str(tmp_path / file)
-
-
 def test_rows_of_real_criteo_are_refused(calls, tmp_path):
     with pytest.raises(command_line.UsageError, match="--rows is not for the real Criteo"):
         datasets.make("criteo_ur", PRESET, tmp_path, tmp_path)
@@ -144,7 +134,7 @@ def test_simulated_radio_is_prepared_by_its_declaration(calls, tmp_path):
     assert simulation == {"out_dir": str(tmp_path / "simulated_radio-5000"), "rows": "5000"}
     assert preparation == {
         "declaration": f"{simulation['out_dir']}/radio.yaml",
-        "data_dir": simulation["out_dir"],
+        "raw_dir": simulation["out_dir"],
         "out_dir": str(folder),
     }
 
@@ -183,7 +173,7 @@ def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
             "data_prep.own_log",
             {
                 "declaration": str(raw / "shop.yaml"),
-                "data_dir": str(raw),
+                "raw_dir": str(raw),
                 "out_dir": str(folder),
             },
         )

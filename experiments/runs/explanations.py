@@ -1,4 +1,4 @@
-"""What goes on inside a trained model, averaged over examples."""
+"""Averages what a model explains of itself, such as its gates, over examples."""
 
 import itertools
 import math
@@ -17,10 +17,10 @@ def collect(
     """Averages `model.explain` over the first rows of a split, which lie in random order.
 
     Args:
-      model: built.
-      dataset: that the model is for.
-      split: name of the split.
-      rows: examples to look at; all if there are fewer.
+      model: Model, built.
+      dataset: Dataset that the model is built for.
+      split: Name of the split.
+      rows: Number of examples to average over; all if there are fewer.
 
     Returns:
       `{name: {"rows": names, "columns": names, "mean": matrix, "std": matrix}}`, ready for JSON.
@@ -45,6 +45,6 @@ def _average(parts: list, rows: int) -> dict:
 
 
 def _matrix(values: object) -> list[list[float]]:
-    """Numbers of six digits: more would only make the file longer."""
+    """The matrix as lists of numbers of six digits, which keep the file short."""
     matrix = np.asarray(values, np.float64)
     return [[float(f"{value:.6g}") for value in row] for row in matrix]

@@ -1,4 +1,4 @@
-"""The run folder of a model that is fitted at once, rather than trained in steps."""
+"""Makes the run folder of a model that is fitted at once, rather than trained in steps."""
 
 import dataclasses
 import time
@@ -16,18 +16,19 @@ Inputs = TypeVar("Inputs")
 
 
 class FittingError(UserError):
-    """There is nothing to learn from."""
+    """The training rows have nothing to learn from."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """A fitted model's predictions, and what its run says of it.
+    """The predictions of a fitted model, and what `run.json` records of it.
 
     Attributes:
-      labels: `{split: {task: (rows,)}}`, -1 where a task is not defined.
-      logits: of the same rows.
-      parameters: `total`, `embedding` and `other`; None where a model has no fixed number.
-      record: what `run.json` holds besides.
+      labels: Labels, `{split: {task: (rows,)}}`, -1 where a task is not defined.
+      logits: Logits of the same rows.
+      parameters: Numbers of parameters, `total`, `embedding` and `other`; None where the model has
+        no fixed number.
+      record: Further content of `run.json`.
     """
 
     labels: Mapping[str, Columns]
@@ -48,16 +49,16 @@ def make(
     """Makes a run folder like that of experiments.train, unless it holds this run, finished.
 
     Args:
-      run_dir: the folder.
-      data_dir: of the prepared dataset.
-      schema: of the dataset.
-      model: name of the model, for the folder to tell.
-      settings: of the model.
-      fit: fits it.
-      seed: that the model was fitted with.
+      run_dir: Folder of the run.
+      data_dir: Folder of the prepared dataset.
+      schema: Schema of the dataset.
+      model: Name of the model.
+      settings: Settings of the model.
+      fit: Function that fits the model.
+      seed: Seed that the model is fitted with.
 
     Raises:
-      DatasetError: the folder holds another run.
+      DatasetError: The folder holds another run.
     """
     config = {
         "data_dir": data_dir,
@@ -115,14 +116,14 @@ def score(
 
 
 def learnable(task: str, labels: np.ndarray) -> np.ndarray:
-    """Which rows to fit a task on, those where it is defined.
+    """Marks the rows to fit a task on, those where it is defined.
 
     Args:
-      task: its name.
-      labels: `(rows,)`.
+      task: Name of the task.
+      labels: Labels of the training rows, `(rows,)`.
 
     Raises:
-      FittingError: they are not of both classes.
+      FittingError: The labels are not of both classes.
     """
     defined = labels >= 0
     if len(np.unique(labels[defined])) < 2:

@@ -1,4 +1,4 @@
-"""How long one call of an exported model takes."""
+"""Measures the time of one call of an exported model."""
 
 import pathlib
 import statistics
@@ -18,20 +18,21 @@ BATCHES = (1, 4096)
 def measure(
     run_dir: str | pathlib.Path, batches: Sequence[int] = BATCHES, seconds: float = 1.0
 ) -> dict[int, float]:
-    """Exports a run's model, loads what was written, and times its `serving_default`.
+    """Exports a run's model, loads the export, and times its signature `serving_default`.
 
-    Raw ids go in and probabilities come out, so vocabularies are part of it; a network is not.
+    A call takes raw ids and returns probabilities: its time includes the vocabularies, and no
+    network.
 
     Args:
-      run_dir: of a finished run.
-      batches: rows of a call.
-      seconds: how long to repeat each; at least three times.
+      run_dir: Folder of a finished run.
+      batches: Numbers of rows of a call.
+      seconds: Seconds for which each call is repeated, at least three times.
 
     Returns:
       `{rows: median milliseconds of a call}`.
 
     Raises:
-      DatasetError: the folder is no run that can be loaded.
+      DatasetError: The folder is no run that can be loaded.
     """
     run = trained_runs.load(run_dir)
     model = export.ServingModel(
@@ -56,7 +57,7 @@ def measure(
 
 
 def median_seconds(call: Callable[[], object], seconds: float) -> float:
-    """Median time of a call after a first one, repeated for so long, at least three times."""
+    """The median time of a call, repeated after a first one for so long, at least three times."""
     call()
     times: list[float] = []
     while len(times) < 3 or sum(times) < seconds:

@@ -1,4 +1,4 @@
-"""Runs that another table has made already, taken over instead of made again.
+"""Takes over runs that another table has made already, instead of making them again.
 
 Tables of one folder, `FOLDER/TABLE/runs/ROW/seed_N`, often share models: Table II of DEPHN holds
 most of Table I. So does a table inside the folder of something larger, as that of the models of
@@ -17,16 +17,16 @@ _WITHOUT_EFFECT = ("--run_dir=", "--threads=")
 def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) -> bool:
     """Copies the finished run of a table beside this one that the same command made, if any.
 
-    The same are all words but the run's folder and the number of threads, the dataset's content and
-    the revision of this project, which must be one that is committed.
+    The commands must agree in all words but the run's folder and the number of threads. The content
+    of the dataset and the revision of this project, a committed one, must be the same too.
 
     Args:
-      command: of the run, from the interpreter on.
-      folder: of the run, absolute, `FOLDER/TABLE/runs/ROW/seed_N`; must not exist.
-      fingerprint: of the dataset.
+      command: Command of the run, from the interpreter on.
+      folder: Absolute folder of the run, `FOLDER/TABLE/runs/ROW/seed_N`, which must not exist.
+      fingerprint: Fingerprint of the dataset.
 
     Returns:
-      Whether there was one.
+      Whether such a run was found and copied.
     """
     revision = run_folder.git_revision()
     if revision is None or revision.endswith("-dirty"):

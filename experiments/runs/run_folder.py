@@ -1,4 +1,4 @@
-"""A run folder: everything that a run said and did, enough to repeat it."""
+"""Opens, describes and reads run folders, which hold all that is needed to repeat a run."""
 
 import atexit
 import datetime
@@ -25,22 +25,22 @@ PRECISIONS = ("none", "bfloat16", "bfloat16_products")
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")
 
 
-_locks: dict[pathlib.Path, FolderLock] = {}  # of the folders that this process has opened
+_locks: dict[pathlib.Path, FolderLock] = {}  # locks of the folders that this process has opened
 
 
 def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathlib.Path:
-    """Makes a run folder for these settings, or takes up the one that is there.
+    """Makes a run folder for these settings, or takes up the one that exists.
 
-    From then on it is this process' own until that ends; `close_run` gives it free earlier.
+    The folder is locked until this process ends or calls `close_run`.
 
     Args:
-      run_dir: the folder.
-      config: the settings that decide the run's result; `data_dir`, where the data lies, may
-        differ when a run is taken up, its `dataset_fingerprint` may not.
+      run_dir: Folder of the run.
+      config: Settings that decide the run's result. When a run is taken up, `data_dir` may differ,
+        `dataset_fingerprint` may not.
 
     Raises:
-      DatasetError: the folder holds a run with other settings, or something that is no run.
-      FolderInUseError: another process has opened it.
+      DatasetError: The folder holds a run with other settings, or something that is no run.
+      FolderInUseError: Another process has opened the folder.
     """
     run_dir = pathlib.Path(run_dir)
     path = run_dir / CONFIG_FILE
@@ -68,19 +68,19 @@ def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathl
 
 
 def close_run(run_dir: str | pathlib.Path) -> None:
-    """Lets other processes open the folder."""
+    """Unlocks the folder for other processes."""
     if lock := _locks.pop(pathlib.Path(run_dir).resolve(), None):
         lock.release()
 
 
 def _lock(run_dir: pathlib.Path) -> None:
-    if (place := run_dir.resolve()) not in _locks:
-        _locks[place] = FolderLock(run_dir / LOCK_FILE, run_dir)
-        atexit.register(close_run, place)
+    if (folder := run_dir.resolve()) not in _locks:
+        _locks[folder] = FolderLock(run_dir / LOCK_FILE, run_dir)
+        atexit.register(close_run, folder)
 
 
 def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Mapping) -> dict:
-    """What `run.json` says: versions, machine, dataset, parameter counts."""
+    """The content of `run.json`: versions, machine, dataset, numbers of parameters."""
     from dcrnn_tf import kernels  # and TensorFlow with it, which other programs here do without
 
     return {
@@ -116,10 +116,10 @@ def git_revision() -> str | None:
 
 
 def use_precision(mixed_precision: str) -> None:
-    """Sets what models built from now on compute in.
+    """Sets the precision of models that are built from now on.
 
     Args:
-      mixed_precision: one of `PRECISIONS`: `none`, float32 throughout; `bfloat16`, products and
+      mixed_precision: One of `PRECISIONS`: `none`, float32 throughout; `bfloat16`, products and
         activations in bfloat16; `bfloat16_products`, large products alone.
     """
     import keras
@@ -140,7 +140,7 @@ def read_json(path: pathlib.Path) -> dict:
     """Reads a JSON file of a run.
 
     Raises:
-      DatasetError: it is missing or no JSON object.
+      DatasetError: The file is missing or holds no JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

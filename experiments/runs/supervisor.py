@@ -1,4 +1,4 @@
-"""Keeps processes that work in step together: when one dies or hangs, all are started again."""
+"""Supervises processes that train together: when one dies or hangs, all are started again."""
 
 import contextlib
 import pathlib
@@ -17,37 +17,37 @@ _GRACE_SECONDS = 10  # for the others to notice a death by themselves, and to sa
 
 
 class WorkersFailed(UserError):
-    """The workers do not come to an end."""
+    """The workers were started too often without finishing."""
 
 
 class WorkerEnded(SystemExit):
-    """Workers have ended with an exit code of their own and have said why."""
+    """A worker has ended with an exit code that ends all of them, and has printed the reason."""
 
 
 class Worker(NamedTuple):
-    """A process to start: its command, and variables of its environment."""
+    """The command and the environment variables of a process to start."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
 
 
 class Supervisor:
-    """Runs a group of workers to their common end.
+    """Runs a group of workers until all have finished.
 
-    A worker that is killed, crashes, or gives up since another one is gone (exit code 75) leads to
-    the end of all, and to a new start of all: they go on from their last checkpoint. So does one
-    that does not get on: its heartbeat file was not touched for too long. Any other exit code but 0
-    is the worker's own verdict (a mistake of the user's, a signal), and ends them all for good.
+    All workers are ended and started again, from their last checkpoint, when one of them is killed,
+    crashes, gives up because another one is gone (exit code 75), or makes no progress: its
+    heartbeat file was not touched for too long. Any other exit code but 0 (a mistake of the user's,
+    a signal) ends them all for good.
 
-    The first worker speaks for all. What others write is shown only where they fail alone.
+    Only the output of the first worker is shown. That of another one is shown where it alone fails.
 
     Args:
-      workers: `workers(heartbeat_files)` gives them, anew for every start.
-      count: how many there are.
-      hang_seconds: without a heartbeat after which a worker counts as hung; start-up and the work
-        after the last step have none, and must not take longer.
-      max_restarts: after which the workers are given up.
-      say: gets a sentence on each restart.
+      workers: Function of the heartbeat files that returns the workers of a start.
+      count: Number of workers.
+      hang_seconds: Seconds without a heartbeat after which a worker counts as hung. The start-up
+        and the work after the last step have no heartbeat and must not take longer.
+      max_restarts: Number of restarts after which the workers are given up.
+      say: Function that takes a sentence on each restart.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Supervisor:
         self._say = say
 
     def run(self) -> None:
-        """Returns when all workers have ended well.
+        """Returns when all workers have finished.
 
         Raises:
-          WorkerEnded: one has ended with a verdict of its own.
-          WorkersFailed: they were started too often.
+          WorkerEnded: A worker has ended with an exit code that ends all of them.
+          WorkersFailed: The workers were started too often.
         """
         for restart in range(self._max_restarts + 1):
             with tempfile.TemporaryDirectory(prefix="workers_") as folder:
@@ -87,7 +87,7 @@ class Supervisor:
         )
 
     def _run_once(self, folder: pathlib.Path) -> str | None:
-        """One start of all; says what went wrong if they are to be started again."""
+        """Starts all workers once; returns what went wrong if they are to be started again."""
         with _Group(self._workers, folder, self._count, self._hang_seconds) as group:
             while True:
                 time.sleep(_POLL_SECONDS)
@@ -120,7 +120,7 @@ class Supervisor:
 
 
 class _Group:
-    """The processes of one start; none of them outlives it."""
+    """The processes of one start, all of which end with it."""
 
     def __init__(self, workers: Callable, folder: pathlib.Path, count: int, patience: float):
         self._patience = patience
@@ -157,31 +157,31 @@ class _Group:
                 self._pass_on(getattr(error, "number", signal.SIGINT))
 
     def codes(self) -> list[int | None]:
-        """Exit codes; None of those that still run."""
+        """The exit codes of the processes; None for those that still run."""
         return [process.poll() for process in self._processes]
 
     def wait(self, seconds: float) -> None:
-        """Waits until all have ended, or so long."""
+        """Waits until all processes have ended, at most so many seconds."""
         deadline = time.monotonic() + seconds
         while None in self.codes() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS / 4)
 
     def silence(self, number: int) -> float:
-        """Seconds since a worker's last heartbeat; 0 when it has ended."""
+        """The seconds since a worker's last heartbeat; 0 when it has ended."""
         if self._processes[number].poll() is not None:
             return 0.0
         return time.time() - self._beats[number].stat().st_mtime
 
     def most_silent(self) -> int:
-        """The worker whose last heartbeat is the oldest."""
+        """The number of the worker whose last heartbeat is the oldest."""
         return max(range(len(self._processes)), key=self.silence)
 
     def last_words(self, number: int) -> str:
-        """The last line that a worker has written."""
+        """The last line that a worker has printed."""
         return last_line(self._logs[number]) or "it said nothing"
 
     def _pass_on(self, number: int) -> None:
-        """Lets the workers end as a signal asks them to, and ends with the first one's code."""
+        """Passes a signal on to the workers, and ends with the exit code of the first one."""
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(number)

@@ -1,4 +1,4 @@
-"""Takes up the model of a run: built as it was, with the weights of a checkpoint."""
+"""Loads the model of a run: built as for its training, with the weights of a checkpoint."""
 
 import dataclasses
 import pathlib
@@ -18,7 +18,7 @@ from experiments.runs import run_folder
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """A run's model, its dataset, and what scores splits of it; `step` is the checkpoint's."""
+    """A run's model and dataset, and the predictor of splits; `step` is that of the checkpoint."""
 
     config: Mapping
     model: models.MultiTaskModel
@@ -28,7 +28,7 @@ class TrainedRun:
     step: int
 
     def vocabularies(self) -> dict[str, np.ndarray]:
-        """Raw ids of the dataset's fields that have any, `{field: ids}`."""
+        """The raw ids of all fields that have a vocabulary, `{field: ids}`."""
         return {
             field.name: load_vocabulary(self.dataset.folder, field).ids
             for field in self.dataset.schema.fields
@@ -45,13 +45,13 @@ def load(
     """Loads a run of `experiments.train`.
 
     Args:
-      run_dir: folder of the run.
-      data_dir: prepared dataset; the one of the run if not given.
-      step: of the checkpoint; the newest if not given.
-      mixed_precision: one of `run_folder.PRECISIONS`; as in training if not given.
+      run_dir: Folder of the run.
+      data_dir: Folder of the prepared dataset; that of the run if not given.
+      step: Step of the checkpoint; the newest if not given.
+      mixed_precision: One of `run_folder.PRECISIONS`; as in training if not given.
 
     Raises:
-      DatasetError: the folder is no run, has no checkpoint, or the dataset is another one.
+      DatasetError: The folder is no run, has no checkpoint, or the dataset is another one.
     """
     run_dir = pathlib.Path(run_dir)
     config = run_folder.read_json(run_dir / run_folder.CONFIG_FILE)
@@ -82,12 +82,13 @@ def load(
 
 
 def best_step(run_dir: str | pathlib.Path) -> int | None:
-    """The step whose validation AUC, mean over tasks, is the highest of those with a checkpoint.
+    """The step with the highest mean validation AUC over tasks among those with a checkpoint.
 
-    None where nothing was validated.
+    Returns:
+      The step; None where nothing was validated.
 
     Raises:
-      DatasetError: the folder has no checkpoint.
+      DatasetError: The folder has no checkpoint.
     """
     steps = Checkpoints(pathlib.Path(run_dir, "checkpoints"), {}).steps()
     if not steps:

@@ -1,6 +1,6 @@
-"""How the data of a table are made, by name: simulated if need be, and prepared.
+"""Makes the datasets of tables, by name: simulates the raw files if there are none, and prepares.
 
-Every step leaves a folder that is complete or absent, so that what exists is not made again.
+Each step leaves a folder that is complete or absent; a folder that exists is not made again.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ _NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see,
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """How to make one prepared dataset.
+    """The way to make one prepared dataset.
 
     Attributes:
-      raw: name of the raw data; sources with the same raw data share its files.
-      simulate: writes simulated raw data, given the folder and the preset's rows.
-      prepare: makes the prepared dataset from a folder of raw files; given that folder, the folder
-        to make (others beside it may begin with its name), the preset, and whether to sample
-        `preset.rows` rows. Returns the prepared dataset's folder.
-      private: whether the paper's own data are, so that real data are always others.
+      raw: Name of the raw data; sources with the same raw data share its files.
+      simulate: Function of a folder and of the preset's rows that writes simulated raw files.
+      prepare: Function that makes the prepared dataset and returns its folder. It takes the folder
+        of the raw files, the folder to make (others beside it may begin with its name), the preset,
+        and whether to sample `preset.rows` rows.
+      private: Whether the paper's own data are private, so that real data are always others.
     """
 
     raw: str
@@ -42,16 +42,16 @@ def make(
     data_dir: str | pathlib.Path | None = None,
     work_dir: str | pathlib.Path = "data",
 ) -> pathlib.Path:
-    """Makes a dataset, or finds it made.
+    """Makes a dataset unless it exists.
 
     Args:
-      name: of `SOURCES`.
-      preset: how many rows, and the vocabularies' `min_count`.
-      data_dir: folder of the real raw files; simulated data if not given.
-      work_dir: folder of simulated and prepared data.
+      name: Name of the dataset in `SOURCES`.
+      preset: Number of rows, and the vocabularies' `min_count`.
+      data_dir: Folder of the real raw files; the data are simulated if it is not given.
+      work_dir: Folder of simulated and prepared data.
 
     Returns:
-      The prepared dataset's folder.
+      The folder of the prepared dataset.
 
     Raises:
       UsageError: `data_dir` lacks a file.
@@ -72,16 +72,16 @@ def make(
 
 
 def _mark(raw: pathlib.Path) -> str:
-    """Says which files they are, so that others, and the same after a change, are prepared anew."""
+    """A mark of the raw files, which others, and the same after a change, do not have."""
     files = [(path.name, path.stat()) for path in sorted(raw.glob("*")) if path.is_file()]
     marks = [str(raw.resolve()), *(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in files)]
     return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:8]
 
 
 def call(module: str, *arguments: str) -> None:
-    """Runs a program of this project in the foreground; ends with its exit code if it fails.
+    """Runs a program of this project in the foreground; exits with its exit code if it fails.
 
-    Interrupted, it waits for that program to end, which tells of it.
+    After a signal it waits for that program to end, which prints the reason.
     """
     with subprocess.Popen([sys.executable, "-m", module, *arguments]) as process:
         try:
@@ -109,7 +109,7 @@ def _simulator(module: str, *arguments: str) -> Callable[[pathlib.Path, int], No
 
 
 def _preparer(module: str) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
-    """Of a log whose program reads a folder and can draw rows."""
+    """The preparation of a log whose program reads a folder and can sample rows."""
 
     def prepare(
         raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
@@ -125,7 +125,7 @@ def _preparer(module: str) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool
 def _criteo_preparer(
     name: str,
 ) -> Callable[[pathlib.Path, pathlib.Path, Preset, bool], pathlib.Path]:
-    """Of one of the two datasets that are made of a prepared Criteo, both by one program."""
+    """The preparation of one of the two datasets that one program makes of a prepared Criteo."""
 
     def prepare(
         raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
@@ -156,7 +156,7 @@ def _criteo_preparer(
 def _prepare_declared(
     raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
 ) -> pathlib.Path:
-    """Of a log with a declaration beside it; a folder that is a prepared dataset stays as it is."""
+    """Prepares a log by the declaration beside it; a prepared dataset stays as it is."""
     if sample:
         raise command_line.UsageError(
             "--rows is not for a log of your own, which is prepared with all of its rows"
@@ -171,7 +171,7 @@ def _prepare_declared(
                 f"{raw} must hold one declaration (*.yaml, see docs/own_data.md) beside its files, "
                 f"or be a prepared dataset; found {found}"
             )
-        # What is declared holds, unless the preset asks for something of its own.
+        # The declaration decides unless the preset has a `min_count` of its own.
         own = preset.min_count != Preset.min_count
         call(
             "data_prep.own_log",
@@ -186,7 +186,7 @@ def _prepare_declared(
 def _prepare_any(
     raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
 ) -> pathlib.Path:
-    """Of Ali-CCP's files, or of anyone's own log or prepared dataset."""
+    """Prepares Ali-CCP's files or an own log; a prepared dataset stays as it is."""
     if any(raw.glob("sample_skeleton_train.csv*")):
         return _preparer("data_prep.ali_ccp")(raw, prepared, preset, sample)
     return _prepare_declared(raw, prepared, preset, sample)
@@ -197,7 +197,7 @@ def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: st
 
 
 def _radio(raw: str, *arguments: str) -> Source:
-    """Radio's log, simulated with the given flags; or anyone's own log of two tasks."""
+    """The log of the radio, simulated with these flags, or an own log of two tasks."""
     simulate = _simulator("data_prep.radio.simulate", *arguments)
     return Source(raw, simulate, _prepare_declared, private=True)
 

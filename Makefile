@@ -4,6 +4,8 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
+DOCS := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 flag = $(if $($(1)),--$(2)="$($(1))")
 TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call flag,SEEDS,seeds) \
 	$(call flag,EPOCHS,epochs) $(call flag,ROWS,rows) $(call flag,OUT_DIR,out_dir) \
@@ -12,7 +14,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call f
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	leaderboard study-dcrnn smoke test test-slow lint format benchmark benchmark-quick clean
+	leaderboard study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -25,7 +27,7 @@ $(READY): setup.cfg pyproject.toml $(wildcard dcrnn_tf/kernels/*.cc dcrnn_tf/ker
 		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[test,beam]'
+	$(RUN) -m pip install --quiet --editable '.[test,docs,beam]'
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) -m dcrnn_tf.kernels
 	touch $(READY)
 
@@ -76,9 +78,13 @@ test: lint  ## Lint and tests
 test-slow: $(READY)  ## Tests that take minutes
 	$(RUN) -m pytest -m slow
 
-lint: $(READY)  ## Check style
+lint: $(READY)  ## Check style, and the documentation with its links
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(DOCS)
+
+docs: $(READY)  ## Build the documentation as a site in site/
+	$(DOCS)
 
 format: $(READY)  ## Set the code in the house's style
 	$(RUN) -m ruff check --fix .

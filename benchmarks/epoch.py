@@ -17,10 +17,10 @@ from benchmarks import workload
 from benchmarks.preparation import gib, measured
 from benchmarks.scaling import ROW_VISITS
 from dcrnn_tf.system import command_line
-from experiments.document.blocks import Block
-from experiments.document.document import Section
-from experiments.document.grid import Grid, Number, Text
-from experiments.document.markdown import Trusted
+from experiments.reports.blocks import Block
+from experiments.reports.document import Section
+from experiments.reports.grid import Grid, Number, Text
+from experiments.reports.markdown import Trusted
 
 FLAGS = flags.FLAGS
 ROWS = 4_000_000

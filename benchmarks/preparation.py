@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import tqdm
 
-from experiments.document.blocks import Block
-from experiments.document.grid import Grid, Number
-from experiments.document.markdown import Trusted
+from experiments.reports.blocks import Block
+from experiments.reports.grid import Grid, Number
+from experiments.reports.markdown import Trusted
 
 FULL_ROWS = 85_316_975  # both files of the real data
 _MEASURE = """

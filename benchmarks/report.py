@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 from benchmarks import epoch, preparation
 from benchmarks.workload import BATCH, MODELS, VOCABULARIES
-from experiments.document.blocks import Block
-from experiments.document.document import Document, Section
-from experiments.document.grid import Grid, Interval, Number, Text
-from experiments.document.markdown import Trusted
+from experiments.reports.blocks import Block
+from experiments.reports.document import Document, Section
+from experiments.reports.grid import Grid, Interval, Number, Text
+from experiments.reports.markdown import Trusted
 
 # Each claim: a contender, the one it is compared with, the workload, the least ratio.
 CLAIMS = (

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 
-from experiments.document.grid import Grid, Number
+from experiments.reports.grid import Grid, Number
 
 FIELDS = 23
 VOCABULARY = 2_500_000

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from benchmarks.preparation import gib
 from benchmarks.report import FLOOR, RATIO, SPEED, compared, host_words, milliseconds
-from experiments.document.blocks import Block
-from experiments.document.document import Document, Section
-from experiments.document.grid import Grid, Number, Text
-from experiments.document.markdown import Trusted
+from experiments.reports.blocks import Block
+from experiments.reports.document import Document, Section
+from experiments.reports.grid import Grid, Number, Text
+from experiments.reports.markdown import Trusted
 
 # Each claim: a contender, the one it is compared with, the least ratio of rows a second.
 CLAIMS = (

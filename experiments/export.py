@@ -47,8 +47,7 @@ def main(settings: Settings) -> None:
     """Runs the program."""
     step = _step(settings.checkpoint)
     from dcrnn_tf.serving import export, warmup
-    from experiments.reports import model_card
-    from experiments.runs import trained_runs
+    from experiments.runs import model_card, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)

@@ -1,7 +1,6 @@
 """The code runs nothing that data brings along, reaches no network, and writes where it is told."""
 
 import ast
-import dataclasses
 import html.parser
 import json
 import pathlib
@@ -23,8 +22,11 @@ from dcrnn_tf.dataset.schema import (
     Split,
     Task,
 )
-from experiments.reports import plots, report
-from experiments.tables import files as table_files
+from experiments.reports import plots
+from experiments.reports.blocks import Bullets, Facts, Pictures
+from experiments.reports.document import Document, Section
+from experiments.runs import report as run_report
+from experiments.tables import report as table_report
 from experiments.tables.result import aggregate
 from experiments.tables.spec import Row, Table
 from tests.experiments.run_folders import write_run
@@ -276,13 +278,13 @@ def check_page(path):
 
 def test_a_runs_report_shows_what_data_hold_as_text(evil):
     folder, _ = evil
-    check_page(report.render_run_report(EVIL_TABLE.run_dir(folder, EVIL_TABLE.rows[0], 1)))
+    check_page(run_report.write(EVIL_TABLE.run_dir(folder, EVIL_TABLE.rows[0], 1)))
 
 
 def test_a_tables_report_and_markdown_show_what_data_hold_as_text(evil):
     folder, result = evil
-    check_page(report.render_table_report(result, folder / "report.html"))
-    table_files.write_markdown(result, folder / "evil.md")
+    table_report.write(result, folder)
+    check_page(folder / "report.html")
     text = (folder / "evil.md").read_text(encoding="utf-8")
     # A tag, a link or a pipe of the data is one after a backslash; a backslash of theirs is two.
     plain = re.sub(r"\\.", "", text)
@@ -294,11 +296,11 @@ def test_a_tables_report_and_markdown_show_what_data_hold_as_text(evil):
 
 
 def test_a_figures_page_shows_what_data_hold_as_text(tmp_path):
-    sections = [report.Section(EVIL, sentences=[EVIL], facts=[(EVIL, EVIL)])]
     picture = plots.lines(EVIL, {EVIL: [([1, 2], [0.1, 0.2])]}, EVIL, EVIL)
-    sections.append(dataclasses.replace(sections[0], figures=[picture]))
-    words = {"title": EVIL, "warning": EVIL, "source": EVIL, "origin": EVIL, "incomplete": [EVIL]}
-    check_page(report.write_page(tmp_path / "page.html", sections=sections, **words))
+    section = Section(EVIL, [Bullets([EVIL]), Facts([(EVIL, EVIL)]), Pictures([picture], EVIL)])
+    words = {"warning": EVIL, "remark": EVIL, "source": EVIL, "incomplete": [EVIL]}
+    Document(EVIL, section, [section], **words).write(tmp_path / "page.html")
+    check_page(tmp_path / "page.html")
 
 
 def test_pictures_hold_what_data_hold_as_text():

@@ -58,11 +58,11 @@ def main() -> None:
     command_line.use_threads(0)
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     from experiments.leaderboard import files
+    from experiments.runs.report import REPORT_FILE
 
     latencies = {row.row.label: _latency(result.folder, row) for row in result.rows}
-    path = files.write(out_dir, result, latencies, result.left_out)
-    print((out_dir / files.MARKDOWN).read_text(encoding="utf-8"))
-    print(f"Report: {path}")
+    print(files.write(out_dir, result, latencies, result.left_out).markdown())
+    print(f"Report: {out_dir / REPORT_FILE}")
 
 
 def _default_folder(settings: make.Settings) -> pathlib.Path:

@@ -1,20 +1,15 @@
-"""What a leaderboard says: places that are told apart, cost, and what is left out."""
+"""The content of a leaderboard: places that are told apart, cost, and sentences."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dcrnn_tf import metrics
-from experiments.tables.content import (
-    Grid,
-    difference_cells,
-    further_metrics,
-    interval,
-    means,
-    metric_notes,
-    number,
-    p_value,
-)
-from experiments.tables.result import RowResult, TableResult, for_every_seed
+from experiments.reports.grid import Column, Grid, Interval, Number, Text
+from experiments.reports.words import interval, p_value
+from experiments.tables.grids import mean_columns, median, value_of
+from experiments.tables.result import RowResult, TableResult, TaskResult, for_every_seed
+from experiments.tables.sentences import metric_notes
 from experiments.tables.statistics import PairedDifference, paired_difference
 
 TOLERANCE = 0.02  # of sizes, relative
@@ -28,14 +23,21 @@ class Place:
 
     Attributes:
       row: the row.
+      task: the row's metrics for the task.
       number: 1 for the highest mean; None for a row without an interval, which has no place.
       to_first: its value minus that of the first, seed by seed; None for the first itself, and
         where there is no place.
     """
 
     row: RowResult
+    task: TaskResult
     number: int | None
     to_first: PairedDifference | None = None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it has a place though no seed changes its model."""
+        return self.row.row.deterministic and self.number is not None
 
     @property
     def resolved(self) -> bool | None:
@@ -74,13 +76,12 @@ def places(result: TableResult, task: str) -> list[Place]:
     def by_seed(row: RowResult) -> Mapping[int, float]:
         return for_every_seed(row.row, primary[row.row.label].by_seed, result.seeds)
 
-    return [
-        *(
-            Place(row, n, paired_difference(by_seed(row), by_seed(placed[0])) if n > 1 else None)
-            for n, row in enumerate(placed, start=1)
-        ),
-        *(Place(row, None) for row in rows if row not in placed),
-    ]
+    found = [Place(row, row.tasks[task], number) for number, row in enumerate(placed, start=1)]
+    first = by_seed(placed[0]) if placed else {}
+    for index, place in enumerate(found[1:], start=1):
+        to_first = paired_difference(by_seed(place.row), first)
+        found[index] = dataclasses.replace(place, to_first=to_first)
+    return found + [Place(row, row.tasks[task], None) for row in rows if row not in placed]
 
 
 def summary(result: TableResult, task: str) -> str:
@@ -115,67 +116,124 @@ def summary(result: TableResult, task: str) -> str:
 
 
 def task_grid(result: TableResult, task: str) -> Grid:
-    """All rows of a task, best first."""
-    baseline, further = result.table.baseline, further_metrics(result)
-    metric = metrics.get(metrics.PRIMARY)
-    lines = []
-    for place in places(result, task):
-        primary = place.row.tasks[task].primary
-        against, to_first = primary.difference, place.to_first
-        ends = primary.summary.interval
-        if place.row.row.deterministic and place.number:
-            of_mean = "the same for every seed"
-        else:
-            of_mean = interval(ends)
-        lines.append(
-            (
-                str(place.number or ""),
-                place.row.row.label,
-                place.told_apart,
-                number(primary.mean, metric.form),
-                of_mean,
-                *_difference_cells(to_first),
-                *_difference_cells(against),
-                p_value(against and against.p_value),
-                *means(place.row.tasks[task], further),
-                str(primary.summary.count),
-            )
-        )
-    header = ("", "model", "told apart from the first", metric.label, "95 % interval")
-    header += ("minus the first", "95 % interval of it")
-    header += (f"minus {baseline}", "95 % interval of it", "p")
-    header += (*(metric.label for metric in further), "seeds")
-    return Grid(f"{task}, test split", header, tuple(lines), texts=3)
+    """Returns all rows of a task, best first."""
+    mean, ends = _mean()
+    words = "the same for every seed"
+    columns = [
+        Text("", lambda place: place.number, missing=""),
+        Text("model", lambda place: place.row.row.label),
+        Text("told apart from the first", lambda place: place.told_apart),
+        mean,
+        dataclasses.replace(ends, of=lambda place: words if place.fixed else ends.value(place)),
+        *_difference("minus the first", lambda place: place.to_first, "to_first"),
+        *_to_baseline(result),
+        *mean_columns(result),
+        _SEEDS,
+    ]
+    return Grid.of(f"{task}, test split", columns, places(result, task))
 
 
 def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
-    """Size, speed of training and of the exported model."""
+    """Returns the size of all rows, the speed of their training, and of their exported models."""
+    columns = [Text("model", lambda row: row.row.label), *_cost(result, latencies)]
+    return Grid.of("Size and speed", columns, result.rows)
+
+
+def records(result: TableResult, latencies: Latencies) -> Grid:
+    """Returns all values, a line per task and row, best first."""
+    columns = [
+        Column("place", lambda place: place.number),
+        Column("row", lambda place: place.row.row.label),
+        Column("model", lambda place: place.row.row.model),
+        Column("simulated", lambda _: result.data["simulated"]),
+        _SEEDS,
+        *_mean(),
+        *_difference("", lambda place: place.to_first, "to_first"),
+        Column("told_apart_from_first", lambda place: place.resolved),
+        Column("baseline", lambda place: result.table.baseline_of(place.row.row)),
+        *_to_baseline(result),
+        *mean_columns(result),
+        Column("bayes_auc", lambda place: place.task.bayes_auc),
+        *(column.through(operator.attrgetter("row")) for column in _cost(result, latencies)),
+        Column("fingerprint", lambda _: result.data["fingerprint"]),
+    ]
+    lines = [(task, place) for task in result.table.tasks for place in places(result, task)]
+    task = Column("task", operator.itemgetter(0))
+    columns = [task, *(column.through(operator.itemgetter(1)) for column in columns)]
+    return Grid.of("Leaderboard", columns, lines)
+
+
+_SEEDS = Number("seeds", lambda place: place.task.primary.summary.count)
+
+
+def _mean() -> tuple[Column, Column]:
+    """Returns the columns of the primary metric's mean over seeds, and of its interval."""
+    metric = metrics.get(metrics.PRIMARY)
+    mean, ends = (value_of(metric, "summary", name) for name in ("mean", "interval"))
+    return (
+        Number(metric.label, mean, metric.form, key=f"{metric.name}_mean"),
+        Interval("95 % interval", ends, ".4f", key=metric.name),
+    )
+
+
+def _to_baseline(result: TableResult) -> list[Column]:
+    """Returns the columns of the difference to the baseline, with its test."""
+    metric = metrics.get(metrics.PRIMARY)
+    p = Number("p", value_of(metric, "difference", "p_value"), p_value, key="p_value")
+    label = f"minus {result.table.baseline}"
+    return [*_difference(label, lambda place: place.task.primary.difference, "difference"), p]
+
+
+def _difference(
+    label: str, get: Callable[[Place], PairedDifference | None], key: str
+) -> list[Column]:
+    """Returns the columns of a difference and its interval, empty where there is no difference."""
+
+    def ends(place: Place) -> object:
+        difference = get(place)
+        return "" if difference is None else difference.interval
+
+    return [
+        Number(label, lambda p: get(p) and get(p).mean, "+.4f", key=key, missing=""),
+        Interval("95 % interval of it", ends, "+.4f", key=key),
+    ]
+
+
+def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
+    """Returns the columns of a row's size and speed."""
     target = _parameters(result)
-    batches = sorted({rows for times in latencies.values() for rows in times})
-    lines = []
-    for row in result.rows:
+
+    def ratio(row: RowResult) -> float | None:
         other = row.parameters("other")
-        times = latencies.get(row.row.label, {})
-        lines.append(
-            (
-                row.row.label,
-                number(other, ","),
-                number(None if None in (other, target) else other / target, ".2f"),
-                number(row.parameters("embedding"), ","),
-                number(row.median("result.rows_per_second"), ",.0f"),
-                number(row.median("result.wall_seconds"), ",.0f"),
-                number(row.median("result.processor_seconds"), ",.0f"),
-                *(number(times.get(rows), ".2f") for rows in batches),
-            )
-        )
-    header = ("model", "parameters outside of embeddings", f"of {result.table.baseline}'s")
-    header += ("embeddings", "rows/s of training", "wall time (s)", "processor time (s)")
-    header += tuple(f"call of {rows:,} rows (ms)" for rows in batches)
-    return Grid("Size and speed", header, tuple(lines))
+        return None if None in (other, target) else other / target
+
+    calls = {
+        rows: lambda row, rows=rows: latencies.get(row.row.label, {}).get(rows)
+        for rows in sorted({n for times in latencies.values() for n in times})
+    }
+    return [
+        Number(
+            "parameters outside of embeddings",
+            lambda row: row.parameters("other"),
+            ",",
+            key="parameters_other",
+        ),
+        Number(f"of {result.table.baseline}'s", ratio, ".2f", key="of_baselines"),
+        Number(
+            "embeddings", lambda row: row.parameters("embedding"), ",", key="parameters_embedding"
+        ),
+        median("rows/s of training", "rows_per_second"),
+        median("wall time (s)", "wall_seconds"),
+        median("processor time (s)", "processor_seconds"),
+        *(
+            Number(f"call of {rows:,} rows (ms)", time, ".2f", key=f"call_{rows}_ms")
+            for rows, time in calls.items()
+        ),
+    ]
 
 
 def notes(result: TableResult) -> list[str]:
-    """How the figures are to be read."""
+    """Returns how the values are to be read."""
     baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY).label
     lines = [
         f"Places are by the mean {primary} over seeds. A model is told apart from the first if the "
@@ -202,46 +260,6 @@ def notes(result: TableResult) -> list[str]:
     return lines
 
 
-def csv_lines(result: TableResult, latencies: Latencies) -> Iterator[dict[str, object]]:
-    """One line per task and row, best first; a figure that does not exist is None."""
-    target = _parameters(result)
-    for task in result.table.tasks:
-        for place in places(result, task):
-            row, figures = place.row, place.row.tasks[task]
-            summary, difference = figures.primary.summary, figures.primary.difference
-            low, high = summary.interval or (None, None)
-            other = row.parameters("other")
-            yield {
-                "task": task,
-                "place": place.number,
-                "row": row.row.label,
-                "model": row.row.model,
-                "simulated": result.data["simulated"],
-                "seeds": summary.count,
-                f"{metrics.PRIMARY}_mean": summary.mean,
-                f"{metrics.PRIMARY}_low": low,
-                f"{metrics.PRIMARY}_high": high,
-                **difference_cells(place.to_first, "to_first"),
-                "told_apart_from_first": place.resolved,
-                "baseline": result.table.baseline_of(row.row),
-                **difference_cells(difference),
-                "p_value": difference and difference.p_value,
-                **{m.name: figures.metrics[m.name].mean for m in further_metrics(result)},
-                "bayes_auc": figures.bayes_auc,
-                "parameters_other": other,
-                "of_baselines": None if None in (other, target) else other / target,
-                "parameters_embedding": row.parameters("embedding"),
-                "rows_per_second": row.median("result.rows_per_second"),
-                "wall_seconds": row.median("result.wall_seconds"),
-                "processor_seconds": row.median("result.processor_seconds"),
-                **{
-                    f"call_{rows}_ms": latencies.get(row.row.label, {}).get(rows)
-                    for rows in sorted({n for times in latencies.values() for n in times})
-                },
-                "fingerprint": result.data["fingerprint"],
-            }
-
-
 def _other_sizes(result: TableResult) -> Iterator[tuple[str, float]]:
     """Trained models whose size is not the baseline's, and how many times it they are."""
     target = _parameters(result)
@@ -259,12 +277,6 @@ def _parameters(result: TableResult) -> int | None:
         if row.row.label == result.table.baseline:
             return row.parameters("other")
     return None
-
-
-def _difference_cells(difference: PairedDifference | None) -> tuple[str, str]:
-    if difference is None:
-        return "", ""
-    return number(difference.mean, "+.4f"), interval(difference.interval, "+.4f")
 
 
 def settings_of(rows: Sequence[RowResult]) -> list[str]:

@@ -1,9 +1,9 @@
 """The reports' pictures, each one panel, as SVG in a data URI for an `img` element."""
 
 import base64
-import dataclasses
 import io
 import math
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
@@ -12,10 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dcrnn_tf import metrics
-from dcrnn_tf.metrics import Metric
-from experiments.tables.result import TableResult
-from experiments.tables.spec import COLUMNS
+from dcrnn_tf.system.whole_file import whole_file
+from experiments.reports.blocks import Picture
 
 # Okabe and Ito's colours, which readers with a colour vision deficiency can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -23,11 +21,6 @@ _DASHES = ("-", "--", "-.", ":")
 MANY = len(COLOURS) + 1  # models that are too many to be drawn and named within one panel
 MARKERS = "osD^vP*"
 INK, PALE = "#333333", "#d8d8d8"
-_PUBLISHED_MEANS = [  # columns of paper tables
-    name
-    for name, column in COLUMNS.items()
-    if (column.metric, column.statistic) == (metrics.PRIMARY, "mean")
-]
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
 STYLE = {
@@ -53,93 +46,6 @@ Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
 """`{label: (x, y) of each seed}`."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """An image as a data URI, and what it shows in words."""
-
-    description: str
-    image: str
-
-
-def by_seed(result: TableResult, task: str) -> Picture:
-    """The primary metric: a dot per seed, the mean with its 95 % interval, and the optimum."""
-    metric = metrics.get(metrics.PRIMARY)
-
-    def draw(axes: Axes) -> None:
-        # The published figures are of other data than simulated ones: they would mislead here.
-        published = not result.data["simulated"]
-        for line, row in enumerate(result.ranking):
-            primary, colour = row.tasks[task].primary, COLOURS[line % len(COLOURS)]
-            values = list(primary.by_seed.values())
-            style = {"color": colour, "alpha": 0.5, "ms": 5, "mew": 0}
-            axes.plot(values, [line + 0.14] * len(values), "o", **style)
-            words = f"{row.row.label}: no finished run"
-            if primary.summary:
-                mean, ends = primary.mean, primary.summary.interval
-                words = f"{row.row.label}: mean {mean:{metric.form}}"
-                axes.plot([mean], [line - 0.1], _marker(line), color=colour, ms=6)
-                if ends:
-                    words += f", {ends[0]:.4f} to {ends[1]:.4f}"
-                    axes.plot(ends, [line - 0.1] * 2, "|-", color=colour, lw=1.6, ms=9)
-            axes.annotate(
-                _text(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
-            )
-            paper = (row.row.paper or {}).get(task, {})
-            paper = next((paper[name] for name in _PUBLISHED_MEANS if name in paper), None)
-            if published and paper is not None:
-                axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
-        known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]
-        optimum = known[0] if known else None
-        if optimum is not None:
-            axes.axvline(optimum, color=INK, lw=1, ls="--")
-            axes.annotate(
-                f"Bayes-optimal {optimum:.4f} ",
-                (optimum, 1.0),
-                xycoords=("data", "axes fraction"),
-                ha="right",
-                va="top",
-                fontsize=8,
-            )
-        axes.set_yticks([])
-        axes.set_ylim(len(result.ranking) - 0.6, -1.0)
-        axes.margins(x=0.08)
-        axes.grid(axis="x", color=PALE, lw=0.6)
-        axes.set_axisbelow(True)
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"test {metric.label}" + (" (x: published mean)" if published else ""))
-
-    height = 1.1 + 0.6 * len(result.ranking)
-    return _picture(draw, task, f"Test {metric.label} of {task} by model and seed", 4.6, height)
-
-
-def differences(result: TableResult, task: str, metric: Metric) -> Picture:
-    """Each model minus its baseline with its 95 % interval; hollow where that shows nothing."""
-    name, baseline = metric.label, result.table.compared_with
-    rows = [row for row in result.ranking if result.table.baseline_of(row.row) is not None]
-
-    def draw(axes: Axes) -> None:
-        axes.axvline(0, color=INK, lw=1)
-        for line, row in enumerate(rows):
-            difference = row.tasks[task].metrics[metric.name].difference
-            if difference is None:
-                continue
-            low, high = difference.interval or (difference.mean, difference.mean)
-            axes.plot([low, high], [line] * 2, "-", color=COLOURS[0], lw=1.6)
-            shown = difference.interval is not None and not low <= 0 <= high
-            fill = COLOURS[0] if shown else "white"
-            axes.plot([difference.mean], [line], "o", color=COLOURS[0], mfc=fill, ms=5)
-        labels = [_text(result.table.compared(row.row)) for row in rows]
-        axes.set_yticks(range(len(rows)), labels)
-        axes.tick_params(axis="y", length=0)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.spines["left"].set_visible(False)
-        _finish(axes, f"test {name} minus that of {_text(baseline)}", "")
-
-    description = f"Test {name} of {task}, difference to {baseline} by model"
-    return _picture(draw, f"{task}, {name}", description, 4.9, 0.9 + 0.23 * len(rows))
-
-
 def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
     """The mean over seeds of each label's curve, with the band from lowest to highest seed."""
 
@@ -149,8 +55,8 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
             by_x = [dict(zip(x, y, strict=True)) for x, y in seeds]
             values = np.array([[seed[x] for x in common] for seed in by_x])
             style = {"color": COLOURS[index % len(COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
-            marker = {"marker": _marker(index), "ms": 4} if len(common) < 12 else {}
-            axes.plot(common, values.mean(0), lw=1.6, label=_text(label), **style, **marker)
+            style |= {"marker": marker(index), "ms": 4} if len(common) < 12 else {}
+            axes.plot(common, values.mean(0), lw=1.6, label=literal(label), **style)
             if len(seeds) > 1 and len(curves) < MANY:
                 axes.fill_between(
                     common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
@@ -159,11 +65,11 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
         low, high = axes.dataLim.intervalx
         if low == high:
             axes.set_xlim(low - 1, high + 1)
-        _finish(axes, x_label, y_label)
+        label_axes(axes, x_label, y_label)
         _legend(axes, len(curves))
 
     height = 2.8 + _legend_height(len(curves))
-    return _picture(draw, title, f"{title}, over {x_label}s", height=height)
+    return panel(draw, title, f"{title}, over {x_label}s", height=height)
 
 
 def roc(title: str, curves: Curves) -> Picture:
@@ -175,15 +81,15 @@ def roc(title: str, curves: Curves) -> Picture:
         for index, (label, seeds) in enumerate(curves.items()):
             mean = np.mean([np.interp(grid, x, y) for x, y in seeds], axis=0)
             colour, dashes = COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)]
-            axes.plot(grid, mean, lw=1.4, color=colour, ls=dashes, label=_text(label))
+            axes.plot(grid, mean, lw=1.4, color=colour, ls=dashes, label=literal(label))
         axes.set_aspect("equal")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-        _finish(axes, "false positive rate", "true positive rate")
+        label_axes(axes, "false positive rate", "true positive rate")
         _legend(axes, len(curves), "lower right")
 
     height = 3.6 + _legend_height(len(curves))
-    return _picture(draw, title, f"ROC curves of {title}", 3.5, height)
+    return panel(draw, title, f"ROC curves of {title}", 3.5, height)
 
 
 def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]) -> Picture:
@@ -199,11 +105,11 @@ def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]
             axes.stairs(density, edges, color=colour, fill=True, alpha=0.12)
         axes.set_ylim(bottom=0)
         axes.set_yticks([])
-        _finish(axes, f"logit of {_text(task)}", "density")
+        label_axes(axes, f"logit of {literal(task)}", "density")
         axes.legend()
         axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # so that the legend hides no step
 
-    return _picture(draw, label, f"Spread of the scores of {label}, {task}", 2.55, 2.1)
+    return panel(draw, label, f"Spread of the scores of {label}, {task}", 2.55, 2.1)
 
 
 def heat_map(
@@ -245,7 +151,7 @@ def heat_map(
         for axis, names, room in ((axes.xaxis, columns, cell), (axes.yaxis, rows, line)):
             every = max(1, math.ceil(_LABEL_INCHES / room))  # labels that do not overlap
             places = range(0, len(names), every)
-            axis.set_ticks(places, [_text(names[place]) for place in places])
+            axis.set_ticks(places, [literal(names[place]) for place in places])
         axes.tick_params(length=0)
         if turned:
             axes.tick_params(axis="x", labelrotation=90)
@@ -278,10 +184,11 @@ def heat_map(
     beside = 0.075 * max(len(name) for name in rows)
     width = beside + max(cell * matrix.shape[1] + 1.0, 0.085 * len(title) + 0.2)
     height = line * matrix.shape[0] + (0.075 * longest if turned else 0.2) + 0.4
-    return _picture(draw, title, f"Heat map of {title}", max(width, 2.6), max(height, 1.4))
+    return panel(draw, title, f"Heat map of {title}", max(width, 2.6), max(height, 1.4))
 
 
-def _finish(axes: Axes, x_label: str, y_label: str) -> None:
+def label_axes(axes: Axes, x_label: str, y_label: str) -> None:
+    """Labels both axes of a panel, and draws a pale grid behind it."""
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(color=PALE, lw=0.6)
@@ -301,35 +208,44 @@ def _legend_height(curves: int) -> float:
     return 0.2 + 0.17 * -(-curves // 2) if curves >= MANY else 0.0
 
 
-def _picture(
+def panel(
     draw: Callable[[Axes], None],
     title: str,
     description: str,
     width: float = 3.5,
     height: float = 2.8,
 ) -> Picture:
-    """Draws one panel; sizes in inches."""
+    """Returns a picture of one panel, whose sizes are in inches."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
-        axes.set_title(_text(title))
+        axes.set_title(literal(title))
         return picture(figure, description)
 
 
 def picture(figure: Figure, description: str) -> Picture:
-    """A figure as an image; drawn in `STYLE` if it is made and turned into one within that."""
+    """Returns a figure as a picture; both are to be made within `STYLE`."""
     file = io.BytesIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     encoded = base64.b64encode(file.getvalue()).decode()
     return Picture(description, f"data:image/svg+xml;base64,{encoded}")
 
 
-def _marker(index: int) -> str:
+def save(figure: Figure, path: pathlib.Path, description: str) -> Picture:
+    """Writes a figure as `PATH.png` and `PATH.svg`, and returns its picture."""
+    for suffix in ("png", "svg"):
+        with whole_file(path.with_name(f"{path.name}.{suffix}"), "wb") as file:
+            figure.savefig(file, format=suffix, dpi=150)
+    return picture(figure, description)
+
+
+def marker(index: int) -> str:
+    """Returns the marker of a panel's curve."""
     return MARKERS[index % len(MARKERS)]
 
 
-def _text(label: str) -> str:
-    """A label that Matplotlib draws as it is: no formulas, none left out of a legend."""
+def literal(label: str) -> str:
+    """Returns a label that Matplotlib draws as it is: without formulas, and in every legend."""
     label = label.replace("$", r"\$")
     return f" {label}" if label.startswith("_") else label

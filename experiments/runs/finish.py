@@ -7,8 +7,7 @@ import numpy as np
 
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.training import evaluation
-from experiments.reports import report
-from experiments.runs import run_folder
+from experiments.runs import report, run_folder
 
 Columns = Mapping[str, np.ndarray]
 """Labels or logits of a split, `{task: (rows,)}`."""
@@ -45,7 +44,7 @@ def finish(folder: pathlib.Path, result: Mapping[str, object]) -> None:
       folder: Folder of the run.
       result: Content of `result.json`, with the `metrics` that `evaluate` returns.
     """
-    page = report.render_run_report(folder, result)
+    page = report.write(folder, result)
     run_folder.write_json(folder / run_folder.RESULT_FILE, result)
     for split, tasks in result["metrics"].items():
         for task, values in tasks.items():

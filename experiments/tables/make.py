@@ -195,13 +195,11 @@ def _write(
     table: Table, preset: Preset, out_dir: pathlib.Path, left_out: tuple[str, ...]
 ) -> "tuple[TableResult, pathlib.Path]":
     """Computes the result of finished runs, writes its files and prints it."""
-    from experiments.reports import report
-    from experiments.tables import files
+    from experiments.runs.report import REPORT_FILE
+    from experiments.tables import report
     from experiments.tables.result import aggregate
 
     result = aggregate(table, out_dir, range(1, preset.seeds + 1))
     result = dataclasses.replace(result, left_out=left_out)
-    files.write_csv(result, out_dir / f"{table.name}.csv")
-    files.write_markdown(result, out_dir / f"{table.name}.md")
-    print((out_dir / f"{table.name}.md").read_text(encoding="utf-8"))
-    return result, report.render_table_report(result, out_dir / "report.html")
+    print(report.write(result, out_dir).markdown())
+    return result, out_dir / REPORT_FILE

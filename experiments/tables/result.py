@@ -13,32 +13,11 @@ from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import CHANCE
 from experiments.runs import run_folder
+from experiments.runs.run import Run, load_run
 from experiments.tables.spec import Row, Table
 from experiments.tables.statistics import PairedDifference, Summary, paired_difference, summarise
 
 TEST = "test"
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run folder, read; `result` is None while the run is not finished."""
-
-    folder: pathlib.Path
-    config: Mapping
-    record: Mapping
-    result: Mapping | None
-
-    @property
-    def seed(self) -> int:
-        """The run's seed."""
-        return self.config["seed"]
-
-    def value(self, key: str) -> object:
-        """What `config`, `record` or `result` hold under a dotted path; None if nothing."""
-        value: object = {"config": self.config, "record": self.record, "result": self.result}
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,20 +153,6 @@ class TableResult:
         """
         values = {row.row.label: row.runs[0].value(key) for row in self.rows if row.runs}
         return {label: value for label, value in values.items() if value is not None}
-
-
-def load_run(folder: str | pathlib.Path) -> Run:
-    """Reads a run folder.
-
-    Raises:
-      DatasetError: it is none, or one of its files is damaged.
-    """
-    folder = pathlib.Path(folder)
-    config = run_folder.read_json(folder / run_folder.CONFIG_FILE)
-    record = run_folder.read_json(folder / run_folder.RUN_FILE)
-    done = run_folder.finished(folder)
-    result = run_folder.read_json(folder / run_folder.RESULT_FILE) if done else None
-    return Run(folder, config, record, result)
 
 
 def aggregate(

@@ -9,10 +9,11 @@ import pytest
 from dcrnn_tf import metrics
 from experiments.leaderboard import files as leaderboard_files
 from experiments.leaderboard.table import LEADERBOARD
-from experiments.reports.report import render_run_report, render_table_report
-from experiments.tables.content import number, verdicts
-from experiments.tables.files import write_csv, write_markdown
+from experiments.reports.words import number
+from experiments.runs import report as run_report
+from experiments.tables import report as table_report
 from experiments.tables.result import aggregate
+from experiments.tables.sentences import verdicts
 from experiments.tables.spec import Column, Row, Table, column
 from tests.experiments.run_folders import METRICS, write_run
 
@@ -50,14 +51,13 @@ def written(tmp_path_factory):
     """Texts of all files of a table, a leaderboard and a run, by name."""
     folder = tmp_path_factory.mktemp("written")
     table = fill(TABLE, folder / "table")
-    write_csv(table, folder / "table.csv")
-    write_markdown(table, folder / "table.md")
-    render_table_report(table, folder / "table.html")
+    page = table_report.document(table, folder)
+    page.write(*(folder / f"table.{suffix}" for suffix in ("csv", "md", "html")))
     rows = (*LEADERBOARD.rows, Row("PLE", "ple"))
     board = dataclasses.replace(LEADERBOARD, tasks=("click",), rows=rows, more_rows=None)
     leaderboard_files.write(folder, fill(board, folder / "runs" / "leaderboard"), {}, [])
     run = table.runs[0].folder
-    (folder / "run.html").write_text(render_run_report(run).read_text("utf-8"), "utf-8")
+    (folder / "run.html").write_text(run_report.write(run).read_text("utf-8"), "utf-8")
     texts = [path for path in folder.iterdir() if path.suffix in (".csv", ".md", ".html")]
     return {path.name: path.read_text("utf-8") for path in texts}
 
@@ -89,8 +89,7 @@ def test_metrics_that_no_run_has_are_left_out(tmp_path, monkeypatch):
     names = [metric.name for metric in metrics.printed()]
     assert [metric.name for metric in result.metrics] == [n for n in names if n != "calibration"]
     assert result.rows[0].tasks["click"].metrics["calibration"].summary is None
-    write_csv(result, tmp_path / "table.csv")
-    assert "calibration" not in (tmp_path / "table.csv").read_text()
+    assert "calibration" not in table_report.document(result, tmp_path).csv()
 
 
 def test_a_paper_table_may_print_and_compare_by_any_metric(tmp_path):
@@ -101,8 +100,8 @@ def test_a_paper_table_may_print_and_compare_by_any_metric(tmp_path):
     calibration = result.rows[0].tasks["click"].metrics["calibration"]
     assert calibration.by_seed == {1: 1.4, 2: 1.3}
     assert calibration.summary.best == 1.3  # the nearer one to 1
-    write_markdown(result, tmp_path / "table.md")
-    text = (tmp_path / "table.md").read_text("utf-8")
+    page = table_report.document(result, tmp_path)
+    text = page.markdown()
     assert re.search(r"\| MMoE +\| +0\.6150 \| +1\.350 \|", text)
     assert "## Intervals and tests of calibration" in text
     assert "speak for the model" not in text  # a higher calibration is neither better nor worse
@@ -110,8 +109,7 @@ def test_a_paper_table_may_print_and_compare_by_any_metric(tmp_path):
         "click: AUC +0.0000",
         "click: calibration +0.000",
     ]
-    write_csv(result, tmp_path / "table.csv")
-    line = next(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    line = next(csv.DictReader(page.csv().splitlines()))
     assert float(line["calibration_std"]) == pytest.approx(0.1 / 2**0.5)
     with pytest.raises(ValueError, match="table0: no column is called median"):
         dataclasses.replace(TABLE, columns=("best", "median"))

@@ -36,6 +36,7 @@ def main() -> None:
 
     from experiments.dcrnn.online import files, policies
     from experiments.dcrnn.online.content import OnlineResult
+    from experiments.runs.report import REPORT_FILE
 
     command_line.use_threads(0)
     users = FLAGS.users or USERS[settings.size]
@@ -50,9 +51,8 @@ def main() -> None:
     with tqdm.tqdm(total=users, unit=" users", desc="online experiment") as bar:
         outcomes, references = policies.compare(arms, design, bar.update)
     result = OnlineResult(design, offline, outcomes, references)
-    path = files.write(result, out_dir, offline=f"{OFFLINE}/report.html")
-    print((out_dir / "table3.md").read_text(encoding="utf-8"))
-    print(f"Report: {path}")
+    print(files.write(result, out_dir, offline=f"{OFFLINE}/{REPORT_FILE}").markdown())
+    print(f"Report: {out_dir / REPORT_FILE}")
 
 
 def _define_flags() -> None:

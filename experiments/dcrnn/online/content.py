@@ -1,4 +1,4 @@
-"""What Table 3 of the DCRNN paper shows: the online experiment's outcomes in figures and words."""
+"""The result of an online experiment beside the paper's Table 3, and the sentences on it."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from experiments.dcrnn import tables
 from experiments.dcrnn.online.experiment import Design, Outcomes, summed
 from experiments.dcrnn.online.statistics import (
-    EXPECTED,
     METRICS,
     Estimate,
     Metric,
     improvement,
-    rate,
 )
-from experiments.tables import content
-from experiments.tables.content import NOT_AVAILABLE, Grid, interval, number
+from experiments.reports.words import interval, number, plain
 from experiments.tables.result import RowResult, TableResult
 from experiments.tables.statistics import Summary, summarise
 
@@ -22,8 +19,7 @@ TITLE = "Table 3: an online experiment with DCRNN and MMoE, and their parameters
 SOURCE = "Zhou and Yu, DCRNN, Table 3 (real users of Xiaomi Radio)"
 PARTS = ("total", "embedding", "other")
 PAPER = tables.TABLE_3_PUBLISHED
-_PAPER_METRICS = ("ctr", "play_rate")  # that the paper has figures of
-_RATE, _CHANGE = ".2%", "+.2%"
+RATE, CHANGE = ".2%", "+.2%"  # formats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +97,6 @@ def ratio_of_parameters(result: OnlineResult, arm: str, part: str) -> float | No
     return theirs / ours if ours and theirs else None
 
 
-def grids(result: OnlineResult) -> list[Grid]:
-    """All tables of the page; the first has the paper's form."""
-    makers = (_main_grid, _parameters, _improvements, _rates, _seeds_grid)
-    return [make(result) for make in makers]
-
-
 def verdicts(result: OnlineResult) -> list[str]:
     """Sentences on each arm against the baseline, never without an interval."""
     sentences = []
@@ -155,151 +145,32 @@ def notes(result: OnlineResult) -> list[str]:
     ]
 
 
-def _main_grid(result: OnlineResult) -> Grid:
-    metrics = [metric for metric in METRICS if metric.name in _PAPER_METRICS]
-    names = ("click-through rate", "valid play rate", "parameters")
-    pooled = result.pooled
-    lines = []
-    for arm in result.arms:
-        paper = PAPER.get(arm, {})
-        lines.append(
-            (
-                arm,
-                *(_value(rate(metric, pooled[arm]), _RATE) for metric in metrics),
-                number(result.row(arm).parameters("total"), ","),
-                *(number(paper.get(metric.name), _RATE) for metric in metrics),
-                number(paper.get("parameters"), ","),
-            )
-        )
-    for arm in result.treatments:
-        ratio = ratio_of_parameters(result, arm, "total")
-        lines.append(
-            (
-                f"{arm} against {result.baseline}",
-                *(
-                    _value(improvement(metric, pooled[arm], pooled[result.baseline]), _CHANGE)
-                    for metric in metrics
-                ),
-                _fewer(ratio),
-                *(
-                    number(published_improvement(arm, result.baseline, metric.name), _CHANGE)
-                    for metric in metrics
-                ),
-                _fewer(published_ratio_of_parameters(arm, result.baseline)),
-            )
-        )
-    header = ("model", *names, *(f"paper: {name}" for name in names))
-    return Grid("Online, simulated users", header, tuple(lines))
-
-
-def _rates(result: OnlineResult) -> Grid:
-    lines = []
-    for name, outcomes in result.pooled.items():
-        for metric in METRICS:
-            found, expected = rate(metric, outcomes), rate(EXPECTED[metric.name], outcomes)
-            ends = interval(found and found.interval, _RATE)
-            lines.append((name, metric.label, _value(found, _RATE), ends, _value(expected, _RATE)))
-    header = ("policy", "metric", "rate", "95 % interval", "expected rate")
-    return Grid("Rates of all policies", header, tuple(lines), texts=2)
-
-
-def _improvements(result: OnlineResult) -> Grid:
-    lines = []
-    pooled = result.pooled
-    baseline = pooled.pop(result.baseline)
-    for name, outcomes in pooled.items():
-        for metric in METRICS:
-            cells = [name, metric.label]
-            for each in (metric, EXPECTED[metric.name]):
-                change = improvement(each, outcomes, baseline)
-                cells += [_value(change, _CHANGE), interval(change and change.interval, _CHANGE)]
-            lines.append(tuple(cells))
-    header = ("policy", "metric", "improvement", "95 % interval", "of expected", "95 % interval")
-    return Grid(f"Relative improvement over {result.baseline}", header, tuple(lines), texts=2)
-
-
-def _seeds_grid(result: OnlineResult) -> Grid:
-    lines = []
-    for arm in result.treatments:
-        for metric in METRICS:
-            found = improvements(result, arm, metric)
-            expected = improvements(result, arm, EXPECTED[metric.name])
-            lines += [
-                (
-                    arm,
-                    metric.label,
-                    str(seed),
-                    _value(estimate, _CHANGE),
-                    interval(estimate and estimate.interval, _CHANGE),
-                    _value(expected[seed], _CHANGE),
-                )
-                for seed, estimate in found.items()
-            ]
-    header = ("model", "metric", "seed", f"over {result.baseline}", "95 % interval", "of expected")
-    return Grid("Training by training", header, tuple(lines), texts=3)
-
-
-def _parameters(result: OnlineResult) -> Grid:
-    lines = [
-        (
-            arm,
-            *(number(result.row(arm).parameters(part), ",") for part in PARTS),
-            number(PAPER.get(arm, {}).get("parameters"), ","),
-        )
-        for arm in result.arms
-    ]
-    for arm in result.treatments:
-        ratios = (ratio_of_parameters(result, arm, part) for part in PARTS)
-        paper = published_ratio_of_parameters(arm, result.baseline)
-        name = f"{arm} against {result.baseline}"
-        lines.append((name, *(_fewer(ratio) for ratio in ratios), _fewer(paper)))
-    header = ("model", "all", "embeddings", "other", "paper: all")
-    return Grid("Parameters", header, tuple(lines))
-
-
 def _verdict(result: OnlineResult, arm: str, metric: Metric, change: Estimate | None) -> str:
     words = f"{arm}, {metric.label}: "
     if change is None:
         return words + "not compared, there are no clicks or no plays"
-    words += f"{change.value:{_CHANGE}} over {result.baseline}"
+    words += f"{change.value:{CHANGE}} over {result.baseline}"
     if change.interval is None:
         words += " (one user: no interval)"
     else:
         low, high = change.interval
-        words += f" (95 % interval over users {interval(change.interval, _CHANGE)}"
+        words += f" (95 % interval over users {interval(change.interval, CHANGE)}"
         words += "; it holds 0, no difference is shown)" if low <= 0 <= high else ")"
     spread = over_seeds(improvements(result, arm, metric))
     if spread and spread.std is not None:
         values = [e.value for e in improvements(result, arm, metric).values() if e]
         words += (
             f"; over {spread.count} trainings standard deviation {spread.std:.2%}, from "
-            f"{min(values):{_CHANGE}} to {max(values):{_CHANGE}}, 95 % interval of their mean "
-            f"{interval(spread.interval, _CHANGE)}"
+            f"{min(values):{CHANGE}} to {max(values):{CHANGE}}, 95 % interval of their mean "
+            f"{interval(spread.interval, CHANGE)}"
         )
     paper = published_improvement(arm, result.baseline, metric.name)
-    return words + (f"; the paper: {paper:{_CHANGE}}" if paper is not None else "")
-
-
-def _value(estimate: Estimate | None, form: str) -> str:
-    return number(estimate and estimate.value, form)
-
-
-def _fewer(ratio: float | None) -> str:
-    if ratio is None:
-        return NOT_AVAILABLE
-    if abs(ratio - 1) < 0.005:
-        return "as many"
-    return f"{ratio:.2f} times fewer" if ratio > 1 else f"{1 / ratio:.2f} times more"
+    return words + (f"; the paper: {paper:{CHANGE}}" if paper is not None else "")
 
 
 def warning() -> str:
     """The words above all figures."""
     return "Simulated users and simulated logs, not Xiaomi Radio"
-
-
-def offline_grid(result: OnlineResult) -> Grid:
-    """The models' AUC, the first table of their own report."""
-    return content.grids(result.offline)[0]
 
 
 def settings(result: OnlineResult) -> Sequence[tuple[str, str]]:
@@ -312,6 +183,6 @@ def settings(result: OnlineResult) -> Sequence[tuple[str, str]]:
         *facts,
         ("training seeds", ", ".join(map(str, result.seeds))),
         ("training rows", f"{rows['train']:,}"),
-        ("simulated world", content.plain(simulation)),
+        ("simulated world", plain(simulation)),
         ("dataset", f"{result.offline.data['name']}, {result.offline.data['fingerprint']}"),
     ]

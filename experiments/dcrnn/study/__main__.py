@@ -6,15 +6,13 @@ Trains what the figures need (finished runs are not repeated) and writes each fi
 SVG, all of them with their verdicts to `study.html`, and every paired difference to `study.csv`.
 """
 
-import csv
 import pathlib
 
 from absl import flags
 
 from dcrnn_tf.system import command_line
-from dcrnn_tf.system.whole_file import whole_file
 from experiments.dcrnn.study import tables
-from experiments.reports import figure_page
+from experiments.tables import figure_page
 
 FLAGS = flags.FLAGS
 
@@ -27,6 +25,7 @@ def main() -> None:
     from experiments.dcrnn.study import content as content
     from experiments.reports import plots
 
+    path = pathlib.Path(FLAGS.out_dir, "study.html")
     with matplotlib.rc_context(plots.STYLE):
         shown = [
             content.sharing(results),
@@ -35,34 +34,17 @@ def main() -> None:
             content.crossing(results),
             content.size(results),
         ]
-        path = figure_page.write(
-            FLAGS.out_dir,
+        figure_page.write(
+            path,
             shown,
             title="The claims of the DCRNN paper, tested",
             source="Zhou and Yu, DCRNN",
             warning="Simulated data: the paper's Xiaomi Radio logs are private",
-            file="study.html",
+            data=content.records(content.differences_by_table(results)),
         )
-    write_csv(content.differences_by_figure(results), pathlib.Path(FLAGS.out_dir, "study.csv"))
     for one in shown:
         print(f"{one.heading}\n  {one.sentences[0]}")
     print(f"Study: {path}")
-
-
-def write_csv(differences: dict[str, dict], path: pathlib.Path) -> None:
-    """Writes `{table: {task: {comparison: difference}}}`, a line each."""
-    with whole_file(path, newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(("table", "task", "comparison", "pairs", "mean", "low", "high", "p_value"))
-        for table, tasks in differences.items():
-            for task, found in tasks.items():
-                for comparison, one in found.items():
-                    if one is not None:
-                        ends = one.interval or ("", "")
-                        p_value = "" if one.p_value is None else one.p_value
-                        lines.writerow(
-                            (table, task, comparison, one.pairs, one.mean, *ends, p_value)
-                        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from experiments.dcrnn.study import plots
 from experiments.dcrnn.study import tables as study
-from experiments.reports.figure_page import Results, Shown, made_on
+from experiments.reports.grid import Column, Grid
+from experiments.tables.figure_page import Results, Shown, made_on
 from experiments.tables.result import TableResult
 from experiments.tables.statistics import PairedDifference, paired_difference
 
@@ -168,8 +169,21 @@ def verdict(claim: str, differences: Differences, sign: int) -> str:
     )
 
 
-def differences_by_figure(results: Results) -> dict[str, Differences]:
-    """All paired differences of the study, for a file."""
+def records(differences: Mapping[str, Differences]) -> Grid:
+    """Returns a line for each difference of each table, for a file."""
+    keys = ("table", "task", "comparison", "pairs", "mean", "low", "high", "p_value")
+    lines = [
+        (table, task, comparison, one.pairs, one.mean, *(one.interval or (None, None)), one.p_value)
+        for table, tasks in differences.items()
+        for task, comparisons in tasks.items()
+        for comparison, one in comparisons.items()
+        if one is not None
+    ]
+    return Grid("Differences", [Column(key) for key in keys], lines)
+
+
+def differences_by_table(results: Results) -> dict[str, Differences]:
+    """Returns all paired differences of the study."""
     found = {name: _differences({"": result}) for name, result in results.items()}
     large = study.SIZE.baseline
     for task, rows in _smaller_minus_large(results[study.SIZE.name]).items():

@@ -8,11 +8,13 @@ Example:
   python -m experiments.dephn.figures --preset=small --out_dir=runs/dephn_figures
 """
 
+import pathlib
+
 from absl import flags
 
 from dcrnn_tf.system import command_line
 from experiments.dephn import tables
-from experiments.reports import figure_page
+from experiments.tables import figure_page
 
 FLAGS = flags.FLAGS
 
@@ -32,9 +34,10 @@ def main() -> None:
         warning = "Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
     else:
         warning = "Planted labels: those of figures 5, 6 and 7 are not Criteo's"
+    path = pathlib.Path(FLAGS.out_dir, "figures.html")
     with matplotlib.rc_context(plots.STYLE):
-        path = figure_page.write(
-            FLAGS.out_dir,
+        figure_page.write(
+            path,
             [
                 *content.figure_3(results),
                 content.figure_4(),

@@ -10,9 +10,9 @@ from data_prep.criteo import planting
 from dcrnn_tf.layers.experts.virtual_gradient import FUNCTIONS
 from experiments.dephn import tables
 from experiments.dephn.figures import plots
-from experiments.reports.figure_page import Results, Shown, difference_words, made_on
-from experiments.reports.report import read_metrics
 from experiments.runs import run_folder, trained_runs
+from experiments.runs.curves import read_metrics
+from experiments.tables.figure_page import Results, Shown, difference_words, made_on
 from experiments.tables.statistics import paired_difference
 
 POINTS = 4000  # examples that Fig. 7 shows

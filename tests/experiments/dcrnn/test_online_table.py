@@ -13,7 +13,7 @@ import pytest
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import load_schema
 from experiments.dcrnn.online import content as content
-from experiments.dcrnn.online import files
+from experiments.dcrnn.online import files, grids
 from experiments.dcrnn.online.content import OnlineResult
 from experiments.dcrnn.online.experiment import Design, Outcomes
 from experiments.dcrnn.tables import TABLE_3_OFFLINE
@@ -58,14 +58,14 @@ def result(tmp_path):
 
 
 def test_the_first_grid_has_the_papers_form(result):
-    grid = content.grids(result)[0]
+    grid = grids.grids(result)[0]
     paper = [("11.43%", "10.17%", "5,786,388"), ("12.17%", "10.93%", "1,424,452")]
     # The paper prints +6.47 %, +7.47 % and 4.06.
     paper.append(("+6.47%", "+7.47%", "4.06 times fewer"))
     ours = [("20.00%", "10.00%", "1,300,000"), ("21.00%", "10.50%", "650,000")]
     ours.append(("+5.00%", "+5.00%", "2.00 times fewer"))
     names = (MMOE, DCRNN, f"{DCRNN} against {MMOE}")
-    assert grid.lines == tuple(
+    assert grid.cells == tuple(
         (name, *mine, *theirs) for name, mine, theirs in zip(names, ours, paper, strict=True)
     )
 
@@ -99,7 +99,7 @@ def test_one_training_has_no_spread_and_no_clicks_no_comparison(tmp_path):
 
 
 def test_files_say_the_same_and_that_users_are_simulated(result, tmp_path):
-    path = files.write(result, tmp_path, offline="offline/report.html")
+    files.write(result, tmp_path, offline="offline/report.html")
     with open(tmp_path / "table3.csv", encoding="utf-8") as file:
         lines = {
             (line["policy"], line["seed"], line["metric"]): line for line in csv.DictReader(file)
@@ -116,7 +116,7 @@ def test_files_say_the_same_and_that_users_are_simulated(result, tmp_path):
     assert float(lines["oracle", "all", "play_rate"]["expected"]) == pytest.approx(0.3)
     assert lines["oracle", "all", "ctr"]["parameters_total"] == ""
     markdown = (tmp_path / "table3.md").read_text(encoding="utf-8")
-    html = path.read_text(encoding="utf-8")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
     for page in (markdown, html):
         assert "Simulated users and simulated logs, not Xiaomi Radio" in page
         assert "The published figures are of other data" in page

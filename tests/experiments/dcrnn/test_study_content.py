@@ -5,10 +5,10 @@ import csv
 import matplotlib
 import pytest
 
-from experiments.dcrnn.study import __main__
 from experiments.dcrnn.study import content as content
 from experiments.dcrnn.study import tables as study
 from experiments.reports import plots
+from experiments.reports.document import Document, Section
 from experiments.tables.result import aggregate
 from experiments.tables.statistics import PairedDifference
 from tests.experiments.run_folders import write_run
@@ -116,11 +116,10 @@ def test_size_compares_smaller_models_alone_with_the_largest_mmoe(tmp_path):
     assert list(lines["MMoE"].get_xdata()) == [50_000, 400_000]
 
 
-def test_the_file_of_differences_has_a_line_for_each_comparison(tmp_path):
+def test_the_file_of_differences_has_a_line_for_each_comparison():
     found = {"study_size": {"click": {"A": difference(0.1, 0.3), "B": None}}}
-    __main__.write_csv(found, tmp_path / "study.csv")
-    with open(tmp_path / "study.csv", newline="") as file:
-        lines = list(csv.DictReader(file))
+    text = Document("Study", Section("", []), data=content.records(found)).csv()
+    lines = list(csv.DictReader(text.splitlines()))
     assert len(lines) == 1
     assert lines[0]["comparison"] == "A"
     assert float(lines[0]["mean"]) == pytest.approx(0.2)

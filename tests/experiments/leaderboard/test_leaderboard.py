@@ -125,7 +125,7 @@ def test_places_and_what_tells_them_apart(schema, tmp_path):
         "click: the highest mean AUC is that of PLE, 0.7260 (95 % interval 0.71"
     )
     assert words.endswith("not told apart from it by these seeds: DNN.")
-    lines = task_grid(result, "click").lines
+    lines = task_grid(result, "click").cells
     assert [line[:3] for line in lines] == [
         ("1", "PLE", "first"),
         ("2", "DNN", "no"),
@@ -186,7 +186,7 @@ def test_one_seed_gives_no_places(schema, tmp_path):
     assert summary(result, "click") == (
         "click: no places, since no model has an interval; give more seeds."
     )
-    assert {line[2] for line in task_grid(result, "click").lines} == {"no place"}
+    assert {line[2] for line in task_grid(result, "click").cells} == {"no place"}
 
 
 def test_names_at_one_height_stand_side_by_side(schema, tmp_path):
@@ -222,7 +222,7 @@ def test_cost(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple"), AUCS, other_parameters=250_000)
     grid = cost_grid(result, {"PLE": {1: 0.5, 4096: 12.345}})
     assert grid.header[-2:] == ("call of 1 rows (ms)", "call of 4,096 rows (ms)")
-    mmoe, ple, _ = grid.lines
+    mmoe, ple, _ = grid.cells
     assert ple[:4] == ("PLE", "250,000", "1.00", "1,000,000")
     assert ple[-2:] == ("0.50", "12.35")
     assert mmoe[-2:] == ("n/a", "n/a")
@@ -242,7 +242,7 @@ def test_files(schema, tmp_path):
     table = table_of(schema, "ple", "dnn")
     result = fill(tmp_path / "runs" / "leaderboard", table, AUCS)
     left_out = ["AITM is left out: <b>no</b> chain."]
-    page = files.write(tmp_path, result, {"PLE": {1: 0.5}}, left_out)
+    files.write(tmp_path, result, {"PLE": {1: 0.5}}, left_out)
     assert {path.name for path in tmp_path.iterdir()} == {
         *("runs", "leaderboard.csv", "leaderboard.md", "report.html"),
         *("quality_cost.png", "quality_cost.svg"),
@@ -259,7 +259,7 @@ def test_files(schema, tmp_path):
     text = (tmp_path / "leaderboard.md").read_text("utf-8")
     assert text.startswith("**Simulated data, not Ali-CCP.**")
     assert r"AITM is left out: \<b>no\</b> chain." in text
-    html = page.read_text("utf-8")
+    html = (tmp_path / "report.html").read_text("utf-8")
     assert "Simulated data" in html
     assert "&lt;b&gt;no&lt;/b&gt; chain" in html
     assert 'href="runs/leaderboard/report.html"' in html

@@ -9,8 +9,11 @@ import pytest
 
 from dcrnn_tf.dataset.schema import DatasetError
 from experiments.reports import plots
-from experiments.reports.report import read_metrics, render_run_report, render_table_report
-from experiments.tables.result import aggregate, load_run
+from experiments.runs import report as run_report
+from experiments.runs.curves import read_metrics
+from experiments.runs.run import load_run
+from experiments.tables import report as table_report
+from experiments.tables.result import aggregate
 from experiments.tables.spec import Row, Table
 from tests.experiments.run_folders import write_run
 
@@ -81,7 +84,8 @@ def table_page(tmp_path_factory):
     linear = {"click": 0.62, "conversion": 0.6}
     write_run(TABLE.run_dir(folder, TABLE.rows[2], 1), linear, seed=0, model="linear", curves=False)
     result = aggregate(TABLE, folder, seeds=[1, 2, 3])
-    path = render_table_report(result, folder / "report.html")
+    table_report.write(result, folder)
+    path = folder / "report.html"
     return Page(path), result, path
 
 
@@ -135,7 +139,8 @@ def test_reports_take_data_literally(table_page):
 def test_the_same_runs_give_the_same_bytes(table_page):
     _, result, path = table_page
     before = path.read_bytes()
-    assert render_table_report(result, path).read_bytes() == before
+    table_report.write(result, path.parent)
+    assert path.read_bytes() == before
 
 
 def test_real_data_shows_no_warning_and_no_optimum(tmp_path):
@@ -143,14 +148,15 @@ def test_real_data_shows_no_warning_and_no_optimum(tmp_path):
     for seed in (1, 2):
         run_dir = TABLE.run_dir(tmp_path, TABLE.rows[0], seed)
         write_run(run_dir, aucs, seed=seed, simulated=False, curves=False)
-    page = Page(render_table_report(aggregate(TABLE, tmp_path), tmp_path / "report.html"))
+    table_report.write(aggregate(TABLE, tmp_path), tmp_path)
+    page = Page(tmp_path / "report.html")
     assert "imulated" not in page.text
     assert "optimal AUC is" not in page.text
 
 
 def test_run_report(tmp_path):
     run_dir = write_run(tmp_path / "run", {"click": 0.6612}, seed=4, settings={"units": 64})
-    page = Page(render_run_report(run_dir))
+    page = Page(run_report.write(run_dir))
     assert "mmoe on ali_ccp, seed 4" in page.text
     assert "Simulated data" in page.text
     start = page.cells.index("test")
@@ -179,14 +185,14 @@ def test_run_report_shows_what_the_model_says_of_itself(tmp_path):
         statistics={"gamma_mean": 1.25, "gamma_max": 2.0},
         explanation={"gate": gate, "selection": selection},
     )
-    page = Page(render_run_report(run_dir))
+    page = Page(run_report.write(run_dir))
     assert page.text.index("Scores") < page.text.index("Inside the model")
     assert "Means over a sample of the test split, ± the standard deviation." in page.text
     images = page.images()
     assert {"Heat map of gate", "Heat map of selection"} < set(images)
     assert {"gamma_mean, over steps", "gamma_max, over steps"} < set(images)
     before = run_dir.joinpath("report.html").read_bytes()
-    assert render_run_report(run_dir).read_bytes() == before
+    assert run_report.write(run_dir).read_bytes() == before
 
 
 def test_run_report_has_outputs_derived_from_the_tasks(tmp_path):
@@ -199,7 +205,7 @@ def test_run_report_has_outputs_derived_from_the_tasks(tmp_path):
         tasks["after"]["population"] = "clicks"
     (run_dir / "result.json").write_text(json.dumps(result))
     (run_dir / "run.json").write_text(json.dumps(record))
-    page = Page(render_run_report(run_dir))
+    page = Page(run_report.write(run_dir))
     sentence = "after is derived from the predictions of the tasks and measured on clicks."
     assert page.text.count(sentence) == 1
     assert "conversion is derived" not in page.text
@@ -211,17 +217,17 @@ def test_run_report_has_outputs_derived_from_the_tasks(tmp_path):
 def test_run_report_says_where_all_examples_are_alike(tmp_path):
     routes = {"rows": ["click"], "columns": ["a"], "mean": [[0.0]], "std": None}
     run_dir = write_run(tmp_path / "run", {"click": 0.66}, explanation={"routes": routes})
-    page = Page(render_run_report(run_dir))
+    page = Page(run_report.write(run_dir))
     assert "The same for every example." in page.text
     assert "Heat map of routes" in page.images()
 
 
 def test_a_damaged_explanation_is_named(tmp_path):
     run_dir = write_run(tmp_path / "run", {"click": 0.66}, explanation={})
-    assert "Inside the model" not in Page(render_run_report(run_dir)).text
+    assert "Inside the model" not in Page(run_report.write(run_dir)).text
     (run_dir / "explanation.json").write_text("{")
     with pytest.raises(DatasetError, match=r"explanation.json is not JSON"):
-        render_run_report(run_dir)
+        run_report.write(run_dir)
 
 
 def words_of(picture):
@@ -256,7 +262,7 @@ def test_report_of_an_unfinished_run_shows_how_far_it_came(tmp_path):
     run_dir = write_run(tmp_path / "run", {"click": 0.66}, finished=False)
     with open(run_dir / "metrics.jsonl", "a") as file:
         file.write('{"kind": "tra')  # killed here
-    page = Page(render_run_report(run_dir))
+    page = Page(run_report.write(run_dir))
     assert "This run is not finished" in page.text
     assert "training loss, sum over tasks, over steps" in page.images()
 
@@ -272,7 +278,7 @@ def test_a_damaged_line_of_metrics_is_named(tmp_path):
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="is this a run folder"):
-        render_run_report(tmp_path)
+        run_report.write(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +293,8 @@ def long_page(tmp_path_factory):
             auc = 0.5 if row.model == "constant" else 0.6 + number / 100 + seed / 1000
             aucs = dict.fromkeys(table.tasks, auc)
             write_run(table.run_dir(folder, row, seed), aucs, seed=seed, model=row.model)
-    return Page(render_table_report(aggregate(table, folder), folder / "report.html"))
+    table_report.write(aggregate(table, folder), folder)
+    return Page(folder / "report.html")
 
 
 def test_a_report_of_many_models_draws_differences_instead_of_sentences(long_page):

@@ -6,9 +6,11 @@ import math
 import pytest
 
 from dcrnn_tf.dataset.schema import DatasetError
-from experiments.tables.content import grids, plain, verdicts
-from experiments.tables.files import write_csv, write_markdown
+from experiments.reports.words import plain
+from experiments.tables import report
+from experiments.tables.grids import grids
 from experiments.tables.result import aggregate
+from experiments.tables.sentences import verdicts
 from experiments.tables.spec import Row, Setting, Table
 from tests.experiments.run_folders import write_run
 
@@ -70,8 +72,11 @@ def logloss_table(tmp_path_factory):
 
 
 def markdown(result, folder):
-    write_markdown(result, folder / "table.md")
-    return (folder / "table.md").read_text()
+    return report.document(result, folder).markdown()
+
+
+def write_csv(result, path):
+    report.document(result, path.parent).write(path)
 
 
 def cells(text, start):
@@ -240,7 +245,7 @@ def test_planted_labels_are_called_so(tmp_path):
 
 def test_settings_stand_beside_the_papers(table_dir):
     settings = grids(aggregate(TABLE, table_dir))[-1]
-    assert settings.lines == (
+    assert settings.cells == (
         ("epochs", "3", "3", ""),
         ("batch size", "1,024", "512", "differs"),
         ("optimizer", "not given", "adam", ""),
@@ -253,7 +258,7 @@ def test_settings_stand_beside_the_papers(table_dir):
 def test_settings_that_differ_between_rows_name_the_rows(tmp_path):
     add(tmp_path, MMOE, 1, 0.6)
     add(tmp_path, DCRNN, 1, 0.6, batch_size=1024)
-    lines = {line[0]: line[2] for line in grids(aggregate(TABLE, tmp_path))[-1].lines}
+    lines = {line[0]: line[2] for line in grids(aggregate(TABLE, tmp_path))[-1].cells}
     assert lines["batch size"] == "512 (MMoE); 1,024 (DCRNN+Ada)"
     assert lines["epochs"] == "3"
 
@@ -295,7 +300,7 @@ def test_csv_has_a_line_per_row_and_task(table_dir):
 
 def test_the_same_runs_give_the_same_bytes(table_dir):
     contents = []
-    for name in ("a", "b"):
+    for name in ("a.csv", "b.csv"):
         result = aggregate(TABLE, table_dir)
         write_csv(result, table_dir / name)
         contents.append(((table_dir / name).read_bytes(), markdown(result, table_dir)))

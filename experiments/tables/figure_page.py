@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from absl import flags
 
-from dcrnn_tf.system.whole_file import whole_file
 from experiments.tables import make
 from experiments.tables.spec import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from experiments.reports.grid import Grid
     from experiments.tables.result import TableResult
     from experiments.tables.statistics import PairedDifference
 
@@ -59,34 +59,35 @@ def make_runs(tables: Sequence[Table], flag_values: flags.FlagValues) -> Results
 
 
 def write(
-    out_dir: str | pathlib.Path,
+    path: pathlib.Path,
     shown: Sequence[Shown],
     title: str,
     source: str,
-    warning: str | None = None,
-    file: str = "figures.html",
-) -> pathlib.Path:
-    """Writes each figure as PNG and SVG and all on one page; returns the page's path."""
-    from experiments.reports import plots, report
+    warning: str = "",
+    data: Grid | None = None,
+) -> None:
+    """Writes each figure as PNG and SVG, all of them on one page, and their data as CSV beside it.
 
-    out_dir = pathlib.Path(out_dir)
+    Args:
+      path: HTML file of the page.
+      shown: The figures.
+      title: Heading of the page.
+      source: What the figures are drawn after.
+      warning: Words that must stand above the figures.
+      data: Values behind the figures; without them there is no CSV.
+    """
+    from experiments.reports import plots
+    from experiments.reports.blocks import Bullets, Pictures
+    from experiments.reports.document import Document, Section
+
     sections = []
     for one in shown:
-        for suffix in ("png", "svg"):
-            with whole_file(out_dir / f"{one.name}.{suffix}", "wb") as opened:
-                one.figure.savefig(opened, format=suffix, dpi=150)
         words = ((one.data,) if one.data else ()) + one.sentences
-        picture = plots.picture(one.figure, one.heading)
-        sections.append(report.Section(one.heading, sentences=words, figures=[picture]))
-    return report.write_page(
-        out_dir / file,
-        title=title,
-        warning=warning,
-        source=source,
-        origin="Drawn after",
-        incomplete=[],
-        sections=sections,
-    )
+        picture = plots.save(one.figure, path.with_name(one.name), one.heading)
+        sections.append(Section(one.heading, [Bullets(words), Pictures([picture])]))
+    first, *others = sections
+    page = Document(title, first, others, warning, source=f"Drawn after: {source}", data=data)
+    page.write(path, *([path.with_suffix(".csv")] if data else []))
 
 
 def difference_words(difference: PairedDifference | None) -> str:

@@ -3,15 +3,17 @@
 import datetime
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from dcrnn_tf.metrics import Metric
 from dcrnn_tf.serving.export import ServingModel
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.trainer import METRICS_FILE
-from experiments.runs import run_folder
+from experiments.reports.document import Document, Section
+from experiments.reports.grid import Grid, Number, Text
+from experiments.reports.markdown import Trusted
+from experiments.reports.words import plain
+from experiments.runs import evaluations, run_folder
 from experiments.runs.trained_runs import TrainedRun
-from experiments.tables.content import evaluated_metrics, metric_cells, plain
 
 CARD_FILE = "model_card.md"
 
@@ -19,76 +21,69 @@ CARD_FILE = "model_card.md"
 def write(
     folder: pathlib.Path, run_dir: str | pathlib.Path, run: TrainedRun, serving_model: ServingModel
 ) -> pathlib.Path:
-    """Writes the card.
+    """Writes the card and returns its path.
 
     Args:
-      folder: to write to.
-      run_dir: of the run.
-      run: the run.
-      serving_model: what is exported of it.
-
-    Returns:
-      The file.
+      folder: Folder of the card.
+      run_dir: Folder of the run.
+      run: The run.
+      serving_model: What is exported of it.
     """
     path = folder / CARD_FILE
-    path.write_text("\n".join(_lines(pathlib.Path(run_dir), run, serving_model)) + "\n")
+    document(pathlib.Path(run_dir), run, serving_model).write(path)
     return path
 
 
-def _lines(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel) -> Iterator[str]:
-    schema, record = run.dataset.schema, run_folder.read_json(run_dir / run_folder.RUN_FILE)
-    yield f"# {run.config['model']} on {schema.name}, step {run.step}"
-    yield ""
-    if schema.simulated:
-        yield "**Simulated data: the figures say nothing about a real log.**"
-        yield ""
-    yield from _section("Outputs", ("output", "probability of"), _outputs(serving_model))
-    yield from _section(
-        "Inputs of `serving_default`",
-        ("input", "type", "shape", "what"),
-        _inputs(serving_model, run),
-    )
+def document(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel) -> Document:
+    """Returns the card."""
+    schema = run.dataset.schema
     splits = _evaluations(run_dir, run.step)
-    shown = evaluated_metrics(splits)
-    header = ("split", "task", *(metric.label for metric in shown), "rows", "positives")
-    yield from _section("Metrics", header, _metrics(splits, shown))
+    warning = Trusted("**Simulated data: the figures say nothing about a real log.**")
+    columns = [*evaluations.SPLIT_AND_TASK, *evaluations.metric_columns(splits)]
+    columns += [evaluations.ROWS, evaluations.POSITIVES]
     counts = [
-        (name, f"{split.rows:,}", ", ".join(f"{t} {n:,}" for t, n in split.positives.items()))
+        (name, split.rows, ", ".join(f"{t} {n:,}" for t, n in split.positives.items()))
         for name, split in schema.splits.items()
     ]
-    yield from _section("Data", ("split", "rows", "positives"), counts)
+    grids = {
+        "Outputs": Grid("", _texts("output", "probability of"), list(_outputs(serving_model))),
+        Trusted("Inputs of `serving_default`"): Grid(
+            "", _texts("input", "type", "shape", "what"), list(_inputs(serving_model, run))
+        ),
+        "Metrics": Grid.of("", columns, evaluations.lines(splits)),
+        "Data": Grid("", (Text("split"), Number("rows", form=","), Text("positives")), counts),
+        "Settings": Grid("", _texts("setting", "value"), list(_settings(run).items())),
+        "Origin": Grid("", _texts("what", "value"), list(_origin(run_dir).items())),
+    }
+    return Document(
+        f"{run.config['model']} on {schema.name}, step {run.step}",
+        Section("", [warning] if schema.simulated else []),
+        [Section(heading, [grid]) for heading, grid in grids.items()],
+    )
+
+
+def _texts(*labels: str) -> list[Text]:
+    return [Text(label) for label in labels]
+
+
+def _settings(run: TrainedRun) -> dict[str, str]:
     settings = {key: plain(value) for key, value in run.config.items() if key != "settings"}
     settings |= {f"model: {key}": plain(value) for key, value in run.config["settings"].items()}
     settings["positive weights"] = plain(run.positive_weights)
     settings["products when served"] = run.model.compute_dtype
-    yield from _section("Settings", ("setting", "value"), settings.items())
+    return settings
+
+
+def _origin(run_dir: pathlib.Path) -> dict[str, str]:
+    record = run_folder.read_json(run_dir / run_folder.RUN_FILE)
     now = datetime.datetime.now(datetime.timezone.utc)
-    origin = {
+    return {
         "exported": now.isoformat(timespec="seconds"),
         "trained": record["started"],
         "training command": record["command"],
         "git revision": record["git_revision"] or "none",
         **record["versions"],
     }
-    yield from _section("Origin", ("what", "value"), origin.items())
-
-
-def _section(
-    heading: str, header: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]
-) -> Iterator[str]:
-    yield f"## {heading}"
-    yield ""
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' * len(header)}"
-    for row in rows:
-        yield f"| {' | '.join(_cell(text) for text in row)} |"
-    yield ""
-
-
-def _cell(text: str) -> str:
-    """What Markdown and HTML would read otherwise stays as it is."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(text.split())
 
 
 def _outputs(serving_model: ServingModel) -> Iterator[tuple[str, str]]:
@@ -131,12 +126,3 @@ def _evaluations(run_dir: pathlib.Path, step: int) -> Mapping[str, Mapping[str, 
         result = json.loads(result.read_text(encoding="utf-8"))
         splits |= result["metrics"] if result["steps"] == step else {}
     return splits
-
-
-def _metrics(
-    splits: Mapping[str, Mapping[str, Mapping]], shown: Sequence[Metric]
-) -> Iterator[tuple[str, ...]]:
-    for split, tasks in splits.items():
-        for task, values in tasks.items():
-            counts = (f"{values[name]:,}" for name in ("rows", "positives"))
-            yield (split, task, *metric_cells(values, shown), *counts)

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from experiments.document import words
-from experiments.document.grid import Grid, Interval, Number, Text
+from experiments.reports import words
+from experiments.reports.grid import Grid, Interval, Number, Text
 
 GRID = Grid(
     "Speeds",

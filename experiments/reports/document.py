@@ -11,9 +11,9 @@ from typing import Literal
 import jinja2
 
 from dcrnn_tf.system.whole_file import whole_file
-from experiments.document.blocks import Block
-from experiments.document.grid import Grid
-from experiments.document.markdown import escape
+from experiments.reports.blocks import Block
+from experiments.reports.grid import Grid
+from experiments.reports.markdown import escape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Section:
     heading: str
     blocks: Sequence[Block | str]
     only: Literal["", "html", "markdown"] = ""
+
+    @classmethod
+    def of(cls, grid: Grid) -> "Section":
+        """Returns the section of a grid, under its title."""
+        return cls(grid.title, [grid])
 
     def markdown(self) -> str:
         """Returns the heading and the blocks that Markdown holds; nothing if there is none."""
@@ -82,11 +87,10 @@ class Document:
 
     def csv(self) -> str:
         """Returns a line for each record of the data; a value that does not exist is empty."""
-        records = list(self.data.records())
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, records[0], lineterminator="\n")
+        writer = csv.DictWriter(text, self.data.keys, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(records)
+        writer.writerows(self.data.records())
         return text.getvalue()
 
     def write(self, *paths: str | pathlib.Path) -> None:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from experiments.document import markdown
+from experiments.reports import markdown
 
 
 class Block(Protocol):

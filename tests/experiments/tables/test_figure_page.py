@@ -2,20 +2,20 @@
 
 import matplotlib.pyplot as plt
 
-from experiments.reports import figure_page
+from experiments.tables import figure_page
 
 
 def test_figures_are_written_as_files_and_on_one_page(tmp_path):
     figure, axes = plt.subplots()
     axes.plot([0, 1], [0, 1])
     shown = [figure_page.Shown("rising", "A line that rises", figure, ("It rises.",))]
-    page = figure_page.write(tmp_path, shown, "Figures", "A paper", file="page.html")
+    page = tmp_path / "page.html"
+    figure_page.write(page, shown, "Figures", "A paper")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "page.html",
         "rising.png",
         "rising.svg",
     ]
-    assert page == tmp_path / "page.html"
     html = page.read_text()
     assert "A line that rises" in html
     assert "It rises." in html

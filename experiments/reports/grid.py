@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from experiments.document import markdown, words
+from experiments.reports import markdown, words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Column:
     def value(self, item: Any) -> object:
         """Returns the column's value of an item."""
         return item.get(self.of) if isinstance(self.of, str) else self.of(item)
+
+    def through(self, get: Callable[[Any], Any]) -> "Column":
+        """Returns the column of items whose `get` is what this column takes its values from."""
+        return dataclasses.replace(self, of=lambda item: self.value(get(item)))
 
     def printed(self, value: object) -> str:
         """Returns a value as it is printed; a string in a column of numbers is printed as it is."""
@@ -111,6 +115,11 @@ class Grid:
             tuple(column.printed(value) for column, value in zip(self.columns, line, strict=True))
             for line in self.lines
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of records."""
+        return [key for column in self.columns for key in column.record(None)]
 
     def repeats(self, line: int) -> bool:
         """Returns whether a line is about the same thing as the one above.

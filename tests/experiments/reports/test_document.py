@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from experiments.document.blocks import Bullets, Facts, Links, Picture, Pictures
-from experiments.document.document import Document, Section
-from experiments.document.grid import Grid, Interval, Number, Text
-from experiments.document.markdown import Trusted, escape
+from experiments.reports.blocks import Bullets, Facts, Links, Picture, Pictures
+from experiments.reports.document import Document, Section
+from experiments.reports.grid import Grid, Interval, Number, Text
+from experiments.reports.markdown import Trusted, escape
 
 SPEEDS = Grid("Speeds", (Text("model"), Number("paper: mean", form=".1f")), [("A", 1.25)])
 PAGE = Document(

@@ -1,0 +1,43 @@
+"""A run, read from its folder."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from experiments.runs import run_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The content of a run folder; `result` is None while the run is not finished."""
+
+    folder: pathlib.Path
+    config: Mapping
+    record: Mapping
+    result: Mapping | None
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.config["seed"]
+
+    def value(self, key: str) -> object:
+        """Returns what `config`, `record` or `result` hold under a dotted path; None if nothing."""
+        value: object = {"config": self.config, "record": self.record, "result": self.result}
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+
+def load_run(folder: str | pathlib.Path) -> Run:
+    """Returns the run of a folder.
+
+    Raises:
+      DatasetError: The folder is no run, or one of its files is damaged.
+    """
+    folder = pathlib.Path(folder)
+    config = run_folder.read_json(folder / run_folder.CONFIG_FILE)
+    record = run_folder.read_json(folder / run_folder.RUN_FILE)
+    done = run_folder.finished(folder)
+    result = run_folder.read_json(folder / run_folder.RESULT_FILE) if done else None
+    return Run(folder, config, record, result)

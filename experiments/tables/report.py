@@ -1,0 +1,87 @@
+"""The page of a paper table: an HTML page to look at, a Markdown page, and CSV for machines."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+from dcrnn_tf import metrics
+from experiments.reports.blocks import Bullets, Links, Pictures
+from experiments.reports.document import Document, Section
+from experiments.reports.plots import MANY
+from experiments.runs import curves, origin
+from experiments.runs.report import REPORT_FILE
+from experiments.tables import grids, plots, sentences
+from experiments.tables.result import RowResult, TableResult
+
+
+def write(result: TableResult, folder: pathlib.Path) -> Document:
+    """Writes `report.html`, and `NAME.md` and `NAME.csv` of the table's name; returns the page.
+
+    Raises:
+      DatasetError: A file of a run is damaged.
+    """
+    page, name = document(result, folder), result.table.name
+    page.write(folder / f"{name}.csv", folder / f"{name}.md", folder / REPORT_FILE)
+    return page
+
+
+def document(result: TableResult, folder: pathlib.Path) -> Document:
+    """Returns the page of a table, with links to runs' reports as seen from its folder."""
+    table, data = result.table, result.data
+    drawn = result.ranking or result.rows
+    first, *others, cost, settings = grids.grids(result)
+    caption = "Dots are seeds, the bar is the 95 % interval of their mean."
+    by_seed = Pictures([plots.by_seed(result, task) for task in table.tasks], caption)
+    dataset = f"Dataset {data['name']}, fingerprint {data['fingerprint']}."
+    links = Links([(row.row.label, found) for row in result.rows if (found := _links(row, folder))])
+    return Document(
+        table.title,
+        Section.of(first),
+        [
+            *_verdict_sections(result),
+            Section(f"{metrics.get(metrics.PRIMARY).label} by seed", [by_seed]),
+            *map(Section.of, others),
+            *curves.sections({row.row.label: row.runs for row in drawn if row.runs}),
+            *map(Section.of, (cost, settings)),
+            *origin.sections(result.runs),
+            Section("", [dataset], only="markdown"),
+            Section("The runs", [links]),
+            Section("Reading the figures", [Bullets(sentences.notes(result), small=True)]),
+        ],
+        warning=sentences.warning(result),
+        remark=f"The published figures are of {table.dataset}." if table.published else "",
+        source=sentences.source(table),
+        incomplete=sentences.incomplete(result),
+        data=grids.records(result),
+    )
+
+
+def _verdict_sections(result: TableResult) -> list[Section]:
+    """Returns the differences to the baseline: sentences, or pictures where they are many."""
+    heading, table = f"Against {result.table.compared_with}", result.table
+    verdicts = Bullets([f"{label}, {words}." for label, words in sentences.verdicts(result)])
+    if len(result.rows) < MANY:
+        return [Section(heading, [verdicts])]
+    pictures = Pictures(
+        [
+            plots.differences(result, task, metric)
+            for metric in table.metrics
+            for task in table.tasks
+        ],
+        "Bars are 95 % intervals over seeds. A hollow dot has an interval that holds 0, or none: "
+        "no difference is shown. The figures stand under Intervals and tests.",
+    )
+    return [Section(heading, [verdicts], only="markdown"), Section(heading, [pictures])]
+
+
+def _links(row: RowResult, folder: pathlib.Path) -> Sequence[tuple[str, str]]:
+    """Returns the seeds of a row's reports, and their addresses as seen from a folder."""
+    reports = {run.seed: run.folder / REPORT_FILE for run in row.runs}
+    return [
+        (
+            "any seed" if row.row.deterministic else f"seed {seed}",
+            pathlib.PurePath(os.path.relpath(report, folder)).as_posix(),
+        )
+        for seed, report in reports.items()
+        if report.exists()
+    ]

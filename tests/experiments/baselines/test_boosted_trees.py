@@ -20,7 +20,7 @@ from dcrnn_tf.training.evaluation import Predictor, evaluate
 from experiments.baselines import boosted_trees, logistic_regression
 from experiments.baselines import inputs as tabular
 from experiments.runs.fitted_run import FittingError, learnable
-from experiments.tables.result import load_run
+from experiments.runs.run import load_run
 
 ROOT = pathlib.Path(__file__).parents[3]
 SETTINGS = {"max_rows": 2000, "iterations": 40, "learning_rate": 0.3, "max_leaf_nodes": 15}

@@ -8,7 +8,7 @@ import pytest
 
 from dcrnn_tf.dataset.schema import load_schema
 from experiments.baselines.constant import logit
-from experiments.tables.result import load_run
+from experiments.runs.run import load_run
 
 ROOT = pathlib.Path(__file__).parents[3]
 

@@ -1,0 +1,87 @@
+"""The arrangement of the code: what imports what, and how much a folder holds."""
+
+import ast
+import graphlib
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FLOORS = ("dcrnn_tf", "data_prep", "experiments", "benchmarks")  # from the lowest on
+MODULES_OF_A_FOLDER = 17
+
+
+def modules() -> dict[str, ast.Module]:
+    """Returns the syntax trees of all modules by their dotted names; a package has its own."""
+    trees = {}
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            trees[name.removesuffix(".__init__")] = ast.parse(path.read_text("utf-8"))
+    return trees
+
+
+MODULES = modules()
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yields the names of the project's modules that a module imports, wherever it does so."""
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
+def siblings(one: str, other: str) -> tuple[str, str] | None:
+    """Returns the two folders or modules, side by side, through which two modules differ."""
+    pair = one.split("."), other.split(".")
+    for depth, (a, b) in enumerate(zip(*pair, strict=False), start=1):
+        if a != b:
+            return ".".join(pair[0][:depth]), ".".join(pair[1][:depth])
+    return None  # one of them is a package that holds the other
+
+
+def test_no_import_leads_upwards():
+    found = {
+        (name, imported)
+        for name in MODULES
+        for imported in imports(name)
+        if FLOORS.index(imported.split(".")[0]) > FLOORS.index(name.split(".")[0])
+    }
+    assert found == set()
+
+
+def test_folders_and_modules_side_by_side_import_each_other_in_no_circle():
+    graph: dict[str, set[str]] = {}
+    for name in MODULES:
+        for imported in imports(name):
+            if pair := siblings(name, imported):
+                graph.setdefault(pair[0], set()).add(pair[1])
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_no_folder_holds_many_modules():
+    folders: dict[pathlib.Path, int] = {}
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            folders[path.parent] = folders.get(path.parent, 0) + (path.name != "__init__.py")
+    assert {f: n for f, n in folders.items() if n > MODULES_OF_A_FOLDER} == {}
+
+
+def test_no_module_uses_a_private_name_of_another():
+    found = [
+        (name, alias.name)
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+    assert found == []

@@ -2,12 +2,12 @@
 
 import json
 import pathlib
-import shutil
 
 import numpy as np
 
 from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
+from dcrnn_tf.system.whole_folder import whole_folder
 
 FIELDS = 23
 ROWS = 400_000
@@ -42,24 +42,21 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
     """
     if folder.exists():
         return folder
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     random = np.random.default_rng(0)
     size = vocabulary // FIELDS
     ids = np.stack([_ids(random, size, rows) for _ in range(FIELDS)], axis=1)
     labels = _labels(random, rows)
     fields = [Field(f"field_{number}", CATEGORICAL, size) for number in range(FIELDS)]
     tasks = [Task(name) for name in LABEL_RATES]
-    with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
-        columns = {field.name: ids[:, number] for number, field in enumerate(fields)}
-        columns |= {task.name: labels[:, number] for number, task in enumerate(tasks)}
-        writer.add_rows("train", columns)
-        writer.finish(source={"simulated": True}, filters={})
-    np.save(partial / "ids.npy", ids)
-    np.save(partial / "labels.npy", labels.astype(np.float32))
-    (partial / "sizes.json").write_text(json.dumps([size] * FIELDS))
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
+            columns = {field.name: ids[:, number] for number, field in enumerate(fields)}
+            columns |= {task.name: labels[:, number] for number, task in enumerate(tasks)}
+            writer.add_rows("train", columns)
+            writer.finish(source={"simulated": True}, filters={})
+        np.save(partial / "ids.npy", ids)
+        np.save(partial / "labels.npy", labels.astype(np.float32))
+        (partial / "sizes.json").write_text(json.dumps([size] * FIELDS))
     return folder
 
 
@@ -92,14 +89,13 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
     columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}
     columns[None]["user_row"] = random.integers(users, size=ROWS)
     tasks = [Task(name) for name in LABEL_RATES]
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
+    with (
+        whole_folder(folder) as partial,
+        DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer,
+    ):
         writer.add_entity_rows("user", columns["user"])
         writer.add_rows("train", columns[None])
         writer.finish(source={"simulated": True}, filters={})
-    partial.rename(folder)
     return folder
 
 

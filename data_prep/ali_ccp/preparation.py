@@ -25,6 +25,7 @@ from data_prep.ali_ccp.fields import PUBLISHED_COUNTS, SPLITS, USER
 from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.columns import select
+from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
 from data_prep.storage.work_folder import WorkFolder, identity
 from data_prep.storage.writer import Columns, DatasetWriter, Ragged
@@ -51,8 +52,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
       DatasetError: the input is not as it must be, or `out_dir` exists.
     """
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
-    if out_dir.exists():
-        raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
+    check_absent(out_dir)
     files = find_files(raw_dir)
     source = source_of(raw_dir, files)
     task = {"settings": dataclasses.asdict(settings), "files": list(map(identity, files.values()))}

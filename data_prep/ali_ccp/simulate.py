@@ -31,7 +31,7 @@ from data_prep.ali_ccp.fields import (
     VALUE_SEPARATOR,
 )
 from data_prep.simulation.auc_histogram import AucHistogram
-from data_prep.simulation.folder import begin_simulation, finish_simulation
+from data_prep.simulation.folder import simulation_folder, write_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import changes, check, given, required, setting
 
@@ -164,7 +164,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
     """
     check(settings)
     check_rates(settings)
-    with begin_simulation(folder) as partial:
+    with simulation_folder(folder) as partial:
         simulated = simulation.Simulation(settings)
         pool = TokenPool(simulated.ids)
         summary = {"seed": settings.seed, "settings": dataclasses.asdict(settings)}
@@ -173,7 +173,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
         for split in SPLITS:
             for name, value in _write_split(partial, split, simulated, pool).items():
                 summary[name][split] = value
-        finish_simulation(folder, summary)
+        write_simulation(partial, summary)
     return summary
 
 

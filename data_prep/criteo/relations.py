@@ -20,7 +20,6 @@ import contextlib
 import dataclasses
 import math
 import pathlib
-import shutil
 
 import numpy as np
 import polars as pl
@@ -37,6 +36,7 @@ from data_prep.criteo.planting import (
     plant,
     source_of,
 )
+from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.work_folder import WorkFolder
 from data_prep.storage.writer import DatasetWriter
 from dcrnn_tf.dataset.schema import (
@@ -50,6 +50,7 @@ from dcrnn_tf.dataset.schema import (
 from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.system.whole_folder import whole_folder
 
 CLICK = "click"
 DATASETS = {"criteo_r": RELATED, "criteo_ur": UNRELATED}
@@ -87,8 +88,7 @@ def make(
       DatasetError: the input is not as it must be, `out_dir` exists, or a label would be constant.
     """
     out_dir = pathlib.Path(out_dir)
-    if out_dir.exists():
-        raise DatasetError(f"{out_dir} exists already; remove it or choose another output folder")
+    check_absent(out_dir)
     schema = load_schema(data_dir)
     _check_input(data_dir, schema)
     network = {"model": NETWORK, **TRAINING, "epochs": epochs, "seed": seed}
@@ -113,18 +113,10 @@ def make(
         facts = measure(task, confidences, planted[task])
         facts |= {"confidence_scale": round(float(scale), 6), "network_auc": network_auc}
         sources[name] = source_of(schema, settings, facts, confidences, planted[task])
-    partial = out_dir.with_name(out_dir.name + ".partial")
-    if partial.exists():
-        print(f"Removing {partial}, left behind by a preparation that did not finish.")
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(out_dir) as partial:
         schemas = _write(data_dir, partial, seed, confidences, planted, sources)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    work.remove()  # first: what is there is not made again, and nobody would remove it then
-    partial.rename(out_dir)
+        # Before the dataset appears: what is there is not made again, and nobody would remove it.
+        work.remove()
     return schemas
 
 

@@ -19,7 +19,7 @@ from data_prep.criteo.preparation import LABEL
 from data_prep.criteo.world import EFFECTS, Settings, Simulation
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.simulation.auc_histogram import AucHistogram
-from data_prep.simulation.folder import begin_simulation, finish_simulation
+from data_prep.simulation.folder import simulation_folder, write_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import check, required
 
@@ -42,7 +42,7 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
     """
     folder = pathlib.Path(folder)
     check(settings)
-    with begin_simulation(folder) as partial:
+    with simulation_folder(folder) as partial:
         histogram, clicks = AucHistogram(), 0
         progress = tqdm.tqdm(total=settings.rows, desc="simulating", unit=" rows", unit_scale=True)
         with (
@@ -72,7 +72,7 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
             "bayes_auc": {split: {LABEL: auc} for split in SPLIT_NAMES},
             "bayes_auc_over": "all rows, since they are split later",
         }
-        finish_simulation(folder, summary)
+        write_simulation(partial, summary)
     return summary
 
 

@@ -23,7 +23,7 @@ from scipy.special import logit
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.radio.world import EFFECTS, STATISTICS, TASKS, RadioWorld, Settings
 from data_prep.simulation.auc_histogram import AucHistogram
-from data_prep.simulation.folder import begin_simulation, finish_simulation
+from data_prep.simulation.folder import simulation_folder, write_simulation
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import check, required, setting
@@ -101,7 +101,7 @@ def simulate(
     folder = pathlib.Path(folder)
     check(settings)
     check(Output(str(folder), rows_per_file))
-    with begin_simulation(folder) as partial:
+    with simulation_folder(folder) as partial:
         world = RadioWorld(settings)
         histograms = {task: AucHistogram() for task in TASKS}
         positives = dict.fromkeys(TASKS, 0)
@@ -140,7 +140,7 @@ def simulate(
             "bayes_auc": dict.fromkeys(SPLIT_NAMES, auc),
             "bayes_auc_over": "all rows, since they are split later",
         }
-        finish_simulation(folder, summary)
+        write_simulation(partial, summary)
     return summary
 
 

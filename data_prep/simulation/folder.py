@@ -1,22 +1,21 @@
-"""A simulator's folder, complete or absent, and what it leaves there beside its files.
+"""A simulator's folder, complete or absent, and the file in it that says what was simulated.
 
-There is no such file beside real ones.
+There is no such file beside real data.
 """
 
 import contextlib
 import json
 import pathlib
-import shutil
 from collections.abc import Iterator, Mapping
 
 from dcrnn_tf.dataset.schema import DatasetError
-from dcrnn_tf.system.whole_file import naming_file
+from dcrnn_tf.system.whole_folder import whole_folder
 
 SIMULATION_FILE = "simulation.json"
 
 
 def read_simulation(folder: pathlib.Path) -> dict | None:
-    """Reads what the simulator has left in a folder of raw files; None if it made none of them.
+    """Reads what a simulator says of a folder of raw files; None if no simulator made them.
 
     Raises:
       DatasetError: the file is not as a simulator writes it.
@@ -37,8 +36,8 @@ def read_simulation(folder: pathlib.Path) -> dict | None:
 
 
 @contextlib.contextmanager
-def begin_simulation(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Makes the folder that a simulator writes to until it is done, and yields its path.
+def simulation_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a folder for a simulator to write to, which gets its name when the context ends.
 
     Leaving the context by an error removes it.
 
@@ -47,25 +46,11 @@ def begin_simulation(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     if folder.exists():
         raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")
-    partial = _partial(folder)
-    if partial.exists():
-        print(f"Removing {partial}, left behind by a simulation that did not finish.")
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    try:
-        with naming_file(folder):
-            yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with whole_folder(folder) as partial:
+        yield partial
 
 
-def finish_simulation(folder: pathlib.Path, simulation: Mapping) -> None:
-    """Writes what `read_simulation` reads, and puts the folder where it shall be."""
+def write_simulation(folder: pathlib.Path, simulation: Mapping) -> None:
+    """Writes what `read_simulation` reads."""
     text = json.dumps(simulation, indent=2) + "\n"
-    (_partial(folder) / SIMULATION_FILE).write_text(text, encoding="utf-8")
-    _partial(folder).rename(folder)
-
-
-def _partial(folder: pathlib.Path) -> pathlib.Path:
-    return folder.with_name(folder.name + ".partial")
+    (folder / SIMULATION_FILE).write_text(text, encoding="utf-8")

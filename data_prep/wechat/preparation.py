@@ -16,6 +16,7 @@ from data_prep.own_log.scaling import Scaling
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
+from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.vocabulary import IdCounter, Vocabulary
 from data_prep.storage.writer import Columns, DatasetWriter
 from data_prep.wechat.feeds import Feeds, read_feeds
@@ -111,8 +112,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
       DatasetError: the input is not as it must be, or `out_dir` exists.
     """
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
-    if out_dir.exists():
-        raise DatasetError(f"{out_dir} exists already; remove it or choose another folder")
+    check_absent(out_dir)
     _check_tasks(settings.tasks)
     files = {name: _find(raw_dir, name) for name in (FEED_FILE, ACTION_FILE)}
     simulation = read_simulation(raw_dir)

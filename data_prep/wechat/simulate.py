@@ -18,7 +18,7 @@ import polars as pl
 import tqdm
 
 from data_prep.simulation.auc_histogram import AucHistogram
-from data_prep.simulation.folder import begin_simulation, finish_simulation
+from data_prep.simulation.folder import simulation_folder, write_simulation
 from data_prep.wechat import world as simulation
 from data_prep.wechat.fields import (
     ACTION_COLUMNS,
@@ -63,7 +63,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
       DatasetError: the folder exists, or the settings make no sense.
     """
     check(settings)
-    with begin_simulation(folder) as partial:
+    with simulation_folder(folder) as partial:
         simulated = simulation.Simulation(settings)
         feed_table(simulated).write_csv(partial / FEED_FILE)
         progress = tqdm.tqdm(total=settings.rows, desc="simulating", unit=" rows", unit_scale=True)
@@ -79,7 +79,7 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
             },
             **counts,
         }
-        finish_simulation(folder, summary)
+        write_simulation(partial, summary)
     return summary
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.serving.raw_features import RawFeatures
 from dcrnn_tf.system.folder_lock import FolderLock
-from dcrnn_tf.system.whole_file import naming_file
+from dcrnn_tf.system.whole_folder import whole_folder
 
 USER = "user"
 EXAMPLES = "examples"
@@ -176,23 +175,13 @@ def _save(
             f"{target} exists already; leave the version out to get {next_version(export_dir)}"
         )
     # A server passes over folders whose names are no numbers.
-    for left in sorted(export_dir.glob("*.partial")):
-        print(f"Removing {left}, left behind by an export that did not finish.")
-        shutil.rmtree(left)
-    partial = export_dir / f"{version}.partial"
-    partial.mkdir()
-    try:
+    with whole_folder(target, export_dir / "next.partial") as partial:
         signatures = serving_model.signatures()
-        with naming_file(target):
-            tf.saved_model.save(serving_model, str(partial), signatures=signatures)
-            extra = partial / EXTRA_FOLDER
-            extra.mkdir()
-            write_extra(extra)
-            _flush(partial)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        tf.saved_model.save(serving_model, str(partial), signatures=signatures)
+        extra = partial / EXTRA_FOLDER
+        extra.mkdir()
+        write_extra(extra)
+        _flush(partial)
     return target
 
 

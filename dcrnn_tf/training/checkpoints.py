@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import DatasetError
-from dcrnn_tf.system.whole_file import naming_file
+from dcrnn_tf.system.whole_folder import whole_folder
 
 _PREFIX = "step_"
 _PARTIAL = "partial"
@@ -64,21 +64,17 @@ class Checkpoints:
             that programs that read the model's weights alone must not use the checkpoint.
           spared: A step whose checkpoint stays however old it is.
         """
-        partial = self._folder / _PARTIAL
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         target = self._path(step)
-        with naming_file(target):
+        with whole_folder(target, self._folder / _PARTIAL) as partial:
             self._checkpoint.write(str(partial / "variables"))
-        if only_to_continue:
-            (partial / _ONLY_TO_CONTINUE).touch()
-        for newer in [other for other in self.steps() if other > step]:  # those were unreadable
-            self._remove(self._path(newer))
-        others = [other for other in self.steps() if other not in (step, spared)]
-        for old in others[: 1 - self._keep]:
-            self._remove(self._path(old))
-        self._remove(target)
-        partial.rename(target)
+            if only_to_continue:
+                (partial / _ONLY_TO_CONTINUE).touch()
+            for newer in [other for other in self.steps() if other > step]:  # those were unreadable
+                self._remove(self._path(newer))
+            others = [other for other in self.steps() if other not in (step, spared)]
+            for old in others[: 1 - self._keep]:
+                self._remove(self._path(old))
+            self._remove(target)
 
     def _remove(self, checkpoint: pathlib.Path) -> None:
         removed = self._folder / _REMOVED

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 
+from dcrnn_tf.system.whole_folder import whole_folder
 from experiments.runs import run_folder
 
 _WITHOUT_EFFECT = ("--run_dir=", "--threads=")
@@ -60,7 +61,5 @@ def _words(command: str) -> list[str]:
 
 def _copy(source: pathlib.Path, folder: pathlib.Path) -> None:
     """Copies a folder, whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial)
-    partial.rename(folder)
+    with whole_folder(folder, folder.with_name(f".{folder.name}.partial")) as partial:
+        shutil.copytree(source, partial, dirs_exist_ok=True)

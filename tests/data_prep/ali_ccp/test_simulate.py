@@ -181,7 +181,7 @@ def test_an_existing_folder_is_refused_and_a_leftover_removed(raw, tmp_path, cap
     leftover.mkdir()
     (leftover / "half").write_text("half")
     simulate(tmp_path / "x", dataclasses.replace(SETTINGS, train_rows=500, test_rows=100))
-    assert "left behind by a simulation" in capsys.readouterr().out
+    assert "x.partial, left behind by a process" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "x").iterdir()} == FILES
     assert not leftover.exists()
 

@@ -237,7 +237,7 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
     with pytest.raises(OSError, match="no room"):
         export.save(served, folder, write_extra=fail)
     assert sorted(path.name for path in folder.iterdir()) == ["1", "7"]
-    (folder / "8.partial").mkdir()  # a killed export's
+    (folder / "next.partial").mkdir()  # a killed export's
     assert export.next_version(folder) == 8
     assert export.save(served, folder).name == "8"
     assert "Removing" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The code runs nothing that data brings along, reaches no network, and writes where it is told."""
 
 import ast
+import csv
 import html.parser
 import json
 import pathlib
@@ -281,10 +282,14 @@ def test_a_runs_report_shows_what_data_hold_as_text(evil):
     check_page(run_report.write(EVIL_TABLE.run_dir(folder, EVIL_TABLE.rows[0], 1)))
 
 
-def test_a_tables_report_and_markdown_show_what_data_hold_as_text(evil):
+def test_all_forms_of_a_tables_page_show_what_data_hold_as_text(evil):
     folder, result = evil
     table_report.write(result, folder)
     check_page(folder / "report.html")
+    with open(folder / "evil.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["row"] for line in lines[::2]] == [EVIL, f"other {EVIL}"]
+    assert {line["fingerprint"] for line in lines} == {EVIL}
     text = (folder / "evil.md").read_text(encoding="utf-8")
     # A tag, a link or a pipe of the data is one after a backslash; a backslash of theirs is two.
     plain = re.sub(r"\\.", "", text)

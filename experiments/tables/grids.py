@@ -74,7 +74,7 @@ def mean_columns(result: TableResult) -> list[Column]:
     ]
 
 
-PARAMETERS = [
+_PARAMETERS = [
     Number(label, lambda row, part=part: row.parameters(part), ",", key=f"parameters_{part}")
     for label, part in (("parameters", "total"), ("embeddings", "embedding"), ("other", "other"))
 ]
@@ -86,7 +86,7 @@ def median(label: str, name: str) -> Column:
     return Number(label, lambda row: row.median(f"result.{name}"), ",.0f", key=name)
 
 
-_COST = (*PARAMETERS, median("rows/s", "rows_per_second"), median("wall time (s)", "wall_seconds"))
+_COST = (*_PARAMETERS, median("rows/s", "rows_per_second"), median("wall time (s)", "wall_seconds"))
 
 
 def _quality(result: TableResult) -> list[Column]:

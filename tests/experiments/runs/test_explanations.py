@@ -8,7 +8,7 @@ from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.models import Explanation
 from experiments.runs.explanations import collect
-from tests.experiments.reports.test_report import Page
+from tests.experiments.page import Page
 from tests.experiments.test_train import run
 
 

@@ -151,8 +151,9 @@ def changes(settings: type, *names: str) -> type:
 
     `dataclasses.replace(preset, **given(changes))` applies what a user has given to a preset.
     """
+    hints = typing.get_type_hints(settings)
     fields = [
-        (name, rule.kind | None, setting(None, rule.help, **_limits(rule)))
+        (name, hints[name] | None, setting(None, rule.help, **_limits(rule)))
         for name, rule in rules(settings).items()
         if not names or name in names
     ]

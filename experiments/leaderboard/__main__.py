@@ -3,7 +3,8 @@
   python -m experiments.leaderboard --data_dir=data/census_income
   python -m experiments.leaderboard --preset=smoke
 
-Without --data_dir the data are a simulated Ali-CCP. Runs that are finished are not repeated. Writes
+`--raw_dir` takes an own log with its declaration, or the real Ali-CCP's files; without it and
+`--data_dir` the data are a simulated Ali-CCP. Runs that are finished are not repeated. Writes
 `leaderboard.csv`, `leaderboard.md`, `report.html` and `quality_cost.png` and `.svg`; the runs, and
 a table of all their figures, lie in `runs/` beside them.
 """
@@ -14,9 +15,10 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
-from absl import flags, logging
+from absl import logging
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import run_folder
 from experiments.tables import make
@@ -24,36 +26,21 @@ from experiments.tables import make
 if TYPE_CHECKING:
     from experiments.tables.result import RowResult
 
-FLAGS = flags.FLAGS
 
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the leaderboard is written."""
 
-def _define_flags() -> None:
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "A prepared dataset, a log of your own with its declaration, or the real Ali-CCP's files; "
-        "simulated if none.",
+    out_dir: str | None = setting(
+        None, "Folder of what is written; runs/leaderboard-DATASET by default."
     )
-    flags.DEFINE_enum("preset", None, make.PRESETS, "Size of the simulated form.")
-    flags.DEFINE_list("models", None, "Models beside MMoE, by name; all if not given.")
-    flags.DEFINE_integer("seeds", None, "Runs per model; 5 if not given.", lower_bound=1)
-    flags.DEFINE_integer("epochs", None, "Epochs; 1 if not given.", lower_bound=1)
-    flags.DEFINE_integer(
-        "rows", None, "Rows of Ali-CCP; the preset's if not given.", lower_bound=1000
-    )
-    flags.DEFINE_string(
-        "out_dir", None, "Folder of what is written; runs/leaderboard-DATASET if not given."
-    )
-    flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
-    flags.DEFINE_integer("parallel_runs", 0, "Runs at a time; 0 is one per core.", lower_bound=0)
 
 
-def main() -> None:
+def main(output: Output, settings: make.Settings) -> None:
     """Runs the program."""
-    settings = make.settings_of(FLAGS)
     if settings.size == "smoke" and not settings.models:
         settings = dataclasses.replace(settings, models=SMOKE_MODELS)
-    out_dir = pathlib.Path(FLAGS.out_dir or _default_folder(settings))
+    out_dir = pathlib.Path(output.out_dir or _default_folder(settings))
     result = make.make(LEADERBOARD, settings, out_dir / "runs" / LEADERBOARD.name)
     command_line.use_threads(0)
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
@@ -67,8 +54,8 @@ def main() -> None:
 
 def _default_folder(settings: make.Settings) -> pathlib.Path:
     """The folder of what is written: runs/leaderboard for the small form, as with other tables."""
-    if settings.raw_dir:
-        return pathlib.Path("runs", f"{LEADERBOARD.name}-{pathlib.Path(settings.raw_dir).name}")
+    if settings.folder:
+        return pathlib.Path("runs", f"{LEADERBOARD.name}-{pathlib.Path(settings.folder).name}")
     return pathlib.Path("runs", LEADERBOARD.folder_name(settings.size))
 
 
@@ -88,5 +75,4 @@ def _latency(folder: pathlib.Path, row: RowResult) -> dict[int, float]:
 
 
 if __name__ == "__main__":
-    _define_flags()
-    command_line.run(main)
+    command_line.run(main, Output, make.Settings)

@@ -11,8 +11,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from absl import flags
-
 from experiments.tables import make
 from experiments.tables.spec import Table
 
@@ -38,24 +36,11 @@ class Shown:
     data: str = ""
 
 
-def define_flags(out_dir: str, data_dir: str | None = None) -> None:
-    """Defines the flags that `make_runs` takes.
-
-    Args:
-      out_dir: default of `--out_dir`.
-      data_dir: help of `--data_dir`; None if there are no real data to give.
-    """
-    flags.DEFINE_string("out_dir", out_dir, "Folder of the figures and of their runs.")
-    flags.DEFINE_enum("preset", None, make.PRESETS, "Size of the runs; default small.")
-    if data_dir is not None:
-        flags.DEFINE_string("data_dir", None, data_dir)
-    flags.DEFINE_string("work_dir", "data", "Folder of simulated and prepared data.")
-
-
-def make_runs(tables: Sequence[Table], flag_values: flags.FlagValues) -> Results:
-    """Makes the tables that figures are drawn from, in `--out_dir`/runs."""
-    settings = make.settings_of(flag_values)
-    return make.make_all(tables, settings, pathlib.Path(flag_values.out_dir, "runs"))
+def make_runs(
+    tables: Sequence[Table], settings: make.Settings, out_dir: str | pathlib.Path
+) -> Results:
+    """Makes the tables that figures are drawn from, in `out_dir`/runs."""
+    return make.make_all(tables, settings, pathlib.Path(out_dir, "runs"))
 
 
 def write(

@@ -6,14 +6,14 @@ imported after them, so that this process takes little memory beside theirs.
 
 import dataclasses
 import pathlib
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from absl import flags
-
-from dcrnn_tf.dataset.schema import Schema, load_schema
+from dcrnn_tf.dataset.schema import SCHEMA_FILE, Schema, load_schema
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 from experiments.runs import processes, run_folder
 from experiments.tables import datasets, runs
 from experiments.tables.spec import Preset, Table
@@ -26,50 +26,59 @@ PRESETS = ("small", "smoke")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a user chooses of the tables to make.
-
-    Attributes:
-      preset: Size of the simulated data, of `PRESETS`; `small` if not given.
-      raw_dir: Folder of the real raw files; the data are simulated if not given. For tables of
-        several datasets, a folder with one of theirs for each.
-      work_dir: Folder of simulated and prepared data.
-      models: Names of the models to run beside the table's baseline; all if not given.
-      seeds: Number of runs of each row; the preset's if not given.
-      epochs: Number of epochs; the preset's if not given.
-      rows: Number of rows of the data; the preset's if not given.
-      parallel_runs: Number of runs at a time, which share the processor; 0 is one per core.
+    """What a user chooses of the tables to make; both folders of real data are taken anywhere.
 
     Raises:
-      UsageError: Both `preset` and `raw_dir` are given.
+      UsageError: More than one of `preset`, `raw_dir` and `data_dir` is given.
     """
 
-    preset: str | None = None
-    raw_dir: str | None = None
-    work_dir: str = "data"
-    models: Sequence[str] | None = None
-    seeds: int | None = None
-    epochs: int | None = None
-    rows: int | None = None
-    parallel_runs: int = 0
+    preset: str | None = setting(
+        None, "Size of the simulated data, small by default.", choices=PRESETS
+    )
+    raw_dir: str | None = setting(
+        None,
+        "Folder of the real raw files; the data are simulated by default. For tables of several "
+        "datasets, a folder with one of theirs for each.",
+    )
+    data_dir: str | None = setting(
+        None, "Prepared dataset, for a table that takes any; the data are simulated by default."
+    )
+    work_dir: str = setting("data", "Folder of simulated and prepared data.")
+    models: tuple[str, ...] | None = setting(
+        None, "Names of the models to run beside the table's baseline; all by default."
+    )
+    seeds: int | None = setting(
+        None, "Number of runs of each row; that of the preset by default.", lower=1
+    )
+    epochs: int | None = setting(None, "Number of epochs; that of the preset by default.", lower=1)
+    rows: int | None = setting(
+        None, "Number of rows of the data; that of the preset by default.", lower=1000
+    )
+    parallel_runs: int = setting(
+        0, "Number of runs at a time, which share the processor; 0 is one per core.", lower=0
+    )
 
     def __post_init__(self) -> None:
-        if self.raw_dir and self.preset:
+        if self.preset and self.folder:
             raise command_line.UsageError(
-                "--preset is for simulated data, --data_dir for real data; give one of them"
+                "--preset is for simulated data, --raw_dir and --data_dir for real data; give one "
+                "of them"
             )
+        if self.raw_dir and self.data_dir and self.raw_dir != self.data_dir:
+            raise command_line.UsageError(
+                f"--raw_dir={self.raw_dir} and --data_dir={self.data_dir} are two datasets; give "
+                "one of them"
+            )
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of the real data, raw or prepared; None for simulated data."""
+        return self.raw_dir or self.data_dir
 
     @property
     def size(self) -> str:
         """Name of the tables' preset: `paper` on real data."""
-        return "paper" if self.raw_dir else self.preset or "small"
-
-
-def settings_of(flag_values: flags.FlagValues) -> Settings:
-    """The settings that a program's flags give; those without a flag have their defaults."""
-    names = {field.name: field.name for field in dataclasses.fields(Settings)}
-    names["raw_dir"] = "data_dir"
-    given = {key: flag_values[flag].value for key, flag in names.items() if flag in flag_values}
-    return Settings(**given)
+        return "paper" if self.folder else self.preset or "small"
 
 
 def make(table: Table, settings: Settings, out_dir: str | pathlib.Path) -> "TableResult":
@@ -107,7 +116,8 @@ def _make_each(
 ) -> "list[TableResult]":
     """Makes tables and says in the end where their reports are."""
     results, sentences = [], []
-    raw_dirs = _raw_dirs(tables, settings.raw_dir)
+    _tell_of_raw_files(settings)
+    raw_dirs = _raw_dirs(tables, settings.folder)
     for table, raw_dir, out_dir in zip(tables, raw_dirs, out_dirs, strict=True):
         started = time.monotonic()
         result, page = _make(table, settings, raw_dir, out_dir)
@@ -116,6 +126,16 @@ def _make_each(
         sentences.append(f"Report: {page} ({minutes:.1f} minutes)")
     print("\n".join(sentences))
     return results
+
+
+def _tell_of_raw_files(settings: Settings) -> None:
+    """Tells a user who names raw files by `--data_dir`, as was usual, that there is a flag."""
+    if settings.data_dir and not pathlib.Path(settings.data_dir, SCHEMA_FILE).exists():
+        print(
+            f"{settings.data_dir} is no prepared dataset: folders of raw files are now given as "
+            "--raw_dir; --data_dir still works.",
+            file=sys.stderr,
+        )
 
 
 def _raw_dirs(tables: Sequence[Table], folder: str | None) -> list[pathlib.Path | None]:
@@ -128,7 +148,7 @@ def _raw_dirs(tables: Sequence[Table], folder: str | None) -> list[pathlib.Path 
         return [folder] * len(tables)
     if missing := [name for name in dict.fromkeys(names) if not (folder / name).is_dir()]:
         raise command_line.UsageError(
-            f"these tables are of {' and '.join(dict.fromkeys(names))}, so --data_dir={folder} "
+            f"these tables are of {' and '.join(dict.fromkeys(names))}, so --raw_dir={folder} "
             f"must hold a folder of each, and lacks {' and '.join(missing)}"
         )
     return [folder / name for name in names]
@@ -170,8 +190,8 @@ def _preset(table: Table, settings: Settings) -> Preset:
     """The table's preset, with what the settings have instead."""
     if settings.size not in table.presets:
         raise command_line.UsageError(
-            f"--table={table.name} is for simulated data alone; leave --data_dir out"
-            if settings.raw_dir
+            f"--table={table.name} is for simulated data alone; leave --raw_dir out"
+            if settings.folder
             else f"--table={table.name} has no preset {settings.size}; it has "
             f"{', '.join(table.presets)}"
         )

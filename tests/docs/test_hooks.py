@@ -111,4 +111,6 @@ def test_the_reference_has_packages_with_public_names_and_no_programs():
     modules = api_reference.modules_by_package("dcrnn_tf")
     assert "dcrnn_tf.layers.crossing.crnn" in modules["dcrnn_tf.layers.crossing"]
     assert "data_prep" not in api_reference.modules_by_package("data_prep")  # former names alone
-    assert not [m for names in modules.values() for m in names if m.endswith(("__main__", "__init__"))]
+    assert not [
+        m for names in modules.values() for m in names if m.endswith(("__main__", "__init__"))
+    ]

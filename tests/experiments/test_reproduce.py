@@ -6,9 +6,9 @@ import sys
 
 import pandas as pd
 import pytest
-from absl.testing import flagsaver
 
 from experiments import reproduce
+from experiments.reproduce import Settings
 from experiments.tables import make
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -17,11 +17,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
+        (["--preset=small", "--raw_dir=x"], "--preset is for simulated data"),
         (["--preset=small", "--data_dir=x"], "--preset is for simulated data"),
+        (["--raw_dir=a", "--data_dir=b"], "--raw_dir=a and --data_dir=b are two datasets"),
         (["--table=table9"], "table9"),
         (["--table=table4,table9"], "each must be one of table1, table2, table3_offline, table4"),
         (
-            ["--table=dephn_table1,dephn_table2_wechat", "--data_dir=nowhere"],
+            ["--table=dephn_table1,dephn_table2_wechat", "--raw_dir=nowhere"],
             "must hold a folder of each, and lacks ali_ccp and wechat",
         ),
         (["--seeds=0"], "seeds"),
@@ -44,14 +46,12 @@ def test_tables_have_a_folder_each_unless_one_is_given_for_one(monkeypatch):
     monkeypatch.setattr(
         make, "make_all", lambda tables, _, folder: made.append(([t.name for t in tables], folder))
     )
-    for given in (
-        ["--table=table1"],
-        ["--table=table1", "--out_dir=here"],
-        ["--table=table2,table1,table2", "--out_dir=here"],
+    for chosen in (
+        Settings(("table1",)),
+        Settings(("table1",), "here"),
+        Settings(("table2", "table1", "table2"), "here"),
     ):
-        with flagsaver.flagsaver():
-            reproduce.FLAGS(["reproduce", *given])
-            reproduce.main()
+        reproduce.main(chosen, make.Settings())
     assert made == [(["table1"], "runs"), ("table1", "here"), (["table2", "table1"], "here")]
 
 

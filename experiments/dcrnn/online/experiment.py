@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.settings import setting
 
 if TYPE_CHECKING:  # the programs that need a `Design` alone do without
     from data_prep.own_log.row_encoder import RowEncoder
@@ -29,21 +30,13 @@ _STREAM = 4  # of random numbers, apart from those that the world and the log ar
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """The size of an experiment.
+    """The size of an experiment."""
 
-    Attributes:
-      users: fresh ones.
-      visits: of each user.
-      candidates: albums to choose from in a visit.
-      shown: of these.
-      seed: of everything random.
-    """
-
-    users: int = 20_000
-    visits: int = 2
-    candidates: int = 30
-    shown: int = 1
-    seed: int = 0
+    users: int = setting(20_000, "Number of fresh users of the experiment.", lower=1)
+    visits: int = setting(2, "Number of visits of each user.", lower=1)
+    candidates: int = setting(30, "Number of albums to choose from in a visit.", lower=1)
+    shown: int = setting(1, "Number of albums of these that are shown.", lower=1)
+    seed: int = setting(0, "Seed of the experiment's random numbers.", lower=0)
 
     @property
     def exposures(self) -> int:

@@ -6,26 +6,34 @@ Trains what the figures need (finished runs are not repeated) and writes each fi
 SVG, all of them with their verdicts to `study.html`, and every paired difference to `study.csv`.
 """
 
+import dataclasses
 import pathlib
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import changes, given, setting
 from experiments.dcrnn.study import tables
-from experiments.tables import figure_page
+from experiments.tables import figure_page, make
 
-FLAGS = flags.FLAGS
+Changes = changes(make.Settings, "preset", "work_dir")
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where the study is written."""
+
+    out_dir: str = setting("runs/dcrnn_study", "Folder of the figures and of their runs.")
+
+
+def main(settings: Settings, changed: Changes) -> None:
     """Runs the program."""
-    results = figure_page.make_runs(tables.TABLES, FLAGS)
+    of_tables = make.Settings(**given(changed))
+    results = figure_page.make_runs(tables.TABLES, of_tables, settings.out_dir)
     import matplotlib
 
     from experiments.dcrnn.study import content as content
     from experiments.reports import plots
 
-    path = pathlib.Path(FLAGS.out_dir, "study.html")
+    path = pathlib.Path(settings.out_dir, "study.html")
     with matplotlib.rc_context(plots.STYLE):
         shown = [
             content.sharing(results),
@@ -48,5 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    figure_page.define_flags("runs/dcrnn_study")
-    command_line.run(main)
+    command_line.run(main, Settings, Changes)

@@ -8,20 +8,34 @@ Example:
   python -m experiments.dephn.figures --preset=small --out_dir=runs/dephn_figures
 """
 
+import dataclasses
 import pathlib
 
-from absl import flags
-
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import changes, given, setting
 from experiments.dephn import tables
-from experiments.tables import figure_page
+from experiments.tables import figure_page, make
 
-FLAGS = flags.FLAGS
+Changes = changes(make.Settings, "preset", "work_dir")
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where the figures are written, and from which files."""
+
+    out_dir: str = setting("runs/dephn_figures", "Folder of the figures and of their runs.")
+    raw_dir: str | None = setting(
+        None,
+        "Folder of the real files, with the folders ali_ccp and criteo; the data are simulated by "
+        "default.",
+        former="data_dir",
+    )
+
+
+def main(settings: Settings, changed: Changes) -> None:
     """Runs the program."""
-    results = figure_page.make_runs(tables.FIGURES, FLAGS)
+    of_tables = make.Settings(raw_dir=settings.raw_dir, **given(changed))
+    results = figure_page.make_runs(tables.FIGURES, of_tables, settings.out_dir)
     import matplotlib
 
     from experiments.dephn.figures import content as content
@@ -34,7 +48,7 @@ def main() -> None:
         warning = "Simulated data: figures 3, 5, 6 and 7 are not of Ali-CCP and Criteo"
     else:
         warning = "Planted labels: those of figures 5, 6 and 7 are not Criteo's"
-    path = pathlib.Path(FLAGS.out_dir, "figures.html")
+    path = pathlib.Path(settings.out_dir, "figures.html")
     with matplotlib.rc_context(plots.STYLE):
         figure_page.write(
             path,
@@ -53,8 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    figure_page.define_flags(
-        "runs/dephn_figures",
-        "Folder of the real files, with the folders ali_ccp and criteo; or simulated.",
-    )
-    command_line.run(main)
+    command_line.run(main, Settings, Changes)

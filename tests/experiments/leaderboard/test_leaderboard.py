@@ -325,5 +325,6 @@ def test_each_dataset_has_a_folder_of_its_own():
         (Settings(), "runs/leaderboard"),
         (Settings("smoke"), "runs/leaderboard-smoke"),
         (Settings(raw_dir="data/logs/"), "runs/leaderboard-logs"),
+        (Settings(data_dir="data/logs/"), "runs/leaderboard-logs"),
     ):
         assert __main__._default_folder(settings).as_posix() == folder

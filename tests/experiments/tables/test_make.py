@@ -30,12 +30,43 @@ def test_real_data_have_a_preset_of_their_own():
     ]
     with pytest.raises(command_line.UsageError, match="--preset is for simulated data"):
         Settings("small", raw_dir="x")
+    prepared = Settings(data_dir="x")
+    assert (prepared.size, prepared.folder, Settings().folder) == ("paper", "x", None)
+    with pytest.raises(command_line.UsageError, match="--raw_dir=x and --data_dir=y are two"):
+        Settings(raw_dir="x", data_dir="y")
+
+
+def test_raw_files_given_as_a_prepared_dataset_are_taken_with_a_notice(
+    dataset_folder, tmp_path, monkeypatch, capsys
+):
+    made = []
+
+    def record(table, settings, raw_dir, out_dir):
+        made.append(raw_dir)
+        return SimpleNamespace(table=table), out_dir / "report.html"
+
+    monkeypatch.setattr(make, "_make", record)
+    notices = []
+    for settings in (
+        Settings(data_dir=str(tmp_path)),
+        Settings(data_dir=str(dataset_folder)),
+        Settings(raw_dir=str(tmp_path)),
+    ):
+        make.make(dcrnn_tables.TABLE_1, settings, tmp_path / "out")
+        notices.append(capsys.readouterr().err)
+    assert made == [tmp_path, dataset_folder, tmp_path]
+    assert notices == [
+        f"{tmp_path} is no prepared dataset: folders of raw files are now given as --raw_dir; "
+        "--data_dir still works.\n",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (Settings(raw_dir="x"), "is for simulated data alone; leave --data_dir out"),
+        (Settings(raw_dir="x"), "is for simulated data alone; leave --raw_dir out"),
         (Settings("smoke"), "has no preset smoke; it has small"),
     ],
 )

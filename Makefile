@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DOCS := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 flag = $(if $($(1)),--$(2)="$($(1))")
-TABLE_FLAGS = $(call flag,DATA_DIR,data_dir) $(call flag,PRESET,preset) $(call flag,SEEDS,seeds) \
+TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call flag,SEEDS,seeds) \
 	$(call flag,EPOCHS,epochs) $(call flag,ROWS,rows) $(call flag,OUT_DIR,out_dir) \
 	$(call flag,PARALLEL_RUNS,parallel_runs)
 
@@ -56,7 +56,7 @@ reproduce-dephn-criteo: $(READY)  ## DEPHN beside MMoE on Criteo-UR and Criteo-R
 	$(RUN) -m experiments.reproduce --table=$(DEPHN_CRITEO) $(TABLE_FLAGS)
 
 reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one HTML page
-	$(RUN) -m experiments.dephn.figures $(call flag,DATA_DIR,data_dir) \
+	$(RUN) -m experiments.dephn.figures $(call flag,DATA_DIR,raw_dir) \
 		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Ali-CCP; MODELS=

@@ -1,4 +1,4 @@
-"""Layers, one idea of the papers a module."""
+"""Layers, a module for each idea of the papers."""
 
 from dcrnn_tf.layers.crossing.bi_interaction import BiInteraction
 from dcrnn_tf.layers.crossing.compressed_interaction import CompressedInteraction

@@ -1,4 +1,4 @@
-"""Initialisation of weights that hold several layers side by side, or mix them."""
+"""Initializers of weights that hold several layers side by side, or mix them."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,15 @@ Initializer = keras.initializers.Initializer
 
 
 def blockwise(initializer: type[Initializer], blocks: int, axis: int) -> Callable:
-    """Initialises every block of a weight on its own, with values and fans of its own.
+    """Returns an initializer of every block of a weight on its own, with its own values and fans.
 
     One weight of several experts (or tasks, or directions) makes one product of their products.
-    Initialised as a whole it would get the fan of the whole; a repeated initialiser would give
+    Initialised as a whole it would get the fan of the whole; a repeated initializer would give
     every block the same values.
 
     Args:
-      initializer: class of the initialiser; every block gets a new one, hence a new seed.
-      blocks: number of blocks.
+      initializer: Class of the initializer; every block gets a new one, hence a new seed.
+      blocks: Number of blocks.
       axis: 0 for stacked blocks, `(blocks, ...)`; 1 for columns side by side, `(rows, blocks * n)`.
     """
 
@@ -30,17 +30,18 @@ def blockwise(initializer: type[Initializer], blocks: int, axis: int) -> Callabl
     return initialise
 
 
-def shares(own: float, places: np.ndarray) -> Callable:
-    """Initialises rows of shares: `own` in one place of each, what is left to 1 even elsewhere.
+def shares(own: float, chosen: np.ndarray) -> Callable:
+    """Returns an initializer of rows of shares, one of which is `own` in each row.
 
-    A row of one share is 1. The last axis of a weight with three is filled with copies.
+    What is left to 1 is spread evenly over the others. A row of one share is 1. The last axis of a
+    weight with three is filled with copies.
 
     Args:
-      own: the share in the place.
-      places: `(rows, columns)`, true in one place of each row.
+      own: Share of the chosen column.
+      chosen: Which column of each row has it, bool `(rows, columns)`, true once in each row.
     """
-    others = places.shape[1] - 1
-    values = np.where(places, own, (1 - own) / others) if others else np.ones(places.shape)
+    others = chosen.shape[1] - 1
+    values = np.where(chosen, own, (1 - own) / others) if others else np.ones(chosen.shape)
 
     def initialise(shape, dtype=None):
         spread = values[..., None] if len(shape) == 3 else values

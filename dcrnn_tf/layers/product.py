@@ -13,24 +13,27 @@ def use_bfloat16_products(use: bool) -> None:
     Sums within a product stay float32, and so does all else: weights, activations, gradients. Only
     the large products of a model go through `product`: the first layers of experts and gates, the
     input products of recurrent networks, the interactions of fields.
+
+    Args:
+      use: Whether it does.
     """
     global _low_precision
     _low_precision = use
 
 
 def product(inputs: tf.Tensor | SharedRows, kernel: tf.Tensor) -> tf.Tensor:
-    """`inputs @ kernel`, with the gradients that `tf.matmul` has.
+    """Returns `inputs @ kernel`, with the gradients that `tf.matmul` has.
 
     The gradient by the inputs is `upstream @ kernel^T`. TensorFlow's product with a transposed
     second operand takes a third longer than one with the transposed matrix laid out first, and its
     graph optimiser would fold a plain `tf.transpose` back into the product.
 
     Args:
-      inputs: `(rows, d)`.
-      kernel: `(d, width)`.
+      inputs: Matrix, `(rows, d)`.
+      kernel: Matrix, `(d, width)`.
 
     Returns:
-      `(rows, width)`.
+      The product, `(rows, width)`.
     """
     multiply = _product
     if _low_precision and kernel.dtype == tf.float32:

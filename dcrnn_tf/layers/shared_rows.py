@@ -1,4 +1,4 @@
-"""Inputs of a layer some of whose columns many rows have in common, as candidates have a user."""
+"""Inputs of a layer of which many rows have some columns in common, as candidates have a user."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,11 +13,20 @@ class SharedRows(NamedTuple):
     Its product with a kernel takes the shared columns' part once for each distinct row.
 
     Attributes:
-      shared: `(distinct, s)`.
-      row: int32 `(batch,)`, each row's place among the distinct ones.
-      own: `(batch, d - s)`.
-      shared_columns: int32 `(s,)`, where the columns of `shared` lie in the matrix.
-      own_columns: int32 `(d - s,)`, the same of `own`.
+      shared: Distinct rows of the shared columns, `(distinct, s)`.
+      row: Index of each row of the matrix among the distinct ones, int32 `(batch,)`.
+      own: The other columns, `(batch, d - s)`.
+      shared_columns: Columns of the matrix that `shared` holds, int32 `(s,)`.
+      own_columns: Columns of the matrix that `own` holds, int32 `(d - s,)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> user = tf.constant([[1.0]])  # of three candidates
+      >>> items = tf.constant([[2.0], [3.0], [4.0]])
+      >>> matrix = layers.SharedRows(user, tf.constant([0, 0, 0]), items, [0], [1])
+      >>> matrix.product(tf.constant([[10.0], [1.0]])).numpy()
+      array([[12.], [13.], [14.]], dtype=float32)
     """
 
     shared: tf.Tensor
@@ -27,15 +36,20 @@ class SharedRows(NamedTuple):
     own_columns: tf.Tensor
 
     def product(self, kernel: tf.Tensor, multiply: Callable = tf.matmul) -> tf.Tensor:
-        """The matrix times a kernel `(d, width)`, `(batch, width)`."""
+        """Returns the matrix times a kernel, `(batch, width)`.
+
+        Args:
+          kernel: Matrix, `(d, width)`.
+          multiply: How two matrices are multiplied.
+        """
         shared = multiply(self.shared, _rows(kernel, self.shared_columns))
         own = multiply(self.own, _rows(kernel, self.own_columns))
         return tf.gather(shared, self.row) + own
 
 
-def _rows(kernel: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Rows of a kernel; those that follow one another are not copied."""
-    known = tf.get_static_value(places)
+def _rows(kernel: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns rows of a kernel; those that follow one another are not copied."""
+    known = tf.get_static_value(rows)
     if known is not None and len(known) and np.array_equal(known, known[0] + np.arange(len(known))):
         return kernel[known[0] : known[0] + len(known)]
-    return tf.gather(kernel, places)
+    return tf.gather(kernel, rows)

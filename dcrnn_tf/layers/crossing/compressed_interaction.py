@@ -1,4 +1,4 @@
-"""Compressed interaction network, CIN: products of fields, mixed into feature maps (xDeepFM)."""
+"""The compressed interaction network: products of fields, mixed into feature maps (xDeepFM)."""
 
 from collections.abc import Sequence
 
@@ -12,29 +12,41 @@ from dcrnn_tf.layers.product import product
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class CompressedInteraction(Layer):
-    """`X^k_h = phi(sum_ij W^{k,h}_ij X^{k-1}_i * X^0_j)` (xDeepFM, arXiv 1803.05170).
+    """The compressed interaction network of xDeepFM (arXiv 1803.05170, Eq. 6).
 
-    `*` is element by element; X^0 holds the fields' embeddings, X^k the H_k feature maps of layer
-    k, each of width dim. Sums over dim of the maps of all layers, side by side, are the output.
-    With phi the identity a layer is Eq. 2 of DCRNN's paper, `H_t = sum_ij W_ij (H_{t-1} * X_0)`.
+    `X^k_h = phi(sum_ij W^{k,h}_ij X^{k-1}_i * X^0_j)`, where `*` is element by element. X^0 holds
+    the fields' embeddings, X^k the H_k feature maps of layer k, each of width dim. The maps of all
+    layers, each summed over dim, are the output, side by side. With phi the identity a layer is
+    Eq. 2 of DCRNN's paper, `H_t = sum_ij W_ij (H_{t-1} * X_0)`.
 
     Layer k has the weight `kernel_{k-1}`, `(H_{k-1} * fields, H_k)`, whose row `i * fields + j`
-    is of the product of X^{k-1}_i and X^0_j. The last layer's maps are not needed themselves: with
-    a linear phi their sums over dim are `sum_ij W_ij (X^{k-1}_i . X^0_j)`, which takes neither the
-    time nor the memory of the products.
+    belongs to the product of X^{k-1}_i and X^0_j. The last layer's maps are not needed themselves:
+    with a linear phi their sums over dim are `sum_ij W_ij (X^{k-1}_i . X^0_j)`, which takes neither
+    the time nor the memory of the products.
 
     Args:
-      feature_maps: H_k for each layer.
-      activation: phi; the default is the identity, as the paper chose it.
-      split_half: whether half of a layer's maps, the first one, goes on to the next layer and only
-        the other half to the output (the last layer's maps all go to the output).
+      feature_maps: Number of feature maps, H_k, of each layer.
+      activation: Activation phi of the maps; the default is the identity, as the paper chose it.
+      split_half: Whether the first half of a layer's maps goes on to the next layer alone, and the
+        second half to the output alone. The last layer's maps all go to the output.
 
-    Call arguments: `(batch, fields, dim)`. Returns `(batch, sum of the H_k)`, or with `split_half`
-      the halves of all H_k but the last and the last.
+    Call arguments:
+      inputs: Embeddings of the fields, `(batch, fields, dim)`.
+
+    Returns:
+      The sums, `(batch, sum of the H_k)`; with `split_half` H_k is halved for all layers but the
+      last.
 
     Raises:
-      ValueError: no layer or feature map, an odd number of them to be split, or an input of
-        another rank.
+      ValueError: There is no layer or feature map, an odd number of maps is to be split, or the
+        input has another rank.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> fields = tf.ones((2, 3, 4))  # 2 examples, 3 fields of width 4
+      >>> layers.CompressedInteraction(feature_maps=[6, 5])(fields).shape
+      TensorShape([2, 11])
     """
 
     def __init__(
@@ -55,7 +67,7 @@ class CompressedInteraction(Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape) -> None:
-        """Creates the kernels."""
+        """Creates the kernels of all layers."""
         fields = incoming = input_shape[1]
         kernels = []
         for i, maps in enumerate(self.feature_maps):
@@ -70,7 +82,7 @@ class CompressedInteraction(Layer):
         self.kernels = tuple(kernels)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The sums of all layers' maps."""
+        """Returns the sums of all layers' maps."""
         last = len(self.kernels) - 1
         maps, *originals = fork(tf.transpose(inputs, (0, 2, 1)), last + 2)  # (batch, dim, fields)
         sums = []
@@ -92,6 +104,6 @@ class CompressedInteraction(Layer):
         return tf.concat(sums, axis=1)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, width)`."""
+        """Returns `(batch, width)`."""
         *inner, last = self.feature_maps
         return (input_shape[0], sum(inner) // (2 if self.split_half else 1) + last)

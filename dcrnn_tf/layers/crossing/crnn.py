@@ -1,4 +1,4 @@
-"""CRNN: one recurrent network per task crosses the features, computed for all tasks together."""
+"""CRNN: a recurrent network for each task crosses the features, computed for all tasks together."""
 
 import keras
 import tensorflow as tf
@@ -15,9 +15,10 @@ GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class CRNN(Layer):
-    """Each task's recurrent network over its own part of the sequence `X_i = X_0 + A_i` (Eq. 5).
+    """The cross recurrent network of DCRNN, one for each task (Eq. 5).
 
-    `H_t = phi(X_t W + H_{t-1} W_h + b)`, with phi the cell. As every X_t is X_0 plus a vector, a
+    `H_t = phi(X_t W + H_{t-1} W_h + b)`, where phi is the cell and `X_t = X_0 + A_t` the steps of
+    the task's part of the sequence (Algorithm 1 and Eq. 7). As every X_t is X_0 plus a vector, a
     step is a function of `(X_0, H_{t-1})`: the network crosses features.
 
     The sequence is never made. `X_t W = X_0 W + A_t W`: the input product is the same at every
@@ -27,24 +28,36 @@ class CRNN(Layer):
     `Bidirectional` on the explicit sequences, and so are the gates' order and the initial weights.
 
     Args:
-      num_tasks: n.
-      units: h, width of the state.
-      subsequence_length: L, steps per task.
-      interval: I, steps from the start of one task's part to the next one's; `0 <= I <= L`.
-      cell: `lstm`, `gru` or `simple_rnn`.
-      bidirectional: whether a second network reads the part backwards.
-      jit_compile: whether XLA compiles the recurrence (not the input product).
+      num_tasks: Number of tasks, n.
+      units: Width of the state, h.
+      subsequence_length: Number of steps of each task, L.
+      interval: Number of steps from the start of one task's part to the next one's, I, with
+        `0 <= I <= L`.
+      cell: Kind of the cell: `lstm`, `gru` or `simple_rnn`.
+      bidirectional: Whether a second network reads the part backwards.
+      jit_compile: Whether XLA compiles the recurrence (not the input product).
 
     Call arguments:
-      x0: `(batch, d)`, as a tensor or as `SharedRows`.
-      adaptation: A, `(S, d)` with `S = L + (n - 1) I`; None if every X_t is X_0.
+      x0: Embeddings of all fields side by side, X_0, `(batch, d)`, a tensor or `SharedRows`.
+      adaptation: Vectors A of the steps, `(S, d)` with `S = L + (n - 1) I`; None if every X_t is
+        X_0.
 
     Returns:
-      `(n, batch, h)`, the state after the last step; with `bidirectional` `(n, batch, 2 h)`, the
+      The states after the last step, `(n, batch, h)`; with `bidirectional` `(n, batch, 2 h)`, the
       last forward and the last backward state side by side.
 
     Raises:
-      ValueError: not `0 <= I <= L`, an unknown cell, or an adaptation of another length.
+      ValueError: The interval is not in `[0, L]`, the cell is unknown, or the adaptation has
+        another length.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> crnn = layers.CRNN(num_tasks=2, units=8, subsequence_length=3, interval=1, cell="gru")
+      >>> crnn.sequence_length  # the second task starts one step later
+      4
+      >>> crnn(tf.ones((5, 6)), adaptation=tf.zeros((4, 6))).shape
+      TensorShape([2, 5, 8])
     """
 
     def __init__(
@@ -79,7 +92,7 @@ class CRNN(Layer):
     def build(self, x0_shape, adaptation_shape=None) -> None:
         """Creates the weights of all R = tasks x directions networks.
 
-        The kernel is `(d, R * gates * h)`, the recurrent kernel `(R, h, gates * h)`, the biases
+        The kernel is `(d, R * gates * h)`, the recurrent kernel `(R, h, gates * h)`, the biases are
         `(R * gates * h,)`.
         """
         width = GATES[self.cell] * self.units
@@ -103,7 +116,7 @@ class CRNN(Layer):
             )
 
     def call(self, x0: tf.Tensor | SharedRows, adaptation: tf.Tensor | None = None) -> tf.Tensor:
-        """The last states."""
+        """Returns the last states."""
         steps = None
         kernel = tf.convert_to_tensor(self.kernel)
         if adaptation is None:
@@ -129,11 +142,11 @@ class CRNN(Layer):
         return last
 
     def compute_output_shape(self, x0_shape, adaptation_shape=None) -> tuple:
-        """`(n, batch, h)`, or `(n, batch, 2 h)`."""
+        """Returns `(n, batch, h)`, or `(n, batch, 2 h)`."""
         return (self.num_tasks, x0_shape[0], self.units * (2 if self.bidirectional else 1))
 
     def _projected(self, x0, adaptation, kernel):
-        """The products of X_0 and of A with the kernel."""
+        """Returns the products of X_0 and of A with the kernel."""
         if isinstance(x0, SharedRows):
             return product(x0, kernel), adaptation @ kernel
         # The rows of A under X_0: their gradient, a sum over the batch, is then a product too.
@@ -141,7 +154,7 @@ class CRNN(Layer):
         return tf.split(projected, [tf.shape(x0)[0], self.sequence_length], axis=0, num=2)
 
     def _last_states(self, projected, steps, recurrent_kernel, recurrent_bias):
-        """States after the last step, `(R, batch, h)`."""
+        """Returns the states after the last step, `(R, batch, h)`."""
 
         def gates_first(rows):
             """`(batch, R * gates * h)` as `(gates, R, batch, h)`: gates lie apart in memory."""
@@ -174,7 +187,7 @@ class CRNN(Layer):
         return hidden
 
     def _step_orders(self) -> list[list[int]]:
-        """For each step of the recurrence, which step of the sequence each network reads."""
+        """Returns, for each step of the recurrence, the steps that the networks read."""
         networks = []
         for part in subsequence_steps(self.num_tasks, self.subsequence_length, self.interval):
             networks.append(list(part))
@@ -183,7 +196,7 @@ class CRNN(Layer):
         return [list(order) for order in zip(*networks, strict=True)]
 
     def _initial_bias(self, shape, dtype=None):
-        """Zeros, and ones for the forget gates."""
+        """Returns zeros, and ones for the forget gates."""
         bias = tf.zeros((self.networks, GATES[self.cell], self.units), dtype)
         if self.cell == "lstm":
             forget = tf.one_hot(1, GATES[self.cell], dtype=bias.dtype)

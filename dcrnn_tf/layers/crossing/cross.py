@@ -1,4 +1,4 @@
-"""Crosses of features, bit by bit, with a weight vector per layer (DCN)."""
+"""Crosses of features, bit by bit, with a weight vector for each layer (DCN)."""
 
 import keras
 import tensorflow as tf
@@ -9,9 +9,10 @@ from dcrnn_tf.layers.initializers import blockwise
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class Cross(Layer):
-    """`x_{l+1} = x_0 (x_l . w_l) + b_l + x_l`, the cross network of DCN (arXiv 1708.05123).
+    """The cross network of DCN (arXiv 1708.05123, Eq. 3).
 
-    In DCRNN's paper Eq. 1: `H_t = X_0 (H_{t-1}^T W_{t-1}) + b_{t-1} + H_{t-1}`, with `H_0 = X_0`.
+    `x_{l+1} = x_0 (x_l . w_l) + b_l + x_l`. In DCRNN's paper it is Eq. 1,
+    `H_t = X_0 (H_{t-1}^T W_{t-1}) + b_{t-1} + H_{t-1}`, with `H_0 = X_0`.
 
     Every x_l is x_0 times a number per example, plus a vector: `x_l = s_l x_0 + B_l`, with
     `B_l = b_0 + .. + b_{l-1}` and `s_{l+1} = s_l (1 + x_0 . w_l) + B_l . w_l`. So x_0 goes through
@@ -20,12 +21,25 @@ class Cross(Layer):
     The weights are `kernel`, `(d, L)` with the w_l as columns, and `bias`, `(L, d)`.
 
     Args:
-      num_layers: L.
+      num_layers: Number of layers, L.
 
-    Call arguments: x_0, `(batch, d)`. Returns x_L, `(batch, d)`.
+    Call arguments:
+      inputs: Features x_0, `(batch, d)`.
+
+    Returns:
+      The last layer's output x_L, `(batch, d)`.
 
     Raises:
-      ValueError: no layer, or an input of another rank.
+      ValueError: There is no layer, or the input has another rank.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> cross = layers.Cross(num_layers=1)
+      >>> cross.build((None, 2))
+      >>> _ = cross.kernel.assign([[1.0], [0.5]])
+      >>> cross(tf.constant([[2.0, 4.0]])).numpy()  # x_0 (2 + 2) + x_0
+      array([[10., 20.]], dtype=float32)
     """
 
     def __init__(self, num_layers: int = 2, **kwargs):
@@ -48,7 +62,7 @@ class Cross(Layer):
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The last layer's output."""
+        """Returns the last layer's output."""
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         before = tf.cumsum(bias, axis=0, exclusive=True)  # row l is B_l
         shifts = tf.unstack(tf.reduce_sum(before * tf.transpose(kernel), axis=1))
@@ -59,5 +73,5 @@ class Cross(Layer):
         return inputs * scale + tf.reduce_sum(bias, axis=0)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, d)`."""
+        """Returns `(batch, d)`."""
         return tuple(input_shape)

@@ -1,4 +1,4 @@
-"""Feature adaptation, Ada: a learned vector added to the input of each step (Algorithm 2)."""
+"""Feature adaptation, Ada: a learned vector is added to the input of each step (Algorithm 2)."""
 
 import keras
 import tensorflow as tf
@@ -8,16 +8,26 @@ from dcrnn_tf.layers.base import Layer
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class FeatureAdaptation(Layer):
-    """`X_i = X_0 + A_i` for the steps `i = 0 .. S-1` of the sequence (Eq. 7).
+    """The feature adaptation of DCRNN: `X_i = X_0 + A_i` for the steps `i = 0 .. S-1` (Eq. 7).
 
     The A_i are the rows of the weight `vectors`, `(S, d)`. They start as zeros, that is from the
-    model without adaptation. Calling the layer makes the sequence itself; `CRNN` computes the same
-    without it and takes `vectors`.
+    model without adaptation. A call of the layer makes the sequence itself; `CRNN` computes the
+    same without it and takes `vectors`.
 
     Args:
-      sequence_length: S.
+      sequence_length: Number of steps, S.
 
-    Call arguments: `x0`, `(batch, d)`. Returns `(batch, S, d)`.
+    Call arguments:
+      x0: Embeddings of all fields side by side, X_0, `(batch, d)`.
+
+    Returns:
+      The sequence, `(batch, S, d)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.FeatureAdaptation(sequence_length=3)(tf.constant([[1.0, 2.0]])).numpy()
+      array([[[1., 2.], [1., 2.], [1., 2.]]], dtype=float32)
     """
 
     def __init__(self, sequence_length: int, **kwargs):
@@ -31,9 +41,9 @@ class FeatureAdaptation(Layer):
         )
 
     def call(self, x0: tf.Tensor) -> tf.Tensor:
-        """The explicit sequence."""
+        """Returns the explicit sequence."""
         return x0[:, None, :] + self.vectors
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, S, d)`."""
+        """Returns `(batch, S, d)`."""
         return (input_shape[0], self.sequence_length, input_shape[1])

@@ -10,23 +10,34 @@ from dcrnn_tf.layers.product import product
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class FieldInteraction(Layer):
-    """`V_l[i] = V_{l-1}[i] * sum_j w_l[i, j] V_0[j] + u_l[i] V_{l-1}[i]` (FINT, arXiv 2107.01999).
+    """The field interaction of FINT (arXiv 2107.01999).
 
-    `*` is element by element; i and j are fields. It is `V_l = V_{l-1} * (W_l [V_0; 1])`, V_0 with
-    a row of ones below it, W_l with u_l as its last column. A field keeps its vector's dimensions
-    apart, and layer l holds interactions of up to l + 1 fields.
+    `V_l[i] = V_{l-1}[i] * sum_j w_l[i, j] V_0[j] + u_l[i] V_{l-1}[i]`, where i and j are fields and
+    `*` is element by element. It is `V_l = V_{l-1} * (W_l [V_0; 1])`: V_0 with a row of ones below
+    it, W_l with u_l as its last column. A field keeps its vector's dimensions apart, and layer l
+    holds interactions of up to l + 1 fields.
 
     The sums of all layers are one product. `kernel`, `(fields, L * fields)`, has the transposed w_l
     side by side, `links`, `(L * fields,)`, the u_l one after the other. The links start as ones:
     an untrained layer hardly changes small embeddings.
 
     Args:
-      num_layers: L.
+      num_layers: Number of layers, L.
 
-    Call arguments: V_0, `(batch, fields, dim)`. Returns V_L, of the same shape.
+    Call arguments:
+      inputs: Embeddings V_0, `(batch, fields, dim)`.
+
+    Returns:
+      The last layer's output V_L, `(batch, fields, dim)`.
 
     Raises:
-      ValueError: no layer, or an input of another rank.
+      ValueError: There is no layer, or the input has another rank.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.FieldInteraction(num_layers=2)(tf.ones((5, 3, 4))).shape
+      TensorShape([5, 3, 4])
     """
 
     def __init__(self, num_layers: int = 2, **kwargs):
@@ -49,7 +60,7 @@ class FieldInteraction(Layer):
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The last layer's output."""
+        """Returns the last layer's output."""
         fields, dim = inputs.shape[1:]
         interacted = tf.transpose(inputs, (0, 2, 1))
         kernel = tf.convert_to_tensor(self.kernel)
@@ -61,5 +72,5 @@ class FieldInteraction(Layer):
         return tf.transpose(interacted, (0, 2, 1))
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, fields, dim)`."""
+        """Returns `(batch, fields, dim)`."""
         return tuple(input_shape)

@@ -1,4 +1,4 @@
-"""Crosses of features, bit by bit, with a weight matrix per layer (DCN-V2)."""
+"""Crosses of features, bit by bit, with a weight matrix for each layer (DCN-V2)."""
 
 import keras
 import keras_rs
@@ -10,19 +10,31 @@ from dcrnn_tf.layers.fork import fork
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class MatrixCross(Layer):
-    """`x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`, the cross network of DCN-V2 (arXiv 2008.13535).
+    """The cross network of DCN-V2 (arXiv 2008.13535, Eq. 1).
 
-    `*` is element by element. Each layer is a `keras_rs.layers.FeatureCross`.
+    `x_{l+1} = x_0 * (W_l x_l + b_l) + x_l`, where `*` is element by element. Each layer is a
+    `keras_rs.layers.FeatureCross`.
 
     Args:
-      num_layers: L.
-      projection_dim: r of the low-rank form, `W_l = U_l V_l` with U_l `(d, r)` and V_l `(r, d)`;
-        None for a full matrix.
+      num_layers: Number of layers, L.
+      projection_dim: Rank r of the low-rank form, `W_l = U_l V_l` with U_l `(d, r)` and V_l
+        `(r, d)`; None for a full matrix.
 
-    Call arguments: x_0, `(batch, d)`. Returns x_L, `(batch, d)`.
+    Call arguments:
+      inputs: Features x_0, `(batch, d)`.
+
+    Returns:
+      The last layer's output x_L, `(batch, d)`.
 
     Raises:
-      ValueError: no layer, a projection to nothing, or an input of another rank.
+      ValueError: There is no layer, the rank is below 1, or the input has another rank than 2.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> cross = layers.MatrixCross(num_layers=2, projection_dim=3)
+      >>> cross(tf.ones((5, 8))).shape
+      TensorShape([5, 8])
     """
 
     def __init__(self, num_layers: int = 2, projection_dim: int | None = None, **kwargs):
@@ -45,19 +57,19 @@ class MatrixCross(Layer):
             cross.build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The last layer's output."""
+        """Returns the last layer's output."""
         crossed, *originals = fork(inputs, self.num_layers + 1)
         for cross, original in zip(self.crosses, originals, strict=True):
             crossed = cross(original, crossed)
         return crossed
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, d)`."""
+        """Returns `(batch, d)`."""
         return tuple(input_shape)
 
 
 class _FeatureCross(keras_rs.layers.FeatureCross):
-    """The layer of Keras RS, with all weights, under names of its own, once it is built.
+    """The layer of Keras RS, with all its weights, under names of their own, once it is built.
 
     As it comes, its products are built by the first call, and named by how many there were before
     in the process.

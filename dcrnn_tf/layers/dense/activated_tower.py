@@ -1,4 +1,4 @@
-"""A tower whose activations may have weights of their own."""
+"""A tower whose activations may have weights."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,26 @@ class ActivatedTower(Layer):
     """A perceptron that ends in one logit: `h_l = f_l(h_{l-1} W_l + b_l)`, `y = h_L w + b`.
 
     Args:
-      units: width of the hidden layers; none gives a linear map.
-      activation: of every hidden layer: `dice`, `prelu`, or one of Keras' by name.
+      units: Widths of the hidden layers; none gives a linear map.
+      activation: Activation f_l of every hidden layer: `dice`, `prelu`, or one of Keras' by name.
 
     Call arguments:
-      inputs: `(rows, d)`.
-      counted: bool `(rows,)`, as `Dice` takes it.
-      training: whether the call belongs to a training step.
+      inputs: Features, `(rows, d)`.
+      counted: Rows over which `Dice` takes its averages, bool `(rows,)`; None takes all.
+      training: Whether the call belongs to a training step.
 
     Returns:
-      Logits `(rows,)`.
+      The logits, `(rows,)`.
 
     Raises:
-      ValueError: there is no such activation.
+      ValueError: There is no such activation.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> tower = layers.ActivatedTower(units=[8, 4], activation="prelu")
+      >>> tower(tf.ones((5, 3))).shape
+      TensorShape([5])
     """
 
     def __init__(self, units: Sequence[int] = (64, 32), activation: str = "dice", **kwargs):
@@ -60,17 +67,25 @@ class ActivatedTower(Layer):
     def call(
         self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
     ) -> tf.Tensor:
-        """The logits."""
+        """Returns the logits."""
         return self.after_first(self.dense[0](inputs), counted, training)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(rows,)`."""
+        """Returns `(rows,)`."""
         return tuple(input_shape[:-1])
 
     def after_first(
         self, products: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
     ) -> tf.Tensor:
-        """The logits, from what the first dense layer gives, for callers who compute that."""
+        """Returns the logits, from the output of the first dense layer.
+
+        For callers who compute that output themselves.
+
+        Args:
+          products: Output of the first dense layer, `(rows, width)`.
+          counted: As for `call`.
+          training: As for `call`.
+        """
         more = {"counted": counted, "training": training} if self.activation == "dice" else {}
         for activation, dense in zip(self.activations, self.dense[1:], strict=True):
             products = dense(activation(products, **more))

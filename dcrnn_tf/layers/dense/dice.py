@@ -1,4 +1,4 @@
-"""Dice: an activation that turns where its input's distribution has its middle (DIN)."""
+"""Dice: an activation that bends in the middle of its input's distribution (DIN)."""
 
 import keras
 import tensorflow as tf
@@ -9,26 +9,34 @@ from dcrnn_tf.layers.fork import fork
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class Dice(Layer):
-    """`f(s) = p s + (1 - p) alpha s`, `p = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`.
+    """The data adaptive activation of DIN (arXiv 1706.06978, Eq. 3).
 
-    (DIN, arXiv 1706.06978, Eq. 3.) Each unit has a learned `alpha`, which starts as 0. In training
-    E and Var are those of the batch, and their moving averages are kept for inference, as in batch
-    normalisation, but without a part for the values that they start from: after t batches the
-    newest counts `(1 - momentum) / (1 - momentum^t)`. (With a variance that starts as 1 and units
-    whose variance is a hundredth of it, hundreds of batches would not do.) They are computed in the
-    precision of the weights.
+    `f(s) = p s + (1 - p) alpha s`, `p = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`. Each unit
+    has a learned `alpha`, which starts as 0. In training E and Var are those of the batch, and
+    their moving averages are kept for inference, as in batch normalisation, but the values that
+    these start from have no part in them: after t batches the newest batch counts
+    `(1 - momentum) / (1 - momentum^t)`. (With a variance that starts as 1 and units whose variance
+    is a hundredth of it, hundreds of batches would not do.) They are computed in the precision of
+    the weights.
 
     Args:
-      momentum: of the moving averages.
-      epsilon: as in the equation.
+      momentum: Momentum of the moving averages.
+      epsilon: Number added to the variance.
 
     Call arguments:
-      inputs: `(rows, units)`.
-      counted: bool `(rows,)`, the rows that E and Var are taken over; None is all.
-      training: whether the call belongs to a training step.
+      inputs: Values s, `(rows, units)`.
+      counted: Rows over which E and Var are taken, bool `(rows,)`; None takes all.
+      training: Whether the call belongs to a training step.
 
     Returns:
-      `(rows, units)`.
+      The activations, `(rows, units)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> values = tf.constant([[-10.0], [0.0], [10.0]])
+      >>> layers.Dice()(values, training=True).numpy().round(2)  # p is 0.23, 0.5 and 0.77
+      array([[-2.27], [ 0.  ], [ 7.73]], dtype=float32)
     """
 
     def __init__(self, momentum: float = 0.99, epsilon: float = 1e-8, **kwargs):
@@ -58,7 +66,7 @@ class Dice(Layer):
     def call(
         self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
     ) -> tf.Tensor:
-        """The activations."""
+        """Returns the activations."""
         inputs, measured = fork(inputs, 2)
         measured = tf.cast(measured, self.variable_dtype)
         if training:
@@ -79,11 +87,11 @@ class Dice(Layer):
         return inputs * (p + (1 - p) * self.alpha)
 
     def _share(self, inputs: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
-        """Each row's share in a mean, `(rows, 1)`."""
+        """Returns each row's share in a mean, `(rows, 1)`."""
         counted = tf.ones(tf.shape(inputs)[0], tf.bool) if counted is None else counted
         counted = tf.cast(counted, inputs.dtype)
         return tf.math.divide_no_nan(counted, tf.reduce_sum(counted))[:, None]
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(rows, units)`."""
+        """Returns `(rows, units)`."""
         return tuple(input_shape)

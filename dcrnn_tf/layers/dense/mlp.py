@@ -10,13 +10,23 @@ from dcrnn_tf.layers.base import Layer
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class MLP(Layer):
-    """Dense layers one after the other: `h_l = activation(h_{l-1} W_l + b_l)`.
+    """A multi-layer perceptron: `h_l = activation(h_{l-1} W_l + b_l)`.
 
     Args:
-      units: width of each layer; none gives the identity.
-      activation: of every layer.
+      units: Widths of the layers; none gives the identity.
+      activation: Activation of every layer, as Keras names it.
 
-    Call arguments: `(batch, d)`. Returns `(batch, units[-1])`.
+    Call arguments:
+      inputs: Features, `(batch, d)`.
+
+    Returns:
+      The last layer's output, `(batch, units[-1])`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.MLP(units=[8, 4])(tf.ones((5, 3))).shape
+      TensorShape([5, 4])
     """
 
     def __init__(self, units: Sequence[int], activation: str = "relu", **kwargs):
@@ -35,11 +45,11 @@ class MLP(Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The last layer's output."""
+        """Returns the last layer's output."""
         for layer in self.hidden:
             inputs = layer(inputs)
         return inputs
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, units[-1])`."""
+        """Returns `(batch, units[-1])`."""
         return (*input_shape[:-1], self.units[-1] if self.units else input_shape[-1])

@@ -8,22 +8,28 @@ from dcrnn_tf.layers.base import Layer
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class ResidualLink(Layer):
-    """`y = f(x) + a * x`, or `y = f(x) + x A` if f changes the width.
+    """A residual link with weights: `y = f(x) + a * x`, or `y = f(x) + x A` if f changes the width.
 
     PHN (arXiv 2206.09184) has a residual link with trainable parameters against weak gradients,
     and leaves its form open. Here the parameters are a factor for each entry of x, `scale`, `(d,)`,
     which starts as ones, that is from the plain residual link; where f(x) is not as wide as x, they
-    are a linear map without bias, `kernel`, `(d, width of f(x))`.
+    are a linear map without bias, `kernel`, `(d, width)`.
 
     Call arguments:
-      inputs: x, `(batch, d)`.
-      outputs: f(x), `(batch, width)`.
+      inputs: Features x, `(batch, d)`.
+      outputs: Output of the structure f(x), `(batch, width)`.
 
     Returns:
-      `(batch, width)`.
+      The sum, `(batch, width)`.
 
     Raises:
-      ValueError: inputs of another rank.
+      ValueError: The inputs have another rank.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.ResidualLink()(tf.constant([[1.0, 2.0]]), tf.constant([[10.0, 20.0]])).numpy()
+      array([[11., 22.]], dtype=float32)
     """
 
     def __init__(self, **kwargs):
@@ -42,11 +48,11 @@ class ResidualLink(Layer):
             )
 
     def call(self, inputs: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """The structure's outputs with the link added."""
+        """Returns the structure's output with the link added."""
         if self.kernel is None:
             return outputs + inputs * self.scale
         return outputs + inputs @ self.kernel
 
     def compute_output_shape(self, inputs_shape, outputs_shape) -> tuple:
-        """`(batch, width)`."""
+        """Returns `(batch, width)`."""
         return tuple(outputs_shape)

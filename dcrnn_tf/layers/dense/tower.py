@@ -1,4 +1,4 @@
-"""A task's tower."""
+"""The tower of a task."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,22 @@ from dcrnn_tf.layers.dense.mlp import MLP
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class Tower(Layer):
-    """A ReLU perceptron that ends in one logit.
+    """A perceptron that ends in one logit: `h_l = relu(h_{l-1} W_l + b_l)`, `y = h_L w + b`.
 
     Args:
-      units: width of the hidden layers.
+      units: Widths of the hidden layers; none gives a linear map.
 
-    Call arguments: `(batch, d)`. Returns logits `(batch,)`.
+    Call arguments:
+      inputs: Features, `(batch, d)`.
+
+    Returns:
+      The logits, `(batch,)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.Tower(units=[8, 4])(tf.ones((5, 3))).shape
+      TensorShape([5])
     """
 
     def __init__(self, units: Sequence[int] = (64, 32), **kwargs):
@@ -31,9 +41,9 @@ class Tower(Layer):
         self.logit.build(self.hidden.compute_output_shape(input_shape))
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The logits."""
+        """Returns the logits."""
         return tf.squeeze(self.logit(self.hidden(inputs)), axis=-1)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch,)`."""
+        """Returns `(batch,)`."""
         return tuple(input_shape[:-1])

@@ -1,4 +1,4 @@
-"""Embedding of every field, from one table."""
+"""Embeddings of all fields, from one table."""
 
 import functools
 import itertools
@@ -11,47 +11,66 @@ import tensorflow as tf
 from dcrnn_tf import kernels
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
 from dcrnn_tf.layers.base import Layer
-from dcrnn_tf.layers.embedding import row_shards
+from dcrnn_tf.layers.embedding import pooling, row_shards
 from dcrnn_tf.layers.embedding.list_values import ListValues
 from dcrnn_tf.layers.shared_rows import SharedRows
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class FieldEmbedding(Layer):
-    """Embeds every field of a batch into `(batch, fields, dim)`, in the order of `fields`.
+    """The embeddings of all fields of a batch, in the order of `fields`.
 
-    All categorical fields share one weight, `table`, each from an offset of its own. Its
-    gradient is a `tf.IndexedSlices` and no step's cost depends on the size of the table.
+    All categorical fields share one weight, `table`, each from its own offset. Its gradient is a
+    `tf.IndexedSlices`, and the cost of no step depends on the size of the table.
 
     - A categorical field x gives row x of its part of the table.
-    - A multi-categorical field gives the mean of its ids' rows, `sum_i w_i e_i / sum_i w_i` with
+    - A multi-categorical field gives the mean of its ids' rows, `sum_i w_i e_i / sum_i w_i`, with
       the weights of a weighted field (zeros if they sum to 0) and w_i = 1 otherwise. An empty list
       gives row 0, the field's embedding of "missing".
     - A numeric field x gives `x w + b` with learned vectors w and b.
 
     Args:
-      fields: the fields, as `dcrnn_tf.dataset.schema.Field` or as dicts of its attributes.
-      embedding_dim: width of an embedding.
-      initial_range: the embeddings start uniform in `[-initial_range, initial_range]`.
-      static_shapes: pool lists in a form that XLA compiles, padding included.
-      table_shards: variables that the table's rows are spread over; its values, and what becomes
-        of them, do not depend on it.
-      table_devices: where these are, in turns, such as `["CPU:0", "GPU:1"]`; None leaves it to
-        TensorFlow.
+      fields: Fields, as `dcrnn_tf.dataset.schema.Field` or as dicts of its attributes.
+      embedding_dim: Width of an embedding, dim.
+      initial_range: The embeddings start uniform in `[-initial_range, initial_range]`.
+      static_shapes: Whether lists are pooled in a form that XLA compiles, padding included.
+      table_shards: Number of variables over which the table's rows are spread; its values, and what
+        training makes of them, do not depend on it.
+      table_devices: Devices that take turns in holding these variables, such as
+        `["CPU:0", "GPU:1"]`; None leaves it to TensorFlow.
 
     Raises:
-      ValueError: a device does not exist, or several shards are to have static shapes.
+      ValueError: A device does not exist, or several shards are to have static shapes.
 
     Call arguments:
-      features: a dict with, for each field, ids int32 `(rows,)`, ids int32 `(rows, width)` padded
-        at the end with 0 (and `FIELD_weight`, float32 `(rows, width)`, for a weighted field), or
-        numbers float32 `(rows,)`. The fields of an entity table `user` have one row per distinct
-        user if `features["user_row"]`, int32 `(batch,)`, tells each example's row among them;
-        without that key, and for all other fields, `rows = batch`.
-      fields: names of the fields to embed; None is all.
+      features: Features by name. A categorical field has ids, int32 `(rows,)`, a multi-categorical
+        one ids, int32 `(rows, width)`, padded at the end with 0 (and `FIELD_weight`, float32
+        `(rows, width)`, if it is weighted), a numeric one numbers, float32 `(rows,)`. The fields of
+        an entity table `user` have one row per distinct user if `features["user_row"]`, int32
+        `(batch,)`, holds each example's row among them; without that key, and for all other fields,
+        `rows = batch`.
+      fields: Names of the fields to embed; None takes all.
+      training: Whether the call belongs to a training step.
 
     Returns:
-      `(batch, fields, dim)`.
+      The embeddings, `(batch, fields, dim)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> from dcrnn_tf.dataset.schema import Field
+      >>> fields = [
+      ...     Field("item", vocabulary_size=100),
+      ...     Field("history", "multi_categorical", vocabulary_size=50),
+      ...     Field("price", "numeric"),
+      ... ]
+      >>> features = {
+      ...     "item": tf.constant([7, 9]),
+      ...     "history": tf.constant([[3, 4, 5], [6, 0, 0]]),
+      ...     "price": tf.constant([0.5, 2.0]),
+      ... }
+      >>> layers.FieldEmbedding(fields, embedding_dim=8)(features).shape
+      TensorShape([2, 3, 8])
     """
 
     def __init__(
@@ -106,12 +125,12 @@ class FieldEmbedding(Layer):
         whole = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
         shards = []
         for shard in range(self.table_shards):
-            place = (shard, self.table_shards)
+            one_of = (shard, self.table_shards)
             with row_shards.on_device(self.table_devices, shard):
                 weight = self.add_weight(
                     name=f"table_{shard}",
-                    shape=(row_shards.size(self.total_rows, *place), self.embedding_dim),
-                    initializer=row_shards.ShardInitializer(whole, *place, self.total_rows),
+                    shape=(row_shards.size(self.total_rows, *one_of), self.embedding_dim),
+                    initializer=row_shards.ShardInitializer(whole, *one_of, self.total_rows),
                     autocast=False,
                 )
             shards.append(weight)
@@ -123,73 +142,74 @@ class FieldEmbedding(Layer):
         fields: Sequence[str] | None = None,
         training: bool = False,
     ) -> tf.Tensor:
-        """Embeds a batch; compiled operations do it in training alone, so that models export."""
+        """Returns the embeddings; only training uses compiled operations, so that models export."""
         chosen = self._chosen(fields)
         parts = []
         for entity in dict.fromkeys(field.entity for field in chosen):
             own = [field for field in chosen if field.entity == entity]
             embedded = self._embed(own, features, training)
             if entity is not None and f"{entity}_row" in features:
-                # One reading of each distinct row, then copies of what it gave.
+                # Each distinct row is read once and then copied.
                 embedded = tf.gather(embedded, features[f"{entity}_row"])
             parts.append((own, embedded))
         return tf.cast(_in_order(chosen, parts), self.compute_dtype)
 
     def list_values(self, name: str, features: Mapping[str, tf.Tensor]) -> ListValues:
-        """The values of a multi-categorical field, in the place of their mean.
+        """Returns the values of a multi-categorical field one by one, instead of their mean.
 
         An empty list has one value, row 0, as it has in the mean.
 
         Args:
-          name: of the field.
-          features: as `call` takes them.
+          name: Name of the field.
+          features: Features, as `call` takes them.
         """
         (field,) = (field for field in self.fields if field.name == name)
-        ids, kept, weight = self._places(field, features)
-        # In the place of padding a list's first id is read, so that no row is touched in vain.
-        ids = tf.where(kept, ids, ids[:, :1])
+        ids, counted, weight = self._list_rows(field, features)
+        # Where a list has padding its first id is read, so that no other row is touched.
+        ids = tf.where(counted, ids, ids[:, :1])
         distinct, position = tf.reshape(ids, [-1]), tf.range(tf.size(ids))
         if not self.static_shapes:
             distinct, position = tf.unique(distinct)
-        parts = [tf.reshape(position, tf.shape(ids)), weight * tf.cast(kept, weight.dtype), kept]
+        weight *= tf.cast(counted, weight.dtype)
+        parts = [tf.reshape(position, tf.shape(ids)), weight, counted]
         if field.entity is not None and f"{field.entity}_row" in features:
             parts = [tf.gather(part, features[f"{field.entity}_row"]) for part in parts]
-        position, weight, kept = parts
-        example = tf.broadcast_to(tf.range(tf.shape(kept)[0])[:, None], tf.shape(kept))
+        position, weight, counted = parts
+        example = tf.broadcast_to(tf.range(tf.shape(counted)[0])[:, None], tf.shape(counted))
         columns = (position, example, weight)
         if self.static_shapes:
             columns = (tf.reshape(column, [-1]) for column in columns)
         else:
-            columns = (tf.boolean_mask(column, kept) for column in columns)
+            columns = (tf.boolean_mask(column, counted) for column in columns)
         embedded = tf.cast(self._read(distinct), self.compute_dtype)
         return ListValues(embedded, *columns)
 
     def shared_rows(self, features: Mapping[str, tf.Tensor]) -> SharedRows:
-        """What `call` gives, flattened to `(batch, fields * dim)`, an entity's rows not copied.
+        """Returns what `call` does as `(batch, fields * dim)`, without copying an entity's rows.
 
         Args:
-          features: as `call` takes them, of fields of which some belong to one entity table.
+          features: Features, as `call` takes them; some of the fields belong to one entity table.
 
         Raises:
-          ValueError: there are several entity tables, or none, or no row numbers.
+          ValueError: There are several entity tables, or none, or no row numbers.
         """
         entities = {field.entity for field in self.fields if field.entity}
         if len(entities) != 1 or f"{min(entities)}_row" not in features:
-            raise ValueError("shared rows are those of one entity table, given its row numbers")
+            raise ValueError("shared rows are those of one entity table, with its row numbers")
         entity = min(entities)
         parts, columns = [], []
         for own in (False, True):
-            places = [n for n, f in enumerate(self.fields) if (f.entity is None) == own]
-            embedded = self._embed([self.fields[n] for n in places], features)
-            width = len(places) * self.embedding_dim
+            numbers = [n for n, f in enumerate(self.fields) if (f.entity is None) == own]
+            embedded = self._embed([self.fields[n] for n in numbers], features)
+            width = len(numbers) * self.embedding_dim
             embedded = tf.cast(tf.reshape(embedded, (-1, width)), self.compute_dtype)
             parts.append(embedded)
-            starts = np.array(places, np.int32)[:, None] * self.embedding_dim
+            starts = np.array(numbers, np.int32)[:, None] * self.embedding_dim
             columns.append(tf.constant((starts + np.arange(self.embedding_dim)).ravel(), tf.int32))
         return SharedRows(parts[0], features[f"{entity}_row"], parts[1], *columns)
 
     def rows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Rows of the table that a batch may read, `(count,)`, repeated or not."""
+        """Returns the rows of the table that a batch may read, `(count,)`, repeated or not."""
         rows = []
         for field in self.fields:
             if field.kind == NUMERIC:
@@ -201,13 +221,13 @@ class FieldEmbedding(Layer):
         return tf.concat(rows, axis=0)
 
     def rows_of_tables(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        """For each of `tables` its rows among `rows`."""
+        """Returns, for each of `tables`, its rows among `rows`."""
         if len(self.tables) < 2:
             return [self.rows(features) for _ in self.tables]
         return row_shards.split(self.rows(features), self.table_shards)
 
     def _read(self, rows: tf.Tensor) -> tf.Tensor:
-        """Rows of the table, `(*rows.shape, dim)`."""
+        """Returns rows of the table, `(*rows.shape, dim)`."""
         if self.table is not None:
             return tf.gather(self.table.value, rows)
         return row_shards.lookup([shard.value for shard in self.tables], rows)
@@ -215,7 +235,7 @@ class FieldEmbedding(Layer):
     def _embed(
         self, fields: Sequence[Field], features: Mapping, training: bool = False
     ) -> tf.Tensor:
-        """Fields with the same number of rows, `(rows, fields, dim)`."""
+        """Returns the embeddings of fields with the same number of rows, `(rows, fields, dim)`."""
         kinds = {
             CATEGORICAL: self._single_valued,
             MULTI_CATEGORICAL: functools.partial(self._pooled, compiled=training),
@@ -231,20 +251,9 @@ class FieldEmbedding(Layer):
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
         return self._read(tf.stack(ids, axis=1))
 
-    def _places(self, field: Field, features: Mapping) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Rows of the table, whether they are kept, and weights, `(rows, width + 1)` each."""
-        one_more = ((0, 0), (0, 1))  # a last place for the row of "missing", read by empty lists
-        values = tf.cast(features[field.name], tf.int32)
-        present = values != PADDING_ROW
-        empty = ~tf.reduce_any(present, axis=1, keepdims=True)
-        weight = tf.ones(tf.shape(values), self.variable_dtype)
-        if field.weighted:
-            weight = tf.cast(features[field.weight_name], self.variable_dtype)
-        return (
-            tf.pad(values, one_more) + self.offsets[field.name],
-            tf.concat([present, empty], axis=1),
-            tf.pad(weight, one_more, constant_values=1.0),
-        )
+    def _list_rows(self, field: Field, features: Mapping) -> pooling.ListRows:
+        offset = self.offsets[field.name]
+        return pooling.list_rows(field, features, offset, self.variable_dtype)
 
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
         compiled &= not self.static_shapes and not any(field.weighted for field in fields)
@@ -256,49 +265,9 @@ class FieldEmbedding(Layer):
                 offsets=[self.offsets[field.name] for field in fields],
             )
             return tf.ensure_shape(pooled, (None, len(fields), self.embedding_dim))
-        places = [self._places(field, features) for field in fields]
-        ids, kept, weights = map(list, zip(*places, strict=True))
-        pool = self._pool_padded if self.static_shapes else self._pool_distinct
-        weighted = any(field.weighted for field in fields)
-        return pool(ids, kept, weights if weighted else None)
-
-    def _pool_distinct(self, ids: list, kept: list, weights: list | None) -> tf.Tensor:
-        """Means over the places kept of each list, `(rows, lists, dim)`.
-
-        Ids repeat a lot: each distinct one is read once, and gets one summed gradient.
-        """
-        rows, lists = tf.shape(ids[0])[0], len(ids)
-        # A segment is one list of one example; those of an example follow one another.
-        column = tf.concat([tf.fill([tf.shape(part)[1]], i) for i, part in enumerate(ids)], axis=0)
-        segment = tf.range(rows)[:, None] * lists + column
-        kept = tf.concat(kept, axis=1)
-        segment = tf.boolean_mask(segment, kept)
-        distinct, position = tf.unique(tf.boolean_mask(tf.concat(ids, axis=1), kept))
-        embedded = self._read(distinct)
-        if weights is None:
-            pooled = tf.sparse.segment_mean(embedded, position, segment)
-        else:
-            weight = tf.boolean_mask(tf.concat(weights, axis=1), kept)[:, None]
-            sums = tf.math.segment_sum(tf.gather(embedded, position) * weight, segment)
-            pooled = tf.math.divide_no_nan(sums, tf.math.segment_sum(weight, segment))
-        return tf.reshape(pooled, (rows, lists, self.embedding_dim))
-
-    def _pool_padded(self, ids: list, kept: list, weights: list | None) -> tf.Tensor:
-        """The same with shapes that do not depend on values.
-
-        In the place of padding a list's first id is read, so that no row is touched in vain.
-        """
-        pooled = []
-        for number, (rows, present) in enumerate(zip(ids, kept, strict=True)):
-            weight = tf.cast(present, self.variable_dtype)
-            if weights is not None:
-                weight *= weights[number]
-            rows = tf.where(present, rows, rows[:, :1])
-            embedded = self._read(rows)
-            sums = tf.reduce_sum(embedded * weight[:, :, None], axis=1)
-            total = tf.reduce_sum(weight, axis=1, keepdims=True)
-            pooled.append(tf.math.divide_no_nan(sums, total))
-        return tf.stack(pooled, axis=1)
+        lists = [self._list_rows(field, features) for field in fields]
+        pool = pooling.means_of_padded if self.static_shapes else pooling.means_of_distinct
+        return pool(lists, any(field.weighted for field in fields), self._read)
 
     def _numeric(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         numeric = [field.name for field in self.fields if field.kind == NUMERIC]
@@ -309,7 +278,7 @@ class FieldEmbedding(Layer):
         return tf.stack(numbers, axis=1)[:, :, None] * slopes + intercepts
 
     def compute_output_spec(self, features, fields=None, training=False) -> keras.KerasTensor:
-        """`(batch, fields, dim)`."""
+        """Returns the shape `(batch, fields, dim)` and the compute type."""
         chosen = self._chosen(fields)
         batch = features.get(f"{chosen[0].entity}_row", features[chosen[0].name]).shape[0]
         shape = (batch, len(chosen), self.embedding_dim)
@@ -322,7 +291,7 @@ class FieldEmbedding(Layer):
 def _in_order(
     fields: Sequence[Field], parts: Sequence[tuple[Sequence[Field], tf.Tensor]]
 ) -> tf.Tensor:
-    """Puts embeddings `(rows, some fields, dim)` together, in the order of `fields`."""
+    """Joins embeddings `(rows, some fields, dim)` in the order of `fields`."""
     owner = {field.name: number for number, (own, _) in enumerate(parts) for field in own}
     runs = [
         (number, len(list(run)))

@@ -1,4 +1,4 @@
-"""A table whose rows are spread over several variables, each of which may lie on its own device.
+"""An embedding table whose rows are spread over several variables, each on its own device.
 
 Row r is row `r // N` of shard `r % N`, so that the frequent rows of every field, which preparations
 number first, are spread evenly.
@@ -12,15 +12,16 @@ import tensorflow as tf
 
 
 class ShardInitializer(keras.initializers.Initializer):
-    """What another initializer gives to one shard's rows, of all that it gives to a whole table.
+    """The initializer of one shard's rows, with the values that the whole table would have.
 
     The whole is drawn in host memory for it, for each shard anew.
 
     Args:
-      whole: with a seed of its own, so that it gives the same values every time.
-      shard: number of the shard.
-      shards: how many there are.
-      rows: of the whole table.
+      whole: Initializer of the whole table, with its own seed, so that it draws the same values
+        every time.
+      shard: Number of the shard.
+      shards: Number of all shards.
+      rows: Number of rows of the whole table.
     """
 
     def __init__(self, whole: keras.initializers.Initializer, shard: int, shards: int, rows: int):
@@ -30,36 +31,36 @@ class ShardInitializer(keras.initializers.Initializer):
         self.rows = rows
 
     def __call__(self, shape, dtype=None) -> tf.Tensor:
-        """The shard's values, `(ceil((rows - shard) / shards), dim)`."""
+        """Returns the shard's values, `(ceil((rows - shard) / shards), dim)`."""
         with tf.device("CPU:0"):
             return self.whole((self.rows, *shape[1:]), dtype=dtype)[self.shard :: self.shards]
 
 
 def size(rows: int, shard: int, shards: int) -> int:
-    """Rows of one shard."""
+    """Returns the number of rows of one shard."""
     return -(-(rows - shard) // shards)
 
 
 def lookup(shards: Sequence[tf.Variable], rows: tf.Tensor) -> tf.Tensor:
-    """Rows of the table, `(*rows.shape, dim)`; each is read on the device of its shard."""
+    """Returns rows of the table, `(*rows.shape, dim)`; each is read on the device of its shard."""
     return tf.compat.v1.nn.embedding_lookup(list(shards), rows, partition_strategy="mod")
 
 
 def split(rows: tf.Tensor, shards: int) -> list[tf.Tensor]:
-    """Rows of the table `(count,)` as rows of the shards, for each those that are its own."""
+    """Returns rows of the table, `(count,)`, as rows of each shard that holds them."""
     return tf.dynamic_partition(rows // shards, rows % shards, shards)
 
 
 def on_device(devices: Sequence[str] | None, shard: int) -> contextlib.AbstractContextManager:
-    """Where the variables of a shard are made: the devices take turns."""
+    """Returns the context in which a shard's variables are made; the devices take turns."""
     return tf.device(devices[shard % len(devices)]) if devices else contextlib.nullcontext()
 
 
 def check_devices(devices: Sequence[str] | None) -> None:
-    """Looks whether TensorFlow knows the devices.
+    """Refuses devices that TensorFlow does not know.
 
     Raises:
-      ValueError: it does not.
+      ValueError: There is one.
     """
     if devices is None:
         return

@@ -1,4 +1,4 @@
-"""Attention of a candidate over the values of a list (DIN)."""
+"""The attention of a candidate to the values of a list (DIN)."""
 
 from collections.abc import Sequence
 
@@ -13,28 +13,42 @@ from dcrnn_tf.layers.product import product
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class TargetAttention(Layer):
-    """`u = sum_i w_i a(e_i, t) e_i`, `a(e, t) = MLP([e, t, e - t, e * t])` (arXiv 1706.06978).
+    """The attention of DIN: a candidate weighs the values of a list (arXiv 1706.06978).
 
-    e_i are the embeddings of a list's values, w_i their weights, t the candidate's embedding; `*`
-    is element by element. a has no bounds, so that u tells how much of the list has to do with
-    the candidate. With `softmax` the factors are `w_i exp a_i / sum_j w_j exp a_j`.
+    `u = sum_i w_i a(e_i, t) e_i`, `a(e, t) = MLP([e, t, e - t, e * t])`, where e_i are the
+    embeddings of the list's values, w_i their weights, t the candidate's embedding; `*` is element
+    by element. a has no bounds, so that u tells how much of the list has to do with the candidate.
+    With `softmax` the factors are `w_i exp a_i / sum_j w_j exp a_j`.
 
     The first product of the perceptron, with the kernel `[A; B; C; D]`, is
     `e (A + C) + t (B - C) + (e * t) D`: its first part is taken once for each distinct id, its
     second once for each example. Sums over a list are taken in the precision of the weights.
 
     Args:
-      units: hidden layers of the perceptron.
-      activation: of them, as `ActivatedTower`.
-      softmax: as above.
+      units: Widths of the perceptron's hidden layers.
+      activation: Activation of the hidden layers, as `ActivatedTower` takes it.
+      softmax: Whether the factors of a list sum to 1.
 
     Call arguments:
-      values: `ListValues`.
-      target: t, `(batch, dim)`.
-      training: whether the call belongs to a training step.
+      values: Values of the lists, `ListValues`.
+      target: Candidates' embeddings t, `(batch, dim)`.
+      training: Whether the call belongs to a training step.
 
     Returns:
-      u, `(batch, dim)`. Values of weight 0 have no part in it.
+      The weighted sums u, `(batch, dim)`. Values of weight 0 have no part in them.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> values = layers.ListValues(  # the lists [a, b] and [a]
+      ...     embeddings=tf.constant([[1.0, 0.0], [0.0, 1.0]]),
+      ...     position=tf.constant([0, 1, 0]),
+      ...     example=tf.constant([0, 0, 1]),
+      ...     weight=tf.ones(3),
+      ... )
+      >>> attention = layers.TargetAttention(units=[4], softmax=True)
+      >>> attention(values, tf.ones((2, 2))).numpy()[1]  # a list of one value
+      array([1., 0.], dtype=float32)
     """
 
     def __init__(
@@ -53,7 +67,7 @@ class TargetAttention(Layer):
         self.unit.build((None, 4 * target_shape[-1]))
 
     def call(self, values: ListValues, target: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The candidate's view of the list."""
+        """Returns the weighted sums of the lists' embeddings."""
         values = ListValues(*values)  # a saved functional model hands over a list
         weight = tf.cast(values.weight, self.variable_dtype)
         counted = weight != 0
@@ -69,11 +83,11 @@ class TargetAttention(Layer):
         return tf.cast(pooled, self.compute_dtype)
 
     def compute_output_shape(self, values_shape, target_shape) -> tuple:
-        """`(batch, dim)`."""
+        """Returns `(batch, dim)`."""
         return tuple(target_shape)
 
     def _first_products(self, values: ListValues, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the first dense layer gives for each value, and the value's embedding."""
+        """Returns the first dense layer's output for each value, and the value's embedding."""
         dense = self.unit.dense[0]
         of_value, of_target, of_difference, of_both = tf.split(
             tf.convert_to_tensor(dense.kernel), 4
@@ -90,7 +104,7 @@ class TargetAttention(Layer):
 def _softmax(
     scores: tf.Tensor, weight: tf.Tensor, example: tf.Tensor, count: tf.Tensor
 ) -> tf.Tensor:
-    """Shares of each list's values; zeros in a list whose weights are."""
+    """Returns the shares of each list's values; zeros in a list whose weights are zeros."""
     scores = tf.where(weight != 0, scores, scores.dtype.min)
     highest = tf.math.unsorted_segment_max(tf.stop_gradient(scores), example, count)
     parts = weight * tf.exp(scores - tf.gather(highest, example))

@@ -13,19 +13,29 @@ from dcrnn_tf.layers.shared_rows import SharedRows
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class Experts(Layer):
-    """E perceptrons on one input: `h_l = relu(h_{l-1} W_l + b_l)`, each with weights of its own.
+    """E perceptrons of equal shape on one input: `h_l = relu(h_{l-1} W_l + b_l)` each.
 
     The first layers of all experts are one matrix product, the later ones one batched product per
     layer.
 
     Args:
-      num_experts: E.
-      units: width of each layer of an expert.
+      num_experts: Number of experts, E.
+      units: Widths of the layers of an expert.
 
-    Call arguments: `(batch, d)`, as a tensor or as `SharedRows`. Returns `(E, batch, units[-1])`.
+    Call arguments:
+      inputs: Features, `(batch, d)`, a tensor or `SharedRows`.
+
+    Returns:
+      The experts' outputs, `(E, batch, units[-1])`.
 
     Raises:
-      ValueError: no expert or no layer.
+      ValueError: There is no expert or no layer.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.Experts(num_experts=3, units=[8, 4])(tf.ones((5, 6))).shape
+      TensorShape([3, 5, 4])
     """
 
     def __init__(self, num_experts: int, units: Sequence[int] = (128, 64), **kwargs):
@@ -56,7 +66,7 @@ class Experts(Layer):
         return self.add_weight(shape, name=name, initializer=initializer, autocast=False)
 
     def call(self, inputs: tf.Tensor | SharedRows) -> tf.Tensor:
-        """The experts' outputs."""
+        """Returns the experts' outputs."""
         kernels, biases = (
             [tf.cast(tf.convert_to_tensor(weight), self.compute_dtype) for weight in weights]
             for weights in (self.kernels, self.biases)
@@ -69,5 +79,5 @@ class Experts(Layer):
         return hidden
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(E, batch, units[-1])`."""
+        """Returns `(E, batch, units[-1])`."""
         return (self.num_experts, input_shape[0], self.units[-1])

@@ -1,4 +1,4 @@
-"""Explicit mapping of experts' outputs by fixed functions (Eq. 3 and 4 of DEPHN)."""
+"""The explicit mapping of experts' outputs by fixed functions (Eq. 3 and 4 of DEPHN)."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,15 +22,28 @@ MAPPINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class ExplicitMapping(Layer):
-    """`f_p(e_k)` for every expert k and every mapping p, after Taylor's and Fourier's expansions.
+    """The explicit mapping of DEPHN: `f_p(e_k)` for every expert k and every mapping p (Eq. 4).
+
+    The functions follow Taylor's and Fourier's expansions (Eq. 3).
 
     Args:
-      mappings: names in `MAPPINGS`.
+      mappings: Names of the functions f_p in `MAPPINGS`.
 
-    Call arguments: experts' outputs `(K, batch, width)`. Returns `(K, P, batch, width)`.
+    Call arguments:
+      outputs: Outputs of K experts, `(K, batch, width)`.
+
+    Returns:
+      The mapped outputs, `(K, P, batch, width)`.
 
     Raises:
-      ValueError: no mapping, an unknown one or one given twice.
+      ValueError: There is no mapping, an unknown one, or one that is repeated.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> outputs = tf.constant([[[2.0, -3.0]]])  # one expert, one example
+      >>> layers.ExplicitMapping(["raw", "square"])(outputs).numpy()
+      array([[[[ 2., -3.]], [[ 4.,  9.]]]], dtype=float32)
     """
 
     def __init__(self, mappings: Sequence[str] = ("raw", "sine", "cosine"), **kwargs):
@@ -43,11 +56,11 @@ class ExplicitMapping(Layer):
             )
 
     def call(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The mapped outputs."""
+        """Returns the mapped outputs."""
         copies = fork(outputs, len(self.mappings))
         mapped = [MAPPINGS[name](copy) for name, copy in zip(self.mappings, copies, strict=True)]
         return tf.stack(mapped, axis=1)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(K, P, batch, width)`."""
+        """Returns `(K, P, batch, width)`."""
         return (input_shape[0], len(self.mappings), *input_shape[1:])

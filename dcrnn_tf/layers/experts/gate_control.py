@@ -13,11 +13,11 @@ from dcrnn_tf.layers.product import product
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class GateControl(Layer):
-    """One level of "Progressive Layered Extraction" (Tang et al., RecSys 2020, Eq. 1 to 3).
+    """One level of progressive layered extraction (Tang et al., RecSys 2020, Eq. 1 to 3).
 
-    Task t mixes its own P experts and the S shared ones, by a gate on its own input x_t:
-    `g_t = softmax(x_t W_t)`, without bias, and `out_t = sum_e g_t[e] f_e(x_e)`, with x_e the input
-    of the group that expert e belongs to. The shared gate, where there is one, mixes all
+    Task t mixes its P experts and the S shared ones, by a gate on its input x_t:
+    `g_t = softmax(x_t W_t)`, without bias, and `out_t = sum_e g_t[e] f_e(x_e)`, where x_e is the
+    input of the group that expert e belongs to. The shared gate, where there is one, mixes all
     `E = T P + S` experts by the input of the shared group. Experts are ReLU perceptrons.
 
     At the first level all groups read one input, and the first layers of all experts are one
@@ -25,21 +25,29 @@ class GateControl(Layer):
     where a gate does not have an expert.
 
     Args:
-      num_tasks: T.
-      num_shared_experts: S.
-      num_task_experts: P, per task.
-      units: width of each layer of an expert.
-      shared_gate: whether there is one; the last level has none.
+      num_tasks: Number of tasks, T.
+      num_shared_experts: Number of shared experts, S.
+      num_task_experts: Number of experts of each task, P.
+      units: Widths of the layers of an expert.
+      shared_gate: Whether there is a shared gate; the last level has none.
 
-    Call arguments: `(batch, d)`, one input for all groups, or `(T + 1, batch, d)`, one for each
-    task and then that of the shared experts.
+    Call arguments:
+      inputs: One input for all groups, `(batch, d)`, or one for each task and then that of the
+        shared experts, `(T + 1, batch, d)`.
 
     Returns:
-      `(G, batch, units[-1])`, the mixture of each task and, with `shared_gate`, the shared one;
+      The mixture of each task and, with `shared_gate`, the shared one, `(G, batch, units[-1])` with
       `G = T + shared_gate`.
 
     Raises:
-      ValueError: there are no shared experts, or none of a task.
+      ValueError: There are no shared experts, or none of a task.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> level = layers.GateControl(num_tasks=2, units=[8, 4], shared_gate=True)
+      >>> level(tf.ones((5, 6))).shape  # of two tasks, and the shared one
+      TensorShape([3, 5, 4])
     """
 
     def __init__(
@@ -68,8 +76,8 @@ class GateControl(Layer):
     def build(self, input_shape) -> None:
         """Creates the experts, of all groups in one or group by group, and the gates' kernels.
 
-        The tasks' is `(d, T * (P + S))` for one input and `(T, d, P + S)` for several, the shared
-        one `(d, E)`.
+        That of the tasks' gates is `(d, T * (P + S))` for one input and `(T, d, P + S)` for
+        several, that of the shared one is `(d, E)`.
         """
         depth = input_shape[-1]
         self.one_input = len(input_shape) == 2
@@ -98,17 +106,17 @@ class GateControl(Layer):
             )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The mixtures."""
+        """Returns the mixtures."""
         if not self.one_input:
             inputs = tf.unstack(inputs, num=self.num_tasks + 1)
         return tf.einsum("bge,ebu->gbu", self._shares(inputs), self._outputs(inputs))
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(G, batch, units[-1])`."""
+        """Returns `(G, batch, units[-1])`."""
         return (self.num_tasks + self.shared_gate, input_shape[-2], self.units[-1])
 
     def outputs(self, inputs: tf.Tensor) -> tf.Tensor:
-        """What the experts make of the input, `(E, batch, units[-1])`, in the order of `shares`."""
+        """Returns the experts' outputs, `(E, batch, units[-1])`, in the order of `shares`."""
         inputs = tf.cast(inputs, self.compute_dtype)
         return self._outputs(
             inputs if self.one_input else tf.unstack(inputs, num=self.num_tasks + 1)
@@ -119,7 +127,7 @@ class GateControl(Layer):
         return outputs[0] if self.one_input else tf.concat(outputs, axis=0)
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The gates: `(batch, G, E)`, 0 where a gate does not have an expert.
+        """Returns the gates, `(batch, G, E)`, 0 where a gate does not have an expert.
 
         The experts' order: the first task's, the second's, and so on, then the shared ones.
         """
@@ -132,20 +140,23 @@ class GateControl(Layer):
         return [inputs] if self.one_input else inputs
 
     def _shares(self, inputs) -> tf.Tensor:
-        """`shares` of the input, or of the list of inputs."""
+        """Returns the `shares` of the input, or of the list of inputs."""
         tasks, own = self.num_tasks, self.num_task_experts
         task, shared = self._scores(inputs)
         task = tf.nn.softmax(task)
         mine, common = tf.split(task, [own, self.num_shared_experts], axis=2)
-        places = tf.eye(tasks, dtype=task.dtype)[:, :, None]
-        mine = tf.reshape(mine[:, :, None, :] * places, (-1, tasks, tasks * own))
+        own_columns = tf.eye(tasks, dtype=task.dtype)[:, :, None]
+        mine = tf.reshape(mine[:, :, None, :] * own_columns, (-1, tasks, tasks * own))
         shares = tf.concat([mine, common], axis=2)
         if shared is not None:
             shares = tf.concat([shares, tf.nn.softmax(shared)[:, None]], axis=1)
         return shares
 
     def _scores(self, inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Before the softmax: of the tasks `(batch, T, P + S)`, of the shared gate `(batch, E)`."""
+        """Returns the scores before the softmax.
+
+        Those of the tasks' gates are `(batch, T, P + S)`, those of the shared gate `(batch, E)`.
+        """
         tasks = self.num_tasks
         width = self.num_task_experts + self.num_shared_experts
         kernel = tf.cast(tf.convert_to_tensor(self.task_gates), self.compute_dtype)

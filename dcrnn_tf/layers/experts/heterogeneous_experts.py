@@ -1,4 +1,4 @@
-"""Heterogeneous interaction layer, HIL: experts that cross features in different ways (DEPHN)."""
+"""Experts that cross features in different ways, the heterogeneous interaction layer of DEPHN."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +18,9 @@ KINDS = ("dnn", "cross", "field")
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class HeterogeneousExperts(Layer):
-    """Experts of several kinds, with one output width (Section III-A of DEPHN).
+    """The heterogeneous interaction layer of DEPHN: experts of several kinds (Section III-A).
 
-    - `dnn`: perceptrons, `num_dnn_experts` of them.
+    - `dnn`: `num_dnn_experts` perceptrons.
     - `cross`: two experts, the explicit crosses of DCN and of DCN-V2.
     - `field`: one expert, the field interaction of FINT.
 
@@ -28,16 +28,29 @@ class HeterogeneousExperts(Layer):
     field interaction keep their input's shape; a linear map brings them to the common width.
 
     Args:
-      kinds: which of `KINDS`.
-      num_dnn_experts: number of perceptrons.
-      expert_units: layers of a perceptron; the last is the width of all experts.
-      num_interaction_layers: layers of each cross and of the field interaction.
+      kinds: Kinds of experts, some of `KINDS`.
+      num_dnn_experts: Number of perceptrons.
+      expert_units: Widths of a perceptron's layers; the last is the width of all experts.
+      num_interaction_layers: Number of layers of each cross and of the field interaction.
 
-    Call arguments: `{kind: (batch, fields, dim)}`, the input of each kind. Returns
-    `(experts, batch, expert_units[-1])` in the order of `names`.
+    Call arguments:
+      inputs: Input of each kind, `{kind: (batch, fields, dim)}`.
+
+    Returns:
+      The experts' outputs, `(experts, batch, expert_units[-1])`, in the order of `names`.
 
     Raises:
-      ValueError: no kind, or an unknown one.
+      ValueError: There is no kind, or an unknown one.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> experts = layers.HeterogeneousExperts(["dnn", "field"], 2, expert_units=[8, 4])
+      >>> experts.names
+      ('dnn_0', 'dnn_1', 'fint')
+      >>> embeddings = tf.ones((5, 3, 6))
+      >>> experts({"dnn": embeddings, "field": embeddings}).shape
+      TensorShape([3, 5, 4])
     """
 
     def __init__(
@@ -71,12 +84,12 @@ class HeterogeneousExperts(Layer):
 
     @property
     def width(self) -> int:
-        """Width of every expert's output."""
+        """The width of every expert's output."""
         return self.expert_units[-1]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The experts."""
+        """The names of the experts."""
         names = {
             "dnn": tuple(f"dnn_{e}" for e in range(self.num_dnn_experts)),
             "cross": ("dcn", "dcn_v2"),
@@ -99,7 +112,7 @@ class HeterogeneousExperts(Layer):
                 self.fint.build((None, fields, dim))
 
     def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """The experts' outputs."""
+        """Returns the experts' outputs."""
         outputs = []
         if self.dnn is not None:
             into, around = fork(_flat(inputs["dnn"]), 2)
@@ -116,7 +129,7 @@ class HeterogeneousExperts(Layer):
         return tf.concat(outputs, axis=0)
 
     def compute_output_shape(self, input_shape: Mapping) -> tuple:
-        """`(experts, batch, width)`."""
+        """Returns `(experts, batch, width)`."""
         return (len(self.names), input_shape[self.kinds[0]][0], self.width)
 
 
@@ -141,7 +154,7 @@ class _Linked(keras.layers.Layer):
 
 
 def _flat(embeddings: tf.Tensor) -> tf.Tensor:
-    """Vectors side by side, `(batch, fields * dim)`; those that are already, as they are."""
+    """Returns vectors side by side, `(batch, fields * dim)`, or as they are if they lie so."""
     if len(embeddings.shape) == 2:
         return embeddings
     return tf.reshape(embeddings, (-1, embeddings.shape[1] * embeddings.shape[2]))

@@ -1,4 +1,4 @@
-"""Soft selection gating, SSG: plain or attended embeddings for each parallel structure (Eq. 1)."""
+"""Soft selection: plain or attended embeddings for each parallel structure (Eq. 1 of DEPHN)."""
 
 import keras
 import tensorflow as tf
@@ -10,22 +10,31 @@ from dcrnn_tf.layers.initializers import blockwise
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SoftSelection(Layer):
-    """`E_sg = G_sg * E_SA + (1 - G_sg) * E` (Eq. 1 of DEPHN), with a `G_sg` per structure.
+    """The soft selection gating of DEPHN: `E_sg = G_sg * E_SA + (1 - G_sg) * E` (Eq. 1).
 
     `E_SA` is multi-head self-attention over the fields, each field a token (Vaswani et al., 2017):
     `softmax(Q K^T / sqrt(dim / heads)) V` per head, the heads side by side and mapped once more.
-    The structures share it and select from it by their own trainable `G_sg`, `(fields, dim)`, which
-    starts at 0.5. Nothing confines it to [0, 1].
+    The structures share it and select from it by a trainable gate `G_sg`, `(fields, dim)`, for each
+    structure, which starts at 0.5. Nothing confines it to [0, 1].
 
     Args:
-      num_structures: how many inputs are made.
-      num_heads: of the attention; divides the width of an embedding.
+      num_structures: Number of structures, and of selections.
+      num_heads: Number of heads of the attention; divides the width of an embedding.
 
-    Call arguments: embeddings `(batch, fields, dim)`. Returns
-    `(num_structures, batch, fields, dim)`.
+    Call arguments:
+      embeddings: Embeddings E, `(batch, fields, dim)`.
+
+    Returns:
+      The selected embeddings of each structure, `(num_structures, batch, fields, dim)`.
 
     Raises:
       ValueError: `num_heads` does not divide `dim`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.SoftSelection(num_structures=3)(tf.ones((5, 4, 8))).shape
+      TensorShape([3, 5, 4, 8])
     """
 
     def __init__(self, num_structures: int, num_heads: int = 2, **kwargs):
@@ -52,7 +61,7 @@ class SoftSelection(Layer):
         )
 
     def attention(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """`E_SA`, `(batch, fields, dim)`."""
+        """Returns `E_SA`, `(batch, fields, dim)`."""
         _, fields, dim = embeddings.shape
         head_dim = dim // self.num_heads
         tokens = tf.reshape(embeddings, (-1, dim))
@@ -66,11 +75,11 @@ class SoftSelection(Layer):
         return tf.reshape(joined @ self.output_kernel, (-1, fields, dim))
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """The selected embeddings of each structure."""
+        """Returns the selected embeddings of each structure."""
         raw, subtracted, attended = fork(embeddings, 3)
         # E + G (E_SA - E), which reads each of them once for all structures.
         return raw + self.gate * (self.attention(attended) - subtracted)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(num_structures, batch, fields, dim)`."""
+        """Returns `(num_structures, batch, fields, dim)`."""
         return (self.num_structures, *input_shape)

@@ -11,14 +11,26 @@ from dcrnn_tf.layers.shared_rows import SharedRows
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SoftmaxGates(Layer):
-    """One gate per task: `g_t = softmax(x W_t)`, a linear map of the input without bias.
+    """One gate per task (MMoE): `g_t = softmax(x W_t)`, a linear map of the input without bias.
+
+    (Ma et al., KDD 2018.)
 
     Args:
-      num_gates: T.
-      num_experts: E.
+      num_gates: Number of gates, T.
+      num_experts: Number of experts, E.
 
-    Call arguments: `(batch, d)`, as a tensor or as `SharedRows`. Returns `(batch, T, E)`; the last
-    axis sums to 1.
+    Call arguments:
+      inputs: Features x, `(batch, d)`, a tensor or `SharedRows`.
+
+    Returns:
+      The experts' shares, `(batch, T, E)`; the last axis sums to 1.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> gates = layers.SoftmaxGates(num_gates=2, num_experts=4)
+      >>> gates(tf.zeros((1, 3))).numpy()
+      array([[[0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]]], dtype=float32)
     """
 
     def __init__(self, num_gates: int, num_experts: int, **kwargs):
@@ -35,27 +47,35 @@ class SoftmaxGates(Layer):
         )
 
     def call(self, inputs: tf.Tensor | SharedRows) -> tf.Tensor:
-        """The experts' shares."""
+        """Returns the experts' shares."""
         scores = product(inputs, tf.convert_to_tensor(self.kernel))
         scores = tf.reshape(scores, (-1, self.num_gates, self.num_experts))
         return tf.nn.softmax(scores)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(batch, T, E)`."""
+        """Returns `(batch, T, E)`."""
         return (input_shape[0], self.num_gates, self.num_experts)
 
 
 def expert_use(gates: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Each expert's share of what a task takes in: `|g_te| ||f_e|| / sum_e |g_te| ||f_e||`.
+    """Returns each expert's share of what a task reads: `|g_te| ||f_e|| / sum_e |g_te| ||f_e||`.
 
     A gate alone says little where experts' outputs differ in size.
 
     Args:
-      gates: `(batch, T, E)`, or `(T, E)` if they are the same for every example.
-      outputs: of the experts, `(E, batch, width)`.
+      gates: Gates g, `(batch, T, E)`, or `(T, E)` if they are the same for every example.
+      outputs: Outputs of the experts, f, `(E, batch, width)`.
 
     Returns:
-      `(batch, T, E)`; the last axis sums to 1, or is 0 where nothing comes in.
+      The shares, `(batch, T, E)`; the last axis sums to 1, or is 0 where a task reads nothing.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> gates = tf.constant([[0.5, 0.5]])  # one task
+      >>> outputs = tf.constant([[[3.0, 4.0]], [[0.0, 15.0]]])  # of the lengths 5 and 15
+      >>> layers.expert_use(gates, outputs).numpy()
+      array([[[0.25, 0.75]]], dtype=float32)
     """
     sizes = tf.transpose(tf.norm(tf.cast(outputs, tf.float32), axis=2))[:, None]
     taken = tf.abs(tf.cast(gates, tf.float32)) * sizes

@@ -31,14 +31,14 @@ CORRELATIONS = ("pearson", "cosine")
 
 
 def label_counts(labels: tf.Tensor) -> tf.Tensor:
-    """What correlations of a batch's labels are made of.
+    """Returns the counts from which the correlations of a batch's labels follow.
 
     Args:
-      labels: `(T, batch)` of 0, 1 and, where a task is not defined, -1.
+      labels: Labels, `(T, batch)`, 0, 1 and, where a task is not defined, -1.
 
     Returns:
-      `(3, T, T)` float64. For tasks j and t, over the rows where both are defined: the number of
-      rows, that of positives of j, that of rows positive in both.
+      The counts, `(3, T, T)` float64. For tasks j and t, over the examples where both are defined:
+      the number of examples, of positives of j, of examples positive in both.
     """
     labels = tf.cast(labels, tf.float64)
     defined = tf.cast(labels >= 0, tf.float64)
@@ -53,10 +53,10 @@ def label_counts(labels: tf.Tensor) -> tf.Tensor:
 
 
 def correlation(counts: tf.Tensor, measure: str) -> tf.Tensor:
-    """`|phi(Y_j, Y_t)|`, `(T, T)` float64 in [0, 1]; 0 where it is undefined.
+    """Returns the correlations `|phi(Y_j, Y_t)|`, `(T, T)` float64 in [0, 1]; 0 where undefined.
 
     Args:
-      counts: of `label_counts`, or weighted sums of such.
+      counts: Counts of `label_counts`, or weighted sums of such.
       measure: `pearson`, the correlation of the labels, or `cosine`, their cosine similarity.
     """
     rows, own, both = tf.unstack(counts, num=3)
@@ -70,15 +70,18 @@ def correlation(counts: tf.Tensor, measure: str) -> tf.Tensor:
 
 
 def coefficients(gates: tf.Tensor, correlations: tf.Tensor, function: str) -> tf.Tensor:
-    """`prod_{j != t} gamma_jt` for every gate, with `y = min(1, |G_kp^t - G_kp^j|)` (Eq. 9).
+    """Returns `prod_{j != t} gamma_jt(x_jt, y)` for every gate (Eq. 9).
+
+    The difference of the gates is `y = min(1, |G_kp^t - G_kp^j|)`.
 
     Args:
-      gates: `(..., T, K, P)`.
-      correlations: x, `(T, T)`.
-      function: name in `FUNCTIONS`.
+      gates: Gates G, `(..., T, K, P)`.
+      correlations: Correlations x, `(T, T)`.
+      function: Name of gamma in `FUNCTIONS`.
 
     Returns:
-      As `gates`; differentiable by them, which the virtual gradient itself makes no use of.
+      The factors, of the gates' shape. They are differentiable by the gates, which the virtual
+      gradient itself makes no use of.
     """
     tasks = gates.shape[-3]
     product = tf.ones_like(gates)
@@ -93,18 +96,18 @@ def coefficients(gates: tf.Tensor, correlations: tf.Tensor, function: str) -> tf
 
 @tf.custom_gradient
 def scale_gradient(tensor: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """The tensor, with a gradient that is `factor` times that of the identity (Eq. 8)."""
+    """Returns the tensor, with a gradient that is `factor` times that of the identity (Eq. 8)."""
     return tf.identity(tensor), lambda upstream: (upstream * factor, None)
 
 
 def scale_gradient_by_freezing(tensor: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """The same as `scale_gradient`, written with frozen terms: `sg(G) + gamma (G - sg(G))`."""
+    """Returns the same as `scale_gradient`, by frozen terms: `sg(G) + gamma (G - sg(G))`."""
     frozen = tf.stop_gradient(tensor)
     return frozen + tf.stop_gradient(factor) * (tensor - frozen)
 
 
 def literal_form(gates: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """What Section III-C says word by word, `G gamma(G) / sg(gamma(G))`; for study.
+    """Returns what Section III-C says word by word, `G gamma(G) / sg(gamma(G))`; for study.
 
     Its gradient is not Eq. 8's gamma but `1 + G gamma'(G) / gamma(G)`, large where gamma is small,
     and reaches other tasks' gates too. A gamma below 1e-3 counts as 1e-3, the gradient then being
@@ -123,25 +126,38 @@ FORMS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class VirtualGradient(Layer):
-    """Gates as they are, with gradients scaled by `prod_{j != t} gamma_jt` (Eq. 8 and 9).
+    """The virtual gradients of DEPHN: gates whose gradients are scaled by `prod_{j != t} gamma_jt`.
+
+    The values of the gates stay as they are (Eq. 8 and 9).
 
     Args:
-      function: of gamma, a name in `FUNCTIONS`.
-      correlation: `pearson` or `cosine`, of the batch's labels, over all replicas; undefined, it
-        is 0.
-      momentum: m of a running correlation: counts of earlier batches weigh m, m^2 and so on. 0
-        takes each batch by itself.
-      form: a name in `FORMS`.
+      function: Name of gamma in `FUNCTIONS`.
+      correlation: Correlation of the batch's labels, over all replicas: `pearson` or `cosine`;
+        where it is undefined, it is 0.
+      momentum: Momentum m of a running correlation: counts of earlier batches weigh m, m^2 and so
+        on. 0 takes each batch by itself.
+      form: Name of the form in `FORMS`.
 
     Call arguments:
-      gates: `(T, K, P)`, or `(batch, T, K, P)`.
-      labels: `(T, batch)`.
+      gates: Gates, `(T, K, P)`, or `(batch, T, K, P)`.
+      labels: Labels, `(T, batch)`.
 
     Returns:
-      The gates; the factors, as the gates; the correlations, `(T, T)`.
+      The gates, the factors, which have the gates' shape, and the correlations, `(T, T)`.
 
     Raises:
-      ValueError: an argument is none of the names, or the momentum not in [0, 1).
+      ValueError: An argument is none of the names, or the momentum is not in [0, 1).
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> gates = tf.constant([[[1.0]], [[1.5]]])  # of two tasks
+      >>> labels = tf.constant([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+      >>> _, factors, correlations = layers.VirtualGradient("absolute_sum")(gates, labels)
+      >>> correlations.numpy().round(3)  # sqrt(1 / 3)
+      array([[1.   , 0.577], [0.577, 1.   ]])
+      >>> factors.numpy().ravel().round(3)  # 2 |x + 0.5 - 1|
+      array([0.155, 0.155], dtype=float32)
     """
 
     def __init__(
@@ -182,21 +198,22 @@ class VirtualGradient(Layer):
             )
 
     def call(self, gates: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The gates with their factors."""
+        """Returns the gates with their factors, and the correlations."""
         gates, compared = fork(gates, 2)
         counts = sum_over_replicas(label_counts(labels))
         if self.counts is not None:
             counts += self.momentum * self.counts
             self.counts.assign(counts)
         correlations = correlation(counts, self.correlation)
-        given = compared if self.form == "literal" else tf.stop_gradient(compared)
-        given = tf.cast(given, self.variable_dtype)
-        factors = coefficients(given, correlations, self.function)
+        if self.form != "literal":
+            compared = tf.stop_gradient(compared)
+        compared = tf.cast(compared, self.variable_dtype)
+        factors = coefficients(compared, correlations, self.function)
         scaled = FORMS[self.form](gates, tf.cast(factors, gates.dtype))
         return scaled, tf.stop_gradient(factors), correlations
 
     def compute_output_spec(self, gates, labels) -> tuple[keras.KerasTensor, ...]:
-        """The gates, the factors in the type of the weights, and `(T, T)` in float64."""
+        """Returns the shapes, with the types of the gates, of the weights, and float64."""
         tasks = gates.shape[-3]
         return (
             keras.KerasTensor(gates.shape, dtype=gates.dtype),

@@ -1,4 +1,4 @@
-"""Cross-stitch units: learnt linear mixtures of networks that run side by side."""
+"""Cross-stitch units: learned linear mixtures of networks that run side by side."""
 
 import keras
 import numpy as np
@@ -10,16 +10,26 @@ from dcrnn_tf.layers.initializers import shares
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class CrossStitch(Layer):
-    """`out_i = sum_j alpha_ij x_j` (Misra et al., CVPR 2016), near the identity at first.
+    """A cross-stitch unit: `out_i = sum_j alpha_ij x_j` (Misra et al., CVPR 2016, Eq. 1).
 
-    Nothing confines alpha. It starts with `own_share` on the diagonal and what is left to 1 spread
-    evenly over the others of a row.
+    Nothing confines alpha. It starts near the identity, with `own_share` on the diagonal and what
+    is left to 1 spread evenly over the others of a row.
 
     Args:
-      own_share: what an output takes of its own input at first.
-      per_channel: whether every channel has an alpha of its own.
+      own_share: Share that an output takes of its own input at first.
+      per_channel: Whether every channel has its own alpha.
 
-    Call arguments: `(N, batch, d)`. Returns `(N, batch, d)`.
+    Call arguments:
+      inputs: Outputs of N networks, `(N, batch, d)`.
+
+    Returns:
+      The mixtures, `(N, batch, d)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.CrossStitch(own_share=0.75)(tf.constant([[[4.0]], [[8.0]]])).numpy()
+      array([[[5.]], [[7.]]], dtype=float32)
     """
 
     def __init__(self, own_share: float = 0.9, per_channel: bool = False, **kwargs):
@@ -37,15 +47,15 @@ class CrossStitch(Layer):
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The mixtures."""
+        """Returns the mixtures."""
         equation = "ijd,jbd->ibd" if self.per_channel else "ij,jbd->ibd"
         return tf.einsum(equation, tf.convert_to_tensor(self.alpha), inputs)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(N, batch, d)`."""
+        """Returns `(N, batch, d)`."""
         return tuple(input_shape)
 
     def shares(self) -> tf.Tensor:
-        """`(N, N)`, alpha or its mean over channels."""
+        """Returns alpha or its mean over channels, `(N, N)`."""
         alpha = tf.convert_to_tensor(self.alpha)
         return tf.reduce_mean(alpha, axis=2) if self.per_channel else alpha

@@ -1,4 +1,4 @@
-"""Learnt mixtures of the layers of a network, for each of several networks (sluice networks)."""
+"""Learned mixtures of the layers of a network, for each of several networks (sluice networks)."""
 
 import keras
 import numpy as np
@@ -10,15 +10,27 @@ from dcrnn_tf.layers.initializers import shares
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SkipMixture(Layer):
-    """`out_t = sum_k beta_tk h_k,t`: what network t passes on of each of its layers.
+    """The skip connections of sluice networks: `out_t = sum_k beta_tk h_k,t`.
 
-    Nothing confines beta. It starts with `last_share` for the last layer and what is left to 1
-    spread evenly over the others.
+    They are what network t passes on of each of its layers (Ruder et al., AAAI 2019). Nothing
+    confines beta. It starts with `last_share` for the last layer and what is left to 1 spread
+    evenly over the others.
 
     Args:
-      last_share: what is taken of the last layer at first.
+      last_share: Share that is taken of the last layer at first.
 
-    Call arguments: outputs of K layers of T networks, `(K, T, batch, d)`. Returns `(T, batch, d)`.
+    Call arguments:
+      inputs: Outputs of K layers of T networks, `(K, T, batch, d)`.
+
+    Returns:
+      The mixtures, `(T, batch, d)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> outputs = tf.constant([[[[4.0]]], [[[8.0]]]])  # two layers of one network
+      >>> layers.SkipMixture(last_share=0.75)(outputs).numpy()
+      array([[[7.]]], dtype=float32)
     """
 
     def __init__(self, last_share: float = 0.9, **kwargs):
@@ -34,9 +46,9 @@ class SkipMixture(Layer):
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The mixtures."""
+        """Returns the mixtures."""
         return tf.einsum("tk,ktbd->tbd", tf.convert_to_tensor(self.beta), inputs)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(T, batch, d)`."""
+        """Returns `(T, batch, d)`."""
         return tuple(input_shape[1:])

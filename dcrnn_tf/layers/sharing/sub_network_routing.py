@@ -1,4 +1,4 @@
-"""Sub-network routing: routes between the sub-networks of two levels, learnt to be open or shut."""
+"""Sub-network routing: learned routes, open or shut, between the sub-networks of two levels."""
 
 import math
 
@@ -15,7 +15,7 @@ TRANSFORMS = ("trans", "aver")
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SubNetworkRouting(Layer):
-    """Routes with coding variables z from N sub-networks to M (Ma et al., AAAI 2019).
+    """Routes with coding variables z from N sub-networks to M (SNR; Ma et al., AAAI 2019).
 
     `out_j = sum_i z_ij W_ij x_i` with square W_ij (SNR-Trans), or `W_ij = I` (SNR-Aver). Every z_ij
     is a hard concrete variable (Louizos et al., ICLR 2018) with the weight `log_alpha`:
@@ -32,20 +32,28 @@ class SubNetworkRouting(Layer):
     are computed in the weights' precision.
 
     Args:
-      num_outputs: M.
-      transform: `trans` or `aver`.
-      temperature: beta.
-      l0_penalty: factor of the loss.
+      num_outputs: Number of outputs, M.
+      transform: Kind of a route: `trans` or `aver`.
+      temperature: Temperature of the gates' distribution, beta.
+      l0_penalty: Factor of the loss.
 
     Call arguments:
-      inputs: `(N, batch, d)`.
-      training: whether gates are drawn, and the loss added.
+      inputs: Outputs of N sub-networks, `(N, batch, d)`.
+      training: Whether gates are drawn, and the loss is added.
 
     Returns:
-      `(M, batch, d)`.
+      The routed mixtures, `(M, batch, d)`.
 
     Raises:
-      ValueError: an unknown transform, a temperature that is not positive, or a negative penalty.
+      ValueError: The transform is unknown, the temperature is not positive, or the penalty is
+        negative.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> routing = layers.SubNetworkRouting(num_outputs=1, transform="aver")
+      >>> routing(tf.constant([[[2.0]], [[4.0]]])).numpy()  # every gate starts at 0.5
+      array([[[3.]]], dtype=float32)
     """
 
     def __init__(
@@ -72,7 +80,7 @@ class SubNetworkRouting(Layer):
         self.noise = keras.random.SeedGenerator(name="noise")
 
     def build(self, input_shape) -> None:
-        """Creates `log_alpha`, `(N, M)`, and for Trans the kernel, `(N * d, M * d)`.
+        """Creates `log_alpha`, `(N, M)`, and for SNR-Trans the kernel, `(N * d, M * d)`.
 
         The maps into one output start as one matrix `(N * d, d)`, so that a sum over many routes
         is no larger than one over few.
@@ -93,7 +101,7 @@ class SubNetworkRouting(Layer):
             )
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The routed mixtures."""
+        """Returns the routed mixtures."""
         gates = self.gates(training)
         if training and self.l0_penalty:
             self.add_loss(self.l0_penalty * tf.reduce_sum(self.open_probability()))
@@ -108,11 +116,11 @@ class SubNetworkRouting(Layer):
         return tf.transpose(outputs, (1, 0, 2))
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(M, batch, d)`."""
+        """Returns `(M, batch, d)`."""
         return (self.num_outputs, *input_shape[1:])
 
     def gates(self, training: bool = False) -> tf.Tensor:
-        """z, `(N, M)`: drawn anew when training, otherwise without noise."""
+        """Returns z, `(N, M)`: drawn anew in training, otherwise without noise."""
         log_alpha = tf.convert_to_tensor(self.log_alpha)
         if training:
             tiny = keras.config.epsilon()
@@ -123,19 +131,29 @@ class SubNetworkRouting(Layer):
         return tf.clip_by_value(tf.sigmoid(log_alpha) * (HIGH - LOW) + LOW, 0.0, 1.0)
 
     def open_probability(self) -> tf.Tensor:
-        """`P(z > 0)` of each route when training, `(N, M)`."""
+        """Returns `P(z > 0)` of each route in training, `(N, M)`."""
         log_alpha = tf.convert_to_tensor(self.log_alpha)
         return tf.sigmoid(log_alpha - self.temperature * math.log(-LOW / HIGH))
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SubNetworks(Layer):
-    """N dense layers, each on an input of its own: `h_i = relu(x_i W_i + b_i)`.
+    """N dense layers, each on its own input: `h_i = relu(x_i W_i + b_i)`.
 
     Args:
-      units: width of each.
+      units: Width of each layer.
 
-    Call arguments: `(N, batch, d)`. Returns `(N, batch, units)`.
+    Call arguments:
+      inputs: Inputs x, `(N, batch, d)`.
+
+    Returns:
+      The layers' outputs, `(N, batch, units)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.SubNetworks(units=4)(tf.ones((3, 5, 6))).shape
+      TensorShape([3, 5, 4])
     """
 
     def __init__(self, units: int, **kwargs):
@@ -154,10 +172,10 @@ class SubNetworks(Layer):
         self.bias = self.add_weight(name="bias", shape=(number, 1, self.units), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The sub-networks' outputs."""
+        """Returns the layers' outputs."""
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), self.compute_dtype)
         return tf.nn.relu(inputs @ kernel + self.bias)
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """`(N, batch, units)`."""
+        """Returns `(N, batch, units)`."""
         return (*input_shape[:-1], self.units)

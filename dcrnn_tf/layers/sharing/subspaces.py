@@ -4,11 +4,20 @@ import tensorflow as tf
 
 
 def split_subspaces(outputs: tf.Tensor, number: int) -> tf.Tensor:
-    """Cuts the outputs of N layers into S parts each, `(N, batch, d)` to `(N * S, batch, d / S)`.
+    """Cuts the outputs of N layers into S parts each.
 
     Args:
-      outputs: `(N, batch, d)`.
-      number: S; divides d.
+      outputs: Outputs of the layers, `(N, batch, d)`.
+      number: Number of parts, S; divides d.
+
+    Returns:
+      The parts, `(N * S, batch, d / S)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.split_subspaces(tf.constant([[[1.0, 2.0, 3.0, 4.0]]]), 2).numpy()
+      array([[[1., 2.]], [[3., 4.]]], dtype=float32)
     """
     networks, _, width = outputs.shape
     parts = tf.reshape(outputs, (networks, -1, number, width // number))
@@ -19,7 +28,21 @@ def split_subspaces(outputs: tf.Tensor, number: int) -> tf.Tensor:
 
 
 def join_subspaces(parts: tf.Tensor, number: int) -> tf.Tensor:
-    """The inverse of `split_subspaces`."""
+    """Joins the parts that `split_subspaces` has cut.
+
+    Args:
+      parts: Parts, `(N * S, batch, d / S)`.
+      number: Number of parts of a layer, S.
+
+    Returns:
+      The outputs of the layers, `(N, batch, d)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> layers.join_subspaces(tf.constant([[[1.0, 2.0]], [[3.0, 4.0]]]), 2).numpy()
+      array([[[1., 2., 3., 4.]]], dtype=float32)
+    """
     count, _, width = parts.shape
     outputs = tf.reshape(parts, (count // number, number, tf.shape(parts)[1], width))
     return tf.reshape(
@@ -29,16 +52,22 @@ def join_subspaces(parts: tf.Tensor, number: int) -> tf.Tensor:
 
 
 def overlap(kernels: tf.Tensor, number: int) -> tf.Tensor:
-    """`sum_n sum_{s < r} ||G_ns^T G_nr||_F^2`, 0 where subspaces are orthogonal.
+    """Returns `sum_n sum_{s < r} ||G_ns^T G_nr||_F^2`, 0 where subspaces are orthogonal.
 
-    G_ns are the columns of kernel n that make subspace s.
+    G_ns are the columns of kernel n that make subspace s (Ruder et al., AAAI 2019).
 
     Args:
-      kernels: of N layers, `(N, inputs, d)`.
-      number: S, of subspaces of a layer; divides d.
+      kernels: Kernels G of N layers, `(N, inputs, d)`.
+      number: Number of subspaces of a layer, S; divides d.
 
     Returns:
-      A scalar.
+      The overlap, a scalar.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> float(layers.overlap(tf.constant([[[1.0, 2.0], [3.0, 4.0]]]), 2))  # (1 2 + 3 4)^2
+      196.0
     """
     width = kernels.shape[2]
     squares = tf.square(tf.matmul(kernels, kernels, transpose_a=True))

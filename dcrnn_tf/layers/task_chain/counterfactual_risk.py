@@ -1,7 +1,8 @@
 """Risks over all exposures of a label that is seen on some of them only, such as a conversion.
 
-With o telling where the label is seen, such as at a click, e its loss there, and the propensity
-`c = P(o = 1)`, both have the mean loss over all exposures as their expectation.
+o says where the label is seen, such as at a click, e is its loss there, and `c = P(o = 1)` the
+propensity. Both risks have the mean loss over all exposures as their expectation (Wang et al.,
+SIGIR 2022).
 """
 
 import tensorflow as tf
@@ -10,12 +11,19 @@ import tensorflow as tf
 def inverse_propensity_risk(
     losses: tf.Tensor, observed: tf.Tensor, propensities: tf.Tensor
 ) -> tf.Tensor:
-    """`mean(o e / c)` (IPS), a scalar.
+    """Returns `mean(o e / c)` (IPS), a scalar.
 
     Args:
-      losses: e, `(batch,)`; does not count where the label is not seen.
-      observed: o, `(batch,)` of 0 and 1.
-      propensities: c, `(batch,)`, above 0.
+      losses: Losses e, `(batch,)`; they do not count where the label is not seen.
+      observed: Where the label is seen, o, `(batch,)` of 0 and 1.
+      propensities: Propensities c, `(batch,)`, above 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> losses, seen = tf.constant([0.5, 9.0]), tf.constant([1.0, 0.0])
+      >>> float(layers.inverse_propensity_risk(losses, seen, tf.constant([0.25, 0.25])))
+      1.0
     """
     return tf.reduce_mean(observed * losses / propensities)
 
@@ -23,16 +31,24 @@ def inverse_propensity_risk(
 def doubly_robust_risk(
     losses: tf.Tensor, imputed: tf.Tensor, observed: tf.Tensor, propensities: tf.Tensor
 ) -> tf.Tensor:
-    """`mean(i + o (e - i) / c) + mean(o (e - i)^2 / c)` (DR), a scalar.
+    """Returns `mean(i + o (e - i) / c) + mean(o (e - i)^2 / c)` (DR), a scalar.
 
     The first term has the right expectation if either the propensities or the imputed losses are
     right; the second is the loss of what imputes them.
 
     Args:
-      losses: e, `(batch,)`; does not count where the label is not seen.
-      imputed: i, `(batch,)`, the losses that are expected of each exposure.
-      observed: o, `(batch,)` of 0 and 1.
-      propensities: c, `(batch,)`, above 0.
+      losses: Losses e, `(batch,)`; they do not count where the label is not seen.
+      imputed: Losses that are expected of each exposure, i, `(batch,)`.
+      observed: Where the label is seen, o, `(batch,)` of 0 and 1.
+      propensities: Propensities c, `(batch,)`, above 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import layers
+      >>> losses, imputed = tf.constant([0.5, 9.0]), tf.constant([0.25, 0.75])
+      >>> seen, propensities = tf.constant([1.0, 0.0]), tf.constant([0.25, 0.25])
+      >>> float(layers.doubly_robust_risk(losses, imputed, seen, propensities))  # 2 / 2 + 0.25 / 2
+      1.125
     """
     weights = observed / propensities
     errors = losses - imputed

@@ -19,8 +19,8 @@ def serve(work: Callable[[], object], rows: int, told: Mapping[str, object] | No
 
     Args:
       work: does one piece of work, such as a training step.
-      rows: of one piece.
-      told: what the benchmark shall know besides, at the start.
+      rows: Number of rows of one piece.
+      told: Further facts for the benchmark, reported at the start.
     """
     # What libraries print must not get among the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")

@@ -31,7 +31,7 @@ def measure(work_dir: pathlib.Path, rows: int = ROWS) -> list[dict]:
 
     Args:
       work_dir: folder of the workloads.
-      rows: of the epoch.
+      rows: Number of rows of the epoch.
 
     Returns:
       For each model `model`, `rows`, `seconds`, `cpu_seconds` and `peak_bytes` of the program and

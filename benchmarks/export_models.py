@@ -34,7 +34,7 @@ def write(
       data: folder that `benchmarks.workload` has made.
       model_name: one of `workload.MODELS`.
       user_fields: the first so many fields are the user's in `rank`.
-      out_dir: where to.
+      out_dir: Folder of the exports.
       mixed_precision: one of `run_folder.PRECISIONS`; but for `none` it is in the folders' names.
     """
     import keras

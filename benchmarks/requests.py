@@ -14,8 +14,8 @@ def load(
     """Requests, one array a field each.
 
     Args:
-      path: of an array of ids, `(rows, fields)`.
-      rows: of a request.
+      path: Path of an array of ids, `(rows, fields)`.
+      rows: Number of rows of a request.
       user_fields: the first so many fields have the same id in all rows of a request, as those of
         one user's candidates.
       once: the first so many fields have one row instead.

@@ -22,8 +22,8 @@ class Model:
     Attributes:
       rows_per_second: trained, from disk.
       parameters: without the embedding table.
-      fixed_share: of a step that does not depend on the number of its rows.
-      table_share: of a step that merges and writes the table's rows, those of all workers.
+      fixed_share: Share of a step's time that does not depend on its number of rows.
+      table_share: Share of a step's time that merges and writes the rows of all workers.
     """
 
     rows_per_second: float

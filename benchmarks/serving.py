@@ -30,10 +30,10 @@ def exports(models: list[str], peers: bool, data: pathlib.Path, folder: pathlib.
     """The programs that write what is served.
 
     Args:
-      models: this project's.
-      peers: whether the peers' are written too.
+      models: Names of this project's models.
+      peers: Whether the peers' models are written too.
       data: folder of the workload.
-      folder: of the exports.
+      folder: Folder of the exports.
     """
     programs = [
         Contender(
@@ -63,9 +63,9 @@ def groups(models: list[str], peers: bool, folder: pathlib.Path) -> list[list[Co
     """All that is timed; the windows of a group are interleaved.
 
     Args:
-      models: this project's.
-      peers: whether the peers are timed too.
-      folder: of the exports.
+      models: Names of this project's models.
+      peers: Whether the peers are timed too.
+      folder: Folder of the exports.
     """
 
     def saved_model(label, exported, ids, rows, *more, peer=None):

@@ -27,9 +27,9 @@ class Contender:
     """Something that is timed.
 
     Attributes:
-      label: what it is called in the results.
+      label: Name in the results.
       workload: `W`, `W10` or `lists`.
-      command: its program and arguments, without the interpreter.
+      command: Program and arguments, without the interpreter.
       peer: the peer whose environment it runs in; None for this project's.
     """
 
@@ -44,10 +44,10 @@ class Plan:
     """How contenders are timed.
 
     Attributes:
-      out_dir: of their logs.
+      out_dir: Folder of their logs.
       peers_dir: folder of the peers' environments; None if there are none.
       rounds: windows of each contender.
-      seconds: of a window.
+      seconds: Length of a window.
     """
 
     out_dir: pathlib.Path
@@ -82,8 +82,8 @@ class Process:
     """A running contender.
 
     Attributes:
-      contender: what runs.
-      told: what it told of itself when it was ready.
+      contender: Contender that runs.
+      told: What it reported of itself when it was ready.
     """
 
     def __init__(self, contender: Contender, plan: Plan):
@@ -138,8 +138,8 @@ def measure(groups: Sequence[Sequence[Contender]], plan: Plan) -> list[dict]:
     """Windows of all contenders, group by group; those of a group are interleaved.
 
     Args:
-      groups: of contenders.
-      plan: how they are timed.
+      groups: Groups of contenders.
+      plan: Plan by which they are timed.
 
     Returns:
       For each contender its label, workload and group, `rows_per_second`, median over `windows`,

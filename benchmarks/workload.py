@@ -31,9 +31,9 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
     Ids are log-uniform in rank (Zipf's law), which id has which rank is random.
 
     Args:
-      folder: of the workload.
+      folder: Folder of the workload.
       vocabulary: embedding rows of all fields together.
-      rows: of the dataset.
+      rows: Number of rows of the dataset.
 
     Returns:
       The folder: `prepared` in it is the dataset, `ids.npy`, `(rows, fields)` int32, holds each

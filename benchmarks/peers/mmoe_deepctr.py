@@ -9,7 +9,7 @@ def build(sizes: list[int]) -> tf.keras.Model:
     """The model.
 
     Args:
-      sizes: of the fields' vocabularies.
+      sizes: Sizes of the fields' vocabularies.
     """
     return MMOE(
         [SparseFeat(f"f{i}", vocabulary_size=n, embedding_dim=32) for i, n in enumerate(sizes)],

@@ -9,7 +9,7 @@ def trainer(sizes: list[int]) -> MTLTrainer:
     """The model's trainer.
 
     Args:
-      sizes: of the fields' vocabularies.
+      sizes: Sizes of the fields' vocabularies.
     """
     features = [SparseFeature(f"f{i}", vocab_size=n, embed_dim=32) for i, n in enumerate(sizes)]
     tower = {"dims": [64, 32]}

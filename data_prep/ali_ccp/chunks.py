@@ -51,10 +51,10 @@ class Sample:
     """A chunk file of exposures, and which of its rows are sampled.
 
     Attributes:
-      path: of the file.
+      path: Path of the file.
       size: rows in it.
-      share: how many of them are sampled.
-      seed: of the draw.
+      share: Share of them that is sampled.
+      seed: Seed of the draw.
     """
 
     path: pathlib.Path
@@ -75,15 +75,15 @@ class ChunkedLog:
     """The rows of both splits: checked, conversions without a click left out, ids still raw.
 
     Args:
-      folder: of the chunk files.
-      settings: what to keep.
+      folder: Folder of the chunk files.
+      settings: Settings of what to keep.
 
     Attributes:
       users: lines of both common files; a user's number is its place among them, train first.
       user_chunks: chunk files of the user fields, in the order of the users; none if no user
         field is wanted.
       rows: exposures kept, by split.
-      counts: what the files hold, by split.
+      counts: Counts of what the files hold, by split.
       bad_lines: lines left out, by reason.
       truncated: lists cut to `max_values`, by field.
       longest: values of the longest list kept, by field.

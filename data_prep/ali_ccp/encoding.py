@@ -48,7 +48,7 @@ def counted(
 
     Args:
       column: raw ids of a field.
-      weight: for how many exposures each row stands, `(rows,)`; 1 if absent.
+      weight: Number of exposures that each row stands for, `(rows,)`; 1 by default.
     """
     values = column
     if isinstance(column, Ragged):
@@ -84,7 +84,7 @@ def divide(
       split: the raw split.
       columns: encoded.
       validation: who is in validation, `(users,)` bool.
-      has_users: whether the dataset has the entity table that `user_row` points into.
+      has_users: Whether the dataset has the entity table that `user_row` points into.
     """
     columns = dict(columns)
     held_out = validation[columns["user_row"]]
@@ -99,9 +99,9 @@ def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog)
     """The schema's fields.
 
     Args:
-      settings: what is kept.
+      settings: Settings of what to keep.
       sizes: embedding rows of each field, by name.
-      log: its longest lists are read.
+      log: Log whose longest lists are read.
     """
     return [
         Field(

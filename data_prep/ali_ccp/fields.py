@@ -21,10 +21,10 @@ class RawField:
     """A field of the raw files.
 
     Attributes:
-      source: its name there, such as `109_14`.
+      source: Its name in the raw files, such as `109_14`.
       side: `user` fields stand in the common file, `item`, `combination` and `context` fields in
         the skeleton.
-      multiple: whether it may stand more than once in a feature list.
+      multiple: Whether it may occur more than once in a feature list.
     """
 
     source: str

@@ -33,7 +33,7 @@ class ParsedLog(ChunkedLog):
       files: path of each raw file, plain or .gz, by its plain name.
       work: folder for the chunk files. A split that was read before an interruption is not read
         again.
-      settings: what to keep.
+      settings: Settings of what to keep.
       progress: called with the number of bytes read since the last call.
 
     Raises:

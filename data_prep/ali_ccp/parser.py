@@ -58,10 +58,10 @@ class Lines:
     Attributes:
       line: number of each line in the file, `(rows,)`.
       indices: the common feature index of each run of lines that have the same.
-      run: which of `indices` each line has, `(rows,)`.
+      run: Position in `indices` of each line's index, `(rows,)`.
       columns: `click` and `conversion` (skeleton only) and the fields by name, `(rows,)` int64 or
         `Ragged`: raw ids, `MISSING` or an empty list where the line has none.
-      truncated: by field name, whether the list was longer than `max_values`, `(rows,)` bool.
+      truncated: `{field: whether the list was longer than max_values}`, `(rows,)` bool each.
     """
 
     line: np.ndarray
@@ -89,10 +89,10 @@ def parse_block(
     Args:
       first_line: number of the block's first line in its file.
       data: the lines, each ending in a line feed.
-      layout: of the file.
+      layout: Layout of the file.
       fields: the fields wanted; the others are checked and dropped.
       max_values: longer lists are cut to so many values, in file order.
-      keep_values: whether the feature values of multi-valued fields are kept, as weights.
+      keep_values: Whether the feature values of multi-valued fields are kept, as weights.
     """
     lines = parse(first_line, data, layout, fields, max_values, keep_values)
     if lines is not None:

@@ -43,7 +43,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     Args:
       raw_dir: folder of the four raw files.
       out_dir: folder to make; must not exist.
-      settings: what to keep.
+      settings: Settings of what to keep.
 
     Returns:
       The schema of the prepared dataset; its `filters` hold all counts.

@@ -153,8 +153,8 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
     """Writes a simulated Ali-CCP.
 
     Args:
-      folder: where it shall be; must not exist.
-      settings: what is simulated.
+      folder: Folder of the simulated files; must not exist.
+      settings: Settings of the simulation.
 
     Returns:
       The content of `simulation.json`.

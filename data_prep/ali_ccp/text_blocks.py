@@ -30,7 +30,7 @@ def read_blocks(
     Args:
       path: the file.
       progress: called with the number of bytes on disk that were read since the last call.
-      block_bytes: of text in a block, roughly.
+      block_bytes: Approximate size of the text of a block.
 
     Yields:
       The number of the block's first line, from 1, and the lines, each ending in a line feed.

@@ -150,8 +150,8 @@ class Exposures:
 
     Attributes:
       lines: the numbers of the lines of the common file, from 0 in each split, `(lines,)`.
-      user_fields: what they say.
-      line_of: for each exposure its line's place in `lines`, `(exposures,)`.
+      user_fields: Fields of these lines.
+      line_of: Index in `lines` of each exposure's line, `(exposures,)`.
       fields: the fields of the skeleton.
     """
 
@@ -166,8 +166,8 @@ class Block(Exposures):
     """Exposures with their labels.
 
     Attributes:
-      click_probability: of each exposure, `(exposures,)`.
-      conversion_probability: that of a conversion, whether it will be clicked being unknown.
+      click_probability: Probability of a click on each exposure, `(exposures,)`.
+      conversion_probability: Probability of a conversion of each exposure, clicked or not.
       click: 0 or 1.
       conversion: 0 or 1.
     """

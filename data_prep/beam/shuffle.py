@@ -38,7 +38,7 @@ class Part:
     """Rows of one chunk that go to one shard.
 
     Attributes:
-      place: of the chunk among all.
+      place: Number of the chunk among all.
       drawn: a number from 0 to 1 for each row that is to be shuffled, None where rows keep their
         order.
       columns: the rows.
@@ -55,9 +55,9 @@ class Written:
 
     Attributes:
       table: the split's name, or the entity table's.
-      number: of the shard, from 0.
-      path: its file, under a name for the time being.
-      shard: what the schema says of it.
+      number: Number of the shard, from 0.
+      path: Path of its file, under a temporary name.
+      shard: Entry of the shard in the schema.
       positives: rows of a split on which each task is positive.
       defined: rows of a split on which each task is defined.
     """
@@ -81,11 +81,11 @@ def scatter(
     """Spreads the rows of a chunk over the shards of a split.
 
     Args:
-      schema: of the dataset; its seed is the shuffle's.
+      schema: Schema of the dataset; its seed is the shuffle's.
       split: the rows' split.
       chunk: number of the chunk among all that are of the split.
       columns: the rows, as `DatasetWriter.add_rows` takes them.
-      shards: how many there shall be.
+      shards: Number of shards.
 
     Yields:
       The key of a shard, and the rows that go there.
@@ -120,8 +120,8 @@ class WriteShards(beam.PTransform):
     """Writes shards: what `scatter` and `line_up` yield in, a `Written` for each shard out.
 
     Args:
-      folder: of the dataset while it is written.
-      schema: of the dataset.
+      folder: Folder of the dataset while it is written.
+      schema: Schema of the dataset.
     """
 
     def __init__(self, folder: pathlib.Path, schema: Schema):

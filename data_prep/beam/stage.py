@@ -61,8 +61,8 @@ def run_stage(
     """Runs a pipeline.
 
     Args:
-      options: of Beam.
-      folder: that workers and this program see under the same path.
+      options: Options of Beam.
+      folder: Folder that the workers and this program see under the same path.
       build: given the pipeline, adds the steps and returns collections, each of which one machine's
         memory can hold.
 

@@ -26,7 +26,7 @@ def related(
     Args:
       confidence: c, `(rows,)`.
       noise: one number a row, or one for all.
-      sign_of_both: whether `sign(c)` is a factor of the exponential term too, unlike in print.
+      sign_of_both: Whether `sign(c)` is a factor of the exponential term too, unlike in print.
     """
     size, sign = np.abs(np.asarray(confidence, np.float64)), np.sign(confidence)
     exponential = 0.1 * np.exp(size)
@@ -140,9 +140,9 @@ def source_of(
     """The source of a planted dataset: that of the features, and that the labels are planted.
 
     Args:
-      schema: of the features' dataset.
-      settings: of the planting, `seed` among them.
-      facts: from `measure`.
+      schema: Schema of the dataset that has the features.
+      settings: Settings of the planting, `seed` among them.
+      facts: Facts, from `measure`.
       confidences: c of each split.
       planted: the function of it.
     """

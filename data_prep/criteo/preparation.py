@@ -81,9 +81,9 @@ def prepare_criteo(
     Args:
       raw_dir: folder of `train.txt`, plain or `.gz`, or that file.
       out_dir: folder to make; must not exist.
-      seed: of the split and the shuffle.
-      max_bad_rows: how many bad rows are left out and counted before that is an error.
-      **choices: as `declaration` takes them.
+      seed: Seed of the split and the shuffle.
+      max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
+      **choices: Choices, as `declaration` takes them.
 
     Returns:
       The schema of the prepared dataset.

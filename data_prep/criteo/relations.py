@@ -79,7 +79,7 @@ def make(
       noise: standard deviation of the noise in `related`.
       confidence_scale: factor on the network's logit, or `auto`.
       epochs: passes of the network over the training rows.
-      seed: of the network, the noise and the shuffle.
+      seed: Seed of the network, the noise and the shuffle.
 
     Returns:
       The schemas by name; the `relations` of their `source` hold what was measured.

@@ -31,8 +31,8 @@ def simulate(folder: str | pathlib.Path, settings: Settings) -> dict:
     """Writes a simulated Criteo.
 
     Args:
-      folder: where it shall be; must not exist.
-      settings: what is simulated.
+      folder: Folder of the simulated files; must not exist.
+      settings: Settings of the simulation.
 
     Returns:
       The content of `simulation.json`.

@@ -27,12 +27,12 @@ def prepare(
     """Writes the prepared dataset that a declaration describes.
 
     Args:
-      declaration: from `load_declaration`.
+      declaration: Declaration of the log, from `load_declaration`.
       data_dir: folder that the declaration's file patterns are relative to.
       out_dir: folder of the dataset; must not exist.
-      seed: of the split and the shuffle.
-      max_bad_rows: how many bad rows are left out and counted before that is an error.
-      simulation: what a simulator said of the rows; they are simulated, then.
+      seed: Seed of the split and the shuffle.
+      max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
+      simulation: What the simulator recorded of simulated rows; None for real ones.
 
     Returns:
       The schema of the dataset.
@@ -172,7 +172,7 @@ def check_training_rows(
 
     Args:
       declaration: what the files hold.
-      rows: of each split, in the order of `SPLIT_NAMES`.
+      rows: Number of rows of each split, in the order of `SPLIT_NAMES`.
       positives: training rows on which each task is positive.
       defined: training rows on which each task is defined.
 

@@ -21,8 +21,8 @@ class TableRows:
     Args:
       declaration: what the files hold.
       data_dir: folder that the declaration's file patterns are relative to.
-      seed: of the split.
-      max_bad_rows: how many bad rows are left out and counted before that is an error.
+      seed: Seed of the split.
+      max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
 
     Raises:
       DatasetError: a pattern fits no file, or a file cannot be read or lacks a column.
@@ -180,7 +180,7 @@ def draw_splits(
       frame: the rows.
       splits: theirs, `(rows,)`; training rows among them become test and validation rows.
       declared: how rows are split.
-      seed: of the draw.
+      seed: Seed of the draw.
       drawn: rows of the chunks before.
     """
     if declared.by == "group":

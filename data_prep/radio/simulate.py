@@ -88,9 +88,9 @@ def simulate(
     """Writes a simulated log.
 
     Args:
-      folder: where it shall be; must not exist.
-      settings: what is simulated.
-      rows_per_file: how many rows a file has, but for the last; changes no row.
+      folder: Folder of the simulated files; must not exist.
+      settings: Settings of the simulation.
+      rows_per_file: Number of rows of a file, except the last; it changes no row.
 
     Returns:
       The content of `simulation.json`.

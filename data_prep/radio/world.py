@@ -136,7 +136,7 @@ class Exposures:
     Attributes:
       frame: the columns that models may see, ids as integers.
       click_probability: `(rows,)`.
-      play_probability: of a valid play given a click, `(rows,)`.
+      play_probability: Probability of a valid play given a click, `(rows,)`.
     """
 
     frame: pl.DataFrame
@@ -159,7 +159,7 @@ class RadioWorld:
     """Draws exposures and tells their probabilities.
 
     Args:
-      settings: what is simulated; `rows` changes nothing here.
+      settings: Settings of the simulation; `rows` changes nothing here.
     """
 
     def __init__(self, settings: Settings):
@@ -204,8 +204,8 @@ class RadioWorld:
         Args:
           users: ids, `(rows,)`; those from `settings.users` on never occur in the log.
           albums: ids, `(rows,)`.
-          contexts: of as many exposures.
-          random: of the noise in the statistics.
+          contexts: Contexts of the exposures.
+          random: Generator of the noise in the statistics.
         """
         known = self._users(users)
         quantities = {

@@ -12,7 +12,7 @@ class BadRows:
     """Counts rows that cannot be used, by reason, up to a limit.
 
     Args:
-      limit: how many are tolerated.
+      limit: Number of bad rows that are tolerated.
     """
 
     def __init__(self, limit: int):
@@ -23,9 +23,9 @@ class BadRows:
         """Counts a row.
 
         Args:
-          reason: what it is counted under.
+          reason: Reason under which the row is counted.
           place: says where the row is; called only if it is one too many.
-          what: what is wrong with it.
+          what: Description of what is wrong with it.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.

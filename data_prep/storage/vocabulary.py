@@ -32,7 +32,7 @@ class IdCounter:
 
         Args:
           ids: raw ids; nulls are not counted.
-          weights: how many occurrences each of `ids` stands for, integers; 1 if absent.
+          weights: Number of occurrences that each of `ids` stands for, integers; 1 by default.
         """
         if weights is None and ids.dtype.is_integer():
             distinct, counts = np.unique(ids.drop_nulls().to_numpy(), return_counts=True)

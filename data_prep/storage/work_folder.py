@@ -18,8 +18,8 @@ class WorkFolder:
     and removed otherwise; either is said.
 
     Args:
-      path: of the folder; made if need be.
-      task: what is prepared and how, as JSON: settings, and the identity of the input files.
+      path: Path of the folder, which is made if needed.
+      task: What is prepared and how, as JSON: settings, and the identity of the input files.
 
     Raises:
       FolderInUseError: another process works in it.

@@ -40,11 +40,11 @@ class DatasetWriter:
     Use it as a context: leaving it by an error removes what was written so far.
 
     Args:
-      folder: where the dataset shall be; must not exist.
+      folder: Folder of the dataset; must not exist.
       name: short name, the shard files begin with it.
       fields: the schema's fields, vocabulary sizes included.
       tasks: the schema's tasks.
-      seed: of the shuffle.
+      seed: Seed of the shuffle.
       expected_rows: rows of the largest split, as far as known. It decides over how many bucket
         files a split is scattered, hence the memory of the shuffle.
       beside: names of columns of numbers that are no part of the dataset, but follow its order of

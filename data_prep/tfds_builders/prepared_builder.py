@@ -38,7 +38,7 @@ class PreparedBuilder(FileReaderBuilder, skip_registration=True):
         Args:
           raw_dir: folder of the raw files.
           out_dir: folder to make.
-          download_config: of TFDS; with Beam's options or a runner of Beam, on Beam.
+          download_config: Configuration of TFDS; with options or a runner of Beam, Beam prepares.
         """
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -25,7 +25,7 @@ def declare(path: pathlib.Path, kinds: dict[str, str], split: str | None = None)
     """Declares the columns of a file that are read.
 
     Args:
-      path: of the file.
+      path: Path of the file.
       kinds: field kind of each column.
       split: a column that decides the split.
     """
@@ -38,7 +38,7 @@ class Faults:
     """What is wrong with the rows of a chunk; a row counts once, under the first reason.
 
     Attributes:
-      bad: which rows are, `(rows,)` bool.
+      bad: Whether each row is bad, `(rows,)` bool.
     """
 
     def __init__(self, chunk: Chunk, bad_rows: BadRows):
@@ -52,11 +52,11 @@ class Faults:
         """Counts rows.
 
         Args:
-          column: where the fault is.
-          row: of each cell, or each part of a cell, `(cells,)`.
-          wrong: which cells are, `(cells,)`.
-          text: what they hold, `(cells,)`.
-          expected: what they should.
+          column: Column of the fault.
+          row: Row of each cell, or of each part of a cell, `(cells,)`.
+          wrong: Whether each cell is wrong, `(cells,)`.
+          text: Text of each cell, `(cells,)`.
+          expected: Description of what the cells should hold.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
@@ -88,7 +88,7 @@ class Feeds:
     Attributes:
       single: `FEED_IDS` as Int64 and `SECONDS` as Float64, null where the feed lacks it.
       lists: the raw ids of `LISTS` as int64, with weights for `SCORED_LIST`.
-      truncated: how many lists of each column were cut.
+      truncated: Number of lists of each column that were cut.
     """
 
     single: pl.DataFrame
@@ -120,9 +120,9 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
     """Reads the feeds.
 
     Args:
-      path: of the file.
+      path: Path of the file.
       max_values: longer lists are cut to their first so many values.
-      bad_rows: where bad rows are counted.
+      bad_rows: Counter of bad rows.
       progress: called with the number of bytes read since the last call.
 
     Raises:

@@ -26,18 +26,18 @@ class ActionLog:
     """The rows of `user_action.csv`.
 
     Args:
-      path: of the file.
+      path: Path of the file.
       tasks: the label columns to read.
       feeds: the ids of the feeds that are known.
       copy: file to make of what is read.
-      bad_rows: where bad rows are counted.
+      bad_rows: Counter of bad rows.
       progress: called with the number of bytes read since the last call.
 
     Attributes:
-      rows: how many there are.
-      days: how many there are on each day, ascending.
+      rows: Number of rows.
+      days: Number of rows of each day, in ascending order.
       unknown_feeds: ids of feeds that are not among `feeds`, ascending.
-      unknown_feed_rows: how many rows have such a feed.
+      unknown_feed_rows: Number of rows that have such a feed.
 
     Raises:
       DatasetError: the file is damaged, lacks a column or has more bad rows than tolerated.
@@ -108,15 +108,15 @@ class DaySplit:
       log: the rows.
       test_days: the days of the test split; none means the last day of the log.
       validation_days: days of the validation split; none means a share of the training rows.
-      validation_fraction: that share.
-      rows: how many rows to draw; None keeps all.
-      seed: of all draws.
+      validation_fraction: Share of the training rows that are for validation.
+      rows: Number of rows to draw; None keeps all.
+      seed: Seed of all draws.
 
     Attributes:
       test_days: the days of the test split.
-      tests_last_day: whether that is the last day of the log alone.
+      tests_last_day: Whether the test split is the last day of the log alone.
       validation_fraction: the random share of the training rows that is validation.
-      rows_after: how many rows are of later days than the first test day and in no split.
+      rows_after: Number of rows of later days than the first test day that are in no split.
 
     Raises:
       DatasetError: a day is not in the log, or in two splits, or a split is left empty.

@@ -103,7 +103,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     Args:
       raw_dir: folder of the two raw files.
       out_dir: folder to make; must not exist.
-      settings: what to keep.
+      settings: Settings of what to keep.
 
     Returns:
       The schema of the prepared dataset; its `filters` hold all counts.

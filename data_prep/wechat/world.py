@@ -96,8 +96,8 @@ class Block:
     Attributes:
       user: number of the user.
       feed: number of the feed.
-      day: from 1.
-      probabilities: of each behaviour.
+      day: Number of the day, from 1.
+      probabilities: Probability of each behaviour.
       labels: 0 or 1, of each behaviour.
       play: milliseconds that the video was played.
       stay: milliseconds that the user stayed with it, at least `play`.
@@ -262,9 +262,9 @@ def draw_numbers(random: np.random.Generator, topic: np.ndarray, count: int) -> 
     """Numbers from 0 of things of the given topics, small ones more often.
 
     Args:
-      random: where chance comes from.
-      topic: of each draw, `(draws,)`.
-      count: of things; rounded up to a multiple of `TOPICS`.
+      random: Generator of random numbers.
+      topic: Topic of each draw, `(draws,)`.
+      count: Number of things, rounded up to a multiple of `TOPICS`.
     """
     of_topic = -(-count // TOPICS)
     rank = of_topic * random.random(len(topic)) ** 1.5

@@ -25,7 +25,7 @@ class Place:
       row: the row.
       task: the row's metrics for the task.
       number: 1 for the highest mean; None for a row without an interval, which has no place.
-      to_first: its value minus that of the first, seed by seed; None for the first itself, and
+      to_first: Its value minus that of the first, seed by seed; None for the first itself, and
         where there is no place.
     """
 

@@ -22,7 +22,7 @@ class Section:
 
     Attributes:
       heading: above the blocks; none if empty.
-      blocks: from top to bottom; a string is a paragraph.
+      blocks: Blocks from top to bottom; a string is a paragraph.
       only: the one form of the page that has the section; both if empty.
     """
 
@@ -52,8 +52,8 @@ class Document:
       sections: the other sections.
       warning: words that must stand above everything, such as "Simulated data".
       remark: sentence behind the warning.
-      source: what the page is made after, such as "Published figures: a paper".
-      incomplete: what the page lacks, a clause each.
+      source: What the page is modelled on, such as "Published figures: a paper".
+      incomplete: Clauses that each name something the page lacks.
       data: the values behind the page, for CSV.
     """
 

@@ -14,8 +14,8 @@ class Column:
     Attributes:
       label: heading of the column.
       of: function that gives the value of an item, or the value's key in a mapping; for `Grid.of`.
-      key: what records call the column; `label` if empty.
-      missing: what is printed where there is no value.
+      key: Name of the column in records; `label` if empty.
+      missing: Text that is printed where there is no value.
     """
 
     is_text: ClassVar[bool] = False
@@ -87,7 +87,7 @@ class Grid:
     """A table of a page.
 
     Attributes:
-      title: what the table is about.
+      title: Subject of the table.
       columns: the columns.
       lines: the values, line by line.
     """

@@ -26,7 +26,7 @@ def table(header: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[
     Args:
       header: the columns' headings.
       lines: the cells, line by line.
-      left: whether each column is aligned to the left; others are to the right.
+      left: Whether each column is aligned to the left; the others are to the right.
     """
     lines = [[escape(cell) for cell in line] for line in (header, *lines)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]

@@ -19,7 +19,7 @@ class Match(NamedTuple):
     """A model of about the size asked for.
 
     Attributes:
-      settings: of the model, the matched width included.
+      settings: Settings of the model, the matched width included.
       parameters: trainable ones outside the embedding table.
     """
 
@@ -36,7 +36,7 @@ def parameters(schema: Schema, model: str, settings: Mapping[str, object]) -> in
     Args:
       schema: fields and tasks; sizes of vocabularies do not matter.
       model: name in the model registry.
-      settings: of the model.
+      settings: Settings of the model.
 
     Raises:
       ModelError: there is no such model or setting, or a setting has an impossible value.
@@ -66,12 +66,12 @@ def match(
     Args:
       schema: fields and tasks; sizes of vocabularies do not matter.
       model: name in the model registry.
-      settings: of the model, those that stay as they are.
+      settings: Settings of the model, except the matched width.
       matched_width: name of the setting to choose, a whole number. If it is a list, such as
         `tower_units`, its first number is chosen and the others stay as in `settings`, or else as
         by default.
       target: number of trainable parameters outside the embedding table.
-      tolerance: how far the nearest may be from it, relative to it.
+      tolerance: Largest distance of the nearest number of parameters from it, relative to it.
 
     Raises:
       MatchingError: the setting is no width, or the nearest number is further off.
@@ -123,9 +123,9 @@ def of_equal_size(
     its settings.
 
     Args:
-      table: with a baseline that is a model.
-      schema: of the dataset.
-      tolerance: as `match`.
+      table: A table whose baseline is a model.
+      schema: Schema of the dataset.
+      tolerance: Tolerance, as `match` takes it.
 
     Returns:
       The table, and a sentence for each row that is left out or keeps its settings, by its label.

@@ -163,7 +163,7 @@ def aggregate(
     Args:
       table: the whole table; rows and seeds without a finished run are listed as missing.
       table_dir: holds `runs/`.
-      seeds: that the table is to have; all that are found if not given.
+      seeds: Seeds of the table; by default those of its runs.
 
     Raises:
       DatasetError: no run is finished, runs were made on different data, or seeds of one row with

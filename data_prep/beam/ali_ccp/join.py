@@ -24,7 +24,7 @@ class Join(beam.DoFn):
     whose index an earlier one has.
 
     Args:
-      max_bad_lines: how many such lines are tolerated; one more is enough to know.
+      max_bad_lines: Number of such lines that are tolerated; at most one more is reported.
     """
 
     def __init__(self, max_bad_lines: int):
@@ -68,7 +68,7 @@ class UserNumbers:
         """The number of each user, `(users,)` int64; -1 where the block is -1.
 
         Args:
-          file: of the lines.
+          file: File of the lines.
           blocks: each line's block, `(users,)`, -1 if there is no such line.
           places: each line's place in it, `(users,)`.
         """

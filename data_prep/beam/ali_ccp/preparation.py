@@ -40,9 +40,9 @@ def prepare(
     Args:
       raw_dir: folder of the four raw files.
       out_dir: folder to make; must not exist.
-      settings: what to keep.
-      options: of Beam, its defaults if None.
-      block_bytes: of raw text that is one worker's at a time, roughly. With another value
+      settings: Settings of what to keep.
+      options: Options of Beam; its defaults if None.
+      block_bytes: Approximate size of raw text that one worker reads at a time. With another value
         `settings.rows` draws other rows, and rows are in another order.
 
     Returns:

@@ -40,10 +40,10 @@ class Parsed:
     """What parsing a block found out.
 
     Attributes:
-      key: of the block.
-      lines: how many it has.
-      good: how many of them could be parsed.
-      faults: of the others; lines counted from the block's first, which is 1.
+      key: Key of the block.
+      lines: Number of its lines.
+      good: Number of lines that could be parsed.
+      faults: Faults of the others; the block's first line has number 1.
       failure: a sentence if the file cannot be read.
     """
 
@@ -59,11 +59,11 @@ class Settled:
     """A block whose lines have their users.
 
     Attributes:
-      key: of the block.
+      key: Key of the block.
       size: rows of its chunk file.
       faults: lines whose index is repeated or unknown, counted from the block's first, which is 1.
-      counts: what `settle` counted.
-      lengths: of the lists, as `list_lengths` gives them.
+      counts: Counts made by `settle`.
+      lengths: Lengths of the lists, as `list_lengths` gives them.
     """
 
     key: Key
@@ -78,9 +78,9 @@ class ReadLog:
 
     Args:
       files: the four, plain or .gz: for each split the common file, then the skeleton.
-      folder: for the chunk files.
-      settings: what to keep.
-      block_bytes: of text in a block, roughly.
+      folder: Folder of the chunk files.
+      settings: Settings of what to keep.
+      block_bytes: Approximate size of the text of a block.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class ReadLog:
         """Makes the log, as one machine reading line by line would have it.
 
         Args:
-          results: of the stage.
+          results: Results of the stage.
 
         Returns:
           The log, and the number of the first user of each of its `user_chunks`.

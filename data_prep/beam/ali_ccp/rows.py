@@ -33,10 +33,10 @@ class CountLog:
     """Builds the stage that counts: each user's training rows, then the ids of those rows.
 
     Args:
-      log: to count.
+      log: Log to count.
       first_users: number of the first user of each chunk of users.
-      folder: where each field's vocabulary becomes `FIELD.parquet`, if an id of it was seen.
-      settings: what to keep.
+      folder: Folder in which each field's vocabulary becomes `FIELD.parquet`, if it has an id.
+      settings: Settings of what to keep.
     """
 
     def __init__(
@@ -146,13 +146,13 @@ class EncodeLog:
     """Builds the stage that encodes the chunks and writes the shards.
 
     Args:
-      log: to encode.
+      log: Log to encode.
       first_users: number of the first user of each chunk of users.
       vocabularies: the file of each field's vocabulary.
       validation: file of the array that says who is in validation.
-      schema: of the dataset, without its shards.
-      shards: how many each split shall have.
-      folder: of the dataset while it is written.
+      schema: Schema of the dataset, without its shards.
+      shards: Number of shards of each split.
+      folder: Folder of the dataset while it is written.
     """
 
     def __init__(

@@ -26,8 +26,8 @@ class Chunk:
     """Rows of one file.
 
     Attributes:
-      place: of the chunk among all.
-      path: of the chunk file.
+      place: Number of the chunk among all.
+      path: Path of the chunk file.
       drawn: rows of the chunks before.
     """
 
@@ -53,8 +53,8 @@ class Read:
     """What reading a file found out.
 
     Attributes:
-      file: its place among all.
-      rows: of each of its chunks.
+      file: Number of the file among all.
+      rows: Number of rows of each of its chunks.
       bad_rows: those left out, by reason.
       failure: a sentence if it cannot be read or has more bad rows than tolerated.
     """
@@ -70,9 +70,9 @@ class ReadTable:
 
     Args:
       table: the files.
-      declaration: what they hold.
-      folder: for the chunk files.
-      max_bad_rows: how many bad rows are tolerated.
+      declaration: Declaration of what they hold.
+      folder: Folder of the chunk files.
+      max_bad_rows: Number of bad rows that are tolerated.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class ReadTable:
         """Numbers the chunks as one machine reading file by file would meet them.
 
         Args:
-          read: of the stage.
+          read: Result of the stage that reads the files.
 
         Returns:
           The chunks, and the bad rows by reason.

@@ -31,7 +31,7 @@ class Counted:
     """Rows of a chunk.
 
     Attributes:
-      rows: of each split, in the order of `SPLIT_NAMES`.
+      rows: Number of rows of each split, in the order of `SPLIT_NAMES`.
       positives: training rows on which each task is positive.
       defined: training rows on which each task is defined.
     """
@@ -46,11 +46,11 @@ class FieldPart:
     """What one chunk says of one field beside its ids.
 
     Attributes:
-      place: of the chunk.
+      place: Number of the chunk.
       missing: rows without the field.
       truncated: lists that are longer than kept.
       values: training values that are not missing, of a field of quantile scaling.
-      scaling: that has seen the training values; of quantile scaling it has seen none.
+      scaling: Scaling that has seen the training values; a quantile scaling has seen none.
     """
 
     place: int
@@ -64,10 +64,10 @@ class LearnTable:
     """Builds the stage that counts ids and fits scalings on the training rows.
 
     Args:
-      chunks: of the table.
-      declaration: what they hold.
-      seed: of the split.
-      folder: where the vocabulary of each field of ids becomes `FIELD.parquet`.
+      chunks: Chunks of the log.
+      declaration: Declaration of what they hold.
+      seed: Seed of the split.
+      folder: Folder in which the vocabulary of each field of ids becomes `FIELD.parquet`.
     """
 
     def __init__(
@@ -219,12 +219,12 @@ class EncodeTable:
     """Builds the stage that encodes the chunks and writes the shards.
 
     Args:
-      chunks: of the table.
-      declaration: what they hold.
+      chunks: Chunks of the log.
+      declaration: Declaration of what they hold.
       vocabularies: the file of the vocabulary of each field of ids.
-      schema: of the dataset, without its shards.
-      shards: how many each split shall have.
-      folder: of the dataset while it is written.
+      schema: Schema of the dataset, without its shards.
+      shards: Number of shards of each split.
+      folder: Folder of the dataset while it is written.
     """
 
     def __init__(

@@ -37,13 +37,13 @@ def prepare(
     """Writes the prepared dataset that a declaration describes, on Beam.
 
     Args:
-      declaration: from `load_declaration`.
+      declaration: Declaration of the log, from `load_declaration`.
       data_dir: folder that the declaration's file patterns are relative to.
       out_dir: folder of the dataset; must not exist.
-      seed: of the split and the shuffle.
-      max_bad_rows: how many bad rows are left out and counted before that is an error.
-      simulation: what a simulator said of the rows; they are simulated, then.
-      options: of Beam, its defaults if None.
+      seed: Seed of the split and the shuffle.
+      max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
+      simulation: What the simulator recorded of simulated rows; None for real ones.
+      options: Options of Beam; its defaults if None.
 
     Returns:
       The schema of the dataset.

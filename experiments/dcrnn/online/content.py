@@ -27,7 +27,7 @@ class OnlineResult:
     """An experiment that is over.
 
     Attributes:
-      design: its size.
+      design: Size of the experiment.
       offline: the runs of the models, with their AUC.
       arms: `{row label: {seed: outcomes}}`, the baseline first, with the same seeds in each.
       references: `{name: outcomes}` of policies that need no training.

@@ -92,10 +92,10 @@ def run_experiment(
     """Shows albums by each policy, in memory of a block of users and of the outcomes.
 
     Args:
-      world: where users, albums and contexts come from.
-      encoder: of the features of the dataset that the policies were trained on.
-      policies: by name.
-      design: how many of everything.
+      world: World that users, albums and contexts come from.
+      encoder: Encoder of the features of the dataset that the policies were trained on.
+      policies: `{name: policy}`.
+      design: Size of the experiment.
       progress: called with a number of users each time that some are done.
 
     Returns:

@@ -19,7 +19,7 @@ def improvements(
 
     Args:
       arm: the model.
-      baseline: that it is compared with.
+      baseline: Policy that it is compared with.
       found: `{metric: (of outcomes, of true probabilities)}`.
       by_seed: `{metric: of each training}`, of outcomes.
       paper: `{metric: published}`.

@@ -118,7 +118,7 @@ def compare(
 
     Args:
       arms: `{arm: {seed: run}}`, from `load_arms`.
-      design: how many of everything.
+      design: Size of the experiment.
       progress: called with a number of users each time that some are done.
 
     Returns:

@@ -141,9 +141,9 @@ def verdict(claim: str, differences: Differences, sign: int) -> str:
     """Says how many intervals speak for a claim, how many against it.
 
     Args:
-      claim: in words.
-      differences: of AUC, each of which has `sign` (+1 or -1) if the claim is true.
-      sign: as above.
+      claim: The claim, in words.
+      differences: Differences of AUC, each of which has the sign `sign` if the claim is true.
+      sign: Expected sign of the differences, +1 or -1.
     """
     found = [one for task in differences.values() for one in task.values()]
     intervals = [one.interval for one in found if one is not None and one.interval is not None]

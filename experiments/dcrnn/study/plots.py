@@ -14,7 +14,7 @@ def differences(found: Mapping[str, Mapping[str, PairedDifference | None]], x_la
 
     Args:
       found: `{task: {comparison: difference}}`, the same comparisons for all tasks.
-      x_label: what the differences are of.
+      x_label: Label of the x axis.
     """
     names = list(next(iter(found.values())))
     figure = Figure(figsize=(9.5, 1.3 + 0.3 * len(names)), layout="constrained")

@@ -64,7 +64,7 @@ def figure_4(functions: Mapping[str, Gamma], points: int = 201) -> Figure:
 
     Args:
       functions: `{label: gamma}`, gamma of two arrays; eight of them.
-      points: of each axis.
+      points: Points of each axis.
     """
     figure = Figure(figsize=(9.5, 5.2), layout="constrained")
     axes = figure.subplots(2, 4, sharex=True, sharey=True)

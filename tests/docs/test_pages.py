@@ -40,6 +40,14 @@ def _exists(name):
     )
 
 
+def test_the_map_names_every_folder_of_code():
+    rooms = ("dcrnn_tf", "data_prep", "experiments")
+    inits = [path for room in rooms for path in ROOT.glob(f"{room}/*/__init__.py")]
+    folders = [f"{path.parent.relative_to(ROOT).as_posix()}/" for path in inits]
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert [folder for folder in folders if f"`{folder}`" not in text] == []
+
+
 def test_the_readme_has_at_most_150_lines():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
 

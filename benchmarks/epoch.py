@@ -6,24 +6,33 @@ The runs are those of `experiments.train` on workload W, ten times as long, with
 besides its steps: compilation, shuffling, checkpoints, log and report.
 """
 
+import dataclasses
 import json
 import pathlib
 import shutil
 
 import tqdm
-from absl import flags, logging
+from absl import logging
 
 from benchmarks import workload
 from benchmarks.preparation import gib, measured
 from benchmarks.scaling import ROW_VISITS
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 from experiments.reports.blocks import Block
 from experiments.reports.document import Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.markdown import Trusted
 
-FLAGS = flags.FLAGS
 ROWS = 4_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How long an epoch is, and where its data are."""
+
+    work_dir: str = setting("data/benchmark", "Folder of the workloads.")
+    rows: int = setting(ROWS, "Number of rows of an epoch.", lower=workload.BATCH)
 
 
 def measure(work_dir: pathlib.Path, rows: int = ROWS) -> list[dict]:
@@ -86,14 +95,12 @@ def blocks(epochs: list[dict]) -> list[Block | str]:
     ]
 
 
-def main() -> None:
+def main(settings: Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    epochs = measure(pathlib.Path(FLAGS.work_dir), FLAGS.rows)
+    epochs = measure(pathlib.Path(settings.work_dir), settings.rows)
     print(Section("", blocks(epochs)).markdown())
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("work_dir", "data/benchmark", "Folder of the workloads.")
-    flags.DEFINE_integer("rows", ROWS, "Rows of an epoch.", lower_bound=workload.BATCH)
-    command_line.run(main)
+    command_line.run(main, Settings)

@@ -3,17 +3,17 @@
 python -m benchmarks.export_models --workload=FOLDER --model=mmoe --user_fields=13 --out_dir=EXPORTS
 """
 
-import contextlib
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
-from absl import app, flags
 
 from benchmarks import requests, workload
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 from experiments.runs import run_folder
 
-FLAGS = flags.FLAGS
 MOST_ROWS = 4096  # of a request
 
 
@@ -103,21 +103,30 @@ def raw_ids(rows: np.ndarray, vocabularies: list[np.ndarray]) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _define_flags() -> None:
-    flags.DEFINE_string("workload", None, "Folder made by benchmarks.workload.", required=True)
-    flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
-    flags.DEFINE_integer("user_fields", 13, "The first so many fields are the user's in `rank`.")
-    flags.DEFINE_string("out_dir", None, "Folder of the SavedModels.", required=True)
-    flags.DEFINE_enum("mixed_precision", "none", run_folder.PRECISIONS, "Type of products.")
+_MODELS = tuple(workload.MODELS)
 
 
-def main(_) -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which model is written."""
+
+    workload: str = required("Folder that benchmarks.workload has made.")
+    out_dir: str = required("Folder of the SavedModels.")
+    model: str = setting("mmoe", "Name of the model.", choices=_MODELS)
+    user_fields: int = setting(13, "Number of the first fields, which are the user's in `rank`.")
+    mixed_precision: str = setting("none", "Type of the products.", choices=run_folder.PRECISIONS)
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
-    data, out_dir = pathlib.Path(FLAGS.workload), pathlib.Path(FLAGS.out_dir)
-    write(data, FLAGS.model, FLAGS.user_fields, out_dir, FLAGS.mixed_precision)
+    write(
+        pathlib.Path(settings.workload),
+        settings.model,
+        settings.user_fields,
+        pathlib.Path(settings.out_dir),
+        settings.mixed_precision,
+    )
 
 
 if __name__ == "__main__":
-    _define_flags()
-    with contextlib.suppress(KeyboardInterrupt):
-        app.run(main)
+    command_line.run(main, Settings)

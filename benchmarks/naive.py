@@ -6,37 +6,42 @@ explicitly and read by a `Bidirectional(LSTM)` per task, `keras.optimizers.Adam`
   python -m benchmarks.naive --workload=FOLDER --model=dcrnn
 """
 
-import contextlib
+import dataclasses
 import itertools
 import json
 import pathlib
 
-from absl import app, flags
-
 from benchmarks import contender, workload
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
-FLAGS = flags.FLAGS
 SUBSEQUENCE_LENGTH, INTERVAL, UNITS = 3, 1, 64
 BATCHES = 16
-
-flags.DEFINE_string("workload", None, "Folder that benchmarks.workload has made.", required=True)
-flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
-flags.DEFINE_bool("dense", False, "Without embeddings: their values are given.")
+_MODELS = tuple(workload.MODELS)
 
 
-def main(_) -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which model is timed on which workload."""
+
+    workload: str = required("Folder that benchmarks.workload has made.")
+    model: str = setting("mmoe", "Name of the model.", choices=_MODELS)
+    dense: bool = setting(False, "Whether embeddings are left out, and their values are inputs.")
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
     import keras
     import numpy as np
     import tensorflow as tf
 
-    folder = pathlib.Path(FLAGS.workload)
+    folder = pathlib.Path(settings.workload)
     sizes = json.loads((folder / "sizes.json").read_text())
     rows = BATCHES * workload.BATCH
     ids = np.load(folder / "ids.npy", mmap_mode="r", allow_pickle=False)[:rows]
     labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)[:rows]
     width = len(sizes) * workload.EMBEDDING_DIM
-    if FLAGS.dense:
+    if settings.dense:
         inputs = [keras.Input((width,))]
         x0 = inputs[0]
         features = [[np.random.default_rng(0).normal(size=(rows, width)).astype("float32")]]
@@ -49,7 +54,9 @@ def main(_) -> None:
             ]
         )
         features = [[ids[:, number] for number in range(len(sizes))]]
-    crossed = _experts(x0) if FLAGS.model == "mmoe" else _recurrent(x0, FLAGS.model == "dcrnn_ada")
+    crossed = (
+        _experts(x0) if settings.model == "mmoe" else _recurrent(x0, settings.model == "dcrnn_ada")
+    )
     logits = [_tower(states) for states in crossed]
     model = keras.Model(inputs, logits)
     optimizer = keras.optimizers.Adam(1e-4)
@@ -57,7 +64,7 @@ def main(_) -> None:
     @tf.function
     def step(features, labels):
         with tf.GradientTape() as tape:
-            if FLAGS.dense:
+            if settings.dense:
                 tape.watch(features)
             outputs = model(features, training=True)
             losses = [
@@ -65,7 +72,7 @@ def main(_) -> None:
                 for i, output in enumerate(outputs)
             ]
             total = sum(tf.reduce_mean(loss) for loss in losses)
-        sources = [features if FLAGS.dense else [], model.trainable_weights]
+        sources = [features if settings.dense else [], model.trainable_weights]
         of_inputs, of_weights = tape.gradient(total, sources)
         optimizer.apply(of_weights, model.trainable_weights)
         return total, of_inputs
@@ -130,5 +137,4 @@ def _Adaptation():
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        app.run(main)
+    command_line.run(main, Settings)

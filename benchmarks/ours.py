@@ -3,17 +3,16 @@
 python -m benchmarks.ours --workload=FOLDER --model=mmoe --form=disk
 """
 
+import dataclasses
 import itertools
 import pathlib
 import tempfile
 
-from absl import flags
-
 from benchmarks import contender, workload
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 from experiments.runs import run_folder
 
-FLAGS = flags.FLAGS
 FORMS = {
     "disk": "Training from the prepared dataset.",
     "memory": "Training on batches that are in memory already.",
@@ -26,13 +25,19 @@ FORMS = {
 }
 PREDICT_BATCH = 4096
 IN_MEMORY = 32  # batches
-
-flags.DEFINE_string("workload", None, "Folder that benchmarks.workload has made.", required=True)
-flags.DEFINE_enum("model", "mmoe", list(workload.MODELS), "Model.")
-flags.DEFINE_enum("form", "disk", list(FORMS), "What is timed.")
+_MODELS = tuple(workload.MODELS)
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which model is timed on which workload, and in which form."""
+
+    workload: str = required("Folder that benchmarks.workload has made.")
+    model: str = setting("mmoe", "Name of the model.", choices=_MODELS)
+    form: str = setting("disk", "Form of the work that is timed.", choices=tuple(FORMS))
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
     import keras
     import tensorflow as tf
@@ -43,25 +48,27 @@ def main() -> None:
     from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
     command_line.use_threads(0)
-    run_folder.use_precision(FLAGS.form if FLAGS.form in run_folder.PRECISIONS else "none")
-    dataset = PreparedDataset(pathlib.Path(FLAGS.workload) / "prepared")
-    name, settings = workload.MODELS[FLAGS.model]
-    if FLAGS.form == "compiled":
-        settings = settings | {"jit_recurrence": True}
+    run_folder.use_precision(settings.form if settings.form in run_folder.PRECISIONS else "none")
+    dataset = PreparedDataset(pathlib.Path(settings.workload) / "prepared")
+    name, model_settings = workload.MODELS[settings.model]
+    if settings.form == "compiled":
+        model_settings = model_settings | {"jit_recurrence": True}
     keras.utils.set_random_seed(1)
-    model = models.build(name, dataset.schema, embedding_dim=workload.EMBEDDING_DIM, **settings)
+    model = models.build(
+        name, dataset.schema, embedding_dim=workload.EMBEDDING_DIM, **model_settings
+    )
     weights = losses.positive_weights(dataset.schema, "auto")
 
-    if FLAGS.form == "predict":
+    if settings.form == "predict":
         batches = list(itertools.islice(dataset.batches("train", PREDICT_BATCH), 8))
         score = tf.function(lambda features: model(features, training=False))
         features = itertools.cycle([features for features, _ in batches])
         contender.serve(lambda: score(next(features))["click"].numpy(), PREDICT_BATCH)
         return
-    if FLAGS.form == "dense":
+    if settings.form == "dense":
         _serve_dense(model, losses.multi_task_losses(weights))
         return
-    embedding_optimizer = "adam_deferred" if FLAGS.form == "deferred" else "lazy_adam"
+    embedding_optimizer = "adam_deferred" if settings.form == "deferred" else "lazy_adam"
     training = TrainingSettings(
         batch_size=workload.BATCH, embedding_optimizer=embedding_optimizer, learning_rate=1e-4
     )
@@ -73,7 +80,7 @@ def main() -> None:
                 yield from dataset.batches("train", workload.BATCH, seed=1, epoch=epoch)
 
         batches = epochs()
-        if FLAGS.form == "memory":
+        if settings.form == "memory":
             batches = itertools.cycle(list(itertools.islice(batches, IN_MEMORY)))
         contender.serve(lambda: trainer.train_step(*next(batches)), workload.BATCH)
 
@@ -107,4 +114,4 @@ def _serve_dense(model, task_losses) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, Settings)

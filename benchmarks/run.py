@@ -13,33 +13,35 @@ import pathlib
 import subprocess
 import sys
 
-from absl import flags, logging
+from absl import logging
 
 from benchmarks import epoch, machine, preparation, report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS, VOCABULARIES
 from dcrnn_tf.system import command_line
 
-FLAGS = flags.FLAGS
 PEERS = ("merlin", "torch_rechub", "deepctr")
 
 
-def groups(quick: bool, peers: bool) -> list[list[Contender]]:
-    """All that is timed; the windows of a group are interleaved."""
+def groups(quick: bool, peers: bool, work: pathlib.Path) -> list[list[Contender]]:
+    """All that is timed on the workloads in `work`; the windows of a group are interleaved."""
 
     def ours(model, form, size="W"):
-        arguments = (f"--workload={_folder(size)}", f"--model={model}", f"--form={form}")
+        arguments = (f"--workload={work / size}", f"--model={model}", f"--form={form}")
         return Contender(f"{model} {form}", size, ("-m", "benchmarks.ours", *arguments))
 
     def naive(model, form="naive", size="W"):
-        arguments = [f"--workload={_folder(size)}", f"--model={model}"]
+        arguments = [f"--workload={work / size}", f"--model={model}"]
         arguments += ["--dense"] if form == "naive dense" else []
         return Contender(f"{model} {form}", size, ("-m", "benchmarks.naive", *arguments))
 
     def of_peers(size="W"):
         return [
             Contender(
-                f"mmoe {peer}", size, ("-m", f"benchmarks.peers.train_{peer}", _folder(size)), peer
+                f"mmoe {peer}",
+                size,
+                ("-m", f"benchmarks.peers.train_{peer}", str(work / size)),
+                peer,
             )
             for peer in PEERS
             if peers
@@ -70,10 +72,6 @@ def groups(quick: bool, peers: bool) -> list[list[Contender]]:
     return chosen
 
 
-def _folder(size: str) -> str:
-    return str(pathlib.Path(FLAGS.work_dir) / size)
-
-
 def _lists(folder: pathlib.Path) -> dict:
     """What the workload of lists takes on disk and in memory."""
     from dcrnn_tf.dataset.reader import PreparedDataset
@@ -87,19 +85,19 @@ def _lists(folder: pathlib.Path) -> dict:
     }
 
 
-def main() -> None:
+def main(settings: windows.Settings) -> None:
     """Runs the program."""
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    plan = windows.plan()
+    plan = settings.plan()
     out_dir = plan.out_dir
-    vocabularies = VOCABULARIES if not FLAGS.quick else {"W": VOCABULARIES["W"]}
+    work = pathlib.Path(settings.work_dir)
+    vocabularies = VOCABULARIES if not settings.quick else {"W": VOCABULARIES["W"]}
     for name, vocabulary in vocabularies.items():
-        workload.make(pathlib.Path(FLAGS.work_dir) / name, vocabulary)
-    work = pathlib.Path(FLAGS.work_dir)
-    sizes = [300_000] if FLAGS.quick else [1_000_000, 4_000_000, 16_000_000]
-    auc = [sys.executable, "-m", "benchmarks.auc", "10000000" if FLAGS.quick else "40000000"]
+        workload.make(work / name, vocabulary)
+    sizes = [300_000] if settings.quick else [1_000_000, 4_000_000, 16_000_000]
+    auc = [sys.executable, "-m", "benchmarks.auc", "10000000" if settings.quick else "40000000"]
     lists = workload.make_lists(work / "lists")
-    chosen = groups(FLAGS.quick, plan.peers_dir is not None)
+    chosen = groups(settings.quick, plan.peers_dir is not None, work)
     stages = {
         "machine": machine.describe,
         "lists": lambda: _lists(lists),
@@ -110,9 +108,9 @@ def main() -> None:
         "operations_per_row": machine.operations_per_row,
         "speeds": lambda: windows.measure(chosen, plan),
     }
-    if not FLAGS.quick:
+    if not settings.quick:
         stages["epochs"] = lambda: epoch.measure(work)
-    results = {"quick": FLAGS.quick}
+    results = {"quick": settings.quick}
     for name, measure in stages.items():
         results[name] = measure()
         (out_dir / "benchmark.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
@@ -122,5 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    windows.define_flags()
-    command_line.run(main)
+    command_line.run(main, windows.Settings)

@@ -6,41 +6,49 @@ It needs nothing but TensorFlow and NumPy, as the peers run in environments of t
       --user_fields=13 --one_core
 """
 
-import contextlib
+import dataclasses
 import itertools
 import time
 
 import numpy as np
-from absl import app, flags
 
 from benchmarks import contender, requests
-
-FLAGS = flags.FLAGS
-
-flags.DEFINE_string("model", None, "Folder of the SavedModel.", required=True)
-flags.DEFINE_string("ids", None, "Array of ids, (rows, fields), an input each.", required=True)
-flags.DEFINE_integer("rows", 4096, "Rows of a request.")
-flags.DEFINE_string("signature", "serving_default", "Signature that is called.")
-flags.DEFINE_integer("user_fields", 0, "The first so many fields are alike in a request's rows.")
-flags.DEFINE_bool("one_core", False, "On one core, as a server runs that has many requests.")
+from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import required, setting
 
 
-def main(_) -> None:
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which SavedModel is called with which requests."""
+
+    model: str = required("Folder of the SavedModel.")
+    ids: str = required("File of an array of ids, (rows, fields), whose columns are the inputs.")
+    rows: int = setting(4096, "Number of rows of a request.")
+    signature: str = setting("serving_default", "Name of the signature that is called.")
+    user_fields: int = setting(
+        0, "Number of the first fields, which are alike in the rows of a request."
+    )
+    one_core: bool = setting(
+        False, "Whether it runs on one core, as a server does that has many requests."
+    )
+
+
+def main(settings: Settings) -> None:
     """Runs the program."""
-    if FLAGS.one_core:
+    if settings.one_core:
         contender.use_one_core()
     import tensorflow as tf
 
     before = contender.resident_bytes()
     started = time.perf_counter()
-    loaded = tf.saved_model.load(FLAGS.model)
-    function = loaded.signatures[FLAGS.signature]
+    loaded = tf.saved_model.load(settings.model)
+    function = loaded.signatures[settings.signature]
     told = {"load_seconds": time.perf_counter() - started, "bytes_before": before}
     told["bytes_after"] = contender.resident_bytes()
 
     inputs = function.structured_input_signature[1]
-    once = FLAGS.user_fields if FLAGS.signature == "rank" else 0
-    made = requests.load(FLAGS.ids, FLAGS.rows, FLAGS.user_fields, once)
+    once = settings.user_fields if settings.signature == "rank" else 0
+    made = requests.load(settings.ids, settings.rows, settings.user_fields, once)
     named = requests.named(made, list(inputs))
     for request in named:
         for name, spec in inputs.items():  # a peer's inputs are columns, (rows, 1)
@@ -55,9 +63,8 @@ def main(_) -> None:
     work(named[0])
     told["first_call_seconds"] = time.perf_counter() - started
     cycle = itertools.cycle(named)
-    contender.serve(lambda: work(next(cycle)), FLAGS.rows, told)
+    contender.serve(lambda: work(next(cycle)), settings.rows, told)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        app.run(main)
+    command_line.run(main, Settings)

@@ -11,14 +11,11 @@ import json
 import pathlib
 import shutil
 
-from absl import flags
-
 from benchmarks import machine, serving_report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS
 from dcrnn_tf.system import command_line
 
-FLAGS = flags.FLAGS
 PEERS = ("torch_rechub", "deepctr")
 BATCH = 4096
 CANDIDATES = (100, 500)
@@ -104,14 +101,14 @@ def groups(models: list[str], peers: bool, folder: pathlib.Path) -> list[list[Co
     return chosen
 
 
-def main() -> None:
+def main(settings: windows.Settings) -> None:
     """Runs the program."""
-    plan = windows.plan()
-    work = pathlib.Path(FLAGS.work_dir)
+    plan = settings.plan()
+    work = pathlib.Path(settings.work_dir)
     data = workload.make(work / "W", workload.VOCABULARIES["W"])
     folder = work / "exports"
     shutil.rmtree(folder, ignore_errors=True)  # what is served is what the code is now
-    models = ["mmoe", "dcrnn"] if FLAGS.quick else list(MODELS)
+    models = ["mmoe", "dcrnn"] if settings.quick else list(MODELS)
     peers = plan.peers_dir is not None
     for program in exports(models, peers, data, folder):
         windows.once(program, plan)
@@ -123,7 +120,7 @@ def main() -> None:
         "disk_bytes": lambda: {model: _bytes(folder / model) for model in models},
         "speeds": lambda: windows.measure(groups(models, peers, folder), plan),
     }
-    results = {"quick": FLAGS.quick}
+    results = {"quick": settings.quick}
     for name, measure in stages.items():
         results[name] = measure()
         (plan.out_dir / "serving.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
@@ -137,5 +134,4 @@ def _bytes(folder: pathlib.Path) -> int:
 
 
 if __name__ == "__main__":
-    windows.define_flags()
-    command_line.run(main)
+    command_line.run(main, windows.Settings)

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import tqdm
-from absl import flags
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.settings import setting
 
-FLAGS = flags.FLAGS
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -40,13 +39,44 @@ class Contender:
 
 
 @dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the programs of the benchmark measure, and how long."""
+
+    out_dir: str = setting("runs/benchmark", "Folder of the results.")
+    work_dir: str = setting("data/benchmark", "Folder of the workloads.")
+    peers_dir: str | None = setting(
+        None, "Folder of the peers' environments; no peers are measured by default."
+    )
+    quick: bool = setting(
+        False, "Whether few contenders run in few short windows, on the small vocabulary."
+    )
+    rounds: int | None = setting(
+        None, "Number of windows of each contender, 5 by default, 2 with --quick.", lower=1
+    )
+    window: float | None = setting(
+        None, "Seconds of a window, 4 by default, 1.5 with --quick.", lower=0.1
+    )
+
+    def plan(self) -> "Plan":
+        """How contenders are timed; makes the folder of the results."""
+        out_dir = pathlib.Path(self.out_dir)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        return Plan(
+            out_dir,
+            None if self.peers_dir is None else pathlib.Path(self.peers_dir),
+            self.rounds or (2 if self.quick else 5),
+            self.window or (1.5 if self.quick else 4.0),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """How contenders are timed.
 
     Attributes:
       out_dir: Folder of their logs.
-      peers_dir: folder of the peers' environments; None if there are none.
-      rounds: windows of each contender.
+      peers_dir: Folder of the peers' environments; None if there are none.
+      rounds: Number of windows of each contender.
       seconds: Length of a window.
     """
 
@@ -54,28 +84,6 @@ class Plan:
     peers_dir: pathlib.Path | None
     rounds: int
     seconds: float
-
-
-def define_flags() -> None:
-    """Defines the flags that the programs of the benchmark share."""
-    flags.DEFINE_string("out_dir", "runs/benchmark", "Folder of the results.")
-    flags.DEFINE_string("work_dir", "data/benchmark", "Folder of the workloads.")
-    flags.DEFINE_string("peers_dir", None, "Folder of the peers' environments; if not given, none.")
-    flags.DEFINE_bool("quick", False, "Few contenders, few short windows, the small vocabulary.")
-    flags.DEFINE_integer("rounds", None, "Windows of each contender; 5, or 2 with --quick.", 1)
-    flags.DEFINE_float("window", None, "Seconds of a window; 4, or 1.5 with --quick.", 0.1)
-
-
-def plan() -> Plan:
-    """What the flags ask for; makes the folder of the results."""
-    out_dir = pathlib.Path(FLAGS.out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    return Plan(
-        out_dir,
-        None if FLAGS.peers_dir is None else pathlib.Path(FLAGS.peers_dir),
-        FLAGS.rounds or (2 if FLAGS.quick else 5),
-        FLAGS.window or (1.5 if FLAGS.quick else 4.0),
-    )
 
 
 class Process:

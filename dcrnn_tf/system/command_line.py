@@ -1,6 +1,5 @@
 """What all programs share: how they start, and how they speak of a user's mistake."""
 
-import math
 import os
 import pathlib
 import runpy
@@ -124,13 +123,7 @@ def _without_room(sentence: str) -> str:
 
 def _parse_flags(arguments: list[str]) -> list[str]:
     try:
-        rest = flags.FLAGS(arguments)
+        return flags.FLAGS(arguments)
     except (flags.Error, UsageError) as error:
         sentence = " ".join(str(error).split())
         fail(f"{sentence} (--help lists the flags)")
-    for name in flags.FLAGS:
-        value = flags.FLAGS[name].value
-        # NaN is neither below a bound nor above it, and many flags have no upper bound.
-        if isinstance(value, float) and flags.FLAGS[name].present and not math.isfinite(value):
-            fail(f"--{name}={value} must be a finite number (--help lists the flags)")
-    return rest

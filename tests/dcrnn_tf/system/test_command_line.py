@@ -12,15 +12,16 @@ ROOT = pathlib.Path(__file__).parents[3]
 def run(body, *arguments):
     """Runs a program whose `main` has the given body."""
     script = (
-        "import pathlib\n"
-        "from absl import flags\n"
+        "import dataclasses, pathlib\n"
         "from dcrnn_tf.system import command_line\n"
-        "flags.DEFINE_float('share', 0.5, 'A share.', 0.0)\n"
-        "flags.DEFINE_string('file', None, 'A file.')\n"
-        "FLAGS = flags.FLAGS\n"
-        "def main():\n"
+        "from dcrnn_tf.system.settings import setting\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Settings:\n"
+        "    share: float = setting(0.5, 'A share.')\n"
+        "    file: str | None = setting(None, 'A file.')\n"
+        "def main(settings):\n"
         f"    {body}\n"
-        "command_line.run(main)\n"
+        "command_line.run(main, Settings)\n"
     )
     return subprocess.run(
         [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True
@@ -31,7 +32,7 @@ def run(body, *arguments):
     ("body", "sentence"),
     [
         (
-            "pathlib.Path(FLAGS.file).mkdir()",
+            "pathlib.Path(settings.file).mkdir()",
             "/proc/nope/x cannot be read or written (No such file or directory)",
         ),
         (
@@ -59,12 +60,12 @@ def test_other_errors_keep_their_traceback():
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_numbers_that_are_not_finite_are_refused(value):
-    done = run("print(FLAGS.share)", f"--share={value}")
+    done = run("print(settings.share)", f"--share={value}")
     assert done.returncode == 1
     assert f"--share={value} must be a finite number" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
-    assert run("print(FLAGS.share)", "--share=0.25").stdout.strip() == "0.25"
+    assert run("print(settings.share)", "--share=0.25").stdout.strip() == "0.25"
 
 
 def test_interruption_promises_nothing_that_a_program_may_not_keep():

@@ -25,7 +25,7 @@ PROGRAMS = {
         ("--data_dir=nowhere", "--run_dir=nowhere"),
         ("set", "positive_weights", "seed", "epochs", "batch_size", "learning_rate", "fields"),
     ),
-    "experiments.evaluate": (("--run_dir=nowhere",), ("split", "step", "batch_size", "threads")),
+    "experiments.evaluate": (("--run_dir=nowhere",), ("split", "step", "batch_size")),
     "data_prep.wechat": (
         ("--raw_dir=nowhere", "--out_dir=nowhere/out"),
         ("tasks", "test_days", "validation_fraction", "max_values", "rows", "seed"),

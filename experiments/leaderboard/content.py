@@ -1,4 +1,4 @@
-"""The content of a leaderboard: places that are told apart, cost, and sentences."""
+"""The content of a leaderboard: ranks, cost, and sentences."""
 
 import dataclasses
 import operator
@@ -18,15 +18,15 @@ Latencies = Mapping[str, Mapping[int, float]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """A row's place for one task.
+class Ranked:
+    """A row with its rank for one task.
 
     Attributes:
-      row: the row.
-      task: the row's metrics for the task.
-      number: 1 for the highest mean; None for a row without an interval, which has no place.
+      row: The row.
+      task: Metrics of the row for the task.
+      number: Rank, 1 for the highest mean; None for a row without an interval, which has none.
       to_first: Its value minus that of the first, seed by seed; None for the first itself, and
-        where there is no place.
+        where there is no rank.
     """
 
     row: RowResult
@@ -36,14 +36,14 @@ class Place:
 
     @property
     def fixed(self) -> bool:
-        """Whether it has a place though no seed changes its model."""
+        """Whether it has a rank though no seed changes its model."""
         return self.row.row.deterministic and self.number is not None
 
     @property
     def resolved(self) -> bool | None:
         """Whether the first is ahead of it by more than chance.
 
-        None for the first, where there is no place, where no seed changes either of them, and
+        None for the first, where there is no rank, where no seed changes either of them, and
         where they have less than two seeds in common.
         """
         if self.to_first is None or self.to_first.interval is None:
@@ -60,12 +60,12 @@ class Place:
         )
 
 
-def places(result: TableResult, task: str) -> list[Place]:
-    """The rows of a task, the highest mean first; those without an interval last, unplaced.
+def ranking(result: TableResult, task: str) -> list[Ranked]:
+    """The rows of a task, the highest mean first; those without an interval last, without a rank.
 
     The mean is that of the primary metric.
 
-    A model that no seed changes has a place among others that have intervals.
+    A model that no seed changes has a rank among others that have intervals.
     """
     primary = {row.row.label: row.tasks[task].primary for row in result.rows}
     rows = [row for row in result.rows if primary[row.row.label].summary is not None]
@@ -76,17 +76,17 @@ def places(result: TableResult, task: str) -> list[Place]:
     def by_seed(row: RowResult) -> Mapping[int, float]:
         return for_every_seed(row.row, primary[row.row.label].by_seed, result.seeds)
 
-    found = [Place(row, row.tasks[task], number) for number, row in enumerate(placed, start=1)]
+    found = [Ranked(row, row.tasks[task], number) for number, row in enumerate(placed, start=1)]
     first = by_seed(placed[0]) if placed else {}
-    for index, place in enumerate(found[1:], start=1):
-        to_first = paired_difference(by_seed(place.row), first)
-        found[index] = dataclasses.replace(place, to_first=to_first)
-    return found + [Place(row, row.tasks[task], None) for row in rows if row not in placed]
+    for index, ranked in enumerate(found[1:], start=1):
+        to_first = paired_difference(by_seed(ranked.row), first)
+        found[index] = dataclasses.replace(ranked, to_first=to_first)
+    return found + [Ranked(row, row.tasks[task], None) for row in rows if row not in placed]
 
 
 def summary(result: TableResult, task: str) -> str:
     """One sentence on a task: who is first, and whom the seeds do not tell apart from it."""
-    found = places(result, task)
+    found = ranking(result, task)
     first = found[0] if found and found[0].number else None
     if first is None:
         return f"{task}: no places, since no model has an interval; give more seeds."
@@ -100,8 +100,8 @@ def summary(result: TableResult, task: str) -> str:
             f"; {second} minus it is {difference.mean:+.4f} "
             f"(95 % interval {interval(difference.interval, '+.4f')})"
         )
-    alike = [place.row.row.label for place in found if place.resolved is False]
-    unknown = [place.row.row for place in found[1:] if place.resolved is None]
+    alike = [ranked.row.row.label for ranked in found if ranked.resolved is False]
+    unknown = [ranked.row.row for ranked in found[1:] if ranked.resolved is None]
     fixed = [row.label for row in unknown if first.row.row.deterministic and row.deterministic]
     few = [row.label for row in unknown if row.label not in fixed]
     if alike:
@@ -120,17 +120,17 @@ def task_grid(result: TableResult, task: str) -> Grid:
     mean, ends = _mean()
     words = "the same for every seed"
     columns = [
-        Text("", lambda place: place.number, missing=""),
-        Text("model", lambda place: place.row.row.label),
-        Text("told apart from the first", lambda place: place.told_apart),
+        Text("", lambda ranked: ranked.number, missing=""),
+        Text("model", lambda ranked: ranked.row.row.label),
+        Text("told apart from the first", lambda ranked: ranked.told_apart),
         mean,
-        dataclasses.replace(ends, of=lambda place: words if place.fixed else ends.value(place)),
-        *_difference("minus the first", lambda place: place.to_first, "to_first"),
+        dataclasses.replace(ends, of=lambda ranked: words if ranked.fixed else ends.value(ranked)),
+        *_difference("minus the first", lambda ranked: ranked.to_first, "to_first"),
         *_to_baseline(result),
         *mean_columns(result),
         _SEEDS,
     ]
-    return Grid.of(f"{task}, test split", columns, places(result, task))
+    return Grid.of(f"{task}, test split", columns, ranking(result, task))
 
 
 def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
@@ -142,28 +142,28 @@ def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
 def records(result: TableResult, latencies: Latencies) -> Grid:
     """Returns all values, a line per task and row, best first."""
     columns = [
-        Column("place", lambda place: place.number),
-        Column("row", lambda place: place.row.row.label),
-        Column("model", lambda place: place.row.row.model),
+        Column("place", lambda ranked: ranked.number),
+        Column("row", lambda ranked: ranked.row.row.label),
+        Column("model", lambda ranked: ranked.row.row.model),
         Column("simulated", lambda _: result.data["simulated"]),
         _SEEDS,
         *_mean(),
-        *_difference("", lambda place: place.to_first, "to_first"),
-        Column("told_apart_from_first", lambda place: place.resolved),
-        Column("baseline", lambda place: result.table.baseline_of(place.row.row)),
+        *_difference("", lambda ranked: ranked.to_first, "to_first"),
+        Column("told_apart_from_first", lambda ranked: ranked.resolved),
+        Column("baseline", lambda ranked: result.table.baseline_of(ranked.row.row)),
         *_to_baseline(result),
         *mean_columns(result),
-        Column("bayes_auc", lambda place: place.task.bayes_auc),
+        Column("bayes_auc", lambda ranked: ranked.task.bayes_auc),
         *(column.through(operator.attrgetter("row")) for column in _cost(result, latencies)),
         Column("fingerprint", lambda _: result.data["fingerprint"]),
     ]
-    lines = [(task, place) for task in result.table.tasks for place in places(result, task)]
+    lines = [(task, ranked) for task in result.table.tasks for ranked in ranking(result, task)]
     task = Column("task", operator.itemgetter(0))
     columns = [task, *(column.through(operator.itemgetter(1)) for column in columns)]
     return Grid.of("Leaderboard", columns, lines)
 
 
-_SEEDS = Number("seeds", lambda place: place.task.primary.summary.count)
+_SEEDS = Number("seeds", lambda ranked: ranked.task.primary.summary.count)
 
 
 def _mean() -> tuple[Column, Column]:
@@ -181,16 +181,16 @@ def _to_baseline(result: TableResult) -> list[Column]:
     metric = metrics.get(metrics.PRIMARY)
     p = Number("p", value_of(metric, "difference", "p_value"), p_value, key="p_value")
     label = f"minus {result.table.baseline}"
-    return [*_difference(label, lambda place: place.task.primary.difference, "difference"), p]
+    return [*_difference(label, lambda ranked: ranked.task.primary.difference, "difference"), p]
 
 
 def _difference(
-    label: str, get: Callable[[Place], PairedDifference | None], key: str
+    label: str, get: Callable[[Ranked], PairedDifference | None], key: str
 ) -> list[Column]:
     """Returns the columns of a difference and its interval, empty where there is no difference."""
 
-    def ends(place: Place) -> object:
-        difference = get(place)
+    def ends(ranked: Ranked) -> object:
+        difference = get(ranked)
         return "" if difference is None else difference.interval
 
     return [

@@ -25,11 +25,11 @@ def quality_against_cost(result: TableResult) -> Figure:
     height = max(3.2, 1.0 + _LINE_INCHES * len(result.rows))
     figure = Figure(figsize=(6.2 * len(tasks), height), layout="constrained")
     axes = figure.subplots(1, len(tasks), squeeze=False)[0]
-    for place, task in zip(axes, tasks, strict=True):
-        _panel(place, result, task, lambda row: row.median("result.rows_per_second"))
-        place.set_title(task.replace("$", r"\$"))
-        place.set_xlabel("rows/s of training")
-        place.set_ylabel(f"test {metrics.get(metrics.PRIMARY).label}, mean and 95 % interval")
+    for panel, task in zip(axes, tasks, strict=True):
+        _panel(panel, result, task, lambda row: row.median("result.rows_per_second"))
+        panel.set_title(task.replace("$", r"\$"))
+        panel.set_xlabel("rows/s of training")
+        panel.set_ylabel(f"test {metrics.get(metrics.PRIMARY).label}, mean and 95 % interval")
     return figure
 
 

@@ -11,7 +11,7 @@ from experiments.reports.plots import COLOURS, INK, PALE
 def improvements(
     arm: str,
     baseline: str,
-    found: Mapping[str, tuple[Estimate | None, Estimate | None]],
+    estimates: Mapping[str, tuple[Estimate | None, Estimate | None]],
     by_seed: Mapping[str, Sequence[float]],
     paper: Mapping[str, float | None],
 ) -> Figure:
@@ -20,19 +20,19 @@ def improvements(
     Args:
       arm: the model.
       baseline: Policy that it is compared with.
-      found: `{metric: (of outcomes, of true probabilities)}`.
+      estimates: `{metric: (of outcomes, of true probabilities)}`.
       by_seed: `{metric: of each training}`, of outcomes.
       paper: `{metric: published}`.
     """
-    figure = Figure(figsize=(7.5, 1.3 + 0.75 * len(found)), layout="constrained")
+    figure = Figure(figsize=(7.5, 1.3 + 0.75 * len(estimates)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color=INK, lw=1)
     series = (
         ("clicks and plays, 95 % interval over users", "o", COLOURS[0], -0.2),
         ("true probabilities, 95 % interval over users", "s", COLOURS[2], 0.0),
     )
-    for line, metric in enumerate(found):
-        for (_, marker, colour, shift), estimate in zip(series, found[metric], strict=True):
+    for line, metric in enumerate(estimates):
+        for (_, marker, colour, shift), estimate in zip(series, estimates[metric], strict=True):
             if estimate is None:
                 continue
             if estimate.interval:
@@ -48,9 +48,9 @@ def improvements(
     axes.plot([], [], ".", color=COLOURS[0], alpha=0.5, label="each training, clicks and plays")
     if any(published is not None for published in paper.values()):
         axes.plot([], [], "X", color=COLOURS[1], label="paper, real users")
-    axes.set_yticks(range(len(found)), found)
+    axes.set_yticks(range(len(estimates)), estimates)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_ylim(len(estimates) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=PALE, lw=0.6)
     axes.set_axisbelow(True)

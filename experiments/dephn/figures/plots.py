@@ -25,10 +25,10 @@ def figure_3a(gates: Mapping[str, np.ndarray], fields: Sequence[str]) -> Figure:
     figure = Figure(figsize=(9.5, height), layout="constrained")
     axes = figure.subplots(1, len(gates), sharey=True)
     apart = max(float(np.abs(gate - 0.5).max()) for gate in gates.values()) or 0.5
-    for place, (name, gate) in zip(axes, gates.items(), strict=True):
-        image = place.imshow(gate, cmap="RdBu_r", vmin=0.5 - apart, vmax=0.5 + apart, aspect="auto")
-        place.set_title(name)
-        place.set_xlabel("dimension")
+    for panel, (name, gate) in zip(axes, gates.items(), strict=True):
+        image = panel.imshow(gate, cmap="RdBu_r", vmin=0.5 - apart, vmax=0.5 + apart, aspect="auto")
+        panel.set_title(name)
+        panel.set_xlabel("dimension")
     axes[0].set_yticks(range(len(fields)), fields, fontsize=7)
     figure.colorbar(image, ax=axes, label="gate: 1 attended, 0 raw embedding", aspect=30)
     return figure
@@ -44,14 +44,14 @@ def figure_3b(shares: Mapping[str, tuple[float, float]]) -> Figure:
     axes = figure.subplots()
     public = np.array([pair[0] for pair in shares.values()])
     private = np.array([pair[1] for pair in shares.values()])
-    places = np.arange(len(shares))
-    axes.barh(places, public, color=COLOURS[0], label="public experts")
-    axes.barh(places, private, left=public, color=COLOURS[1], label="private experts")
-    for place, share in zip(places, public, strict=True):
+    positions = np.arange(len(shares))
+    axes.barh(positions, public, color=COLOURS[0], label="public experts")
+    axes.barh(positions, private, left=public, color=COLOURS[1], label="private experts")
+    for position, share in zip(positions, public, strict=True):
         style = {"ha": "center", "va": "center", "color": "white"}
-        axes.text(share / 2, place, f"{share:.0%}", **style)
-        axes.text(share + (1 - share) / 2, place, f"{1 - share:.0%}", **style)
-    axes.set_yticks(places, shares)
+        axes.text(share / 2, position, f"{share:.0%}", **style)
+        axes.text(share + (1 - share) / 2, position, f"{1 - share:.0%}", **style)
+    axes.set_yticks(positions, shares)
     axes.set_ylim(len(shares) - 0.4, -0.6)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the absolute activation before the sigmoid")
@@ -69,19 +69,19 @@ def figure_4(functions: Mapping[str, Gamma], points: int = 201) -> Figure:
     figure = Figure(figsize=(9.5, 5.2), layout="constrained")
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
     x, y = np.meshgrid(np.linspace(0, 1, points), np.linspace(0, 1, points))
-    for place, (label, gamma) in zip(axes.flat, functions.items(), strict=True):
+    for panel, (label, gamma) in zip(axes.flat, functions.items(), strict=True):
         values = gamma(x, y)
-        image = place.imshow(
+        image = panel.imshow(
             values, cmap="RdYlBu_r", vmin=0, vmax=2, origin="lower", extent=_EXTENT
         )
-        place.contour(x, y, values, levels=[1.0], colors=INK, linewidths=0.7)
-        place.set_title(label)
-        place.set_xticks([0, 0.5, 1])
-        place.set_yticks([0, 0.5, 1])
-    for place in axes[1]:
-        place.set_xlabel("x, correlation of the labels")
-    for place in axes[:, 0]:
-        place.set_ylabel("y, difference of the gates")
+        panel.contour(x, y, values, levels=[1.0], colors=INK, linewidths=0.7)
+        panel.set_title(label)
+        panel.set_xticks([0, 0.5, 1])
+        panel.set_yticks([0, 0.5, 1])
+    for panel in axes[1]:
+        panel.set_xlabel("x, correlation of the labels")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("y, difference of the gates")
     figure.colorbar(image, ax=axes, label="gamma; the line is 1, gradients unchanged", aspect=30)
     return figure
 
@@ -90,31 +90,31 @@ def figure_5(changes: Mapping[str, Mapping[str, Mapping[str, PairedDifference | 
     """Change of AUC over the baseline for each function of gamma, with 95 % intervals.
 
     Args:
-      changes: `{panel: {task: {function: paired difference}}}`.
+      changes: `{title of a panel: {task: {function: paired difference}}}`.
     """
     columns = 2
     lines = -(-len(changes) // columns)
     figure = Figure(figsize=(9.5, 0.4 + 2.5 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    for place, (panel, tasks) in zip(axes.flat, changes.items(), strict=True):
-        place.axhline(0, color=INK, lw=0.8)
+    for panel, (title, tasks) in zip(axes.flat, changes.items(), strict=True):
+        panel.axhline(0, color=INK, lw=0.8)
         for number, (task, functions) in enumerate(tasks.items()):
             shift = (number - (len(tasks) - 1) / 2) * 0.22
             style = {"color": COLOURS[number], "lw": 1.4}
-            place.plot([], [], MARKERS[number], ms=5, label=task, **style)
+            panel.plot([], [], MARKERS[number], ms=5, label=task, **style)
             for position, difference in enumerate(functions.values()):
                 if difference is None:
                     continue
                 if difference.interval:
-                    place.plot([position + shift] * 2, difference.interval, "_-", **style)
-                place.plot(position + shift, difference.mean, MARKERS[number], ms=5, **style)
-        place.set_xticks(range(len(functions)), functions)
-        place.set_xlim(-0.5, len(functions) - 0.5)
-        place.set_title(panel)
-        _grid(place)
-        place.legend(loc="best")
-    for place in axes[:, 0]:
-        place.set_ylabel("AUC minus MMoE's")
+                    panel.plot([position + shift] * 2, difference.interval, "_-", **style)
+                panel.plot(position + shift, difference.mean, MARKERS[number], ms=5, **style)
+        panel.set_xticks(range(len(functions)), functions)
+        panel.set_xlim(-0.5, len(functions) - 0.5)
+        panel.set_title(title)
+        _grid(panel)
+        panel.legend(loc="best")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("AUC minus MMoE's")
     return figure
 
 
@@ -126,15 +126,15 @@ def figure_6(losses: Mapping[str, Mapping[str, Sequence[tuple[np.ndarray, np.nda
     """
     figure = Figure(figsize=(9.5, 3.0), layout="constrained")
     axes = figure.subplots(1, len(losses))
-    for place, (task, gates) in zip(np.atleast_1d(axes), losses.items(), strict=True):
+    for panel, (task, gates) in zip(np.atleast_1d(axes), losses.items(), strict=True):
         for number, (gate, seeds) in enumerate(gates.items()):
             steps = seeds[0][0]
             values = np.array([loss for _, loss in seeds])
             style = {"color": COLOURS[number], "ls": ("-", "--")[number % 2]}
             style["marker"] = MARKERS[number] if len(steps) < 12 else ""
-            place.plot(steps, values.mean(axis=0), lw=1.5, ms=4, label=gate, **style)
+            panel.plot(steps, values.mean(axis=0), lw=1.5, ms=4, label=gate, **style)
             if len(seeds) > 1:
-                place.fill_between(
+                panel.fill_between(
                     steps,
                     values.min(axis=0),
                     values.max(axis=0),
@@ -142,11 +142,11 @@ def figure_6(losses: Mapping[str, Mapping[str, Sequence[tuple[np.ndarray, np.nda
                     alpha=0.15,
                     lw=0,
                 )
-        place.set_title(task)
-        place.set_xlabel("step")
-        place.set_ylabel("training loss")
-        _grid(place)
-        place.legend()
+        panel.set_title(task)
+        panel.set_xlabel("step")
+        panel.set_ylabel("training loss")
+        _grid(panel)
+        panel.legend()
     return figure
 
 
@@ -198,16 +198,16 @@ def figure_7(
         right.set_ylabel("activation")
         right.set_title(f"{model}: both against c")
         right.legend(loc="upper left", markerscale=5)
-        for place in (left, right):
-            _grid(place)
+        for panel in (left, right):
+            _grid(panel)
     return figure
 
 
 def _normal_scores(values: np.ndarray) -> np.ndarray:
     """Values by their ranks, on the scale of a normal distribution; ties share their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts + 1) / 2 + 0.5
-    return norm.ppf(ranks / len(values))[place]
+    return norm.ppf(ranks / len(values))[index]
 
 
 def _grid(axes: Axes) -> None:

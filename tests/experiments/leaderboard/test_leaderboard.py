@@ -11,7 +11,7 @@ import pytest
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import load_schema
 from experiments.leaderboard import __main__, files
-from experiments.leaderboard.content import cost_grid, notes, places, summary, task_grid
+from experiments.leaderboard.content import cost_grid, notes, ranking, summary, task_grid
 from experiments.leaderboard.plots import quality_against_cost
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import latency
@@ -109,7 +109,7 @@ AUCS = {
 
 def test_places_and_what_tells_them_apart(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS)
-    found = places(result, "click")
+    found = ranking(result, "click")
     assert [(place.number, place.row.row.label, place.resolved) for place in found] == [
         (1, "PLE", None),
         (2, "DNN", False),
@@ -142,7 +142,7 @@ def test_two_that_no_seed_changes_are_not_called_alike(schema, tmp_path):
         table, rows=(*table.rows, dataclasses.replace(LINEAR, label="Best"))
     )
     result = fill(tmp_path, table, AUCS | {"Best": [0.8]})
-    found = {place.row.row.label: place for place in places(result, "click")}
+    found = {place.row.row.label: place for place in ranking(result, "click")}
     assert found["Linear"].to_first.mean == pytest.approx(0.71 - 0.8)
     assert {label: place.told_apart for label, place in found.items()} == {
         "Best": "first",
@@ -182,7 +182,7 @@ def test_a_model_without_a_speed_is_a_level_or_stands_on_the_edge(schema, tmp_pa
 
 def test_one_seed_gives_no_places(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS, seeds=1)
-    assert {place.number for place in places(result, "click")} == {None}
+    assert {place.number for place in ranking(result, "click")} == {None}
     assert summary(result, "click") == (
         "click: no places, since no model has an interval; give more seeds."
     )

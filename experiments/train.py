@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
 from dcrnn_tf.training.settings import TrainingSettings
-from experiments.runs import run_folder
+from experiments.runs import reuse, run_folder
 
 _AUTO, _NONE = "auto", "none"
 # Settings of ways of balancing that have flags: the flag, the setting's name there, the default.
@@ -188,7 +188,8 @@ def _train(
     if run_folder.finished(run_dir):
         if not replicas.is_chief:
             return
-        print(f"{run_dir} holds this run, finished; choose another run_dir to run it again.")
+        again = "choose another run_dir to run it again"
+        print(f"{run_dir} holds this run, finished; {again}.{reuse.remark(run_dir)}")
         return
     trainer = Trainer(model, dataset, training, weights, run_dir, balancer, replicas)
     step = trainer.restore()
@@ -197,7 +198,7 @@ def _train(
         record["replicas"] = replicas.replicas
         run_folder.write_json(run_dir / run_folder.RUN_FILE, record)
     elif replicas.is_chief:
-        print(f"Going on from the checkpoint of step {step} in {run_dir}.")
+        print(f"Going on from the checkpoint of step {step} in {run_dir}.{reuse.remark(run_dir)}")
     trainer.train()
 
     predictions = (

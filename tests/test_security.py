@@ -254,7 +254,7 @@ def evil_run(folder, seed, table, row):
     path = table.run_dir(folder, row, seed) / "run.json"
     record = json.loads(path.read_text())
     counts = record["dataset"]["rows"]
-    record |= {"command": EVIL, "git_revision": EVIL, "started": EVIL, "versions": {EVIL: EVIL}}
+    record |= {"command": EVIL, "code": {EVIL: EVIL}, "started": EVIL, "versions": {EVIL: EVIL}}
     record["machine"] = {"cores": EVIL, "processor": EVIL, "memory_gib": EVIL}
     record["dataset"]["positives"] = {s: dict.fromkeys(table.tasks, 7) for s in counts}
     record["dataset"]["simulation"] = {"seed": EVIL, "settings": {EVIL: EVIL}}

@@ -9,7 +9,7 @@ import numpy as np
 
 from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.system.errors import UserError
-from experiments.runs import finish, run_folder
+from experiments.runs import finish, reuse, run_folder
 from experiments.runs.finish import Columns
 
 Inputs = TypeVar("Inputs")
@@ -69,7 +69,8 @@ def make(
     }
     folder = run_folder.open_run(run_dir, config)
     if run_folder.finished(folder):
-        print(f"{folder} holds this run, finished; choose another run_dir to run it again.")
+        again = "choose another run_dir to run it again"
+        print(f"{folder} holds this run, finished; {again}.{reuse.remark(folder)}")
         return
     started = time.monotonic()
     fitted = fit()

@@ -81,7 +81,7 @@ def _origin(run_dir: pathlib.Path) -> dict[str, str]:
         "exported": now.isoformat(timespec="seconds"),
         "trained": record["started"],
         "training command": record["command"],
-        "git revision": record["git_revision"] or "none",
+        "code": plain(record.get("code")),
         **record["versions"],
     }
 

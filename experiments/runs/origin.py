@@ -38,7 +38,7 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, str]]:
         "wall time": f"{sum(run.value('result.wall_seconds') or 0 for run in runs):,.0f} s"
         + (" over all runs" if len(runs) > 1 else ""),
         "started": min(run.record["started"] for run in runs),
-        "git revision": _distinct(runs, "record.git_revision"),
+        "code": _distinct(runs, "record.code"),
         "command": _distinct(runs, "record.command") if len(runs) == 1 else None,
         "versions": _distinct(runs, "record.versions"),
         "processor": _distinct(runs, "record.machine.processor"),

@@ -7,8 +7,9 @@ DCRNN's online experiment.
 
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from dcrnn_tf.system import code_identity
 from dcrnn_tf.system.whole_folder import whole_folder
 from experiments.runs import run_folder
 
@@ -19,7 +20,8 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
     """Copies the finished run of a table beside this one that the same command made, if any.
 
     The commands must agree in all words but the run's folder and the number of threads. The content
-    of the dataset and the revision of this project, a committed one, must be the same too.
+    of the dataset, the code of this project and the versions of the libraries must be the same too.
+    A run of a model of the user's own, whose code may have changed, is not copied.
 
     Args:
       command: Command of the run, from the interpreter on.
@@ -29,8 +31,7 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
     Returns:
       Whether such a run was found and copied.
     """
-    revision = run_folder.git_revision()
-    if revision is None or revision.endswith("-dirty"):
+    if any(word.startswith("--model=") and ":" in word for word in command):
         return False
     beside = f"*/runs/*/{folder.name}/{run_folder.RUN_FILE}"
     for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
@@ -40,11 +41,24 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
         if (
             made_by(path.parent, command)
             and record["dataset"]["fingerprint"] == fingerprint
-            and record["git_revision"] == revision
+            and same_code(record)
+            and record.get("versions") == run_folder.versions()
         ):
             _copy(path.parent, folder)
             return True
     return False
+
+
+def same_code(record: Mapping) -> bool:
+    """Whether the run of a `run.json` was made by code of the same content as this one."""
+    code = record.get("code")
+    return isinstance(code, Mapping) and code.get("digest") == code_identity.identity()["digest"]
+
+
+def remark(folder: pathlib.Path) -> str:
+    """Returns a sentence on a run that other code than this has made or begun; else nothing."""
+    record = run_folder.read_json(folder / run_folder.RUN_FILE)
+    return "" if same_code(record) else " It was begun by other code than this."
 
 
 def made_by(folder: pathlib.Path, command: Sequence[str]) -> bool:

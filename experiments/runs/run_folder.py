@@ -7,11 +7,11 @@ import json
 import os
 import pathlib
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 
 from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.system import code_identity
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, whole_file
 
@@ -86,9 +86,8 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git_revision": git_revision(),
+        "versions": versions(),
+        "code": code_identity.identity(),
         "machine": _machine(),
         "compiled_kernels": kernels.library() is not None,
         "dataset": {
@@ -104,15 +103,11 @@ def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Ma
     }
 
 
-def git_revision() -> str | None:
-    """The commit of this project, marked if files differ from it; None outside a checkout."""
-    folder = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that decide a run's result."""
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in _PACKAGES
+    }
 
 
 def use_precision(mixed_precision: str) -> None:

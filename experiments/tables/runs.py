@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dcrnn_tf.system.errors import UserError
-from experiments.runs import reuse
+from experiments.runs import reuse, run_folder
 from experiments.runs.processes import RunProcess
 from experiments.tables.spec import PROGRAMS, Preset, Row, Table
 
@@ -52,17 +52,24 @@ def _planned_run(
 
 
 def check_finished(runs: Sequence[RunProcess]) -> None:
-    """Refuses finished runs of another command, as made before the table had these settings.
+    """Refuses finished runs of another command, and tells of those that other code has made.
 
     Raises:
-      UserError: There is one.
+      UserError: A run was made by a command that the table does not have now.
     """
-    for run in runs:
-        if run.done() and not reuse.made_by(run.folder, run.command):
+    finished = [run for run in runs if run.done()]
+    for run in finished:
+        if not reuse.made_by(run.folder, run.command):
             raise UserError(
                 f"{run.folder} was made with other settings than the table has now; remove that "
                 "folder, or choose another --out_dir"
             )
+    records = [run_folder.read_json(run.folder / run_folder.RUN_FILE) for run in finished]
+    if others := [record for record in records if not reuse.same_code(record)]:
+        print(
+            f"{len(others)} of {len(runs)} runs were made by other code than this and stay as they "
+            f"are; remove {runs[0].folder.parents[1]} to make all runs again."
+        )
 
 
 def take_over(runs: Sequence[RunProcess], fingerprint: str) -> None:

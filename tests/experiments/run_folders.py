@@ -51,7 +51,7 @@ def write_run(
     counts = {"train": 200_000, "validation": 10_000, "test": 100_000}
     record = {
         "versions": {"python": "3.11.4", "keras": "3.15.1"},
-        "git_revision": None,
+        "code": {"version": "0.1.0", "digest": "c0de", "git_revision": None},
         "started": f"2025-01-0{seed % 9 + 1}T00:00:00+00:00",
         "command": "python -m experiments.train",
         "machine": {"cores": 2, "processor": "A processor", "memory_gib": 7.8},

@@ -4,19 +4,29 @@ import json
 
 import pytest
 
+from dcrnn_tf.system import code_identity
 from experiments.runs import reuse, run_folder
 from tests.experiments.run_folders import write_run
 
 COMMAND = ["python", "-m", "experiments.train", "--run_dir=new", "--set=units=[8, 4]", "--seed=2"]
 
 
+VERSIONS = {"python": "3.11.4", "keras": "3.15.1"}  # those of `write_run`
+
+
+def use_code(monkeypatch, digest, revision="abc"):
+    identity = {"version": "0.1.0", "digest": digest, "git_revision": revision}
+    monkeypatch.setattr(code_identity, "identity", lambda: identity)
+
+
 @pytest.fixture
 def other(tmp_path, monkeypatch):
     """A finished run of another table, by the same command on other threads."""
-    monkeypatch.setattr(run_folder, "git_revision", lambda: "abc")
+    use_code(monkeypatch, "c0de")
+    monkeypatch.setattr(run_folder, "versions", lambda: VERSIONS)
     folder = write_run(tmp_path / "tables" / "one" / "runs" / "mmoe" / "seed_2", {"click": 0.7})
     words = ["python3.12", *COMMAND[1:3], "--run_dir=old", *COMMAND[4:], "--threads=1"]
-    change(folder, command=" ".join(words), git_revision="abc")
+    change(folder, command=" ".join(words))
     return folder
 
 
@@ -57,27 +67,46 @@ def test_another_setting_or_order_of_words_is_another_run(other, mine):
     assert not mine.exists()
 
 
-def test_other_data_revision_or_an_unfinished_run_are_not_taken(other, mine, monkeypatch):
+def test_other_data_code_or_an_unfinished_run_are_not_taken(other, mine, monkeypatch):
     assert not reuse.take_over(COMMAND, mine, "beef")
-    for revision in ("abd", "abc-dirty", None):
-        monkeypatch.setattr(run_folder, "git_revision", lambda revision=revision: revision)
-        assert not reuse.take_over(COMMAND, mine, "f00d")
-    monkeypatch.setattr(run_folder, "git_revision", lambda: "abc")
+    use_code(monkeypatch, "other")
+    assert not reuse.take_over(COMMAND, mine, "f00d")
+    use_code(monkeypatch, "c0de")
     (other / "result.json").unlink()
     assert not reuse.take_over(COMMAND, mine, "f00d")
     assert not mine.exists()
 
 
-def test_files_that_differ_from_the_commit_are_never_the_same(other, mine, monkeypatch):
-    change(other, git_revision="abc-dirty")
-    monkeypatch.setattr(run_folder, "git_revision", lambda: "abc-dirty")
+@pytest.mark.parametrize("revision", ["abc", "abc-dirty", "abd", None])
+def test_the_code_is_known_by_its_content_and_not_by_a_commit(other, mine, monkeypatch, revision):
+    use_code(monkeypatch, "other", revision)
+    assert not reuse.take_over(COMMAND, mine, "f00d")
+    use_code(monkeypatch, "c0de", revision)
+    assert reuse.take_over(COMMAND, mine, "f00d")
+
+
+def test_runs_of_other_libraries_are_not_taken(other, mine, monkeypatch):
+    monkeypatch.setattr(run_folder, "versions", lambda: VERSIONS | {"keras": "3.15.2"})
     assert not reuse.take_over(COMMAND, mine, "f00d")
 
 
-def test_outside_of_a_checkout_nothing_is_known_to_be_the_same(other, mine, monkeypatch):
-    change(other, git_revision=None)
-    monkeypatch.setattr(run_folder, "git_revision", lambda: None)
+@pytest.mark.parametrize("code", [None, "abc", {}])
+def test_runs_of_unknown_code_are_not_taken(other, mine, code):
+    change(other, code=code)
     assert not reuse.take_over(COMMAND, mine, "f00d")
+
+
+def test_runs_of_a_users_own_model_are_not_taken(other, mine):
+    own = [*COMMAND, "--model=mine:Model"]
+    change(other, command=" ".join(own))
+    assert reuse.made_by(other, own)
+    assert not reuse.take_over(own, mine, "f00d")
+
+
+def test_a_run_of_other_code_is_told(other, monkeypatch):
+    assert reuse.remark(other) == ""
+    use_code(monkeypatch, "other")
+    assert reuse.remark(other) == " It was begun by other code than this."
 
 
 def test_a_run_knows_the_command_that_made_it(other):

@@ -1,13 +1,16 @@
 """The runs that make a table."""
 
 import dataclasses
+import json
 import pathlib
 
 from dcrnn_tf import models
+from dcrnn_tf.system import code_identity
 from experiments.dcrnn import tables as dcrnn_tables
 from experiments.dephn import tables as dephn_tables
 from experiments.tables import runs
 from experiments.tables.spec import PROGRAMS
+from tests.experiments.run_folders import write_run
 
 
 def test_every_row_runs_with_the_same_seeds_and_settings(tmp_path):
@@ -59,4 +62,21 @@ def test_a_preset_may_run_some_of_the_rows():
     ]
     assert (
         len(runs.planned(table, table.presets["small"], planned[0].folder, planned[0].folder)) == 54
+    )
+
+
+def test_finished_runs_of_other_code_stay_and_are_told(tmp_path, capsys, monkeypatch):
+    table = dcrnn_tables.TABLE_4
+    planned = runs.planned(table, table.presets["smoke"], tmp_path / "data", tmp_path / "table")
+    folder = write_run(planned[0].folder, {"click": 0.7})
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"command": " ".join(planned[0].command)}))
+    monkeypatch.setattr(code_identity, "identity", lambda: {"digest": "c0de"})
+    runs.check_finished(planned)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(code_identity, "identity", lambda: {"digest": "other"})
+    runs.check_finished(planned)
+    assert capsys.readouterr().out == (
+        f"1 of {len(planned)} runs were made by other code than this and stay as they are; remove "
+        f"{tmp_path / 'table' / 'runs'} to make all runs again.\n"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dcrnn_tf import metrics
 from experiments.reports.grid import Column, Grid, Interval, Number, Text
 from experiments.reports.words import interval, p_value
-from experiments.tables.grids import mean_columns, median, value_of
+from experiments.tables.grids import mean_columns, median, parameters, value_of
 from experiments.tables.result import RowResult, TableResult, TaskResult, for_every_seed
 from experiments.tables.sentences import metric_notes
 from experiments.tables.statistics import PairedDifference, paired_difference
@@ -212,16 +212,9 @@ def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
         for rows in sorted({n for times in latencies.values() for n in times})
     }
     return [
-        Number(
-            "parameters outside of embeddings",
-            lambda row: row.parameters("other"),
-            ",",
-            key="parameters_other",
-        ),
+        parameters("parameters outside of embeddings", "other"),
         Number(f"of {result.table.baseline}'s", ratio, ".2f", key="of_baselines"),
-        Number(
-            "embeddings", lambda row: row.parameters("embedding"), ",", key="parameters_embedding"
-        ),
+        parameters("embeddings", "embedding"),
         median("rows/s of training", "rows_per_second"),
         median("wall time (s)", "wall_seconds"),
         median("processor time (s)", "processor_seconds"),

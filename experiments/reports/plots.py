@@ -1,4 +1,4 @@
-"""The reports' pictures, each one panel, as SVG in a data URI for an `img` element."""
+"""Pictures of one panel each, as SVG in a data URI; a page needs no other file."""
 
 import base64
 import io
@@ -47,7 +47,7 @@ Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
 
 
 def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
-    """The mean over seeds of each label's curve, with the band from lowest to highest seed."""
+    """Returns each label's mean curve over seeds, with the band from lowest to highest seed."""
 
     def draw(axes: Axes) -> None:
         for index, (label, seeds) in enumerate(curves.items()):
@@ -73,7 +73,7 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
 
 
 def roc(title: str, curves: Curves) -> Picture:
-    """ROC curves: at each false positive rate the mean over seeds of the true positive rate."""
+    """Returns ROC curves: the mean over seeds of the true positive rate at each false one."""
     grid = np.linspace(0.0, 1.0, 201)
 
     def draw(axes: Axes) -> None:
@@ -93,7 +93,7 @@ def roc(title: str, curves: Curves) -> Picture:
 
 
 def score_histogram(label: str, task: str, scores: Mapping[str, Sequence[float]]) -> Picture:
-    """How the logits of positives and of negatives are spread, each class with area 1."""
+    """Returns the spread of the logits of positives and of negatives, each with area 1."""
 
     def draw(axes: Axes) -> None:
         edges = np.asarray(scores["edges"], np.float64)
@@ -119,14 +119,14 @@ def heat_map(
     columns: Sequence[str],
     spread: Sequence[Sequence[float]] | None = None,
 ) -> Picture:
-    """A matrix in colours, with its values in the cells unless there are too many to read.
+    """Returns a matrix in colours, with its values in the cells if they can be read.
 
     Args:
-      title: above it.
-      values: the matrix.
-      rows: names.
-      columns: names.
-      spread: standard deviations, said beneath the values.
+      title: Title above the matrix.
+      values: The matrix.
+      rows: Names of the rows.
+      columns: Names of the columns.
+      spread: Standard deviations, which stand beneath the values.
     """
     matrix = np.asarray(values, np.float64)
     numbers = matrix.size <= _MOST_NUMBERS
@@ -150,8 +150,8 @@ def heat_map(
         )
         for axis, names, room in ((axes.xaxis, columns, cell), (axes.yaxis, rows, line)):
             every = max(1, math.ceil(_LABEL_INCHES / room))  # labels that do not overlap
-            places = range(0, len(names), every)
-            axis.set_ticks(places, [literal(names[place]) for place in places])
+            ticks = range(0, len(names), every)
+            axis.set_ticks(ticks, [literal(names[tick]) for tick in ticks])
         axes.tick_params(length=0)
         if turned:
             axes.tick_params(axis="x", labelrotation=90)
@@ -195,16 +195,16 @@ def label_axes(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _legend(axes: Axes, curves: int, place: str = "best") -> None:
-    """Within the panel, or under it where it would hide the curves."""
+def _legend(axes: Axes, curves: int, corner: str = "best") -> None:
+    """Draws the legend in the panel, or under it where it would hide the curves."""
     if curves >= MANY:
         axes.figure.legend(loc="outside lower left", ncols=2, columnspacing=1.0)
     elif curves > 1:
-        axes.legend(loc=place)
+        axes.legend(loc=corner)
 
 
 def _legend_height(curves: int) -> float:
-    """Inches that a legend under the panel takes."""
+    """Returns the height of a legend under the panel, in inches."""
     return 0.2 + 0.17 * -(-curves // 2) if curves >= MANY else 0.0
 
 

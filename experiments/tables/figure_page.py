@@ -1,4 +1,4 @@
-"""Figures of finished tables: makes the runs, writes the pictures, and one page of all of them.
+"""A page of figures: makes the tables that they are drawn from, and writes figures and page.
 
 Matplotlib is imported where pictures are written, after the runs, beside which this process shall
 take little memory.
@@ -26,8 +26,16 @@ Results: TypeAlias = "Mapping[str, TableResult]"
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """A figure, drawn, and what it shows; `data` is what its runs were made on."""
+class DrawnFigure:
+    """A figure that is drawn, and what is said of it.
+
+    Attributes:
+      name: Name of the figure's files, without a suffix.
+      heading: Heading above the figure.
+      figure: The figure.
+      sentences: What the figure shows.
+      data: Sentence on the data that the figure's runs were made on.
+    """
 
     name: str
     heading: str
@@ -45,7 +53,7 @@ def make_runs(
 
 def write(
     path: pathlib.Path,
-    shown: Sequence[Shown],
+    shown: Sequence[DrawnFigure],
     title: str,
     source: str,
     warning: str = "",
@@ -76,7 +84,7 @@ def write(
 
 
 def difference_words(difference: PairedDifference | None) -> str:
-    """A paired difference with its interval, as far as it has one."""
+    """Returns a paired difference in words, with its interval if it has one."""
     if difference is None:
         return "not known, no seed is common"
     words = f"{difference.mean:+.4f}"
@@ -87,7 +95,7 @@ def difference_words(difference: PairedDifference | None) -> str:
 
 
 def made_on(result: TableResult) -> str:
-    """A sentence on the data of a table's runs."""
+    """Returns a sentence on the data of a table's runs."""
     data = result.data
     planted = (data.get("simulation") or {}).get("labels")
     kind = planted or ("simulated" if data["simulated"] else "real")

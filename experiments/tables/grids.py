@@ -74,11 +74,9 @@ def mean_columns(result: TableResult) -> list[Column]:
     ]
 
 
-_PARAMETERS = [
-    Number(label, lambda row, part=part: row.parameters(part), ",", key=f"parameters_{part}")
-    for label, part in (("parameters", "total"), ("embeddings", "embedding"), ("other", "other"))
-]
-"""Columns of the numbers of parameters of a `RowResult`."""
+def parameters(label: str, part: str) -> Column:
+    """Returns the column of a `RowResult`'s number of parameters: `total`, `embedding`, `other`."""
+    return Number(label, lambda row: row.parameters(part), ",", key=f"parameters_{part}")
 
 
 def median(label: str, name: str) -> Column:
@@ -86,7 +84,13 @@ def median(label: str, name: str) -> Column:
     return Number(label, lambda row: row.median(f"result.{name}"), ",.0f", key=name)
 
 
-_COST = (*_PARAMETERS, median("rows/s", "rows_per_second"), median("wall time (s)", "wall_seconds"))
+_COST = (
+    parameters("parameters", "total"),
+    parameters("embeddings", "embedding"),
+    parameters("other", "other"),
+    median("rows/s", "rows_per_second"),
+    median("wall time (s)", "wall_seconds"),
+)
 
 
 def _quality(result: TableResult) -> list[Column]:
@@ -124,7 +128,7 @@ def _entries(result: TableResult) -> list[Entry]:
 
 
 def _main_grid(result: TableResult) -> Grid:
-    """Returns our values and, where there are any, the paper's."""
+    """Returns our values and, where the paper has printed some, the paper's."""
     table = result.table
     ours: list[Column] = [Text("model", lambda row: row.row.label)]
     papers: list[Column] = []
@@ -206,7 +210,7 @@ def _setting_lines(result: TableResult) -> Iterator[tuple[str, ...]]:
 
 
 def _by_value(values: Mapping[str, object]) -> str:
-    """One value where all rows agree, else each value with the rows that have it."""
+    """Returns the value that all rows have, or each value with the rows that have it."""
     groups: dict[str, list[str]] = {}
     for label, value in values.items():
         groups.setdefault(plain(value), []).append(label)

@@ -18,7 +18,7 @@ _PUBLISHED_MEANS = [  # columns of paper tables
 
 
 def by_seed(result: TableResult, task: str) -> Picture:
-    """The primary metric: a dot per seed, the mean with its 95 % interval, and the optimum."""
+    """Returns the primary metric: a dot per seed, the mean with its interval, and the optimum."""
     metric = metrics.get(metrics.PRIMARY)
 
     def draw(axes: Axes) -> None:
@@ -69,7 +69,7 @@ def by_seed(result: TableResult, task: str) -> Picture:
 
 
 def differences(result: TableResult, task: str, metric: Metric) -> Picture:
-    """Each model minus its baseline with its 95 % interval; hollow where that shows nothing."""
+    """Returns each model minus its baseline with its 95 % interval, hollow where it holds 0."""
     name, baseline = metric.label, result.table.compared_with
     rows = [row for row in result.ranking if result.table.baseline_of(row.row) is not None]
 

@@ -5,12 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.dcrnn import tables
 from experiments.dcrnn.online.experiment import Design, Outcomes, summed
-from experiments.dcrnn.online.statistics import (
-    METRICS,
-    Estimate,
-    Metric,
-    improvement,
-)
+from experiments.dcrnn.online.statistics import METRICS, Estimate, Metric, improvement
 from experiments.reports.words import interval, number, plain
 from experiments.tables.result import RowResult, TableResult
 from experiments.tables.statistics import Summary, summarise
@@ -24,13 +19,14 @@ RATE, CHANGE = ".2%", "+.2%"  # formats
 
 @dataclasses.dataclass(frozen=True)
 class OnlineResult:
-    """An experiment that is over.
+    """The outcomes of a finished experiment.
 
     Attributes:
       design: Size of the experiment.
-      offline: the runs of the models, with their AUC.
-      arms: `{row label: {seed: outcomes}}`, the baseline first, with the same seeds in each.
-      references: `{name: outcomes}` of policies that need no training.
+      offline: Results of the models' runs, with their AUC.
+      arms: Outcomes of the models, `{row label: {seed: outcomes}}`, the baseline first, with the
+        same seeds in each.
+      references: Outcomes of policies that need no training, by name.
     """
 
     design: Design
@@ -50,7 +46,7 @@ class OnlineResult:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of the trainings."""
+        """The seeds of the trainings."""
         return tuple(self.arms[self.baseline])
 
     @property
@@ -60,12 +56,12 @@ class OnlineResult:
         return arms | dict(self.references)
 
     def row(self, arm: str) -> RowResult:
-        """The runs of an arm."""
+        """Returns the runs of an arm."""
         return next(row for row in self.offline.rows if row.row.label == arm)
 
 
 def improvements(result: OnlineResult, arm: str, metric: Metric) -> dict[int, Estimate | None]:
-    """An arm against the baseline, training by training with the same seed."""
+    """Returns an arm's improvement over the baseline by seed, of trainings with the same seed."""
     baseline = result.arms[result.baseline]
     return {
         seed: improvement(metric, outcomes, baseline[seed])
@@ -74,31 +70,31 @@ def improvements(result: OnlineResult, arm: str, metric: Metric) -> dict[int, Es
 
 
 def over_seeds(estimates: Mapping[int, Estimate | None]) -> Summary | None:
-    """The spread of a figure over trainings; None where none has it."""
+    """Returns the spread of an estimate over trainings; None if no training has one."""
     values = [estimate.value for estimate in estimates.values() if estimate]
     return summarise(values) if values else None
 
 
 def published_improvement(arm: str, baseline: str, metric: str) -> float | None:
-    """The paper's relative improvement."""
+    """Returns the relative improvement of a metric in the paper."""
     above, below = (PAPER.get(name, {}).get(metric) for name in (arm, baseline))
     return above / below - 1 if above and below else None
 
 
 def published_ratio_of_parameters(arm: str, baseline: str) -> float | None:
-    """The baseline's number of parameters over the arm's, in the paper."""
+    """Returns the baseline's number of parameters over the arm's, in the paper."""
     ours, theirs = (PAPER.get(name, {}).get("parameters") for name in (arm, baseline))
     return theirs / ours if ours and theirs else None
 
 
 def ratio_of_parameters(result: OnlineResult, arm: str, part: str) -> float | None:
-    """The baseline's number of parameters over an arm's."""
+    """Returns the baseline's number of parameters over an arm's."""
     ours, theirs = (result.row(name).parameters(part) for name in (arm, result.baseline))
     return theirs / ours if ours and theirs else None
 
 
 def verdicts(result: OnlineResult) -> list[str]:
-    """Sentences on each arm against the baseline, never without an interval."""
+    """Returns sentences on each arm against the baseline, never without an interval."""
     sentences = []
     for arm in result.treatments:
         for metric in METRICS:
@@ -116,7 +112,7 @@ def verdicts(result: OnlineResult) -> list[str]:
 
 
 def notes(result: OnlineResult) -> list[str]:
-    """How the figures are to be read."""
+    """Returns how the values are to be read."""
     design = result.design
     return [
         f"Simulated users who are in no log: {design.users:,} of them, {design.visits} visits "
@@ -169,12 +165,12 @@ def _verdict(result: OnlineResult, arm: str, metric: Metric, change: Estimate | 
 
 
 def warning() -> str:
-    """The words above all figures."""
+    """Returns the words that must stand above everything."""
     return "Simulated users and simulated logs, not Xiaomi Radio"
 
 
 def settings(result: OnlineResult) -> Sequence[tuple[str, str]]:
-    """The experiment in pairs of a name and a value."""
+    """Returns pairs of a name and a value on the experiment."""
     design = dataclasses.asdict(result.design)
     facts = [(name, f"{value:,}") for name, value in design.items()]
     simulation = (result.offline.data.get("simulation") or {}).get("settings") or {}

@@ -50,7 +50,7 @@ def _document(result: OnlineResult, offline: str) -> Document:
 
 
 def _pictures(result: OnlineResult) -> list[Picture]:
-    """The relative improvements of each arm."""
+    """Returns a picture of the relative improvements of each arm."""
     pictures = []
     pooled = result.pooled
     with matplotlib.rc_context(plots.STYLE):

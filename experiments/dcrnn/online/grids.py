@@ -32,7 +32,7 @@ _PAPER_METRICS = ("ctr", "play_rate")  # metrics that the paper prints
 
 
 def grids(result: OnlineResult) -> list[Grid]:
-    """All tables of the page; the first has the paper's form."""
+    """Returns all tables of the page; the first has the paper's form."""
     makers = (_main_grid, _parameters, _improvements, _rates, _seeds_grid)
     return [make(result) for make in makers]
 
@@ -206,7 +206,7 @@ def records(result: OnlineResult) -> Grid:
 
 
 def offline_grid(result: OnlineResult) -> Grid:
-    """The models' AUC, the first table of their own report."""
+    """Returns the models' AUC, the first table of their own report."""
     return table_grids.grids(result.offline)[0]
 
 

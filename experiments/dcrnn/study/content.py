@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from experiments.dcrnn.study import plots
 from experiments.dcrnn.study import tables as study
 from experiments.reports.grid import Column, Grid
-from experiments.tables.figure_page import Results, Shown, made_on
+from experiments.tables.figure_page import DrawnFigure, Results, made_on
 from experiments.tables.result import TableResult
 from experiments.tables.statistics import PairedDifference, paired_difference
 
@@ -13,14 +13,14 @@ Differences = Mapping[str, Mapping[str, PairedDifference | None]]
 """`{task: {comparison: difference of AUC}}`."""
 
 
-def sharing(results: Results) -> Shown:
-    """Hard and soft sharing minus partial sharing, at three correlations of the tasks."""
+def sharing(results: Results) -> DrawnFigure:
+    """Returns hard and soft sharing minus partial sharing, at three correlations of the tasks."""
     parts = {
         f"correlation {correlation}": results[table.name]
         for correlation, table in study.SHARING.items()
     }
     found = _differences(parts)
-    return Shown(
+    return DrawnFigure(
         "sharing",
         "Hard and soft sharing against partial sharing, by correlation of the tasks",
         plots.differences(found, "AUC minus partial sharing's"),
@@ -35,11 +35,11 @@ def sharing(results: Results) -> Shown:
     )
 
 
-def adaptation(results: Results) -> Shown:
-    """With Ada minus without, at three levels of noise in the numeric features."""
+def adaptation(results: Results) -> DrawnFigure:
+    """Returns Ada minus no Ada, at three levels of noise in the numeric features."""
     parts = {f"noise {noise}": results[table.name] for noise, table in study.ADAPTATION.items()}
     found = _differences(parts)
-    return Shown(
+    return DrawnFigure(
         "adaptation",
         "Feature adaptation (Ada), by noise of the numeric features",
         plots.differences(found, "AUC minus that without Ada"),
@@ -52,12 +52,12 @@ def adaptation(results: Results) -> Shown:
     )
 
 
-def sequence(results: Results) -> Shown:
-    """Other lengths and intervals minus the paper's."""
+def sequence(results: Results) -> DrawnFigure:
+    """Returns other lengths and intervals minus the paper's."""
     result = results[study.SEQUENCE.name]
     found = _differences({"": result})
     chosen = f"L {study.LENGTH}, I {study.INTERVAL}"
-    return Shown(
+    return DrawnFigure(
         "sequence",
         f"Subsequence length L and interval I, against the paper's {chosen}",
         plots.differences(found, f"AUC minus that of {chosen}"),
@@ -70,8 +70,8 @@ def sequence(results: Results) -> Shown:
     )
 
 
-def crossing(results: Results) -> Shown:
-    """DCN's, DCN-V2's and CIN's layers in the place of the recurrent network."""
+def crossing(results: Results) -> DrawnFigure:
+    """Returns DCN's, DCN-V2's and CIN's layers minus the recurrent network."""
     result = results[study.CROSSING.name]
     found = _differences({"": result})
     recurrent = {row.label for row in study.CROSSING.rows if row.model == "dcrnn"}
@@ -79,7 +79,7 @@ def crossing(results: Results) -> Shown:
         task: {name: one for name, one in rows.items() if name not in recurrent}
         for task, rows in found.items()
     }
-    return Shown(
+    return DrawnFigure(
         "crossing",
         "Other crossings in the recurrent network's place, at equal parameters",
         plots.differences(found, f"AUC minus {study.CROSSING.baseline}'s"),
@@ -92,8 +92,8 @@ def crossing(results: Results) -> Shown:
     )
 
 
-def size(results: Results) -> Shown:
-    """AUC over the number of parameters, of DCRNN and MMoE."""
+def size(results: Results) -> DrawnFigure:
+    """Returns AUC over the number of parameters, of DCRNN and MMoE."""
     result = results[study.SIZE.name]
     large, *others = result.rows
     fewer = _smaller_minus_large(result)
@@ -116,7 +116,7 @@ def size(results: Results) -> Shown:
         }
         for task in study.SIZE.tasks
     }
-    return Shown(
+    return DrawnFigure(
         "size",
         "Test AUC by the number of parameters outside the embedding table",
         plots.size(curves),
@@ -138,12 +138,12 @@ _SEEDS = (
 
 
 def verdict(claim: str, differences: Differences, sign: int) -> str:
-    """Says how many intervals speak for a claim, how many against it.
+    """Returns how many intervals speak for a claim, and how many against it.
 
     Args:
-      claim: The claim, in words.
-      differences: Differences of AUC, each of which has the sign `sign` if the claim is true.
-      sign: Expected sign of the differences, +1 or -1.
+      claim: The claim in words.
+      differences: Differences of AUC.
+      sign: Sign of every difference if the claim is true, +1 or -1.
     """
     found = [one for task in differences.values() for one in task.values()]
     intervals = [one.interval for one in found if one is not None and one.interval is not None]
@@ -193,7 +193,7 @@ def differences_by_table(results: Results) -> dict[str, Differences]:
 
 
 def _smaller_minus_large(result: TableResult) -> Differences:
-    """Every DCRNN of fewer parameters than the largest MMoE, the table's baseline, minus that."""
+    """Returns every DCRNN that is smaller than the largest MMoE, the baseline, minus that."""
     large, *others = result.rows
     limit = large.parameters("other") or 0
     small = [
@@ -213,7 +213,7 @@ def _smaller_minus_large(result: TableResult) -> Differences:
 
 
 def _differences(results: Mapping[str, TableResult]) -> Differences:
-    """Every row minus its baseline; comparisons are named by row, own baseline and part."""
+    """Returns every row minus its baseline; the row, its own baseline and the part name it."""
     tasks = next(iter(results.values())).table.tasks
     rows = {
         ", ".join(filter(None, (result.table.compared(row.row), part))): row
@@ -228,7 +228,7 @@ def _differences(results: Mapping[str, TableResult]) -> Differences:
 
 
 def _values(results: Mapping[str, TableResult]) -> tuple[str, ...]:
-    """The mean AUC of every row."""
+    """Returns sentences with the mean AUC of every row."""
     sentences = []
     for part, result in results.items():
         for task in result.table.tasks:

@@ -12,14 +12,14 @@ from experiments.dephn import tables
 from experiments.dephn.figures import plots
 from experiments.runs import run_folder, trained_runs
 from experiments.runs.curves import read_metrics
-from experiments.tables.figure_page import Results, Shown, difference_words, made_on
+from experiments.tables.figure_page import DrawnFigure, Results, difference_words, made_on
 from experiments.tables.statistics import paired_difference
 
 POINTS = 4000  # examples that Fig. 7 shows
 
 
-def figure_3(results: Results) -> list[Shown]:
-    """Soft selection, and the shares of public and private experts, of a trained MTPHN."""
+def figure_3(results: Results) -> list[DrawnFigure]:
+    """Returns soft selection, and the shares of public and private experts, of a trained MTPHN."""
     result = results[tables.FIGURE_3.name]
     run = next(row.runs[0] for row in result.rows if row.row.model == "mtphn")
     explained = run_folder.read_json(run.folder / run_folder.EXPLANATION_FILE)
@@ -35,7 +35,7 @@ def figure_3(results: Results) -> list[Shown]:
     spreads = ", ".join(f"{name} {gate.std():.3f}" for name, gate in gates.items())
     data = made_on(result)
     return [
-        Shown(
+        DrawnFigure(
             "figure_3a",
             "Figure 3a: soft selection gates of the three structures",
             plots.figure_3a(gates, fields),
@@ -47,7 +47,7 @@ def figure_3(results: Results) -> list[Shown]:
             ),
             data,
         ),
-        Shown(
+        DrawnFigure(
             "figure_3b",
             "Figure 3b: public and private shares of the activation",
             plots.figure_3b(shares),
@@ -60,8 +60,8 @@ def figure_3(results: Results) -> list[Shown]:
     ]
 
 
-def figure_4() -> Shown:
-    """The eight functions of gamma."""
+def figure_4() -> DrawnFigure:
+    """Returns the eight functions of gamma."""
 
     def of_arrays(gamma):
         return lambda x, y: gamma(tf.constant(x), tf.constant(y)).numpy()
@@ -70,7 +70,7 @@ def figure_4() -> Shown:
         f"{letter}  {_FORMULAS[letter]}": of_arrays(FUNCTIONS[name])
         for letter, name in tables.FUNCTIONS.items()
     }
-    return Shown(
+    return DrawnFigure(
         "figure_4",
         "Figure 4: gamma of correlation and gate difference",
         plots.figure_4(functions),
@@ -97,8 +97,8 @@ _FORMULAS = {
 }
 
 
-def figure_5(results: Results) -> Shown:
-    """Change of AUC over MMoE for each function and correlation."""
+def figure_5(results: Results) -> DrawnFigure:
+    """Returns the change of AUC over MMoE for each function and correlation."""
     changes: dict[str, dict] = {}
     below = above = pairs = 0
     seeds: set[int] = set()
@@ -138,7 +138,7 @@ def figure_5(results: Results) -> Shown:
         if pairs
         else "There are no intervals: they take two seeds that differ."
     )
-    return Shown(
+    return DrawnFigure(
         "figure_5",
         "Figure 5: DEPHN's AUC minus MMoE's for each function of gamma",
         plots.figure_5(changes),
@@ -153,8 +153,8 @@ def figure_5(results: Results) -> Shown:
     )
 
 
-def figure_6(results: Results) -> Shown:
-    """Training losses under value gates and under mapping gates."""
+def figure_6(results: Results) -> DrawnFigure:
+    """Returns training losses under value gates and under mapping gates."""
     result = results[tables.FIGURE_6.name]
     table = result.table
     losses: dict[str, dict] = {task: {} for task in table.tasks}
@@ -180,7 +180,7 @@ def figure_6(results: Results) -> Shown:
             for task, found in aucs.items()
             if found.difference is not None
         ]
-    return Shown(
+    return DrawnFigure(
         "figure_6",
         "Figure 6: training loss under trainable value gates (TVG) and mapping gates (MG)",
         plots.figure_6(losses),
@@ -194,8 +194,8 @@ def figure_6(results: Results) -> Shown:
     )
 
 
-def figure_7(results: Results) -> Shown:
-    """Predicted activations on Criteo-UR beside the planted relation."""
+def figure_7(results: Results) -> DrawnFigure:
+    """Returns predicted activations on Criteo-UR beside the planted relation."""
     result = results[tables.FIGURE_5_UR.name]
     table = result.table
     rows = {row.row.label: row for row in result.rows}
@@ -225,7 +225,7 @@ def figure_7(results: Results) -> Shown:
             f"Rank correlation of predicted and planted confidence, {task}, mean over seeds: "
             f"{means}; DEPHN minus MMoE {difference_words(difference)}."
         )
-    return Shown(
+    return DrawnFigure(
         "figure_7",
         "Figure 7: predicted activations on Criteo-UR, MMoE and DEPHN",
         plots.figure_7(activations, table.tasks, planting.unrelated),

@@ -8,7 +8,7 @@ from experiments.tables import figure_page
 def test_figures_are_written_as_files_and_on_one_page(tmp_path):
     figure, axes = plt.subplots()
     axes.plot([0, 1], [0, 1])
-    shown = [figure_page.Shown("rising", "A line that rises", figure, ("It rises.",))]
+    shown = [figure_page.DrawnFigure("rising", "A line that rises", figure, ("It rises.",))]
     page = tmp_path / "page.html"
     figure_page.write(page, shown, "Figures", "A paper")
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -1,15 +1,38 @@
 """The examples in docstrings: whatever is public shows one, and each runs as it stands."""
 
 import doctest
+import inspect
 
 import pytest
 
-from dcrnn_tf import layers
+from dcrnn_tf import balancing, layers, models, optimizers
+from dcrnn_tf.models import registry
+from dcrnn_tf.training import losses
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-SHOWN = [getattr(layers, name) for name in layers.__all__]
+def public_functions(module):
+    return [
+        one
+        for name, one in vars(module).items()
+        if inspect.isfunction(one) and one.__module__ == module.__name__ and name[0] != "_"
+    ]
+
+
+SHOWN = [
+    *(getattr(layers, name) for name in layers.__all__),
+    *(models.model_class(name) for name in models.names()),
+    models.MultiTaskModel,
+    models.SingleTaskModel,
+    models.build,
+    models.settings,
+    *(balancing.registration(name).cls for name in balancing.names()),
+    balancing.build,
+    *(getattr(optimizers, name) for name in optimizers.__all__),
+    *public_functions(losses),
+]
+SHOWN = [one for one in SHOWN if one not in (registry.register, optimizers.register)]
 
 
 @pytest.mark.parametrize("one", SHOWN, ids=lambda one: f"{one.__module__}.{one.__name__}")

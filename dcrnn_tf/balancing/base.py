@@ -1,4 +1,4 @@
-"""What all ways of balancing have in common, and the plainest of them, the sum."""
+"""The base of all ways of balancing, which is the plainest of them, the sum."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,24 +11,36 @@ Gradient = tf.Tensor | tf.IndexedSlices | None
 
 
 class BalancingError(UserError, ValueError):
-    """Losses cannot be balanced as asked."""
+    """A way of balancing cannot be built as asked."""
 
 
 class Balancing:
-    """Makes one gradient of the losses of several tasks: that of their sum.
+    """The sum of the tasks' losses, and the base of all ways to make one gradient of them.
 
     A step calls, in this order, `total` within the tape, `gradients` after it, and `statistics`.
     What a model adds itself, its penalties, stays outside of the balancing, with a factor of 1.
-    The sum is what every other way departs from: a subclass with a `total` of its own, or with
-    `gradients`.
+    Every other way is a subclass that overrides `total` or `gradients`.
 
     Args:
-      tasks: names, in order.
+      tasks: Names of the tasks, in order.
 
     Attributes:
-      compiles: whether XLA compiles it.
-      per_task: whether each task's gradient is asked of the tape.
-      statistic_names: of the figures of a step.
+      compiles: Whether XLA compiles the way.
+      per_task: Whether each task's gradient is asked of the tape, which must be persistent then.
+      statistic_names: Names of the numbers that a step reports.
+      statistics: These numbers by name, to be read where the step was traced.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing import Balancing
+      >>> weight = tf.Variable(3.0)
+      >>> way = Balancing(["click", "conversion"])
+      >>> with tf.GradientTape() as tape:
+      ...     losses = {"click": weight**2, "conversion": 2 * weight}
+      ...     total = way.total(losses, penalties=[])
+      >>> (gradient,) = way.gradients(tape, total, losses, [], [weight])
+      >>> float(gradient)  # 2 3 + 2
+      8.0
     """
 
     compiles = True
@@ -41,20 +53,20 @@ class Balancing:
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
-        """Variables for the optimizer of the dense weights to train."""
+        """The variables that the optimizer of the dense weights trains."""
         return []
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """All variables: what a continued run must find again."""
+        """All variables: the state that a checkpoint holds."""
         return []
 
     def total(self, losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The loss of a step, a scalar.
+        """Returns the loss of a step, a scalar.
 
         Args:
-          losses: `{task: scalar}`, all tasks in order.
-          penalties: scalars that the model adds.
+          losses: Loss of each task, `{task: scalar}`, in the order of the tasks.
+          penalties: Scalars that the model adds.
         """
         return sum([*losses.values(), *penalties])  # in this order, unlike tf.add_n
 
@@ -66,14 +78,14 @@ class Balancing:
         penalties: Sequence[tf.Tensor],
         variables: Sequence[keras.Variable],
     ) -> list[Gradient]:
-        """The gradients to follow, one for each variable.
+        """Returns the gradients to follow, one for each variable.
 
         Args:
-          tape: that the losses were computed under; persistent if `per_task`.
-          total: of `total`.
-          losses: as there.
-          penalties: as there.
-          variables: the model's and `trainable_variables`.
+          tape: Tape that has recorded the losses; persistent if `per_task`.
+          total: Result of `total`.
+          losses: As for `total`.
+          penalties: As for `total`.
+          variables: The model's variables and `trainable_variables`.
         """
         return tape.gradient(total, variables)
 
@@ -91,5 +103,5 @@ class Balancing:
 
 
 def weight_names(tasks: Sequence[str]) -> tuple[str, ...]:
-    """Names of the statistics that tell the tasks' weights."""
+    """Returns the names of the statistics that report the tasks' weights."""
     return tuple(f"weight_{task}" for task in tasks)

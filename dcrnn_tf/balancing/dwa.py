@@ -12,20 +12,29 @@ from dcrnn_tf.balancing.registry import register
 
 @register("dwa")
 class DWA(Balancing):
-    """Weighs each task by how slowly its loss went down of late (Liu et al., CVPR 2019).
+    """Dynamic weight average: a task weighs more the more slowly its loss went down (DWA).
 
         w_t(e) = T exp(r_t(e) / temperature) / sum_i exp(r_i(e) / temperature),
         r_t(e) = L_t(e - 1) / L_t(e - 2)
 
-    with T tasks and `L_t(e)` the mean loss of epoch e. In the first two epochs all weights are 1.
+    with T tasks and `L_t(e)` the mean loss of epoch e (Liu et al., CVPR 2019, Eq. 7). In the first
+    two epochs all weights are 1.
 
     Args:
-      tasks: names, in order.
-      steps_per_epoch: number of steps that make an epoch.
-      temperature: the larger, the more alike the weights.
+      tasks: Names of the tasks, in order.
+      steps_per_epoch: Number of steps that make an epoch.
+      temperature: Temperature of the softmax; the larger, the more alike the weights.
 
     Raises:
-      BalancingError: the temperature is no finite number above 0.
+      BalancingError: The temperature is no finite number above 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing.dwa import DWA
+      >>> way = DWA(["click", "conversion"], steps_per_epoch=1)
+      >>> losses = {"click": tf.constant(3.0), "conversion": tf.constant(2.0)}
+      >>> float(way.total(losses, penalties=[]))  # all weights are 1 at first
+      5.0
     """
 
     def __init__(self, tasks: Sequence[str], steps_per_epoch: int, temperature: float = 2.0):
@@ -45,11 +54,11 @@ class DWA(Balancing):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Sums of this epoch's losses, means of the two epochs before, and steps done."""
+        """Sums of this epoch's losses, means of the two epochs before, and the number of steps."""
         return [self._sums, self._last, self._before, self._step]
 
     def total(self, losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The weighted sum, and the penalties."""
+        """Returns the weighted sum of the losses, and the penalties."""
         ratios = tf.math.divide_no_nan(self._last.value, self._before.value)
         weights = len(self.tasks) * tf.nn.softmax(ratios / self.temperature)
         early = self._step.value < 2 * self.steps_per_epoch
@@ -66,7 +75,7 @@ class DWA(Balancing):
         penalties: Sequence[tf.Tensor],
         variables: Sequence[keras.Variable],
     ) -> list[Gradient]:
-        """Those of the weighted sum; the losses are noted."""
+        """Returns the gradients of the weighted sum, and takes note of the losses."""
         step = self._step.value.assign_add(1)
         sums = self._sums.value + tf.cast(tf.stack([losses[t] for t in self.tasks]), tf.float64)
         whole = tf.equal(step % self.steps_per_epoch, 0)

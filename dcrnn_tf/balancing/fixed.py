@@ -11,14 +11,21 @@ from dcrnn_tf.balancing.registry import register
 
 @register("fixed", across_replicas=True)
 class Fixed(Balancing):
-    """`sum_t w_t L_t` with weights that are given.
+    """Fixed weights: `sum_t w_t L_t`.
 
     Args:
-      tasks: names, in order.
-      weights: w, a number from 0 for each of them.
+      tasks: Names of the tasks, in order.
+      weights: Weight w of each task, a number from 0.
 
     Raises:
-      BalancingError: the weights do not fit.
+      BalancingError: The weights do not fit the tasks, or are all 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing.fixed import Fixed
+      >>> losses = {"click": tf.constant(3.0), "conversion": tf.constant(2.0)}
+      >>> float(Fixed(["click", "conversion"], weights=[1, 0.5]).total(losses, penalties=[]))
+      4.0
     """
 
     def __init__(self, tasks: Sequence[str], weights: Sequence[float] = ()):
@@ -32,5 +39,5 @@ class Fixed(Balancing):
             )
 
     def total(self, losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The weighted sum, and the penalties."""
+        """Returns the weighted sum of the losses, and the penalties."""
         return self._weighted(self.weights, losses, penalties)

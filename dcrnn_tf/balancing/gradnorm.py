@@ -1,4 +1,4 @@
-"""GradNorm: weights under which the tasks' gradients have norms that are asked of them."""
+"""GradNorm: weights under which the tasks' gradients get the norms that balance them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _LEAST = 0.001  # weight; the update could make it negative
 
 @register("gradnorm")
 class GradNorm(Balancing):
-    """Learns weights that bring the tasks to one pace (Chen et al., ICML 2018).
+    """GradNorm: learned weights that bring the tasks to one pace (Chen et al., ICML 2018, Eq. 2).
 
     The losses are `sum_t w_t L_t`. With `G_t = ||w_t g_t||`, g_t the gradient of L_t by the shared
     weights, the weights w move against the gradient of
@@ -26,20 +26,32 @@ class GradNorm(Balancing):
     step; then each w_t is at least 0.001, and their sum the number of tasks again.
 
     The paper takes the last layer that all tasks share, to save time. Where a model has such a
-    layer depends on the model; here it is all variables that more than one task's loss reaches, the
-    embedding table included, and so is one that holds all tasks' weights side by side, as DCRNN's
-    kernels do. `L_t(0)` is not the loss of the first batch, which says little where
-    positives are rare, but that of a model that knows nothing: the choice that the paper names
-    where the first loss depends too much on chance.
+    layer depends on the model; here the shared weights are all variables that more than one task's
+    loss reaches, among them the embedding table, and variables that hold all tasks' weights side by
+    side, as DCRNN's kernels do. `L_t(0)` is not the loss of the first batch, which says little
+    where positives are rare, but that of a model that knows nothing: the choice that the paper
+    names where the first loss depends too much on chance.
 
     Args:
-      tasks: names, in order.
-      initial_losses: `L_t(0)`, in the same order.
-      alpha: how strongly tasks that lag behind are pulled.
-      learning_rate: of the weights.
+      tasks: Names of the tasks, in order.
+      initial_losses: Loss `L_t(0)` of each task, in the same order.
+      alpha: Exponent of the pace: how strongly tasks that lag behind are pulled.
+      learning_rate: Learning rate of the weights.
 
     Raises:
       BalancingError: alpha is no finite number from 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing.gradnorm import GradNorm
+      >>> weight = tf.Variable(1.0)
+      >>> way = GradNorm(["click", "conversion"], initial_losses=[1.0, 1.0], learning_rate=0.1)
+      >>> with tf.GradientTape(persistent=True) as tape:
+      ...     losses = {"click": 3 * weight, "conversion": 3 * weight - 2}
+      ...     total = way.total(losses, penalties=[])
+      >>> _ = way.gradients(tape, total, losses, [], [weight])
+      >>> way.weights.numpy().round(2)  # the click's loss has gone down less
+      array([1.1, 0.9], dtype=float32)
     """
 
     compiles = False  # the number of distinct rows of a table depends on the batch
@@ -69,7 +81,7 @@ class GradNorm(Balancing):
         return [self.weights, *self._optimizer.variables]
 
     def total(self, losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The weighted sum, and the penalties."""
+        """Returns the weighted sum of the losses, and the penalties."""
         return self._weighted(tf.unstack(self.weights.value.read_value()), losses, penalties)
 
     def gradients(
@@ -80,7 +92,7 @@ class GradNorm(Balancing):
         penalties: Sequence[tf.Tensor],
         variables: Sequence[keras.Variable],
     ) -> list[Gradient]:
-        """Those of the weighted sum; then the weights take their step."""
+        """Returns the gradients of the weighted sum; then the weights take their step."""
         ordered = [losses[task] for task in self.tasks]
         own = TaskGradients(tape, ordered, variables)
         norms = tf.sqrt(tf.linalg.diag_part(own.inner_products()))

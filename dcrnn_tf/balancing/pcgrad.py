@@ -12,22 +12,34 @@ from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 
 @register("pcgrad")
 class PCGrad(Balancing):
-    """Projects each task's gradient off those it conflicts with (Yu et al., NeurIPS 2020).
+    """PCGrad: each task's gradient is projected off those with which it conflicts.
 
-    For each task i and every other j, in an order drawn for i at each step:
+    For each task i and every other j, in an order drawn for i at each step (Yu et al., NeurIPS
+    2020, Algorithm 1):
 
         g_i <- g_i - (g_i . g_j) / ||g_j||^2 g_j   if g_i . g_j < 0
 
     with the g_j as they were; the sum of all g_i is followed. Inner products go over all variables
-    that more than one task's loss reaches, the embedding table included, and so is one that holds
+    that more than one task's loss reaches, among them the embedding table, and variables that hold
     all tasks' weights side by side, as DCRNN's kernels do; a variable that one task has to itself
-    gets that task's gradient as it is. Whatever is projected stays a combination of
-    the original gradients, `sum_k a_k g_k`; so the inner products are all that is computed, and
-    the `a_k` are the tasks' weights, 1 where nothing conflicts.
+    gets that task's gradient as it is. Whatever is projected stays a combination of the original
+    gradients, `sum_k a_k g_k`; so the inner products are all that is computed, and the `a_k` are
+    the tasks' weights, 1 where nothing conflicts.
 
     Args:
-      tasks: names, in order.
-      seed: of the orders.
+      tasks: Names of the tasks, in order.
+      seed: Seed of the orders.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing.pcgrad import PCGrad
+      >>> weights = tf.Variable([0.0, 0.0])
+      >>> way = PCGrad(["click", "conversion"])
+      >>> with tf.GradientTape(persistent=True) as tape:
+      ...     losses = {"click": weights[0], "conversion": weights[1] - weights[0]}
+      ...     total = way.total(losses, penalties=[])
+      >>> way.gradients(tape, total, losses, [], [weights])[0].numpy()  # (0.5, 0.5) + (0, 1)
+      array([0.5, 1.5], dtype=float32)
     """
 
     compiles = False  # the number of distinct rows of a table depends on the batch
@@ -41,7 +53,7 @@ class PCGrad(Balancing):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Steps done, on which the orders depend."""
+        """The number of steps done, on which the orders depend."""
         return [self._step]
 
     def gradients(
@@ -52,7 +64,7 @@ class PCGrad(Balancing):
         penalties: Sequence[tf.Tensor],
         variables: Sequence[keras.Variable],
     ) -> list[Gradient]:
-        """The projected gradients' sum, and those of the penalties."""
+        """Returns the projected gradients' sum, and the gradients of the penalties."""
         own = TaskGradients(tape, [losses[task] for task in self.tasks], variables)
         products = own.inner_products()
         weights = tf.unstack(tf.reduce_sum(projected(products, self._orders()), axis=0))
@@ -66,18 +78,18 @@ class PCGrad(Balancing):
         return gradients
 
     def _orders(self) -> tf.Tensor:
-        """For each task an order of all tasks, `(T, T)`."""
+        """Returns an order of all tasks for each task, `(T, T)`."""
         seed = tf.stack([tf.constant(self.seed, tf.int64), self._step.value.assign_add(1)])
         shape = (len(self.tasks), len(self.tasks))
         return tf.argsort(tf.random.stateless_uniform(shape, seed), axis=1, stable=True)
 
 
 def projected(products: tf.Tensor, orders: tf.Tensor) -> tf.Tensor:
-    """`c_ik` of the projected gradients `sum_k c_ik g_k`, `(T, T)`.
+    """Returns the coefficients `c_ik` of the projected gradients `sum_k c_ik g_k`, `(T, T)`.
 
     Args:
-      products: inner products `g_i . g_j`, `(T, T)`.
-      orders: row i holds the tasks that gradient i is compared with, in order; i itself, which is
+      products: Inner products `g_i . g_j`, `(T, T)`.
+      orders: Row i holds the tasks that gradient i is compared with, in order; i itself, which is
         passed over, may be among them.
     """
     tasks = products.shape[0]

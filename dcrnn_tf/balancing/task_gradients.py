@@ -1,4 +1,4 @@
-"""Each task's gradients, and what can be made of them."""
+"""The gradients of each task's loss, their inner products and combinations."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ class TaskGradients:
     same distinct rows, so that inner products are those of the dense gradients.
 
     Args:
-      tape: persistent, that the losses were computed under.
-      losses: scalars.
-      variables: to take the gradients by.
+      tape: Persistent tape that has recorded the losses.
+      losses: Losses, scalars.
+      variables: Variables by which the gradients are taken.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class TaskGradients:
         self._columns = [_Column(column) for column in zip(*by_task, strict=True)]
 
     def inner_products(self) -> tf.Tensor:
-        """`g_i . g_j` over all shared variables, `(T, T)`; zeros where nothing is shared."""
+        """Returns `g_i . g_j` over all shared variables, `(T, T)`; zeros if nothing is shared."""
         shared = [column for column in self._columns if column.shared]
         if not shared:
             return tf.zeros((self._count, self._count))
@@ -42,11 +42,11 @@ class TaskGradients:
     def combined(
         self, weights: Sequence[tf.Tensor], own_weights: Sequence[float | tf.Tensor]
     ) -> list[Gradient]:
-        """One gradient per variable.
+        """Returns one gradient for each variable.
 
         Args:
-          weights: w, for `sum_t w_t g_t` of a shared variable.
-          own_weights: for a variable that one loss alone reaches.
+          weights: Weights w in `sum_t w_t g_t`, for a shared variable.
+          own_weights: Weights for a variable that one loss alone reaches.
         """
         return [
             column.combined(weights if column.shared else own_weights) for column in self._columns
@@ -69,13 +69,13 @@ class _Column:
         self._values = [None if gradient is None else next(values) for gradient in gradients]
 
     def flat(self) -> tf.Tensor:
-        """All of them, `(T, size)`."""
+        """Returns all of them, `(T, size)`."""
         like = next(value for value in self._values if value is not None)
         dense = [tf.zeros_like(like) if value is None else value for value in self._values]
         return tf.stack([tf.reshape(value, [-1]) for value in dense])
 
     def combined(self, weights: Sequence[float | tf.Tensor]) -> Gradient:
-        """Their weighted sum, added in order."""
+        """Returns their weighted sum, added in order."""
         terms = [w * v for w, v in zip(weights, self._values, strict=True) if v is not None]
         if not terms:
             return None
@@ -85,17 +85,17 @@ class _Column:
 
 
 def _on_same_rows(gradients: Sequence[tf.IndexedSlices]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Distinct rows, and for each gradient its slices summed onto them, `(rows, dim)`."""
-    rows, places = tf.unique(tf.concat([gradient.indices for gradient in gradients], axis=0))
-    places = tf.split(places, [tf.size(gradient.indices) for gradient in gradients])
+    """Returns distinct rows, and the slices of each gradient summed onto them, `(rows, dim)`."""
+    rows, positions = tf.unique(tf.concat([gradient.indices for gradient in gradients], axis=0))
+    positions = tf.split(positions, [tf.size(gradient.indices) for gradient in gradients])
     return rows, [
-        tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
-        for gradient, place in zip(gradients, places, strict=True)
+        tf.math.unsorted_segment_sum(gradient.values, position, tf.size(rows))
+        for gradient, position in zip(gradients, positions, strict=True)
     ]
 
 
 def added(one: Sequence[Gradient], other: Sequence[Gradient]) -> list[Gradient]:
-    """The sums of gradients of the same variables; slices stay slices."""
+    """Returns the sums of gradients of the same variables; slices stay slices."""
     return [_plus(a, b) for a, b in zip(one, other, strict=True)]
 
 

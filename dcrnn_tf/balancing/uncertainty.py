@@ -11,17 +11,23 @@ from dcrnn_tf.balancing.registry import register
 
 @register("uncertainty")
 class Uncertainty(Balancing):
-    """Weighs each task by a learnt uncertainty (Kendall et al., CVPR 2018, for classification).
+    """Uncertainty weighting: `sum_t exp(-s_t) L_t + s_t / 2` (Kendall et al., CVPR 2018, Eq. 10).
 
-        sum_t exp(-s_t) L_t + s_t / 2
-
-    That is their Eq. 10 with `s_t = log sigma_t^2`: a cross entropy gets the factor `1 / sigma^2`
-    (a squared error would get half of it), and `log sigma` keeps sigma from growing for ever. The
-    optimizer of the dense weights trains s; where it is left alone, `exp(-s_t)` tends to
-    `1 / (2 L_t)`.
+    It is the paper's form for classification, with `s_t = log sigma_t^2`: a cross entropy gets the
+    factor `1 / sigma^2` (a squared error would get half of it), and `log sigma` keeps sigma from
+    growing without end. The optimizer of the dense weights trains s; where nothing else acts on it,
+    `exp(-s_t)` tends to `1 / (2 L_t)`.
 
     Args:
-      tasks: names, in order.
+      tasks: Names of the tasks, in order.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.balancing.uncertainty import Uncertainty
+      >>> way = Uncertainty(["click", "conversion"])
+      >>> losses = {"click": tf.constant(3.0), "conversion": tf.constant(2.0)}
+      >>> float(way.total(losses, penalties=[]))  # s starts at 0
+      5.0
     """
 
     def __init__(self, tasks: Sequence[str]):
@@ -38,11 +44,11 @@ class Uncertainty(Balancing):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """The same."""
+        """s, `(T,)`."""
         return [self.log_variances]
 
     def total(self, losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The equation above, and the penalties."""
+        """Returns the sum of the equation, and the penalties."""
         log_variances = tf.unstack(self.log_variances.value)
         weights = [tf.exp(-s) for s in log_variances]
         self._note_weights(weights)

@@ -1,8 +1,8 @@
-"""Operations in C++, for what TensorFlow's own take several passes over memory to do.
+"""Operations in C++, for what takes TensorFlow's operations several passes over memory.
 
 They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
-where they have not been compiled, or where a variable lives on another device than the CPU, the
-same is computed by TensorFlow's operations, to the same bits (`DeferredAdam`: to rounding).
+where they have not been compiled, or where a variable lives on another device than the CPU,
+TensorFlow's operations compute the same, to the same bits (`DeferredAdam`: to rounding).
 """
 
 import functools
@@ -17,12 +17,12 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 def sources() -> list[pathlib.Path]:
-    """The files in C++ to compile."""
+    """Returns the C++ files to compile."""
     return sorted(_FOLDER.glob("*.cc"))
 
 
 def library_file() -> pathlib.Path:
-    """Where the compiled operations lie, or would: other sources or TensorFlow, another file."""
+    """Returns the file of the compiled operations; other sources or TensorFlow, another file."""
     key = hashlib.sha256(" ".join([tf.__version__, *tf.sysconfig.get_link_flags()]).encode())
     for source in [*sources(), *sorted(_FOLDER.glob("*.h"))]:
         key.update(source.read_bytes())
@@ -31,7 +31,7 @@ def library_file() -> pathlib.Path:
 
 @functools.cache
 def library() -> ModuleType | None:
-    """The compiled operations by name; None if they have not been compiled."""
+    """Returns the compiled operations by name; None if they have not been compiled."""
     file = library_file()
     if not file.is_file():
         return None
@@ -45,9 +45,9 @@ def library() -> ModuleType | None:
 
 
 def usable(*variables: tf.Variable) -> bool:
-    """Whether the operations are there and may work on these variables.
+    """Returns whether the operations exist and may work on these variables.
 
-    They must hold float32 in the memory of this machine's CPU, in one copy each.
+    The variables must hold float32 in the memory of this machine's CPU, in one copy each.
     """
     return library() is not None and all(
         variable.dtype == tf.float32

@@ -1,6 +1,6 @@
 """Compiles the operations: python -m dcrnn_tf.kernels.
 
-Takes a C++ compiler, `$CXX` or `c++`; without one it says so, and nothing is lost but speed.
+It takes a C++ compiler, `$CXX` or `c++`; without one it says so, and only speed is lost.
 """
 
 import os
@@ -22,7 +22,7 @@ _LONGEST_SECONDS = 3600  # that a compilation takes; what is older was left by o
 
 
 def main() -> int:
-    """Compiles what is not compiled yet; the exit code, 0 also where there is no compiler."""
+    """Compiles what is not compiled; returns the exit code, 0 also where there is no compiler."""
     file = kernels.library_file()
     if file.is_file():
         return 0

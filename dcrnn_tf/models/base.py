@@ -1,4 +1,4 @@
-"""What all models have in common: embedding, tower per task, named logits."""
+"""The base of all models: embeddings, a logit for each task, by name."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,13 @@ class ModelError(UserError, ValueError):
 
 
 class Explanation(NamedTuple):
-    """A quantity inside a model, named row by row and column by column.
+    """A quantity inside a model, with named rows and columns.
 
     Attributes:
-      values: `(batch, rows, columns)`, or `(rows, columns)` if it is the same for every example.
-      rows: names.
-      columns: names.
+      values: Values, `(batch, rows, columns)`, or `(rows, columns)` if they are the same for every
+        example.
+      rows: Names of the rows.
+      columns: Names of the columns.
     """
 
     values: tf.Tensor
@@ -36,27 +37,39 @@ class Explanation(NamedTuple):
 
 
 class MultiTaskModel(Configured, keras.Model):
-    """Embeds the fields of a batch and predicts one logit per task.
+    """A model that embeds the fields of a batch and predicts one logit per task.
 
     A model is a subclass with one method, `logits`. It goes through `compile` and `fit` as well as
-    through a loop of one's own; losses that a model adds itself are in `model.losses`, figures of
-    a training step that it wants to be logged in `statistics`.
+    through a loop of one's own; losses that a model adds itself are in `model.losses`, numbers of
+    a training step that it reports in `statistics`.
 
     Args:
-      fields: as `FieldEmbedding` takes them.
-      tasks: names of the tasks, in causal order.
-      embedding_dim: width of an embedding.
-      embedding_range: the embeddings start uniform in `[-embedding_range, embedding_range]`.
-      static_shapes: whether XLA shall compile the whole model; see `FieldEmbedding`.
-      tasks_in_sequence: whether each task is positive only where the one before it is, as
+      fields: Fields of the dataset, as `FieldEmbedding` takes them.
+      tasks: Names of the tasks, in causal order.
+      embedding_dim: Width of an embedding.
+      embedding_range: The embeddings start uniform in `[-embedding_range, embedding_range]`.
+      static_shapes: Whether XLA shall compile the whole model; see `FieldEmbedding`.
+      tasks_in_sequence: Whether each task is positive only where the one before it is, as
         conversions are where clicks are; then there are `outputs_in_sequence`.
-      table_shards: variables that the embedding table's rows are spread over.
-      table_devices: where these are, in turns; None, on the command line `null`, leaves it open.
+      table_shards: Number of variables over which the embedding table's rows are spread.
+      table_devices: Devices that take turns in holding these; None, on the command line `null`,
+        leaves it to TensorFlow.
 
     Attributes:
-      statistic_names: of the figures that `add_statistic` gets in every training step.
-      takes_shared_rows: whether `logits` takes embeddings as `SharedRows` too.
-      settings_from_zero: names of the settings whose whole numbers may be 0; others are from 1.
+      statistic_names: Names of the numbers that `add_statistic` gets in every training step.
+      takes_shared_rows: Whether `logits` takes embeddings as `SharedRows` too.
+      settings_from_zero: Names of the settings whose whole numbers may be 0; others are from 1.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field
+      >>> class SumOfEmbeddings(models.MultiTaskModel):
+      ...     def logits(self, embeddings, training, labels=None):
+      ...         return [tf.reduce_sum(embeddings, axis=(1, 2)) for _ in self.tasks]
+      >>> model = SumOfEmbeddings([Field("user", vocabulary_size=50)], ["click", "conversion"])
+      >>> model({"user": tf.constant([3, 4, 5])})["click"].shape
+      TensorShape([3])
     """
 
     statistic_names: tuple[str, ...] = ()
@@ -78,8 +91,6 @@ class MultiTaskModel(Configured, keras.Model):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
         self.tasks = tuple(tasks)
         self.embedding_dim = embedding_dim
-        self.embedding_range = embedding_range
-        self.static_shapes = static_shapes
         self.tasks_in_sequence = tasks_in_sequence
         self.embedding = FieldEmbedding(
             fields,
@@ -96,20 +107,20 @@ class MultiTaskModel(Configured, keras.Model):
 
     @property
     def embedding_width(self) -> int:
-        """Width of the embedding table: `embedding_dim`, unless a model needs several a field."""
+        """The width of the embedding table: `embedding_dim`, unless a field needs several."""
         return self.embedding_dim
 
     @property
     def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:
-        """With `tasks_in_sequence` each task's probability after the one before it, else none."""
+        """With `tasks_in_sequence` each probability after the task before, else none."""
         pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
         return tuple(derived_outputs.after(task, given) for given, task in pairs)
 
     def derived_outputs(self, tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
-        """All outputs beside the tasks', in an order in which they can be computed.
+        """Returns all outputs beside the tasks', in an order in which they can be computed.
 
         Args:
-          tasks: of the dataset, which say where their labels are defined.
+          tasks: Tasks of the dataset, which say where their labels are defined.
         """
         return derived_outputs.per_exposure(tasks) + self.outputs_in_sequence
 
@@ -121,8 +132,11 @@ class MultiTaskModel(Configured, keras.Model):
     def check_tasks(self, schema: Schema) -> None:
         """Refuses tasks that are in no sequence, where the model takes them to be in one.
 
+        Args:
+          schema: Schema of the dataset.
+
         Raises:
-          ModelError: a task has the name of a derived output; or, where they must be in sequence,
+          ModelError: A task has the name of a derived output; or, where they must be in sequence,
             is not defined on every exposure, or has more positives than the one before it.
         """
         for output in self.derived_outputs(schema.tasks):
@@ -151,8 +165,11 @@ class MultiTaskModel(Configured, keras.Model):
         A weight w makes odds w times as large. That of a later task must not be larger where
         `bounds_tasks`: the bound would then lie below what its weighted loss tends to.
 
+        Args:
+          weights: Factor of each task, `{task: weight}`.
+
         Raises:
-          ModelError: the weights are such.
+          ModelError: The weights are such.
         """
         for before, task in itertools.pairwise(self.tasks):
             if self.bounds_tasks and weights[task] > weights[before]:
@@ -174,39 +191,40 @@ class MultiTaskModel(Configured, keras.Model):
         self.compute_output_spec(symbols)
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict:
-        """Logits of a batch, float32 (or wider) `(batch,)`, by task.
+        """Returns the logits of a batch by task, float32 (or wider) `(batch,)`.
 
         Args:
-          features: as `FieldEmbedding` takes them; in a training step `LABELS` too.
-          training: whether the call belongs to a training step.
+          features: Features, as `FieldEmbedding` takes them; in a training step `LABELS` too.
+          training: Whether the call belongs to a training step.
         """
         labels = features.get(LABELS) if training else None
         return self._named(self.logits(self.embed(features, training), training, labels))
 
     def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """What `logits` takes; for a model to override that reads lists value by value."""
+        """Returns what `logits` takes; a model overrides it to read lists value by value."""
         return self.embedding(features, training=training)
 
     def logits(
         self, embeddings: tf.Tensor, training: bool, labels: Mapping | None = None
     ) -> Sequence[tf.Tensor]:
-        """The logits `(batch,)` of each task, in order.
+        """Returns the logits `(batch,)` of each task, in order.
 
         Args:
-          embeddings: `(batch, fields, embedding_width)`, or `SharedRows` if the model takes them.
-          training: whether the call belongs to a training step.
-          labels: of the batch, `{task: (batch,)}`, in a training step that knows them.
+          embeddings: Embeddings, `(batch, fields, embedding_width)`, or `SharedRows` for a model
+            that takes them.
+          training: Whether the call belongs to a training step.
+          labels: Labels of the batch, `{task: (batch,)}`, in a training step that knows them.
         """
         raise NotImplementedError
 
     def rank_logits(self, features: Mapping[str, tf.Tensor]) -> dict:
-        """The logits of a user's candidates, those of `call`.
+        """Returns the logits of a user's candidates, those of `call`.
 
         A model that is linear in the embeddings at first, and sets `takes_shared_rows`, computes
         the user's part of that once.
 
         Args:
-          features: as `call` takes them; the user's fields are those of an entity table.
+          features: Features, as `call` takes them; the user's fields are those of an entity table.
         """
         if not self.takes_shared_rows:
             return self(features, training=False)
@@ -219,36 +237,36 @@ class MultiTaskModel(Configured, keras.Model):
         }
 
     def flattened(self, embeddings: tf.Tensor | SharedRows) -> tf.Tensor | SharedRows:
-        """Embeddings as `(batch, fields * embedding_width)`."""
+        """Returns embeddings as `(batch, fields * embedding_width)`."""
         if isinstance(embeddings, SharedRows):
             return embeddings
         return tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_width))
 
     def training_logits(self, features: Mapping, labels: Mapping) -> dict:
-        """What a training step calls: the logits, computed with the labels at hand.
+        """Returns the logits of a training step, which knows the labels.
 
         Args:
-          features: of a batch.
-          labels: `{task: (batch,)}`.
+          features: Features of a batch.
+          labels: Labels of the batch, `{task: (batch,)}`.
         """
         return self({**features, LABELS: dict(labels)}, training=True)
 
     def train_step(self, data: tuple) -> dict:
-        """A step of `fit`, with the labels at hand as in `training_logits`."""
+        """Makes a step of `fit`, which knows the labels as `training_logits` does."""
         features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         return super().train_step(({**features, LABELS: labels}, labels, weights))
 
     def add_statistic(self, name: str, value: tf.Tensor) -> None:
-        """Notes a figure of the current training step, a scalar; for `logits` to call."""
+        """Notes a number of the current training step, a scalar; for `logits` to call."""
         self._statistics.values[name] = value
 
     @property
     def statistics(self) -> dict[str, tf.Tensor]:
-        """The figures of the last training step, to be read where it was traced."""
+        """The numbers of the last training step, to be read where it was traced."""
         return {name: self._statistics.values[name] for name in self.statistic_names}
 
     def explain(self, features: Mapping[str, tf.Tensor]) -> dict[str, Explanation]:
-        """What goes on inside the model for a batch: gates, shares, by name; called eagerly."""
+        """Returns quantities inside the model, such as gates, by name; called eagerly."""
         return {}
 
     @property
@@ -260,7 +278,7 @@ class MultiTaskModel(Configured, keras.Model):
         return list(self.embedding.tables)
 
     def embedding_rows(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        """For each of `embedding_variables` the rows that a batch may read, repeated or not."""
+        """Returns the rows of each embedding variable that a batch may read, repeated or not."""
         return self.embedding.rows_of_tables(features)
 
     @property
@@ -270,7 +288,7 @@ class MultiTaskModel(Configured, keras.Model):
         return [v for v in self.trainable_variables if id(v) not in tables]
 
     def parameter_counts(self) -> dict[str, int]:
-        """Trainable parameters: `total`, `embedding` (the table) and `other`."""
+        """Returns the trainable parameters: `total`, `embedding` (the table) and `other`."""
         counts = {
             "embedding": sum(v.value.shape.num_elements() for v in self.embedding_variables),
             "other": sum(v.value.shape.num_elements() for v in self.other_variables),
@@ -279,14 +297,14 @@ class MultiTaskModel(Configured, keras.Model):
 
 
 class _Statistics:
-    """Holds tensors out of sight of Keras, which would track a dict of them."""
+    """Tensors out of sight of Keras, which would track a dict of them."""
 
     def __init__(self):
         self.values: dict[str, tf.Tensor] = {}
 
 
 def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
-    """Shapes and types of the features of a batch, entity rows included; None is any size."""
+    """Returns shapes and types of a batch's features, entity rows included; None is any size."""
     specs = {}
     for field in fields:
         dtype = tf.float32 if field.kind == NUMERIC else tf.int32

@@ -1,4 +1,4 @@
-"""Outputs that follow from those of the tasks: products and quotients of their probabilities."""
+"""Outputs that follow from the tasks' outputs: products and quotients of their probabilities."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ class DerivedOutput(NamedTuple):
     """A task's probability on another population than the one its label is defined on.
 
     Attributes:
-      name: of the output.
-      task: whose probability it is.
-      given: the task, or the derived output before, whose probability it is multiplied or divided
-        by.
-      is_product: whether it is the product, on all exposures; else it is the quotient, at most 1,
+      name: Name of the output.
+      task: Task whose probability it is.
+      given: Task, or derived output before it, by whose probability that of the task is multiplied
+        or divided.
+      is_product: Whether it is the product, on all exposures; else it is the quotient, at most 1,
         on the positives of `given`.
     """
 
@@ -29,27 +29,35 @@ class DerivedOutput(NamedTuple):
 
     @property
     def population(self) -> str:
-        """The exposures that it is measured on, in words."""
+        """The exposures on which it is measured, in words."""
         return "all exposures" if self.is_product else f"exposures where {self.given} is positive"
 
     def logit(self, logits: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Its logit, from those of the tasks with positive weights taken off."""
+        """Returns its logit.
+
+        Args:
+          logits: Logits of the tasks with positive weights taken off, by name.
+        """
         task, given = logits[self.task], logits[self.given]
         return joint_logit(given, task) if self.is_product else conditional_logit(task, given)
 
     def labels(self, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Its labels, int8 `(rows,)`, from those of the tasks; -1 outside its population."""
+        """Returns its labels, int8 `(rows,)`; -1 outside its population.
+
+        Args:
+          labels: Labels of the tasks, by name.
+        """
         task = (labels[self.task] > 0).astype(np.int8)
         return task if self.is_product else np.where(labels[self.given] > 0, task, np.int8(-1))
 
 
 def after(task: str, given: str) -> DerivedOutput:
-    """`TASK_after_GIVEN`, of a task that is positive only where the given one is."""
+    """Returns `TASK_after_GIVEN`, of a task that is positive only where the other one is."""
     return DerivedOutput(f"{task}_after_{given}", task, given, is_product=False)
 
 
 def per_exposure(tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
-    """`TASK_per_exposure`, of each task that is defined only where another one is positive."""
+    """Returns `TASK_per_exposure`, of each task that is defined where another one is positive."""
     outputs: dict[str, DerivedOutput] = {}
     for task in tasks:
         if task.only_where is not None:

@@ -123,6 +123,17 @@ def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
 
     Raises:
       ModelError: There is no such model or setting, or a setting has an impossible value.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dcrnn", schema, units=16)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
     known = settings(name)
     unknown = sorted(set(chosen) - set(known))

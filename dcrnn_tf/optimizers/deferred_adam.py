@@ -21,7 +21,7 @@ class DeferredAdam(LazyAdam):
     """Textbook Adam, in which a row that no batch reads waits for its updates.
 
     Adam moves a row without gradient along its old moments at every step. What K such steps after
-    step s do to it follows from its own moments m and v:
+    step s do to it follows from its moments m and v:
 
         w = w - sum_k a(s + k) b1^k m / (b2^(k/2) sqrt(v) + epsilon),  k = 1 .. K
         m = b1^K m,  v = b2^K v
@@ -36,11 +36,26 @@ class DeferredAdam(LazyAdam):
     The learning rate must be constant.
 
     Args:
-      learning_rate: lr.
-      beta_1: b1.
-      beta_2: b2.
-      epsilon: as in the equation.
-      static_shapes: as `LazyAdam`.
+      learning_rate: Learning rate, lr.
+      name: Name of the optimizer.
+      **kwargs: `beta_1`, `beta_2`, `epsilon` and `static_shapes`, as `LazyAdam` takes them.
+
+    Example:
+      >>> import keras
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> table = keras.Variable(tf.zeros((3, 1)))
+      >>> optimizer = optimizers.DeferredAdam(0.1)
+      >>> optimizer.build([table])
+      >>> def step(row):
+      ...     optimizer.catch_up(table, tf.constant([row]))
+      ...     slices = tf.IndexedSlices(tf.ones((1, 1)), tf.constant([row]), tf.constant([3, 1]))
+      ...     optimizer.apply([slices], [table])
+      >>> step(0)
+      >>> step(1)
+      >>> optimizer.catch_up(table)  # row 0 makes up for its second step
+      >>> table.numpy().ravel().round(3)
+      array([-0.167, -0.074,  0.   ], dtype=float32)
     """
 
     def __init__(self, learning_rate: float = 0.001, name: str = "deferred_adam", **kwargs):
@@ -59,7 +74,7 @@ class DeferredAdam(LazyAdam):
         self._sums = _endless_sums(self.beta_1, self.beta_2)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        """One step for one variable, whose rows with a gradient have been caught up with.
+        """Makes one step for one variable, whose rows with a gradient have been caught up with.
 
         Raises:
           RuntimeError: `catch_up` was never called, as in `model.fit`.
@@ -79,8 +94,8 @@ class DeferredAdam(LazyAdam):
         """Makes up for the steps that rows have missed.
 
         Args:
-          variable: a table that the optimizer was built with.
-          rows: numbers of rows, `(count,)`, repeated or not; None takes all.
+          variable: Table that the optimizer was built with.
+          rows: Rows of the table, `(count,)`, repeated or not; None takes all.
         """
         self._catching_up = True
         if rows is None:
@@ -127,7 +142,7 @@ class DeferredAdam(LazyAdam):
             write_rows(slot, rows, values)
 
     def _missed_sums(self, since, step, missed) -> list[tf.Tensor]:
-        """`sum_k a(s + k) / lr b1^k (1 - c_k)^j` over the missed steps, for each j `(rows, 1)`."""
+        """Returns `sum_k a(s + k) / lr b1^k (1 - c_k)^j` over the missed steps k, for each j."""
         table = tf.constant(self._sums, missed.dtype)
         from_start = tf.unstack(tf.gather(table, tf.minimum(since, len(self._sums) - 1)), axis=1)
         from_now = tf.unstack(tf.gather(table, tf.minimum(step, len(self._sums) - 1)))
@@ -142,7 +157,11 @@ class DeferredAdam(LazyAdam):
 
 
 def _endless_sums(beta_1: float, beta_2: float) -> np.ndarray:
-    """`S_j(s)` for a learning rate of 1, `(steps, terms)`; the last row holds for all later s."""
+    """Returns `S_j(s)` for a learning rate of 1, `(steps, terms)`; the last row is for all later s.
+
+    Raises:
+      ValueError: There are too many terms, since beta_2 is too far from 1.
+    """
     k = np.arange(1, 2 + math.ceil(math.log(_PRECISION) / math.log(max(beta_1, 1e-3))))
     decay, growth = beta_1**k, 1 - beta_2 ** (k / 2)
     terms = 1

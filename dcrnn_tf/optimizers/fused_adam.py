@@ -9,11 +9,19 @@ class FusedAdam(keras.optimizers.Adam):
     """`keras.optimizers.Adam`, by one pass over a variable and its moments instead of ten.
 
     The equations are the same; TensorFlow has them as `ResourceApplyAdam`. Sparse gradients,
-    `amsgrad` and the variables of a `tf.distribute` strategy go Keras' own way.
+    `amsgrad` and the variables of a `tf.distribute` strategy are left to Keras.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> weight = tf.Variable([1.0, 2.0])
+      >>> optimizers.FusedAdam(0.1).apply([tf.constant([3.0, -4.0])], [weight])
+      >>> weight.numpy().round(3)
+      array([0.9, 2.1], dtype=float32)
     """
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        """One step for one variable."""
+        """Makes one step for one variable."""
         weight = variable.value if isinstance(variable, keras.Variable) else variable
         plain = not hasattr(weight, "values") and hasattr(weight, "handle")
         if isinstance(gradient, tf.IndexedSlices) or self.amsgrad or not plain:

@@ -12,7 +12,7 @@ from dcrnn_tf.optimizers.registry import register
 class LazyAdam(keras.optimizers.Optimizer):
     """Adam whose cost does not depend on the size of an embedding table.
 
-    For a `tf.IndexedSlices` gradient the gradients of repeated ids are summed first, and then only
+    For a `tf.IndexedSlices` gradient the gradients of repeated rows are summed first, and then only
     the rows of the batch, and their moments, are read and written:
 
         m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
@@ -23,11 +23,21 @@ class LazyAdam(keras.optimizers.Optimizer):
     its moments and moves it on along the old ones. A dense gradient gets plain Adam.
 
     Args:
-      learning_rate: lr.
-      beta_1: b1.
-      beta_2: b2.
-      epsilon: as in the equation.
-      static_shapes: merge repeated ids in a form that XLA compiles.
+      learning_rate: Learning rate, lr.
+      beta_1: Decay of the first moment, b1.
+      beta_2: Decay of the second moment, b2.
+      epsilon: Number added to the root of the second moment.
+      static_shapes: Whether repeated rows are merged in a form that XLA compiles.
+      name: Name of the optimizer.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> table = tf.Variable(tf.zeros((3, 2)))
+      >>> slices = tf.IndexedSlices(tf.ones((1, 2)), tf.constant([1]), tf.constant([3, 2]))
+      >>> optimizers.LazyAdam(0.1).apply([slices], [table])
+      >>> table.numpy().round(3)
+      array([[ 0. ,  0. ], [-0.1, -0.1], [ 0. ,  0. ]], dtype=float32)
     """
 
     def __init__(
@@ -59,7 +69,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         ]
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        """One step for one variable."""
+        """Makes one step for one variable."""
         position = self._get_variable_index(variable)
         weight = variable.value if isinstance(variable, keras.Variable) else variable
         m, v = self._momentums[position].value, self._velocities[position].value
@@ -100,7 +110,7 @@ class LazyAdam(keras.optimizers.Optimizer):
         write_rows(weight, rows, old - rate * new_m / (tf.sqrt(new_v) + self.epsilon))
 
     def get_config(self) -> dict:
-        """Arguments of the constructor."""
+        """Returns the arguments of the constructor."""
         return super().get_config() | {
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,

@@ -1,4 +1,4 @@
-"""Keras' optimizers, right for the gradients of embedding tables, in which ids repeat."""
+"""Keras' optimizers, right for the gradients of embedding tables, in which rows repeat."""
 
 import keras
 import tensorflow as tf
@@ -9,13 +9,21 @@ from dcrnn_tf.optimizers.registry import register
 def merge_repeated_rows(
     gradient: tf.IndexedSlices, static_shapes: bool = False
 ) -> tf.IndexedSlices:
-    """The same gradient with every row at most once: the slices of a repeated row are summed.
+    """Returns the same gradient with every row once: the slices of a repeated row are summed.
 
     Args:
-      gradient: slices `(count, dim)` and their rows `(count,)`.
-      static_shapes: give `count` slices whatever repeats, so that XLA can compile it: the slice of
-        the smallest row stands in all places that are left over. What is computed row by row and
+      gradient: Slices `(count, dim)` and their rows `(count,)`.
+      static_shapes: Whether there are `count` slices whatever repeats, so that XLA can compile it:
+        the slice of the smallest row fills what is left over. What is computed row by row and
         written over then comes out the same; what is added would not.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> rows = tf.constant([4, 1, 4])
+      >>> merged = optimizers.merge_repeated_rows(tf.IndexedSlices([[1.0], [2.0], [3.0]], rows))
+      >>> merged.indices.numpy(), merged.values.numpy()
+      (array([4, 1], dtype=int32), array([[4.], [2.]], dtype=float32))
     """
     if not static_shapes:
         rows, position = tf.unique(gradient.indices)
@@ -40,7 +48,7 @@ def write_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> Non
 
 
 class _MergingRows:
-    """Sums the gradients of repeated ids, which Keras' optimizers treat as if they were one."""
+    """A mixin that sums the gradients of repeated rows, which Keras' optimizers take for one."""
 
     def update_step(self, gradient, variable, learning_rate) -> None:
         if isinstance(gradient, tf.IndexedSlices):
@@ -50,14 +58,44 @@ class _MergingRows:
 
 @register("adam")
 class Adam(_MergingRows, keras.optimizers.Adam):
-    """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row."""
+    """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> table = tf.Variable(tf.zeros((3, 1)))
+      >>> slices = tf.IndexedSlices(tf.ones((2, 1)), tf.constant([1, 1]), tf.constant([3, 1]))
+      >>> optimizers.Adam(0.1).apply([slices], [table])
+      >>> table.numpy().ravel().round(3)
+      array([ 0. , -0.1,  0. ], dtype=float32)
+    """
 
 
 @register("adagrad")
 class Adagrad(_MergingRows, keras.optimizers.Adagrad):
-    """`keras.optimizers.Adagrad`, right for embedding gradients."""
+    """`keras.optimizers.Adagrad`, right for embedding gradients.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> table = tf.Variable(tf.zeros((3, 1)))
+      >>> slices = tf.IndexedSlices(tf.ones((2, 1)), tf.constant([1, 1]), tf.constant([3, 1]))
+      >>> optimizers.Adagrad(0.1).apply([slices], [table])
+      >>> table.numpy().ravel().round(3)  # -0.1 2 / sqrt(0.1 + 2^2)
+      array([ 0.   , -0.099,  0.   ], dtype=float32)
+    """
 
 
 @register("sgd")
 class SGD(_MergingRows, keras.optimizers.SGD):
-    """`keras.optimizers.SGD`, right for embedding gradients."""
+    """`keras.optimizers.SGD`, right for embedding gradients.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import optimizers
+      >>> table = tf.Variable(tf.zeros((3, 1)))
+      >>> slices = tf.IndexedSlices(tf.ones((2, 1)), tf.constant([1, 1]), tf.constant([3, 1]))
+      >>> optimizers.SGD(0.1).apply([slices], [table])
+      >>> table.numpy().ravel()
+      array([ 0. , -0.2,  0. ], dtype=float32)
+    """

@@ -50,7 +50,13 @@ def register(name: str, compiles: bool = False) -> Callable[[type], type]:
 
 
 def names_for_tables() -> tuple[str, ...]:
-    """Returns the names that `build_for_tables` knows, in alphabetical order."""
+    """Returns the names that `build_for_tables` knows, in alphabetical order.
+
+    Example:
+      >>> from dcrnn_tf import optimizers
+      >>> optimizers.names_for_tables()
+      ('adagrad', 'adam', 'adam_deferred', 'lazy_adam', 'sgd')
+    """
     return tuple(sorted(_for_tables))
 
 

@@ -23,6 +23,13 @@ class WeightedCrossEntropy(keras.losses.Loss):
       positive_weight: Factor w on the positives' loss.
 
     Call arguments: labels `(batch,)` and logits `(batch,)`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf.training.losses import WeightedCrossEntropy
+      >>> loss = WeightedCrossEntropy(positive_weight=3.0)
+      >>> round(float(loss(tf.constant([1.0, 0.0]), tf.zeros(2))), 4)  # (3 log 2 + log 2) / 2
+      1.3863
     """
 
     def __init__(
@@ -56,6 +63,14 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
 
     Raises:
       DatasetError: A task has no positives or no negatives, or the numbers do not fit the tasks.
+
+    Example:
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Split, Task
+      >>> from dcrnn_tf.training.losses import positive_weights
+      >>> train = Split("train", 100, positives={"click": 20}, defined={"click": 100}, shards=())
+      >>> fields, tasks = (Field("item", vocabulary_size=9),), (Task("click"),)
+      >>> positive_weights(Schema("small", fields, tasks, {"train": train}))
+      {'click': 4.0}
     """
     names = schema.task_names
     if choice == "none":
@@ -80,9 +95,22 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
 
 
 def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
-    """Returns each task's mean training loss under a model that gives every row one half.
+    """Returns each task's mean training loss under a model that gives every example one half.
 
-    `log(2) (w P + N) / R` with P positives and N negatives among R rows.
+    `log(2) (w P + N) / R` with P positives and N negatives among R examples.
+
+    Args:
+      schema: Schema of the dataset to train on.
+      weights: Factor w on the positives' loss, `{task: weight}`.
+
+    Example:
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Split, Task
+      >>> from dcrnn_tf.training.losses import initial_losses
+      >>> train = Split("train", 100, positives={"click": 20}, defined={"click": 100}, shards=())
+      >>> fields, tasks = (Field("item", vocabulary_size=9),), (Task("click"),)
+      >>> losses = initial_losses(Schema("small", fields, tasks, {"train": train}), {"click": 4.0})
+      >>> round(losses["click"], 4)  # log(2) (4 20 + 80) / 100
+      1.109
     """
     train = schema.split("train")
     return {
@@ -94,7 +122,17 @@ def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, fl
 
 
 def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
-    """Returns a loss for each task, as `keras.Model.compile(loss=...)` takes them."""
+    """Returns a loss for each task, as `keras.Model.compile(loss=...)` takes them.
+
+    Args:
+      weights: Factor on the positives' loss, `{task: weight}`.
+
+    Example:
+      >>> from dcrnn_tf.training.losses import multi_task_losses
+      >>> losses = multi_task_losses({"click": 4.0, "conversion": 50.0})
+      >>> losses["conversion"].positive_weight
+      50.0
+    """
     return {
         task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()
     }

@@ -1,4 +1,4 @@
-"""AITM: adaptive information transfer multi-task model."""
+"""AITM: the adaptive information transfer multi-task model."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from dcrnn_tf.models.registry import register
 
 @register("aitm", label="AITM", width="network_units")
 class AITM(MultiTaskModel):
-    """A network per task, each told by the one before it (Xi et al., KDD 2021).
+    """A network per task, whose state passes to the next task (AITM; Xi et al., KDD 2021).
 
     `q_t = f_t(x)`, `z_1 = q_1`, `z_t = AIT(q_t, z_{t-1})`, `y_t = tower_t(z_t)`; see
     `AttentionTransfer`. The calibrator adds the loss
@@ -20,15 +20,27 @@ class AITM(MultiTaskModel):
     task is no more likely than the one before it.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`; each is positive only where the one before it is.
-      network_units: layers of a task's network; the last is d of the attention.
-      calibrator_weight: factor of the calibrator; 0 for tasks in no such sequence.
-      tower_units: hidden layers of a task's tower.
-      tasks_in_sequence: as `MultiTaskModel`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      network_units: Widths of the layers of a task's network; the last is d of the attention.
+      calibrator_weight: Factor of the calibrator; 0 for tasks that are in no such sequence.
+      tower_units: Widths of the hidden layers of a task's tower.
+      tasks_in_sequence: Whether each task is positive only where the one before it is.
+      **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
-      ValueError: there is no layer, or the calibrator's weight is negative.
+      ValueError: There is no layer, or the calibrator's weight is negative.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("aitm", schema, network_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["attention"].columns
+      ('its own state', 'told by the task before')
     """
 
     statistic_names = ("order_violation",)
@@ -63,11 +75,11 @@ class AITM(MultiTaskModel):
 
     @property
     def bounds_tasks(self) -> bool:
-        """The calibrator does so."""
+        """Whether the calibrator holds each task to the one before it."""
         return bool(self.calibrator_weight)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on its task's state."""
+        """Returns the towers' logits, each tower on its task's state."""
         states = self._states(self._own_states(self.flattened(embeddings)))
         logits = [
             tf.cast(tower(state), self.variable_dtype)
@@ -94,11 +106,11 @@ class AITM(MultiTaskModel):
         self.add_statistic("order_violation", tf.stop_gradient(violation))
 
     def _own_states(self, inputs) -> list[tf.Tensor]:
-        """`q_t` of each task."""
+        """Returns `q_t` of each task."""
         return tf.unstack(self.networks(inputs), num=len(self.tasks))
 
     def _states(self, own_states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """`z_t` of each task."""
+        """Returns `z_t` of each task."""
         first, *others = own_states
         states = [first]
         for transfer, own in zip(self.transfers, others, strict=True):
@@ -106,7 +118,10 @@ class AITM(MultiTaskModel):
         return states
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`attention`, what each task after the first takes of itself and of the one before it."""
+        """Returns what each task after the first takes of its state and of the one before it.
+
+        The explanation is called `attention`.
+        """
         if not self.transfers:
             return {}
         own_states = self._own_states(self.flattened(self.embedding(features)))

@@ -17,15 +17,27 @@ class CrossStitchNetwork(MultiTaskModel):
     see `CrossStitch`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      network_units: layers of a task's network.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      network_units: Widths of the layers of a task's network.
       own_share: alpha_tt at first.
-      per_channel: whether every channel of a layer has an alpha of its own.
-      tower_units: hidden layers of a task's tower.
+      per_channel: Whether every channel of a layer has its own alpha.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
-      ValueError: there is no layer.
+      ValueError: There is no layer.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("cross_stitch", schema, network_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["stitch, layer 1"].values.numpy().round(1)
+      array([[0.9, 0.1], [0.1, 0.9]], dtype=float32)
     """
 
     takes_shared_rows = True
@@ -50,8 +62,6 @@ class CrossStitchNetwork(MultiTaskModel):
             SubNetworks(units, name=f"layer_{layer}", dtype=policy)
             for layer, units in enumerate(self.network_units[1:], start=2)
         )
-        self.own_share = own_share
-        self.per_channel = per_channel
         self.stitches = tuple(
             CrossStitch(own_share, per_channel, name=f"stitch_{layer}", dtype=policy)
             for layer in range(1, len(self.network_units) + 1)
@@ -62,7 +72,7 @@ class CrossStitchNetwork(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on its task's last mixture."""
+        """Returns the towers' logits, each tower on its task's last mixture."""
         mixed = self.stitches[0](self.first(self.flattened(embeddings)))
         for layer, stitch in zip(self.later, self.stitches[1:], strict=True):
             mixed = stitch(layer(mixed))
@@ -70,7 +80,10 @@ class CrossStitchNetwork(MultiTaskModel):
         return [tower(own) for tower, own in zip(self.towers, mixed, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`stitch, layer 1` and so on: what each task takes of each network, mean over channels."""
+        """Returns what each task takes of each network, the mean over channels.
+
+        The explanations are called `stitch, layer 1` and so on.
+        """
         return {
             f"stitch, layer {layer}": Explanation(stitch.shares(), self.tasks, self.tasks)
             for layer, stitch in enumerate(self.stitches, start=1)

@@ -1,4 +1,4 @@
-"""DCRNN: deep cross network on recurrent networks with partial parameter sharing."""
+"""DCRNN: the deep cross network on recurrent networks with partial parameter sharing."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,39 @@ from dcrnn_tf.models.registry import register
 
 @register("dcrnn", label="DCRNN", width="units")
 class DCRNN(MultiTaskModel):
-    """Embeddings `X_0`, adaptation (Eq. 7), partial sharing (Algorithm 1), CRNN (Eq. 5), towers.
+    """The deep cross recurrent network with partial parameter sharing (DCRNN).
 
+    Embeddings `X_0`, adaptation (Eq. 7; see `FeatureAdaptation`), partial sharing (Algorithm 1; see
+    `subsequence_steps`), a recurrent network per task (Eq. 5; see `CRNN`), a tower per task.
     Without adaptation every step reads the same `X_0`, and tasks share nothing but the embeddings,
     whatever the interval.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      units: h, width of the recurrent state.
-      subsequence_length: L, steps per task.
-      interval: I, steps from one task's start to the next one's; 0 is hard, L is soft sharing.
-      cell: `lstm`, `gru` or `simple_rnn`.
-      bidirectional: whether a second network reads each part backwards.
-      adaptation: whether each step adds its own vector (Ada).
-      tower_units: hidden layers of a task's tower.
-      jit_recurrence: whether XLA compiles the recurrence, anew for each size of a batch.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      units: Width of the recurrent state, h.
+      subsequence_length: Number of steps of each task, L.
+      interval: Number of steps from one task's start to the next one's, I; 0 is hard sharing, L is
+        soft sharing.
+      cell: Kind of the cell: `lstm`, `gru` or `simple_rnn`.
+      bidirectional: Whether a second network reads each part backwards.
+      adaptation: Whether each step adds its own vector (Ada).
+      tower_units: Widths of the hidden layers of a task's tower.
+      jit_recurrence: Whether XLA compiles the recurrence, anew for each size of a batch.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dcrnn", schema, units=16)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.crnn.sequence_length  # 3 + 1
+      4
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     takes_shared_rows = True
@@ -76,7 +93,7 @@ class DCRNN(MultiTaskModel):
         super().build(input_shape)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on its task's last states."""
+        """Returns the towers' logits, each tower on its task's last states."""
         x0 = self.flattened(embeddings)
         vectors = None if self.adaptation is None else self.adaptation.vectors
         states = tf.unstack(self.crnn(x0, adaptation=vectors), num=len(self.tasks))

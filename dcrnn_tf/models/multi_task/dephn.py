@@ -1,4 +1,4 @@
-"""DEPHN: different expression parallel heterogeneous network with virtual gradients."""
+"""DEPHN: the different expression parallel heterogeneous network with virtual gradients."""
 
 from collections.abc import Sequence
 
@@ -15,27 +15,40 @@ PREDICTIONS = ("sum_of_logits", "mean_of_sigmoids")
 
 @register("dephn", label="DEPHN", width="expert_units")
 class DEPHN(ParallelHeterogeneousModel):
-    """Explicitly mapped public experts behind gates with virtual gradients (Eq. 4 to 9).
+    """Explicitly mapped public experts behind gates with virtual gradients (DEPHN, Eq. 4 to 9).
 
     `pub_t = sum_k sum_p W_kp^t . (G_kp^t f_p(e_k)) + b` and `pri_t = sum_k' W_k'^t . e'_k' + b`;
     the logit is their sum. With hidden layers, `tower_units`, the towers are perceptrons of the
-    gated outputs rather than these linear maps.
+    gated outputs rather than these linear maps. See `ExplicitMapping`, `ValueGates` and
+    `VirtualGradient`.
 
     Args:
-      fields: as `ParallelHeterogeneousModel`.
-      tasks: as `ParallelHeterogeneousModel`.
-      mappings: the f_p, names in `layers.explicit_mapping.MAPPINGS`.
-      gating: `value` (TVG), free gates, or `mapping` (MG), a softmax of a linear map of the input.
-      virtual_gradient: function of gamma, a name in `layers.virtual_gradient.FUNCTIONS`; None, on
-        the command line `null`, for none.
-      correlation: of labels, `pearson` or `cosine`.
-      correlation_momentum: of a running correlation; 0 takes each batch by itself.
-      virtual_gradient_form: `custom_gradient`, `stop_gradient` or `literal`; the first two are the
-        same, the last is for study.
-      prediction: `sum_of_logits`, or `mean_of_sigmoids`: the probability is the mean of those of
-        the public and the private part.
-      tower_units: hidden layers of a task's towers.
-      **kwargs: as `ParallelHeterogeneousModel`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      mappings: Names of the mappings f_p in `layers.experts.explicit_mapping.MAPPINGS`.
+      gating: Kind of the gates: `value` (TVG), which are weights, or `mapping` (MG), a softmax of a
+        linear map of the input.
+      virtual_gradient: Name of gamma in `layers.experts.virtual_gradient.FUNCTIONS`; None, on the
+        command line `null`, for no virtual gradient.
+      correlation: Correlation of labels: `pearson` or `cosine`.
+      correlation_momentum: Momentum of a running correlation; 0 takes each batch by itself.
+      virtual_gradient_form: Form of the virtual gradient: `custom_gradient`, `stop_gradient` or
+        `literal`; the first two are the same, the last is for study.
+      prediction: How the parts are joined: `sum_of_logits`, or `mean_of_sigmoids`: the probability
+        is the mean of those of the public and the private part.
+      tower_units: Widths of the hidden layers of a task's towers.
+      **kwargs: Settings of `ParallelHeterogeneousModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dephn", schema, num_dnn_experts=2, expert_units=[8, 4])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["gate"].columns[:3]
+      ('dnn_0 raw', 'dnn_0 sine', 'dnn_0 cosine')
     """
 
     def __init__(
@@ -80,9 +93,6 @@ class DEPHN(ParallelHeterogeneousModel):
         self.virtual_gradient = None if virtual_gradient is None else layer
         if virtual_gradient is not None:
             self.statistic_names = ("gamma_mean", "gamma_min", "gamma_max", "label_correlation")
-        self._correlation = correlation
-        self._correlation_momentum = correlation_momentum
-        self._virtual_gradient_form = virtual_gradient_form
         self.public_towers = self.towers("public")
 
     def build(self, input_shape=None) -> None:
@@ -92,7 +102,7 @@ class DEPHN(ParallelHeterogeneousModel):
         super().build(input_shape)
 
     def public_logits(self, experts, embeddings, labels) -> list[tf.Tensor]:
-        """The towers' logits on gated, explicitly mapped experts."""
+        """Returns the towers' logits on gated, explicitly mapped experts."""
         gates = self._gate_values(embeddings)
         if self.virtual_gradient is not None and labels is not None:
             label_rows = tf.stack([labels[task] for task in self.tasks])
@@ -106,25 +116,25 @@ class DEPHN(ParallelHeterogeneousModel):
         return [tower(own) for tower, own in zip(self.public_towers, gated, strict=True)]
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The prediction of each task from its public and its private part."""
+        """Returns the prediction of each task from its public and its private part."""
         if self.prediction == "sum_of_logits":
             return super().logits(embeddings, training, labels)
         return [_mean_of_sigmoids(*parts) for parts in self.parts(embeddings, labels)]
 
     def gates(self, embeddings) -> Explanation:
-        """`G_kp^t` of each task for every public expert under every mapping."""
+        """Returns `G_kp^t` of each task for every public expert under every mapping."""
         names = [f"{e} {p}" for e in self.public.names for p in self.mapping.mappings]
         values = self._gate_values(embeddings)
         flat = tf.reshape(values, (*values.shape[:-2], len(names)))
         return Explanation(flat, self.tasks, tuple(names))
 
     def gated_outputs(self, experts) -> tf.Tensor:
-        """The mapped experts, one after the other."""
+        """Returns the mapped experts, one after the other."""
         mapped = self.mapping(experts)
         return tf.reshape(mapped, (-1, tf.shape(experts)[1], self.public.width))
 
     def _gate_values(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """`(T, K, P)` under value gating, `(batch, T, K, P)` under mapping gating."""
+        """Returns `(T, K, P)` under value gating, `(batch, T, K, P)` under mapping gating."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         if self.gating == "value":
             return self.value_gates(inputs)
@@ -140,7 +150,7 @@ class DEPHN(ParallelHeterogeneousModel):
 
 
 def _mean_of_sigmoids(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """The logit of `(sigmoid(one) + sigmoid(other)) / 2`."""
+    """Returns the logit of `(sigmoid(one) + sigmoid(other)) / 2`."""
 
     def log_sum(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.reduce_logsumexp(tf.math.log_sigmoid(tf.stack([a, b])), axis=0)

@@ -1,4 +1,4 @@
-"""ESCM2: entire space counterfactual multi-task model."""
+"""ESCM2: the entire space counterfactual multi-task model."""
 
 from collections.abc import Mapping
 
@@ -23,16 +23,27 @@ class ESCM2(ESMM):
     `propensity_floor`; R has no gradient by it.
 
     Args:
-      fields: as `ESMM`.
-      tasks: as `ESMM`.
-      risk: `ips` or `dr`.
-      counterfactual_weight: lambda_c.
-      global_weight: lambda_g.
-      propensity_floor: the least propensity, above 0 and up to 1.
-      **kwargs: as `ESMM`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      risk: Kind of the risk: `ips` or `dr`.
+      counterfactual_weight: Factor of the risk, lambda_c.
+      global_weight: Factor of the conversion's loss, lambda_g.
+      propensity_floor: Least propensity, above 0 and up to 1.
+      **kwargs: Settings of `ESMM`.
 
     Raises:
-      ValueError: as `ESMM`, an unknown risk, a negative weight or an impossible floor.
+      ValueError: As for `ESMM`; or the risk is unknown, a weight negative or the floor impossible.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("escm2", schema, risk="dr")
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.network_names
+      ('click', 'conversion_after_click', 'imputed_loss')
     """
 
     statistic_names = ("counterfactual_risk", "propensities_at_floor")
@@ -65,15 +76,15 @@ class ESCM2(ESMM):
 
     @property
     def network_names(self) -> tuple[str, ...]:
-        """What the networks predict."""
+        """The names of what the networks predict."""
         imputed = ("imputed_loss",) if self.risk == "dr" else ()
         return super().network_names + imputed
 
     def check_positive_weights(self, weights: Mapping[str, float]) -> None:
-        """Refuses any but 1: a propensity is the probability of a click as it is.
+        """Refuses any weight but 1: a propensity is the probability of a click as it is.
 
         Raises:
-          ModelError: there is another weight.
+          ModelError: There is another weight.
         """
         if set(weights.values()) != {1.0}:
             raise ModelError(
@@ -82,7 +93,7 @@ class ESCM2(ESMM):
             )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The logits of the first task and of both; the risk is added where labels are known."""
+        """Returns the logits of the first task and of both; adds the risk if labels are known."""
         first, second, *imputed = self.network_logits(embeddings)
         output, factor = fork(first, 2)  # the output's loss adds gradients of its own
         joint, regularised = fork(joint_logit(factor, second), 2)
@@ -111,6 +122,6 @@ class ESCM2(ESMM):
 
 
 def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """`log(1 + e^z) - y z` of each row; TensorFlow's own adds five gradients, in any order."""
+    """Returns `log(1 + e^z) - y z`; TensorFlow's adds five gradients, in any order."""
     one, other = fork(logits, 2)
     return tf.nn.softplus(one) - labels * other

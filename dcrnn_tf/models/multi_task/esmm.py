@@ -1,4 +1,4 @@
-"""ESMM: entire space multi-task model."""
+"""ESMM: the entire space multi-task model."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,32 @@ class ESMM(MultiTaskModel):
     """A click, and a conversion as a click times a conversion after it (Ma et al., SIGIR 2018).
 
     `p(click) = sigmoid(a)`, `p(conversion) = sigmoid(a) sigmoid(b)` with a and b the logits of two
-    networks on the same embeddings. Both are per exposure and trained on all exposures; sigmoid(b),
-    the probability of a conversion after a click, is never trained by itself. It is the derived
-    output.
+    networks on the same embeddings (Eq. 1). Both are per exposure and trained on all exposures;
+    sigmoid(b), the probability of a conversion after a click, is never trained by itself. It is the
+    derived output.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: two, the second of which is positive only where the first one is.
-      network_units: first layers of a network.
-      tower_units: its last hidden layers.
-      tasks_in_sequence: as `MultiTaskModel`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of two tasks, the second of which is positive only where the first one is.
+      network_units: Widths of the first layers of a network.
+      tower_units: Widths of its last hidden layers.
+      tasks_in_sequence: Whether each task is positive only where the one before it is.
+      **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
-      ValueError: there are not two tasks, or there is no layer.
+      ValueError: There are not two tasks, or there is no layer.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("esmm", schema)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> logits = model(features)
+      >>> bool(tf.reduce_all(logits["conversion"] < logits["click"]))  # whatever the weights
+      True
     """
 
     takes_shared_rows = True
@@ -65,17 +78,17 @@ class ESMM(MultiTaskModel):
 
     @property
     def network_names(self) -> tuple[str, ...]:
-        """What the networks predict."""
+        """The names of what the networks predict."""
         first, second = self.tasks
         return first, f"{second}_after_{first}"
 
     @property
     def bounds_tasks(self) -> bool:
-        """The second task's probability is a part of the first one's."""
+        """True: the second task's probability is a part of the first one's."""
         return True
 
     def network_logits(self, embeddings: tf.Tensor) -> list[tf.Tensor]:
-        """The logits of each network, `(batch,)`, in the weights' precision."""
+        """Returns the logits of each network, `(batch,)`, in the weights' precision."""
         hidden = tf.unstack(self.networks(self.flattened(embeddings)), num=len(self.towers))
         return [
             tf.cast(tower(own), self.variable_dtype)
@@ -83,7 +96,7 @@ class ESMM(MultiTaskModel):
         ]
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The logits of the first task and of both."""
+        """Returns the logits of the first task and of both."""
         first, second = self.network_logits(embeddings)
         output, factor = fork(first, 2)  # the output's loss adds gradients of its own
         return [output, joint_logit(factor, second)]

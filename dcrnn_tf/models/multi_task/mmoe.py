@@ -1,4 +1,4 @@
-"""MMoE: multi-gate mixture of experts."""
+"""MMoE: the multi-gate mixture of experts."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,28 @@ from dcrnn_tf.models.registry import register
 
 @register("mmoe", label="MMoE", width="expert_units")
 class MMoE(MultiTaskModel):
-    """Shared experts, mixed by a gate per task: `y_t = tower_t(sum_e softmax(x W_t)_e f_e(x))`.
+    """Shared experts, mixed by a gate per task (MMoE; Ma et al., KDD 2018).
+
+    `y_t = tower_t(sum_e softmax(x W_t)_e f_e(x))`; see `Experts` and `SoftmaxGates`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      num_experts: number of experts.
-      expert_units: layers of an expert.
-      tower_units: hidden layers of a task's tower.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      num_experts: Number of experts.
+      expert_units: Widths of the layers of an expert.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("mmoe", schema, num_experts=3)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["gate"].values.shape  # examples, tasks, experts
+      TensorShape([2, 2, 3])
     """
 
     takes_shared_rows = True
@@ -44,14 +58,14 @@ class MMoE(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on its task's mixture of experts."""
+        """Returns the towers' logits, each tower on its task's mixture of experts."""
         inputs = self.flattened(embeddings)
         mixtures = tf.einsum("bte,ebu->tbu", self.gates(inputs), self.experts(inputs))
         mixtures = tf.unstack(mixtures, num=len(self.tasks))
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`gate`, what each task takes of each expert, and `expert use`, what that comes to."""
+        """Returns `gate`, what tasks take of each expert, and `expert use`, what it comes to."""
         embeddings = self.embedding(features)
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         names = tuple(f"expert_{e}" for e in range(self.experts.num_experts))

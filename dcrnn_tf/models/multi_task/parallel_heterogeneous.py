@@ -1,4 +1,4 @@
-"""What MTPHN and DEPHN have in common: soft selection, public and private experts."""
+"""The base of MTPHN and DEPHN: soft selection, public and private experts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,18 +13,24 @@ class ParallelHeterogeneousModel(MultiTaskModel):
     """Heterogeneous experts on softly selected embeddings, public or private to a task.
 
     A task's logit is that of its public part plus that of its private part. A model is a subclass
-    with `public_logits`, and `gates` for its explanation.
+    with `public_logits`, and `gates` for its explanation. See `SoftSelection` and
+    `HeterogeneousExperts`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      private_experts: kinds of experts (`dnn`, `cross`, `field`) that each task has its own of; all
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      private_experts: Kinds of experts (`dnn`, `cross`, `field`) that each task has for itself; all
         others are public.
-      num_dnn_experts: number of perceptrons, of a set of experts that has them.
-      expert_units: layers of a perceptron; the last is the width of all experts.
-      num_interaction_layers: layers of crosses and field interactions.
-      num_heads: of the self-attention of soft selection.
-      tower_units: hidden layers of a task's towers.
+      num_dnn_experts: Number of perceptrons of a set of experts that has them.
+      expert_units: Widths of a perceptron's layers; the last is the width of all experts.
+      num_interaction_layers: Number of layers of crosses and field interactions.
+      num_heads: Number of heads of the self-attention of soft selection.
+      tower_units: Widths of the hidden layers of a task's towers.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Raises:
+      ValueError: There is no expert layer, the heads do not divide the embeddings, or the private
+        experts are none of the kinds, or all of them.
     """
 
     def __init__(
@@ -55,7 +61,6 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         self.num_dnn_experts = num_dnn_experts
         self.expert_units = tuple(expert_units)
         self.num_interaction_layers = num_interaction_layers
-        self.num_heads = num_heads
         self.tower_units = tuple(tower_units)
         self.soft_selection = SoftSelection(
             len(KINDS), num_heads, name="soft_selection", dtype=self.dtype_policy
@@ -80,7 +85,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         )
 
     def towers(self, part: str) -> tuple[Tower, ...]:
-        """A new tower for each task."""
+        """Returns a new tower for each task."""
         return tuple(
             Tower(self.tower_units, name=f"{task}_{part}_tower", dtype=self.dtype_policy)
             for task in self.tasks
@@ -89,17 +94,17 @@ class ParallelHeterogeneousModel(MultiTaskModel):
     def public_logits(
         self, experts: tf.Tensor, embeddings: tf.Tensor, labels: Mapping | None
     ) -> Sequence[tf.Tensor]:
-        """The public part of each task's logit, `(batch,)`.
+        """Returns the public part of each task's logit, `(batch,)`.
 
         Args:
-          experts: outputs of the public experts, `(experts, batch, width)`.
-          embeddings: as they were before soft selection, `(batch, fields, dim)`.
-          labels: of the batch, in a training step.
+          experts: Outputs of the public experts, `(experts, batch, width)`.
+          embeddings: Embeddings before soft selection, `(batch, fields, dim)`.
+          labels: Labels of the batch, in a training step.
         """
         raise NotImplementedError
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The sum of the public and the private part of each task's logit."""
+        """Returns the sum of the public and the private part of each task's logit."""
         return [
             public if private is None else public + private
             for public, private in self.parts(embeddings, labels)
@@ -108,7 +113,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
     def parts(
         self, embeddings: tf.Tensor, labels: Mapping | None = None
     ) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
-        """The public and the private part of each task's logit; None if all experts are public."""
+        """Returns the public and the private part of each task's logit; None if all are public."""
         raw, selected_from = fork(embeddings, 2)
         inputs = self._selected(selected_from)
         experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
@@ -128,43 +133,44 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         return dict(zip(KINDS, selected, strict=True))
 
     def gates(self, embeddings: tf.Tensor) -> Explanation:
-        """What a task's public part takes of each public expert."""
+        """Returns what a task's public part takes of each public expert."""
         raise NotImplementedError
 
     def gated_outputs(self, experts: tf.Tensor) -> tf.Tensor:
-        """What the gates are on, `(columns of gates, batch, width)`."""
+        """Returns what the gates are multiplied with, `(columns of gates, batch, width)`."""
         return experts
 
     def explain(self, features) -> dict[str, Explanation]:
-        """Soft selection, gates, and the shares of the public and the private part.
+        """Returns soft selection, gates, and the shares of the public and the private part.
 
         - `soft selection, KIND`: `G_sg` of that structure, `(fields, dim)`.
         - `gate`: what each task takes of each public expert, and `expert use`, what that comes to.
-        - `share`: of a task's logit that is public and that is private, in absolute terms.
+        - `share`: how much of a task's logit is public and private, in absolute terms.
         """
         embeddings = self.embedding(features)
         names = tuple(field.name for field in self.fields)
         dimensions = tuple(str(i) for i in range(self.embedding_dim))
-        found = {
+        explanations = {
             f"soft selection, {kind}": Explanation(gate[0], names, dimensions)
             for kind, gate in zip(KINDS, tf.unstack(self.soft_selection.gate), strict=True)
         }
-        found["gate"] = gates = self.gates(embeddings)
+        explanations["gate"] = gates = self.gates(embeddings)
         inputs = self._selected(embeddings)
         experts = self.public({kind: inputs[kind] for kind in self.public.kinds})
         use = expert_use(gates.values, self.gated_outputs(experts))
-        found["expert use"] = gates._replace(values=use)
+        explanations["expert use"] = gates._replace(values=use)
         shares = []
         for public, private in self.parts(embeddings):
             private = tf.zeros_like(public) if private is None else private
             sizes = tf.abs(tf.stack([public, private], axis=1))
             total = tf.reduce_sum(sizes, axis=1, keepdims=True)
             shares.append(tf.math.divide_no_nan(sizes, total))
-        found["share"] = Explanation(tf.stack(shares, axis=1), self.tasks, ("public", "private"))
-        return found
+        shares = tf.stack(shares, axis=1)
+        explanations["share"] = Explanation(shares, self.tasks, ("public", "private"))
+        return explanations
 
 
 def _side_by_side(outputs: tf.Tensor) -> tf.Tensor:
-    """Experts' outputs `(experts, batch, width)` as `(batch, experts * width)`."""
+    """Returns experts' outputs `(experts, batch, width)` as `(batch, experts * width)`."""
     experts, _, width = outputs.shape
     return tf.reshape(tf.transpose(outputs, (1, 0, 2)), (-1, experts * width))

@@ -11,20 +11,36 @@ from dcrnn_tf.models.registry import register
 
 @register("ple", label="PLE", width="expert_units")
 class PLE(MultiTaskModel):
-    """Levels of customised gate control (Tang et al., RecSys 2020), then a tower per task.
+    """Levels of customised gate control, then a tower per task (PLE; Tang et al., RecSys 2020).
 
     The first level reads the embeddings; each later one reads, for each task and for the shared
-    experts, the mixture that the level before made for it. The last level has no shared mixture.
-    One level is the paper's CGC. With two tasks a level has as many experts as MMoE's default.
+    experts, the mixture that the level before made for it (Eq. 4 to 6; see `GateControl`). The last
+    level has no shared mixture. One level is the paper's CGC. With two tasks a level has as many
+    experts as MMoE's default.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      num_shared_experts: shared experts of a level.
-      num_task_experts: experts of a level that belong to one task, for each task.
-      num_levels: number of levels.
-      expert_units: layers of an expert.
-      tower_units: hidden layers of a task's tower.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      num_shared_experts: Number of shared experts of a level.
+      num_task_experts: Number of experts of a level that belong to one task, for each task.
+      num_levels: Number of levels.
+      expert_units: Widths of the layers of an expert.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Raises:
+      ValueError: There is no level or no expert layer.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("ple", schema, num_shared_experts=1, num_task_experts=1)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["gate, level 1"].columns
+      ('click_0', 'conversion_0', 'shared_0')
     """
 
     def __init__(
@@ -63,7 +79,7 @@ class PLE(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on its task's mixture of the last level."""
+        """Returns the towers' logits, each tower on its task's mixture of the last level."""
         mixtures = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         for level in self.levels:
             mixtures = level(mixtures)
@@ -71,7 +87,7 @@ class PLE(MultiTaskModel):
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """What each task, and the shared gate, takes of each expert, level by level.
+        """Returns what each task, and the shared gate, takes of each expert, level by level.
 
         `gate, level 1` and so on are the gates, `expert use, level 1` what they come to.
         """

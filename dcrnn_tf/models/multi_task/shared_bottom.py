@@ -13,11 +13,25 @@ from dcrnn_tf.models.registry import register
 class SharedBottom(MultiTaskModel):
     """One perceptron for all tasks, then a tower per task: `y_t = tower_t(f(x))`.
 
+    It is the hard parameter sharing of Caruana (Machine Learning, 1997).
+
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      bottom_units: layers of the shared perceptron.
-      tower_units: hidden layers of a task's tower.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      bottom_units: Widths of the layers of the shared perceptron.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("shared_bottom", schema, bottom_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(
@@ -37,7 +51,7 @@ class SharedBottom(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, all on the shared perceptron's output."""
+        """Returns the towers' logits, all on the shared perceptron's output."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         copies = fork(self.bottom(inputs), len(self.towers))
         return [tower(copy) for tower, copy in zip(self.towers, copies, strict=True)]

@@ -1,4 +1,4 @@
-"""Sluice networks: learnt sharing of subspaces between tasks, and of layers within a task."""
+"""Sluice networks: learned sharing of subspaces between tasks, and of layers within a task."""
 
 from collections.abc import Sequence
 
@@ -24,23 +24,35 @@ class SluiceNetwork(MultiTaskModel):
 
     Each layer of a task's network is cut into S subspaces. After each layer the T S subspaces of
     all tasks are mixed by a matrix, `alpha` (see `CrossStitch`); a task's tower reads a mixture of
-    its layers so far, `sum_k beta_tk x_t^k` (see `SkipMixture`), so that all layers are equally
-    wide. The penalty `orthogonality_penalty * sum ||G_ts^T G_tr||_F^2` over layers, tasks and
-    pairs of subspaces, with the kernels G, keeps a layer's subspaces apart (see `overlap`).
+    its layers, `sum_k beta_tk x_t^k` (see `SkipMixture`), so that all layers are equally wide. The
+    penalty `orthogonality_penalty * sum ||G_ts^T G_tr||_F^2` over layers, tasks and pairs of
+    subspaces, with the kernels G, keeps a layer's subspaces apart (see `overlap`).
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      num_layers: of a task's network.
-      num_subspaces: S, of each layer.
-      subspace_units: width of a subspace; a layer is S times as wide.
-      own_share: the diagonal of alpha at first.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      num_layers: Number of layers of a task's network.
+      num_subspaces: Number of subspaces of each layer, S.
+      subspace_units: Width of a subspace; a layer is S times as wide.
+      own_share: Diagonal of alpha at first.
       last_share: beta of the last layer at first.
-      orthogonality_penalty: factor of the penalty.
-      tower_units: hidden layers of a task's tower.
+      orthogonality_penalty: Factor of the penalty.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
-      ValueError: the penalty is negative.
+      ValueError: The penalty is negative.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("sluice", schema, subspace_units=4)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["beta"].values.numpy().round(1)  # of two layers
+      array([[0.1, 0.9], [0.1, 0.9]], dtype=float32)
     """
 
     statistic_names = ("subspace_overlap",)
@@ -67,7 +79,6 @@ class SluiceNetwork(MultiTaskModel):
         self.num_subspaces = num_subspaces
         self.subspace_units = subspace_units
         units = num_subspaces * subspace_units
-        self.own_share = own_share
         self.orthogonality_penalty = orthogonality_penalty
         self.first = Experts(len(self.tasks), (units,), name="layer_1", dtype=policy)
         self.later = tuple(
@@ -85,7 +96,7 @@ class SluiceNetwork(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on the mixture of its task's layers."""
+        """Returns the towers' logits, each tower on the mixture of its task's layers."""
         if training:
             self._keep_apart()
         mixed = self._mix(self.alphas[0], self.first(self.flattened(embeddings)))
@@ -107,7 +118,7 @@ class SluiceNetwork(MultiTaskModel):
         self.add_statistic("subspace_overlap", tf.stop_gradient(total))
 
     def _kernels(self) -> list[tf.Tensor]:
-        """Of each layer, the tasks' kernels `(T, inputs, units)`."""
+        """Returns the tasks' kernels of each layer, `(T, inputs, units)`."""
         first = tf.convert_to_tensor(self.first.kernels[0])
         width = self.num_subspaces * self.subspace_units
         first = tf.reshape(first, (-1, len(self.tasks), width))
@@ -115,7 +126,10 @@ class SluiceNetwork(MultiTaskModel):
         return [tf.transpose(first, (1, 0, 2)), *later]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`alpha, layer 1` and so on, by subspaces, and `beta`, what a task takes of its layers."""
+        """Returns `alpha, layer 1` and so on, by subspaces, and `beta`.
+
+        beta is what a task takes of its layers.
+        """
         subspaces = tuple(f"{task}_{s}" for task in self.tasks for s in range(self.num_subspaces))
         explanations = {
             f"alpha, layer {layer}": Explanation(alpha.shares(), subspaces, subspaces)

@@ -11,7 +11,7 @@ from dcrnn_tf.models.registry import register
 
 @register("snr", label="SNR", width="level_units")
 class SNR(MultiTaskModel):
-    """Levels of sub-networks with learnt routes between them (Ma et al., AAAI 2019), then towers.
+    """Levels of sub-networks with learned routes between them, then towers (Ma et al., AAAI 2019).
 
     The sub-networks of the first level read the embeddings, those of each later level a mixture of
     all sub-networks of the level before, `sum_i z_ij W_ij x_i`; so does each task's tower at the
@@ -21,14 +21,29 @@ class SNR(MultiTaskModel):
     the embeddings and the towers, MMoE's default 0.83 million.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      num_subnetworks: of each level.
-      level_units: width of a sub-network, one ReLU layer, for each level.
-      transform: of a route, `trans` (a matrix) or `aver` (the identity).
-      temperature: beta of the gates' distribution.
-      l0_penalty: factor on the number of routes that are expected to be open, a part of the loss.
-      tower_units: hidden layers of a task's tower.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      num_subnetworks: Number of sub-networks of each level.
+      level_units: Widths of a sub-network, one ReLU layer, for each level.
+      transform: Kind of a route: `trans` (a matrix) or `aver` (the identity).
+      temperature: Temperature of the gates' distribution, beta.
+      l0_penalty: Factor on the number of routes that are expected to be open, a part of the loss.
+      tower_units: Widths of the hidden layers of a task's tower.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Raises:
+      ValueError: There is no sub-network or no level.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("snr", schema, num_subnetworks=2, level_units=[8, 4])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> model.explain(features)["routes, level 2"].values.numpy()  # of tasks to sub-networks
+      array([[0.5, 0.5], [0.5, 0.5]], dtype=float32)
     """
 
     statistic_names = ("open_routes",)
@@ -69,7 +84,7 @@ class SNR(MultiTaskModel):
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """The towers' logits, each tower on what is routed to its task."""
+        """Returns the towers' logits, each tower on what is routed to its task."""
         inputs = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         hidden = self.first(inputs)
         for routes, level in zip(self.routes, self.later, strict=False):
@@ -81,7 +96,7 @@ class SNR(MultiTaskModel):
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
-        """`routes, level 1` and so on: how far each route from a level's sub-networks is open."""
+        """Returns `routes, level 1` and so on: how far each route from that level is open."""
         explanations = {}
         names = tuple(f"subnetwork_{i}" for i in range(self.num_subnetworks))
         for level, routes in enumerate(self.routes, start=1):

@@ -1,4 +1,4 @@
-"""Models of one task: a network for each task, side by side, with nothing shared."""
+"""The base of single-task models: a network for each task, side by side, with nothing shared."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from dcrnn_tf.models.base import MultiTaskModel
 
 
 class SingleTaskModel(MultiTaskModel):
-    """Trains a network per task, each with its own embeddings: `y_t = network_t(E_t)`.
+    """A network per task, each with its own embeddings: `y_t = network_t(E_t)`.
 
     Losses add up and no weight is shared, so each network gets the gradients that it would get
     alone: this is one single-task model per task, trained in one run. The embeddings of all tasks
@@ -17,9 +17,26 @@ class SingleTaskModel(MultiTaskModel):
     weight of width 1 per task, what a linear model of the one-hot features learns.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      embedding_dim: width of an embedding, per task.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      embedding_dim: Width of an embedding, per task.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Attributes:
+      linear: Whether each field also has such a weight.
+
+    Example:
+      >>> import keras
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field
+      >>> class Flat(models.SingleTaskModel):
+      ...     def network(self, name):
+      ...         flat, logit = keras.layers.Flatten(), keras.layers.Dense(1)
+      ...         return keras.Sequential([flat, logit, keras.layers.Reshape(())], name=name)
+      >>> model = Flat([Field("user", vocabulary_size=50)], ["click", "conversion"])
+      >>> model.build()
+      >>> [network.name for network in model.networks]
+      ['click_network', 'conversion_network']
     """
 
     linear = False
@@ -30,14 +47,14 @@ class SingleTaskModel(MultiTaskModel):
 
     @property
     def embedding_width(self) -> int:
-        """Width of the table: per task an embedding and, for `linear`, one weight."""
+        """The width of the table: an embedding per task and, for `linear`, one weight."""
         return len(self.tasks) * (self.embedding_dim + self.linear)
 
     def network(self, name: str) -> keras.layers.Layer:
-        """A new network that maps embeddings `(batch, fields, embedding_dim)` to logits `(batch,)`.
+        """Returns a new network: embeddings `(batch, fields, embedding_dim)` to logits `(batch,)`.
 
         Args:
-          name: of the layer.
+          name: Name of the network.
         """
         raise NotImplementedError
 
@@ -48,7 +65,7 @@ class SingleTaskModel(MultiTaskModel):
         super().build(input_shape)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
-        """Each network's logits on its own embeddings, plus its fields' linear weights."""
+        """Returns each network's logits on its embeddings, plus its fields' linear weights."""
         logits = []
         for network, own in zip(
             self.networks, tf.split(embeddings, len(self.tasks), axis=2), strict=True

@@ -1,4 +1,4 @@
-"""DCN: deep and cross network."""
+"""DCN: the deep and cross network."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,27 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("dcn", label="DCN", width="hidden_units")
 class DCN(SingleTaskModel):
-    """`y = w . [cross(E), MLP(E)]`, both on all embeddings side by side (arXiv 1708.05123).
+    """A cross network and a perceptron in parallel (DCN, arXiv 1708.05123).
+
+    `y = w . [cross(E), MLP(E)]`, both on all embeddings side by side; see `Cross`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron.
-      num_cross_layers: layers of `Cross`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron.
+      num_cross_layers: Number of layers of `Cross`.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dcn", schema, hidden_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(
@@ -35,11 +49,11 @@ class DCN(SingleTaskModel):
         self.network("trial")  # refuses impossible settings here, not when weights are made
 
     def cross(self) -> keras.layers.Layer:
-        """A new cross network, `(batch, d)` to `(batch, d)`."""
+        """Returns a new cross network, `(batch, d)` to `(batch, d)`."""
         return Cross(self.num_cross_layers, name="cross", dtype=self.dtype_policy)
 
     def network(self, name: str) -> keras.layers.Layer:
-        """Cross network and perceptron in parallel."""
+        """Returns a cross network and a perceptron in parallel."""
         return _Network(self.cross(), self.hidden_units, name=name, dtype=self.dtype_policy)
 
 

@@ -1,4 +1,4 @@
-"""DCN-V2: deep and cross network with matrices."""
+"""DCN-V2: the deep and cross network with matrices."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,28 @@ from dcrnn_tf.models.single_task.dcn import DCN
 
 @register("dcn_v2", label="DCN-V2", width="projection_dim")
 class DCNV2(DCN):
-    """`DCN` with a matrix in each cross layer, its parallel form (arXiv 2008.13535).
+    """A cross network with matrices and a perceptron in parallel (DCN-V2, arXiv 2008.13535).
+
+    It is `DCN` with a matrix in each cross layer, the paper's parallel form; see `MatrixCross`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron.
-      num_cross_layers: layers of `MatrixCross`.
-      projection_dim: rank of the matrices; None for full ones.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron.
+      num_cross_layers: Number of layers of `MatrixCross`.
+      projection_dim: Rank of the matrices; None for full ones.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dcn_v2", schema, hidden_units=[16, 8], projection_dim=2)
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(
@@ -34,7 +48,7 @@ class DCNV2(DCN):
         super().__init__(fields, tasks, hidden_units, num_cross_layers, **kwargs)
 
     def cross(self) -> keras.layers.Layer:
-        """A new cross network, `(batch, d)` to `(batch, d)`."""
+        """Returns a new cross network, `(batch, d)` to `(batch, d)`."""
         return MatrixCross(
             self.num_cross_layers, self.projection_dim, name="cross", dtype=self.dtype_policy
         )

@@ -1,4 +1,4 @@
-"""DIN: deep interest network."""
+"""DIN: the deep interest network."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -29,8 +29,8 @@ class ListsAndFields(NamedTuple):
     """Embeddings of a batch, those of attended lists value by value.
 
     Attributes:
-      fields: `(batch, other fields, embedding_width)`.
-      lists: the values of each attended list.
+      fields: Embeddings of the other fields, `(batch, other fields, embedding_width)`.
+      lists: Values of each attended list.
     """
 
     fields: tf.Tensor
@@ -86,7 +86,7 @@ class DIN(SingleTaskModel):
         self.network("trial")  # refuses impossible settings here, not when weights are made
 
     def network(self, name: str) -> keras.layers.Layer:
-        """Attention over each list, then a perceptron."""
+        """Returns attention over each list, then a perceptron."""
         return _Network(
             tuple(
                 TargetAttention(
@@ -107,7 +107,7 @@ class DIN(SingleTaskModel):
         )
 
     def embed(self, features: Mapping[str, tf.Tensor], training: bool) -> ListsAndFields:
-        """Embeddings of the fields, and of the attended lists' values."""
+        """Returns embeddings of the fields, and of the attended lists' values."""
         return ListsAndFields(
             self.embedding(features, fields=self._others, training=training),
             tuple(self.embedding.list_values(name, features) for name, _ in self.pairs),
@@ -116,7 +116,7 @@ class DIN(SingleTaskModel):
     def logits(
         self, embeddings: ListsAndFields, training: bool, labels: Mapping | None = None
     ) -> list[tf.Tensor]:
-        """Each network's logits on its own embeddings."""
+        """Returns each network's logits on its embeddings."""
         count = len(self.tasks)
         own_fields = tf.split(embeddings.fields, count, axis=2)
         own_lists = [tf.split(values.embeddings, count, axis=1) for values in embeddings.lists]
@@ -130,7 +130,7 @@ class DIN(SingleTaskModel):
         return logits
 
     def get_config(self) -> dict:
-        """The arguments of the constructor, with the pairs that it chose."""
+        """Returns the arguments of the constructor, with the pairs that it chose."""
         return super().get_config() | {"attention": dict(self.pairs)}
 
 
@@ -173,7 +173,7 @@ class _Network(keras.layers.Layer):
 def _pairs(
     fields: Sequence[Field], attention: Mapping[str, str] | None
 ) -> tuple[tuple[str, str], ...]:
-    """The lists that are attended to and the field that each is attended by."""
+    """Returns the lists that are attended to, each with the field that attends to it."""
     by_name = {field.name: field for field in fields}
     lists = [field.name for field in fields if field.kind == MULTI_CATEGORICAL]
     if attention is None:

@@ -12,12 +12,26 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("dnn", label="DNN", width="hidden_units")
 class DNN(SingleTaskModel):
-    """`y = MLP(E)` on all embeddings side by side.
+    """A perceptron on all embeddings side by side: `y = MLP(E)`.
+
+    It is the plainest network, with which others are compared.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron before its logit.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron before its logit.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("dnn", schema, hidden_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(self, fields, tasks, hidden_units: Sequence[int] = (128, 64), **kwargs):
@@ -25,7 +39,7 @@ class DNN(SingleTaskModel):
         self.hidden_units = tuple(hidden_units)
 
     def network(self, name: str) -> keras.layers.Layer:
-        """A perceptron on the flattened embeddings."""
+        """Returns a perceptron on the flattened embeddings."""
         return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
 
 

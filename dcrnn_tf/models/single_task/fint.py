@@ -1,4 +1,4 @@
-"""FINT: field-aware interaction network."""
+"""FINT: the field-aware interaction network."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,27 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("fint", label="FINT", width="hidden_units")
 class FINT(SingleTaskModel):
-    """`y = MLP(V_L)`, V_L the interacted fields side by side (arXiv 2107.01999).
+    """Interacted fields, then a perceptron: `y = MLP(V_L)` (FINT, arXiv 2107.01999).
+
+    V_L are the interacted fields side by side; see `FieldInteraction`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron before its logit.
-      num_interaction_layers: layers of `FieldInteraction`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron before its logit.
+      num_interaction_layers: Number of layers of `FieldInteraction`.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("fint", schema, hidden_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(
@@ -35,7 +49,7 @@ class FINT(SingleTaskModel):
         self.network("trial")  # refuses impossible settings here, not when weights are made
 
     def network(self, name: str) -> keras.layers.Layer:
-        """Interactions, then a perceptron."""
+        """Returns interactions, then a perceptron."""
         return _Network(
             self.num_interaction_layers, self.hidden_units, name=name, dtype=self.dtype_policy
         )

@@ -1,4 +1,4 @@
-"""NFM: neural factorization machine."""
+"""NFM: the neural factorization machine."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,26 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("nfm", label="NFM", width="hidden_units")
 class NFM(SingleTaskModel):
-    """`y = sum_i w_i + MLP(sum_{i<j} v_i * v_j)` (arXiv 1708.05027).
+    """A perceptron on the products of all pairs of fields (NFM, arXiv 1708.05027).
+
+    `y = sum_i w_i + MLP(sum_{i<j} v_i * v_j)`; see `BiInteraction`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron before its logit.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron before its logit.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("nfm", schema, hidden_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     linear = True
@@ -27,7 +41,7 @@ class NFM(SingleTaskModel):
         self.hidden_units = tuple(hidden_units)
 
     def network(self, name: str) -> keras.layers.Layer:
-        """Bi-interaction, then a perceptron."""
+        """Returns bi-interaction, then a perceptron."""
         return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
 
 

@@ -1,4 +1,4 @@
-"""PHN: parallel heterogeneous network."""
+"""PHN: the parallel heterogeneous network."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,34 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("phn", label="PHN", width="hidden_units")
 class PHN(SingleTaskModel):
-    """`y = w . [DNN(E_1), cross(E_2), field(E_3)]`, each with a residual link (arXiv 2206.09184).
+    """Three structures in parallel, each with a residual link (PHN, arXiv 2206.09184).
 
-    The three structures are `MLP`, `MatrixCross` and `FieldInteraction`, on the embeddings that
-    `SoftSelection` makes for each; `ResidualLink` adds its input to the output of each.
+    `y = w . [DNN(E_1), cross(E_2), field(E_3)]`. The three structures are `MLP`, `MatrixCross` and
+    `FieldInteraction`, on the embeddings that `SoftSelection` makes for each; `ResidualLink` adds
+    its input to the output of each.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron.
-      num_cross_layers: layers of `MatrixCross`.
-      num_interaction_layers: layers of `FieldInteraction`.
-      num_heads: of the self-attention of soft selection; divides `embedding_dim`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron.
+      num_cross_layers: Number of layers of `MatrixCross`.
+      num_interaction_layers: Number of layers of `FieldInteraction`.
+      num_heads: Number of heads of the self-attention of soft selection; divides `embedding_dim`.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Raises:
+      ValueError: The heads do not divide the embeddings.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("phn", schema, hidden_units=[16, 8])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     def __init__(
@@ -48,7 +64,7 @@ class PHN(SingleTaskModel):
         self.network("trial")  # refuses impossible settings here, not when weights are made
 
     def network(self, name: str) -> keras.layers.Layer:
-        """The three structures in parallel."""
+        """Returns the three structures in parallel."""
         return _Network(
             self.hidden_units,
             self.num_cross_layers,

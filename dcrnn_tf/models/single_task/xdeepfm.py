@@ -12,15 +12,29 @@ from dcrnn_tf.models.single_task.base import SingleTaskModel
 
 @register("xdeepfm", label="xDeepFM", width="hidden_units")
 class XDeepFM(SingleTaskModel):
-    """`y = sum_i w_i + w . CIN(E) + MLP(E)` (arXiv 1803.05170).
+    """A linear model, a compressed interaction network and a perceptron (arXiv 1803.05170).
+
+    `y = sum_i w_i + w . CIN(E) + MLP(E)`; see `CompressedInteraction`.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      hidden_units: layers of the perceptron before its logit.
-      feature_maps: as `CompressedInteraction`.
-      activation: of the feature maps, as `CompressedInteraction`.
-      split_half: as `CompressedInteraction`.
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      hidden_units: Widths of the layers of the perceptron before its logit.
+      feature_maps: Number of feature maps of each layer of the CIN.
+      activation: Activation of the feature maps.
+      split_half: Whether half of a layer's maps goes to the next layer alone.
+      **kwargs: Settings of `MultiTaskModel`.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> fields = (Field("user", vocabulary_size=50), Field("item", vocabulary_size=90))
+      >>> schema = Schema("shop", fields, (Task("click"), Task("conversion")), splits={})
+      >>> model = models.build("xdeepfm", schema, hidden_units=[16, 8], feature_maps=[6, 4])
+      >>> features = {"user": tf.constant([3, 4]), "item": tf.constant([7, 8])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2]), 'conversion': TensorShape([2])}
     """
 
     linear = True
@@ -43,7 +57,7 @@ class XDeepFM(SingleTaskModel):
         self.network("trial")  # refuses impossible settings here, not when weights are made
 
     def network(self, name: str) -> keras.layers.Layer:
-        """CIN and perceptron, whose logits are added."""
+        """Returns CIN and perceptron, whose logits are added."""
         interaction = CompressedInteraction(
             self.feature_maps,
             self.activation,

@@ -1,4 +1,4 @@
-"""A CSV file's bytes as Arrow can take them, whatever they are."""
+"""The bytes of a CSV file in a form that Arrow's parser reads rightly."""
 
 import codecs
 import uuid
@@ -6,24 +6,28 @@ from typing import BinaryIO
 
 
 class CsvText:
-    """Reads a file for Arrow: all of it valid UTF-8, and a line more at its end.
+    """Reads a file for Arrow: valid UTF-8 without NUL, and one more line at the end.
 
-    Arrow reports a row with a wrong number of cells as text and fails where it is none, so a mark
-    takes the place of bytes that are not UTF-8. The last line is missed if a quote was left open.
+    Arrow reports a row with a wrong number of cells as text, and fails where it is not UTF-8; and
+    it overlooks separators and line ends in the eight bytes after a NUL. So marks, which no file
+    holds, replace bytes that are not UTF-8 and NUL bytes. The additional line is not reported as a
+    row if a quote was left open.
 
     Args:
-      file: to read.
-      separators: of the last line's cells, so many that no row has as many.
+      file: File to read.
+      separators: Separators of the additional line, more than any row has.
 
     Attributes:
-      mark: what stands for a byte that is not UTF-8; no file holds it.
-      end: what the last line begins with.
-      marked: whether there was such a byte so far.
+      mark: Mark that replaces a byte that is not UTF-8.
+      nul: Mark that replaces a NUL byte.
+      end: Beginning of the additional line.
+      marked: Whether `mark` has been used.
+      has_nul: Whether `nul` has been used.
     """
 
     def __init__(self, file: BinaryIO, separators: str):
-        self.mark, self.end = (f"\0{uuid.uuid4().hex}\0" for _ in range(2))
-        self.marked = False
+        self.mark, self.nul, self.end = (uuid.uuid4().hex for _ in range(3))
+        self.marked = self.has_nul = False
         self.closed = False  # Arrow asks
         self._file = file
         self._last = f"\n{self.end}{separators}\n".encode()
@@ -31,7 +35,7 @@ class CsvText:
         self._ready = b""
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size` of them, none at the end."""
+        """Returns the next bytes, at most `size` of them, and none at the end."""
         while len(self._ready) < size and self._last:
             data = self._file.read(size)
             self._ready += self._valid(data)
@@ -42,9 +46,13 @@ class CsvText:
         return data
 
     def _valid(self, data: bytes) -> bytes:
-        if data.isascii() and not self._decoder.getstate()[0]:
+        has_nul = b"\0" in data
+        if data.isascii() and not has_nul and not self._decoder.getstate()[0]:
             return data
         text = self._decoder.decode(data, final=not data)
+        if has_nul:
+            self.has_nul = True
+            text = text.replace("\0", self.nul)
         try:
             return text.encode()
         except UnicodeEncodeError:

@@ -129,8 +129,7 @@ class CsvFile:
                         record = int(numbers[-1]) if len(numbers) else record
                         rows = numbers > header  # Arrow would count a blank line as the header
                         frame = pl.from_arrow(batch).filter(pl.Series(rows))
-                        mark = text.mark if text.marked else None
-                        yield self._chunk(frame, numbers[rows], mark, bad_rows)
+                        yield self._chunk(frame, numbers[rows], text, bad_rows)
                         progress(raw.tell() - done)
                         done = raw.tell()
             except pa.ArrowInvalid as error:
@@ -147,10 +146,12 @@ class CsvFile:
             )
 
     def _chunk(
-        self, frame: pl.DataFrame, numbers: np.ndarray, mark: str | None, bad_rows: BadRows
+        self, frame: pl.DataFrame, numbers: np.ndarray, text: CsvText, bad_rows: BadRows
     ) -> Chunk:
-        if mark is not None:
-            marked = pl.any_horizontal(pl.all().str.contains(mark, literal=True))
+        if text.has_nul:
+            frame = frame.with_columns(pl.all().str.replace_all(text.nul, "\0", literal=True))
+        if text.marked:
+            marked = pl.any_horizontal(pl.all().str.contains(text.mark, literal=True))
             bad = frame.select(marked).to_series()
             for number in numbers[bad.to_numpy()]:
                 bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)

@@ -22,6 +22,7 @@ from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training import metrics_log
 from experiments import train as train_program
 from experiments.runs import latency, run_folder, trained_runs
+from tests.markdown import unpadded
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGS = [
@@ -351,7 +352,7 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
         "tf_serving_warmup_requests",
     }
     step = trained_runs.best_step(finished_run)
-    card = (extra / "model_card.md").read_text()
+    card = unpadded((extra / "model_card.md").read_text())
     assert f"# dcrnn on tiny, step {step}" in card
     assert "Simulated data" in card
     labels = " | ".join(metric.label for metric in metrics.printed())

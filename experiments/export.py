@@ -12,6 +12,7 @@ import pathlib
 from absl import logging
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.settings import required, setting
 from experiments.runs import run_folder
 
@@ -46,6 +47,7 @@ class Settings:
 def main(settings: Settings) -> None:
     """Runs the program."""
     step = _step(settings.checkpoint)
+    check_plain(settings.export_dir, "--export_dir")
     from dcrnn_tf.serving import export, warmup
     from experiments.runs import model_card, trained_runs
 

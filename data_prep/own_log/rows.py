@@ -231,7 +231,7 @@ def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib
     paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
     for pattern in patterns:
         try:
-            found, packed = (set(data_dir.glob(pattern + end)) for end in ("", ".gz"))
+            found, packed = (_matches(data_dir, pattern + end) for end in ("", ".gz"))
         except (NotImplementedError, ValueError, RecursionError):
             raise DatasetError(
                 f"files: {pattern!r} is no file name or pattern relative to --raw_dir"
@@ -246,3 +246,9 @@ def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib
                 raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")
             paths.setdefault(path.resolve(), path)
     return list(paths.values())
+
+
+def _matches(folder: pathlib.Path, pattern: str) -> set[pathlib.Path]:
+    """Files that fit a pattern, or the one that has it as its name, such as `clicks [1].csv`."""
+    matches, named = set(folder.glob(pattern)), folder / pattern
+    return matches if named in matches or not named.is_file() else {named}

@@ -13,6 +13,7 @@ from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.serving.raw_features import RawFeatures
 from dcrnn_tf.system.folder_lock import FolderLock
+from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.whole_folder import whole_folder
 
 USER = "user"
@@ -151,9 +152,11 @@ def save(
 
     Raises:
       DatasetError: the version exists.
+      UserError: TensorFlow could not load a model from that path.
       FolderInUseError: another process exports there.
     """
     export_dir = pathlib.Path(export_dir)
+    check_plain(export_dir, "export_dir")
     export_dir.mkdir(parents=True, exist_ok=True)
     lock = FolderLock(export_dir / ".lock", export_dir)
     try:

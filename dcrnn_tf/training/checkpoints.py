@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.plain_path import plain_path
 from dcrnn_tf.system.whole_folder import whole_folder
 
 _PREFIX = "step_"
@@ -136,11 +137,12 @@ class Checkpoints:
         if self._partial and (path / _ONLY_TO_CONTINUE).exists():
             return "it was made at an interruption and is only for the run to go on from"
         try:
-            if difference := self._difference(path):
-                return difference
-            status = self._checkpoint.read(str(path / "variables"))
-            status.assert_existing_objects_matched()
-            status.expect_partial()
+            with plain_path(path) as readable:
+                if difference := self._difference(readable):
+                    return difference
+                status = self._checkpoint.read(str(readable / "variables"))
+                status.assert_existing_objects_matched()
+                status.expect_partial()
         except (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError) as error:
             return str(error).strip().splitlines()[0]
         return None
@@ -171,11 +173,17 @@ def damage(folder: pathlib.Path) -> str | None:
     Every variable is read, which compares it with its checksum, and must hold finite numbers.
     """
     try:
-        reader = tf.train.load_checkpoint(str(folder / "variables"))
-        for name in sorted(reader.get_variable_to_shape_map()):
-            value = reader.get_tensor(name)
-            if np.issubdtype(np.asarray(value).dtype, np.floating) and not np.isfinite(value).all():
-                return f"{name.split('/')[0]} holds a number that is not finite"
+        with plain_path(folder) as readable:
+            return _not_finite(str(readable / "variables"))
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         return str(error).strip().splitlines()[0]
+
+
+def _not_finite(prefix: str) -> str | None:
+    """Names the first variable of a checkpoint with a number that is not finite."""
+    reader = tf.train.load_checkpoint(prefix)
+    for name in sorted(reader.get_variable_to_shape_map()):
+        value = np.asarray(reader.get_tensor(name))
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            return f"{name.split('/')[0]} holds a number that is not finite"
     return None

@@ -487,6 +487,32 @@ def test_files_are_taken_once_packed_or_not(tmp_path):
         rows_of(tmp_path, declare(tmp_path, split=split))
 
 
+@pytest.mark.parametrize("name", ["clicks [1].csv", "a?.csv", "all*.csv", "[.csv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_files_name_may_hold_characters_of_patterns(tmp_path, name, packed):
+    folder = tmp_path / "logs [v2]"
+    folder.mkdir()
+    write_csv(folder)
+    content = (folder / "train.csv").rename(folder / name).read_bytes()
+    if packed:
+        (folder / name).unlink()
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+    split = {"by": "file", "train": name, "test": "test.csv"}
+    rows, _ = rows_of(folder, declare(folder, split=split))
+    assert sum(row["split"] == 0 for row in rows) == len(TRAIN)
+
+
+def test_a_name_is_one_file_and_a_pattern_several(tmp_path):
+    write_csv(tmp_path)
+    lines = [HEADER, *TRAIN]
+    for name, count in (("part [1].csv", 2), ("part 1.csv", 3), ("part 2.csv", 4)):
+        (tmp_path / name).write_text("\n".join(lines[: count + 1]))
+    for pattern, count in (("part [1].csv", 2), ("part [0-9].csv", 3 + 4), ("part *.csv", 9)):
+        split = {"by": "file", "train": pattern, "test": "test.csv"}
+        rows, _ = rows_of(tmp_path, declare(tmp_path, split=split))
+        assert sum(row["split"] == 0 for row in rows) == count
+
+
 def parquet_rows(folder, max_bad_rows=0, **columns):
     """Training rows of a Parquet file, some of whose columns are replaced."""
     plain = {

@@ -14,6 +14,7 @@ from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task
 from dcrnn_tf.serving import export, warmup
+from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training.evaluation import Predictor
 
@@ -242,6 +243,13 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
     assert export.save(served, folder).name == "8"
     assert "Removing" in capsys.readouterr().out
     assert sorted(path.name for path in folder.iterdir()) == ["1", "7", "8"]
+
+
+def test_a_folder_that_tensorflow_cannot_load_from_is_refused(dataset, vocabularies, tmp_path):
+    served, _ = serving_model("dnn", dataset, vocabularies, hidden_units=(2,), embedding_dim=2)
+    with pytest.raises(UserError, match=r"models \[v2\] lies in a folder with \[ \] in its path"):
+        export.save(served, tmp_path / "models [v2]")
+    assert not list(tmp_path.iterdir())
 
 
 def test_user_fields_that_make_no_sense(dataset, vocabularies):

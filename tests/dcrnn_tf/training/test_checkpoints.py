@@ -51,6 +51,26 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     assert Checkpoints(tmp_path, {"a": tf.Variable(1.0)}, partial=True).restore() == 2
 
 
+@pytest.mark.parametrize("name", ["exp [v2]", "a*", "why?", "back\\slash", "["])
+def test_folders_with_characters_of_patterns(tmp_path, name):
+    (tmp_path / "exp v").mkdir()  # which the first name would fit as a pattern
+    variable = tf.Variable([1.0, 2.0])
+    checkpoints = Checkpoints(tmp_path / name / "c", {"a": variable})
+    for step in (10, 20, 30):
+        variable.assign([step, step])
+        checkpoints.save(step)
+    variable.assign([0, 0])
+    assert checkpoints.restore() == 30
+    np.testing.assert_array_equal(variable, [30, 30])
+    assert checkpoints.restore(20) == 20
+    np.testing.assert_array_equal(variable, [20, 20])
+    folder = tmp_path / name / "c" / "step_000000030"
+    assert damage(folder) is None
+    (folder / "variables.index").unlink()
+    assert damage(folder) is not None
+    assert checkpoints.restore() == 20
+
+
 @pytest.fixture
 def two(tmp_path):
     """Checkpoints of steps 1 and 2, and the newer one's files."""

@@ -48,7 +48,7 @@ def main(output: Output, settings: make.Settings) -> None:
     from experiments.runs.report import REPORT_FILE
 
     latencies = {row.row.label: _latency(result.folder, row) for row in result.rows}
-    print(files.write(out_dir, result, latencies, result.left_out).markdown())
+    print(files.write(out_dir, result, latencies).markdown())
     print(f"Report: {out_dir / REPORT_FILE}")
 
 

@@ -1,7 +1,6 @@
 """The files of a leaderboard: CSV, Markdown, an HTML page, and its picture as PNG and SVG."""
 
 import pathlib
-from collections.abc import Sequence
 
 import matplotlib
 
@@ -19,10 +18,7 @@ _PICTURE = "quality_cost"
 
 
 def write(
-    out_dir: str | pathlib.Path,
-    result: TableResult,
-    latencies: content.Latencies,
-    left_out: Sequence[str],
+    out_dir: str | pathlib.Path, result: TableResult, latencies: content.Latencies
 ) -> Document:
     """Writes all files and returns the page.
 
@@ -30,7 +26,6 @@ def write(
       out_dir: Folder of the files.
       result: Result of the finished runs.
       latencies: Times of calls of the exported models.
-      left_out: A sentence for each model that is not on the board.
     """
     out_dir = pathlib.Path(out_dir)
     with matplotlib.rc_context(plots.STYLE):
@@ -38,7 +33,7 @@ def write(
         words = f"Test {label} over rows a second of training, a dot per model"
         picture = plots.save(quality_against_cost(result), out_dir / _PICTURE, words)
     runs = pathlib.PurePath(result.folder / REPORT_FILE).relative_to(out_dir).as_posix()
-    page = _document(result, latencies, left_out, picture, runs)
+    page = _document(result, latencies, picture, runs)
     page.write(out_dir / "leaderboard.csv", out_dir / "leaderboard.md", out_dir / REPORT_FILE)
     return page
 
@@ -46,7 +41,6 @@ def write(
 def _document(
     result: TableResult,
     latencies: content.Latencies,
-    left_out: Sequence[str],
     picture: Picture,
     runs: str,
 ) -> Document:
@@ -61,7 +55,7 @@ def _document(
             Section("Quality and cost", [Pictures([picture])]),
             *(Section.of(content.task_grid(result, task)) for task in tasks),
             Section.of(content.cost_grid(result, latencies)),
-            Section("Not on the board", [Bullets(left_out)] if left_out else []),
+            Section("Not on the board", [Bullets(result.left_out)] if result.left_out else []),
             Section("Settings", [Bullets(content.settings_of(result.rows), small=True)]),
             Section("All figures", [Links([("of every run", [("the table", runs)])])]),
             Section("", [dataset], only="markdown"),

@@ -1,27 +1,19 @@
-"""A page of figures: makes the tables that they are drawn from, and writes figures and page.
-
-Matplotlib is imported where pictures are written, after the runs, beside which this process shall
-take little memory.
-"""
-
-from __future__ import annotations
+"""Figures of finished tables: writes the pictures, and one page of all of them."""
 
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
 
-from experiments.tables import make
-from experiments.tables.spec import Table
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from experiments.reports import plots
+from experiments.reports.blocks import Bullets, Pictures
+from experiments.reports.document import Document, Section
+from experiments.reports.grid import Grid
+from experiments.tables.result import TableResult
+from experiments.tables.statistics import PairedDifference
 
-    from experiments.reports.grid import Grid
-    from experiments.tables.result import TableResult
-    from experiments.tables.statistics import PairedDifference
-
-Results: TypeAlias = "Mapping[str, TableResult]"
+Results = Mapping[str, TableResult]
 """Results of tables, by the tables' names."""
 
 
@@ -44,13 +36,6 @@ class DrawnFigure:
     data: str = ""
 
 
-def make_runs(
-    tables: Sequence[Table], settings: make.Settings, out_dir: str | pathlib.Path
-) -> Results:
-    """Makes the tables that figures are drawn from, in `out_dir`/runs."""
-    return make.make_all(tables, settings, pathlib.Path(out_dir, "runs"))
-
-
 def write(
     path: pathlib.Path,
     shown: Sequence[DrawnFigure],
@@ -69,10 +54,6 @@ def write(
       warning: Words that must stand above the figures.
       data: Values behind the figures; without them there is no CSV.
     """
-    from experiments.reports import plots
-    from experiments.reports.blocks import Bullets, Pictures
-    from experiments.reports.document import Document, Section
-
     sections = []
     for one in shown:
         words = ((one.data,) if one.data else ()) + one.sentences

@@ -12,7 +12,7 @@ import pathlib
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import changes, given, setting
 from experiments.dcrnn.study import tables
-from experiments.tables import figure_page, make
+from experiments.tables import make
 
 Changes = changes(make.Settings, "preset", "work_dir")
 
@@ -27,11 +27,13 @@ class Settings:
 def main(settings: Settings, changed: Changes) -> None:
     """Runs the program."""
     of_tables = make.Settings(**given(changed))
-    results = figure_page.make_runs(tables.TABLES, of_tables, settings.out_dir)
+    runs = pathlib.Path(settings.out_dir, "runs")
+    results = make.make_all(tables.TABLES, of_tables, runs)
     import matplotlib
 
     from experiments.dcrnn.study import content as content
     from experiments.reports import plots
+    from experiments.tables import figure_page
 
     path = pathlib.Path(settings.out_dir, "study.html")
     with matplotlib.rc_context(plots.STYLE):

@@ -14,7 +14,7 @@ import pathlib
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import changes, given, setting
 from experiments.dephn import tables
-from experiments.tables import figure_page, make
+from experiments.tables import make
 
 Changes = changes(make.Settings, "preset", "work_dir")
 
@@ -35,11 +35,13 @@ class Settings:
 def main(settings: Settings, changed: Changes) -> None:
     """Runs the program."""
     of_tables = make.Settings(raw_dir=settings.raw_dir, **given(changed))
-    results = figure_page.make_runs(tables.FIGURES, of_tables, settings.out_dir)
+    runs = pathlib.Path(settings.out_dir, "runs")
+    results = make.make_all(tables.FIGURES, of_tables, runs)
     import matplotlib
 
     from experiments.dephn.figures import content as content
     from experiments.reports import plots
+    from experiments.tables import figure_page
 
     command_line.use_threads(0)
     # The labels of Criteo-UR and Criteo-R are planted, on real features too.

@@ -241,8 +241,8 @@ def test_models_of_another_size_are_named(schema, tmp_path):
 def test_files(schema, tmp_path):
     table = table_of(schema, "ple", "dnn")
     result = fill(tmp_path / "runs" / "leaderboard", table, AUCS)
-    left_out = ["AITM is left out: <b>no</b> chain."]
-    files.write(tmp_path, result, {"PLE": {1: 0.5}}, left_out)
+    result = dataclasses.replace(result, left_out=("AITM is left out: <b>no</b> chain.",))
+    files.write(tmp_path, result, {"PLE": {1: 0.5}})
     assert {path.name for path in tmp_path.iterdir()} == {
         *("runs", "leaderboard.csv", "leaderboard.md", "report.html"),
         *("quality_cost.png", "quality_cost.svg"),

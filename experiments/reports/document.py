@@ -86,7 +86,13 @@ class Document:
         return "\n\n".join(filter(None, parts)) + "\n"
 
     def csv(self) -> str:
-        """Returns a line for each record of the data; a value that does not exist is empty."""
+        """Returns a line for each record of the data; a value that does not exist is empty.
+
+        Raises:
+          ValueError: The page has no data.
+        """
+        if self.data is None:
+            raise ValueError(f"the page {self.title!r} has no data for CSV; give it some")
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.data.keys, lineterminator="\n")
         writer.writeheader()

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from experiments.reports.blocks import Bullets
+from experiments.reports.blocks import Block, Bullets
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.words import plain
@@ -36,10 +36,10 @@ def document(run: Run) -> Document:
     """Returns the report of a run."""
     model, data = run.config["model"], run.record["dataset"]
     done = run.result is not None
-    metrics = [_metrics_grid(run), Bullets(_populations(run), small=True)] if done else []
+    metrics: list[Block] = [_metrics_grid(run), Bullets(_populations(run), small=True)]
     return Document(
         f"{model} on {data['name']}, seed {run.seed}",
-        Section("Metrics", metrics),
+        Section("Metrics", metrics if done else []),
         [
             *curves.sections({model: [run]}, statistics=True),
             *curves.explanations(run),
@@ -53,7 +53,7 @@ def document(run: Run) -> Document:
 
 def _metrics_grid(run: Run) -> Grid:
     """Returns a line for each split and task; the optimum stands beside the first metric, AUC."""
-    splits = run.result["metrics"] or {}
+    splits = (run.result or {}).get("metrics") or {}
     simulation = run.record["dataset"].get("simulation") or {}
     bayes = simulation.get("bayes_auc") or {}
     lines = [
@@ -70,7 +70,7 @@ def _populations(run: Run) -> list[str]:
     """Returns sentences on what the derived outputs are measured on."""
     populations = {
         name: values["population"]
-        for outputs in (run.result["metrics"] or {}).values()
+        for outputs in ((run.result or {}).get("metrics") or {}).values()
         for name, values in outputs.items()
         if "population" in values
     }

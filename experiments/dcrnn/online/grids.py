@@ -55,13 +55,13 @@ def _main_grid(result: OnlineResult) -> Grid:
         )
     for arm in result.treatments:
         changes = [_value(improvement(metric, pooled[arm], baseline)) for metric in metrics]
-        papers = [published_improvement(arm, result.baseline, metric.name) for metric in metrics]
+        published = [published_improvement(arm, result.baseline, m.name) for m in metrics]
         lines.append(
             (
                 f"{arm} against {result.baseline}",
                 *(number(change, CHANGE) for change in changes),
                 _fewer(ratio_of_parameters(result, arm, "total")),
-                *(number(change, CHANGE) for change in papers),
+                *(number(change, CHANGE) for change in published),
                 _fewer(published_ratio_of_parameters(arm, result.baseline)),
             )
         )
@@ -96,7 +96,7 @@ class Comparison:
     def improvement(self, expected: bool = False) -> Estimate | None:
         """Returns the relative improvement of that rate; None for the baseline."""
         metric = EXPECTED[self.metric.name] if expected else self.metric
-        return self.baseline and improvement(metric, self.outcomes, self.baseline)
+        return improvement(metric, self.outcomes, self.baseline) if self.baseline else None
 
 
 def comparisons(result: OnlineResult) -> list[Comparison]:

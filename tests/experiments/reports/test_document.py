@@ -113,6 +113,9 @@ def test_a_file_is_of_the_form_that_its_suffix_names(tmp_path):
     assert texts == {".md": PAGE.markdown(), ".html": PAGE.html(), ".csv": PAGE.csv()}
     with pytest.raises(KeyError):
         PAGE.write(tmp_path / "page.pdf")
+    with pytest.raises(ValueError, match="the page 'Title' has no data for CSV"):
+        dataclasses.replace(PAGE, data=None).write(tmp_path / "other.csv")
+    assert not (tmp_path / "other.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_each_of_these_would_be_found(line):
 
 
 def test_the_loader_of_declarations_is_a_safe_one(tmp_path):
-    tree = ast.parse((ROOT / "data_prep" / "own_log" / "declaration.py").read_text())
+    tree = ast.parse((ROOT / "data_prep" / "own_log" / "written.py").read_text())
     loaders = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and "Loader" in n.name]
     assert [[ast.unparse(base) for base in loader.bases] for loader in loaders] == [
         ["yaml.SafeLoader"]

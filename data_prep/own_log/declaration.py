@@ -5,14 +5,11 @@ before a row is read.
 """
 
 import dataclasses
-import difflib
-import json
 import pathlib
-import reprlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-import yaml
-
+from data_prep.own_log.declared_keys import Keys, nearest
+from data_prep.own_log.written import read_json, read_yaml
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
@@ -133,23 +130,12 @@ def load_declaration(path: str | pathlib.Path) -> Declaration:
       DatasetError: it cannot be read, has an unknown or missing key or a value that cannot be.
     """
     path = pathlib.Path(path)
+    kind, read = ("JSON", read_json) if path.suffix == ".json" else ("YAML", read_yaml)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".json":
-            content = json.loads(text, object_pairs_hook=_without_repeated_keys)
-        else:
-            content = yaml.load(text, _UniqueKeyLoader)
+        content = read(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DatasetError(f"{path}: the declaration cannot be read ({error.strerror})") from None
-    except (
-        yaml.YAMLError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # PyYAML lets dates of month 13 and tags on the wrong kind of value raise the last
-        kind = "JSON" if path.suffix == ".json" else "YAML"
+    except ValueError as error:
         raise DatasetError(f"{path} is not {kind}: {' '.join(str(error).split())}") from None
     return parse_declaration(content, path)
 
@@ -181,7 +167,7 @@ def with_min_count(declaration: Declaration, min_count: int) -> Declaration:
 
 def _declaration(path: pathlib.Path, content: object) -> Declaration:
     allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
-    top = _Keys(content, "the declaration", sorted(allowed))
+    top = Keys(content, "the declaration", sorted(allowed))
     name = top.text("name")
     if not name.isidentifier():
         raise DatasetError(f"name {name!r} must consist of letters, digits and underscores")
@@ -189,8 +175,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     for field, entry in top.mapping("fields").items():
         where = f"field {field}"
         every_key = sorted({key for keys in FIELD_KEYS.values() for key in keys})
-        kind = _Keys(entry, where, every_key).choice("kind", KINDS)
-        keys = _Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
+        kind = Keys(entry, where, every_key).choice("kind", KINDS)
+        keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
         fields.append(
             DeclaredField(
                 name=field,
@@ -205,7 +191,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
         )
     tasks = []
     for task, entry in top.mapping("tasks").items():
-        keys = _Keys(entry, f"task {task}", ("column", "positive", "negative", "only_where"))
+        keys = Keys(entry, f"task {task}", ("column", "positive", "negative", "only_where"))
         positive = keys.values("positive")
         negative = keys.values("negative")
         if both := set(positive or ()) & set(negative or ()):
@@ -231,13 +217,13 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
             f"separator {separator!r} must be one ASCII character, no line break and no quote "
             "(spaces around cells do not count)"
         )
-    missing = top.values("missing_values")
+    missing = top.values("missing_values", may_be_empty=True)
     declaration = Declaration(
         path=path,
         name=name,
         fields=tuple(fields),
         tasks=tuple(tasks),
-        split=_split(_Keys(top.get("split"), "split", _all_split_keys())),
+        split=_split(Keys(top.get("split"), "split", _all_split_keys())),
         separator=separator,
         quoted=top.truth("quoted", True),
         column_names=column_names,
@@ -249,9 +235,9 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     return declaration
 
 
-def _split(keys: "_Keys") -> DeclaredSplit:
+def _split(keys: Keys) -> DeclaredSplit:
     by = keys.choice("by", tuple(SPLIT_KEYS))
-    keys = _Keys(keys.entry, "split", SPLIT_KEYS[by], f" of a split by {by}")
+    keys = Keys(keys.entry, "split", SPLIT_KEYS[by], f" of a split by {by}")
     parts = {name: keys.values(name) for name in SPLIT_NAMES if name in keys.entry}
     if by in ("file", "column"):
         if "test" not in parts:
@@ -305,111 +291,5 @@ def check_columns(declaration: Declaration, names: Collection[str], where: str) 
     for column, part in declaration.columns.items():
         if column not in names:
             raise DatasetError(
-                f"{where}: there is no column {column!r} ({part}){_nearest(column, names)}"
+                f"{where}: there is no column {column!r} ({part}){nearest(column, names)}"
             )
-
-
-def _nearest(word: str, words: Collection[str]) -> str:
-    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def _is_text(value: object) -> bool:
-    """Whether a value is text; JSON can hold half of a character, which no file can."""
-    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
-
-
-class _Keys:
-    """One mapping of the declaration, read key by key with its checks."""
-
-    def __init__(self, entry: object, where: str, allowed: Sequence[str], kind: str = ""):
-        if not isinstance(entry, dict):
-            shown = reprlib.repr(entry)  # aliases may make a short text a huge content
-            raise DatasetError(f"{where} must be a mapping of keys to values, not {shown}")
-        self.entry = entry
-        self.where = where
-        for key in entry:
-            if key not in allowed:
-                raise DatasetError(
-                    f"{where}: {key!r} is not a key{kind or ' here'}{_nearest(key, allowed)}"
-                )
-
-    def get(self, key: str) -> object:
-        if key not in self.entry:
-            raise DatasetError(f"{self.where}: the key {key!r} is missing")
-        return self.entry[key]
-
-    def fail(self, key: str, expected: str) -> None:
-        shown = reprlib.repr(self.entry[key])
-        raise DatasetError(f"{self.where}: {key} is {shown}, expected {expected}")
-
-    def text(self, key: str, *default: str | None, strip: bool = True) -> str | None:
-        if default and key not in self.entry:
-            return default[0]
-        value = self.get(key)
-        if not _is_text(value) or not (value.strip() if strip else value):
-            self.fail(key, "text; quote it if it is")
-        return value
-
-    def choice(self, key: str, choices: Sequence[str], *default: str) -> str:
-        value = self.text(key, *default)
-        if value not in choices:
-            self.fail(key, f"one of {', '.join(choices)}{_nearest(value, choices)}")
-        return value
-
-    def whole_number(self, key: str, default: int, at_most: int | None = None) -> int:
-        value = self.entry.get(key, default)
-        if type(value) is not int or value < 1 or (at_most and value > at_most):
-            self.fail(key, f"a whole number from 1{f' to {at_most}' if at_most else ''}")
-        return value
-
-    def fraction(self, key: str) -> float:
-        value = self.entry.get(key, 0.0)
-        if type(value) not in (int, float) or not 0 <= value < 1:
-            self.fail(key, "a number from 0 to below 1")
-        return float(value)
-
-    def truth(self, key: str, default: bool) -> bool:
-        value = self.entry.get(key, default)
-        if type(value) is not bool:
-            self.fail(key, "true or false")
-        return value
-
-    def values(self, key: str, required: bool = False) -> tuple[str, ...] | None:
-        """One value or a list of them, each as text; None if the key is absent."""
-        if key not in self.entry and not required:
-            return None
-        value = self.get(key)
-        items = value if isinstance(value, list) else [value]
-        if not items or any(type(i) not in (int, float) and not _is_text(i) for i in items):
-            # YAML reads no, on and null without quotes as false, true and nothing.
-            self.fail(key, "a value or a list of values; quote words such as 'no' and 'true'")
-        return tuple(str(item) for item in items)
-
-    def mapping(self, key: str) -> dict[str, object]:
-        value = self.get(key)
-        if not isinstance(value, dict) or not value:
-            self.fail(key, "a mapping of names to entries")
-        for name in value:
-            if not isinstance(name, str):
-                raise DatasetError(f"{key}: the name {name!r} must be text; quote it if it is")
-        return value
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Plain YAML, in which a key given twice is an error rather than the last one's victory."""
-
-    def construct_mapping(self, node, deep=False):
-        """Builds a mapping after a look at its keys."""
-        pairs = [(self.construct_object(key, deep=True), None) for key, _ in node.value]
-        _without_repeated_keys(pairs)
-        return super().construct_mapping(node, deep)
-
-
-def _without_repeated_keys(pairs: Sequence[tuple[object, object]]) -> dict:
-    content = {}
-    for key, value in pairs:
-        if key in content:
-            raise ValueError(f"the key {key!r} is given twice")
-        content[key] = value
-    return content

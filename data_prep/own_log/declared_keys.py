@@ -1,0 +1,119 @@
+"""The keys of a declaration, read one by one, each with its check."""
+
+import difflib
+import math
+import reprlib
+from collections.abc import Collection, Sequence
+
+from dcrnn_tf.dataset.schema import DatasetError
+
+
+def nearest(word: str, words: Collection[str]) -> str:
+    """Returns the end of a message that names the word which `word` may have been meant to be."""
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is text; JSON can hold half of a character, which no file can."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+class Keys:
+    """One mapping of the declaration, whose keys are read one by one, each with its check.
+
+    Args:
+      entry: The mapping.
+      where: Name of its part of the declaration, for messages.
+      allowed: Keys that it may have.
+      kind: What the keys are keys of, for messages.
+    """
+
+    def __init__(self, entry: object, where: str, allowed: Sequence[str], kind: str = ""):
+        if not isinstance(entry, dict):
+            shown = reprlib.repr(entry)  # aliases may make a short text a huge content
+            raise DatasetError(f"{where} must be a mapping of keys to values, not {shown}")
+        self.entry = entry
+        self.where = where
+        for key in entry:
+            if key not in allowed:
+                raise DatasetError(
+                    f"{where}: {key!r} is not a key{kind or ' here'}{nearest(key, allowed)}"
+                )
+
+    def get(self, key: str) -> object:
+        """Returns the value of a key that must be there."""
+        if key not in self.entry:
+            raise DatasetError(f"{self.where}: the key {key!r} is missing")
+        return self.entry[key]
+
+    def fail(self, key: str, expected: str) -> None:
+        """Refuses the value of a key."""
+        shown = reprlib.repr(self.entry[key])
+        raise DatasetError(f"{self.where}: {key} is {shown}, expected {expected}")
+
+    def text(self, key: str, *default: str | None, strip: bool = True) -> str | None:
+        """Returns a text that is not empty, and not of spaces alone if `strip`."""
+        if default and key not in self.entry:
+            return default[0]
+        value = self.get(key)
+        if not _is_text(value) or not (value.strip() if strip else value):
+            self.fail(key, "text; quote it if it is")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str], *default: str) -> str:
+        """Returns one of the texts that are allowed."""
+        value = self.text(key, *default)
+        if value not in choices:
+            self.fail(key, f"one of {', '.join(choices)}{nearest(value, choices)}")
+        return value
+
+    def whole_number(self, key: str, default: int, at_most: int | None = None) -> int:
+        """Returns a whole number from 1."""
+        value = self.entry.get(key, default)
+        if type(value) is not int or value < 1 or (at_most and value > at_most):
+            self.fail(key, f"a whole number from 1{f' to {at_most}' if at_most else ''}")
+        return value
+
+    def fraction(self, key: str) -> float:
+        """Returns a number from 0 to below 1; 0 if the key is absent."""
+        value = self.entry.get(key, 0.0)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # 0.10 is a text
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not 0 <= number < 1:
+            self.fail(key, "a number from 0 to below 1")
+        return number
+
+    def truth(self, key: str, default: bool) -> bool:
+        """Returns true or false."""
+        value = self.entry.get(key, default)
+        if type(value) is not bool:
+            self.fail(key, "true or false")
+        return value
+
+    def values(
+        self, key: str, required: bool = False, may_be_empty: bool = False
+    ) -> tuple[str, ...] | None:
+        """Returns one value or a list of them, each as text; None if the key is absent."""
+        if key not in self.entry and not required:
+            return None
+        value = self.get(key)
+        items = value if isinstance(value, list) else [value]
+        if not (items or may_be_empty) or any(
+            type(i) not in (int, float) and not _is_text(i) for i in items
+        ):
+            # YAML reads no, on and null without quotes as false, true and nothing.
+            self.fail(key, "a value or a list of values; quote words such as 'no' and 'true'")
+        return tuple(str(item) for item in items)
+
+    def mapping(self, key: str) -> dict[str, object]:
+        """Returns a mapping of names, which is not empty."""
+        value = self.get(key)
+        if not isinstance(value, dict) or not value:
+            self.fail(key, "a mapping of names to entries")
+        for name in value:
+            if not isinstance(name, str):
+                raise DatasetError(f"{key}: the name {name!r} must be text; quote it if it is")
+        return value

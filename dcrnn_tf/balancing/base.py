@@ -1,13 +1,14 @@
 """The base of all ways of balancing, which is the plainest of them, the sum."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
 from dcrnn_tf.system.errors import UserError
 
-Gradient = tf.Tensor | tf.IndexedSlices | None
+Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices | None
 
 
 class BalancingError(UserError, ValueError):

@@ -65,8 +65,8 @@ class _Column:
             self._rows, values = _on_same_rows(present)
         else:
             values = [tf.convert_to_tensor(gradient) for gradient in present]
-        values = iter(values)
-        self._values = [None if gradient is None else next(values) for gradient in gradients]
+        next_value = iter(values)
+        self._values = [None if g is None else next(next_value) for g in gradients]
 
     def flat(self) -> tf.Tensor:
         """Returns all of them, `(T, size)`."""

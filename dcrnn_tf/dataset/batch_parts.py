@@ -12,12 +12,12 @@ class BatchParts(NamedTuple):
     the batch, in its order, and their sizes differ by one row at most.
 
     Attributes:
-      numbers: of the parts, from 0.
-      count: N.
+      numbers: Numbers of the parts, from 0.
+      total: Number of all parts, N.
     """
 
     numbers: tuple[int, ...]
-    count: int
+    total: int
 
     def take(self, columns: dict[str, tf.Tensor], number: int) -> tuple[dict, tf.Tensor, tf.Tensor]:
         """One part of a batch.
@@ -34,7 +34,7 @@ class BatchParts(NamedTuple):
           float32: 0 for a substitute.
         """
         rows = tf.shape(next(iter(columns.values())))[0]
-        first, end = (rows * n // self.count for n in (number, number + 1))
+        first, end = (rows * n // self.total for n in (number, number + 1))
         empty = tf.equal(first, end)
         first, end = tf.where(empty, 0, first), tf.where(empty, 1, end)
         part = {name: column[first:end] for name, column in columns.items()}

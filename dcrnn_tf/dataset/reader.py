@@ -208,8 +208,10 @@ class PreparedDataset:
         return self._tables[entity]
 
     def _all_shards(self) -> list[Shard]:
-        parts = [*self.schema.splits.values(), *self.schema.entities.values()]
-        return [shard for part in parts for shard in part.shards]
+        splits, entities = self.schema.splits.values(), self.schema.entities.values()
+        return [s for split in splits for s in split.shards] + [
+            s for e in entities for s in e.shards
+        ]
 
     def _check_size(self, shard: Shard) -> None:
         path = self.folder / shard.file
@@ -316,7 +318,7 @@ class _EntityTable:
                 raise tf.errors.InvalidArgumentError(
                     None, None, f"{field.name} holds a number outside its vocabulary"
                 )
-        self._columns = {}
+        self._columns: dict[str, tf.Tensor | tf.RaggedTensor] = {}
         with tf.device("CPU:0"):
             for field in fields:
                 self._columns |= _pop_lists(field, columns)

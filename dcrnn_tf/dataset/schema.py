@@ -11,7 +11,7 @@ import json
 import pathlib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.system.errors import UserError
 
@@ -244,7 +244,7 @@ class Schema:
             )
         return self.splits[name]
 
-    def select_fields(self, names: list[str] | tuple[str, ...]) -> "Schema":
+    def select_fields(self, names: Sequence[str]) -> "Schema":
         """The same dataset seen through some of its fields."""
         unknown = sorted(set(names) - {field.name for field in self.fields})
         if unknown:

@@ -163,7 +163,7 @@ def _parsed(record: bytes, dtypes: Mapping[str, str]) -> Columns | str:
         return "is no tf.train.Example"
     columns, lengths = {}, set()
     for name, dtype in dtypes.items():
-        values = feature[name].bytes_list.value if name in feature else ()
+        values: Sequence[bytes] = feature[name].bytes_list.value if name in feature else []
         if len(values) != 1 or len(values[0]) % np.dtype(dtype).itemsize:
             return f"column {name}: is missing or no sequence of {dtype}"
         columns[name] = np.frombuffer(values[0], dtype)
@@ -234,5 +234,5 @@ def _vocabulary_findings(folder: pathlib.Path, field: Field) -> Iterator[str]:
         first = ids.filter(~ids.is_unique())
         yield f"{path} holds an id twice or an empty one ({', '.join(map(str, first[:1]))})"
     if len(counts) and not counts.is_sorted(descending=True):
-        place = int((counts.diff().fill_null(0) > 0).arg_max())
+        place = int((counts.diff().fill_null(0) > 0).to_numpy().argmax())
         yield f"{path}, id {place} (counted from 0), occurs more often than the one before it"

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -58,20 +59,21 @@ class Distribution:
         parameter_servers: bool = False,
     ):
         self._parameter_servers = parameter_servers
-        self._strategy = strategy
+        self._strategy: Any = strategy
         self._gatherings: dict[str, Callable] = {}
         self._heartbeat = heartbeat
         self.replicas = self.workers = 1
         self.worker = 0
-        self.parts = None
+        self.parts: BatchParts | None = None
         if strategy is None:
             return
         self.replicas = strategy.num_replicas_in_sync
         own = len(strategy.extended.worker_devices)
         self.workers = self.replicas // own
         self.worker = _number_of_worker(strategy.cluster_resolver)
-        first = self.worker * own
-        self.parts = BatchParts(tuple(range(first, first + own)), self.replicas)
+        self._first_replica = self.worker * own
+        own_replicas = range(self._first_replica, self._first_replica + own)
+        self.parts = BatchParts(tuple(own_replicas), self.replicas)
 
     @property
     def is_chief(self) -> bool:
@@ -192,7 +194,8 @@ class Distribution:
     def _position(self) -> int:
         """Number of the replica within this process, from 0; known when a step is traced."""
         context = tf.distribute.get_replica_context()
-        return int(tf.get_static_value(context.replica_id_in_sync_group)) - self.parts.numbers[0]
+        number = int(tf.get_static_value(context.replica_id_in_sync_group))
+        return number - self._first_replica
 
 
 def build(

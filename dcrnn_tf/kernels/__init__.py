@@ -8,7 +8,7 @@ TensorFlow's operations compute the same, to the same bits (`DeferredAdam`: to r
 import functools
 import hashlib
 import pathlib
-from types import ModuleType
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -30,7 +30,7 @@ def library_file() -> pathlib.Path:
 
 
 @functools.cache
-def library() -> ModuleType | None:
+def library() -> Any:
     """Returns the compiled operations by name; None if they have not been compiled."""
     file = library_file()
     if not file.is_file():

@@ -15,8 +15,10 @@ import tensorflow as tf
 from dcrnn_tf import kernels
 
 # No contraction of products and sums: the bits of TensorFlow's own operations.
-FLAGS = ("-shared", "-fPIC", "-O3", "-w", "-ffp-contract=off", "-fno-math-errno")
-FLAGS += ("-fno-trapping-math",)
+FLAGS = (
+    *("-shared", "-fPIC", "-O3", "-w"),
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+)
 _PARTIAL = "partial-"
 _LONGEST_SECONDS = 3600  # that a compilation takes; what is older was left by one that was killed
 
@@ -33,9 +35,9 @@ def main() -> int:
             "computed by TensorFlow's operations, to the same bits, more slowly."
         )
         return 0
-    for folder in file.parent.glob(f"{_PARTIAL}*"):
-        if time.time() - folder.stat().st_mtime > _LONGEST_SECONDS:  # else it is another's at work
-            shutil.rmtree(folder, ignore_errors=True)
+    for left in file.parent.glob(f"{_PARTIAL}*"):
+        if time.time() - left.stat().st_mtime > _LONGEST_SECONDS:  # else it is another's at work
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=file.parent) as folder:
         partial = os.path.join(folder, file.name)
         command = [

@@ -3,13 +3,14 @@
 import dataclasses
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
 _OF_KERAS = inspect.signature(keras.layers.Layer.__init__).parameters  # Keras serialises them
 
 
-class Configured:
+class Configured(keras.Operation):
     """A mixin that gives a Keras layer or model its `get_config`.
 
     The configuration holds the constructor's arguments by name, those of base classes that
@@ -57,12 +58,12 @@ class Layer(Configured, keras.layers.Layer):
     """
 
 
-def _arguments(cls: type, args: tuple, kwargs: Mapping) -> dict[str, object]:
+def _arguments(cls: Any, args: tuple, kwargs: Mapping) -> dict[str, object]:
     """Arguments of a class's constructor by name, without those that Keras serialises itself."""
     signature = inspect.signature(cls.__init__)
     bound = signature.bind(None, *args, **kwargs)
     bound.apply_defaults()
-    named = {}
+    named: dict[str, object] = {}
     for name, parameter in signature.parameters.items():
         value = bound.arguments[name]
         named |= value if parameter.kind is parameter.VAR_KEYWORD else {name: value}
@@ -70,7 +71,7 @@ def _arguments(cls: type, args: tuple, kwargs: Mapping) -> dict[str, object]:
 
 
 def _serialized(value: object) -> object:
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {key: _serialized(item) for key, item in value.items()}

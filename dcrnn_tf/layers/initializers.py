@@ -1,11 +1,12 @@
 """Initializers of weights that hold several layers side by side, or mix them."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
-Initializer = keras.initializers.Initializer
+Initializer: TypeAlias = keras.initializers.Initializer
 
 
 def blockwise(initializer: type[Initializer], blocks: int, axis: int) -> Callable:

@@ -51,7 +51,8 @@ class Metric:
             return max(values)
         if self.better == "low":
             return min(values)
-        return min(values, key=lambda value: abs(value - self.better))
+        aim = self.better
+        return min(values, key=lambda value: abs(value - aim))
 
 
 def register(metric: Metric) -> None:

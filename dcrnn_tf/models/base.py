@@ -151,10 +151,10 @@ class MultiTaskModel(Configured, keras.Model):
                     "model needs it on every exposure; declare it without only_where"
                 )
         for split in schema.splits.values():
-            for before, task in itertools.pairwise(self.tasks):
-                if split.positives[task] > split.positives[before]:
+            for before, name in itertools.pairwise(self.tasks):
+                if split.positives[name] > split.positives[before]:
                     raise ModelError(
-                        f"the {split.name} split has {split.positives[task]} positives of {task} "
+                        f"the {split.name} split has {split.positives[name]} positives of {name} "
                         f"and {split.positives[before]} of {before}, and the model needs tasks "
                         "each of which is positive only where the one before it is"
                     )

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -99,7 +100,7 @@ def settings(name: str) -> dict[str, object]:
       >>> models.settings("fm")["embedding_dim"]
       32
     """
-    parameters = {}
+    parameters: dict[str, inspect.Parameter] = {}
     for cls in reversed(model_class(name).__mro__):
         if issubclass(cls, MultiTaskModel):
             parameters |= inspect.signature(cls.__init__).parameters
@@ -174,7 +175,7 @@ def _imported(name: str) -> type[MultiTaskModel]:
     return cls
 
 
-def _expected(value: object, default: object, least: int) -> str | None:
+def _expected(value: Any, default: object, least: int) -> str | None:
     """Returns what a setting must be, by what its default is; None if the value is such."""
 
     # None has a meaning there, or the constructor refuses it.

@@ -47,7 +47,7 @@ def write_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> Non
     variable.scatter_update(tf.IndexedSlices(values, rows))
 
 
-class _MergingRows:
+class _MergingRows(keras.optimizers.Optimizer):
     """A mixin that sums the gradients of repeated rows, which Keras' optimizers take for one."""
 
     def update_step(self, gradient, variable, learning_rate) -> None:

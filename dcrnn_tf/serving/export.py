@@ -238,7 +238,7 @@ def _named_inputs(
         return function(dict(zip(names, inputs, strict=True)))
 
     empty = inspect.Parameter.empty
-    serve.__signature__ = inspect.Signature(
+    vars(serve)["__signature__"] = inspect.Signature(
         [
             inspect.Parameter(
                 name,

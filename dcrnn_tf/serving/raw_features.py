@@ -97,7 +97,7 @@ class RawFeatures(tf.Module):
         Returns:
           `{field: int32 (rows,)}`, int32 `(rows, width)` of a list, float32 `(rows,)` of a number.
         """
-        features = {}
+        features: dict[str, tf.Tensor] = {}
         for encoder in self._chosen(fields):
             features |= encoder.encode(raw)
         counts = tf.stack([tf.shape(column)[0] for column in features.values()])
@@ -114,11 +114,11 @@ class RawFeatures(tf.Module):
         Ids are int64 or bytes features, numbers float features, all under the inputs' names; what
         an Example lacks is missing, and what is not asked for is passed over.
         """
-        described = {}
+        described: dict[str, object] = {}
         for encoder in self._encoders:
             described |= encoder.example_features()
         parsed = tf.io.parse_example(examples, described)
-        raw = {}
+        raw: dict[str, tf.Tensor] = {}
         for encoder in self._encoders:
             raw |= encoder.from_example(parsed)
         return raw

@@ -10,6 +10,7 @@ import pathlib
 import sys
 import typing
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from absl import flags
 
@@ -21,7 +22,7 @@ _CONFIG = Rule(
     "JSON or YAML file with values of flags; flags on the command line win.", optional=True
 )
 Settings = typing.TypeVar("Settings")
-Values = dict[str, object]  # of settings, by name
+Values = dict[str, Any]  # of settings, by name
 
 
 class _Parser(flags.ArgumentParser):
@@ -89,7 +90,7 @@ def read(
 def _define(name: str, rule: Rule, default: object) -> None:
     if default is dataclasses.MISSING:
         default = None
-    kind = flags.MultiFlag if rule.form is dict else flags.Flag
+    kind: Any = flags.MultiFlag if rule.form is dict else flags.Flag
     boolean = rule.kind is bool and rule.form is None
     parser, serializer = _Parser(name, rule), _Serializer()
     flag = kind(parser, serializer, name, default, rule.help, boolean=boolean)
@@ -109,7 +110,7 @@ def _required(settings: type) -> set[str]:
 def _command_line_values(known: Mapping[str, Rule]) -> Values:
     """The values that the command line gives, some of them under former names."""
     names = [*known, *(rule.former for rule in known.values() if rule.former)]
-    values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
+    values: Values = {name: FLAGS[name].value for name in names if FLAGS[name].present}
     for name in [name for name in values if name in known and known[name].form is dict]:
         pairs = [pair for mapping in values[name] for pair in mapping.items()]
         values[name] = dict(pairs)

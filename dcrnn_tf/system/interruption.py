@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _WORDS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
@@ -67,7 +68,7 @@ def _raise(number: int, frame: object) -> None:
     raise Interrupted(number)
 
 
-def _handle(handler) -> dict[int, object]:
+def _handle(handler) -> dict[int, Any]:
     """Sets the handler of signals that are not ignored; returns those that were set before."""
     if threading.current_thread() is not threading.main_thread():
         return {}  # signals reach the main thread alone, and it alone may set handlers

@@ -9,11 +9,11 @@
 """
 
 import dataclasses
-import functools
 import json
 import math
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -22,7 +22,7 @@ from dcrnn_tf.system.errors import UsageError
 _KEY = "rule"  # in a field's metadata
 _PAIR = "NAME=VALUE, such as units=64"
 _NOUNS = {int: "an integer", float: "a finite number", bool: "true or false", str: "a text"}
-_CONVERTERS = {
+_CONVERTERS: Mapping[type, Callable[[Any], Any]] = {
     int: flags.IntegerParser().convert,
     float: flags.FloatParser().convert,
     bool: flags.BooleanParser().parse,
@@ -93,7 +93,7 @@ class Rule:
         except (ValueError, TypeError, OverflowError):
             raise ValueError(f"must be {self.expected()}") from None
 
-    def _element(self, value: object) -> object:
+    def _element(self, value: Any) -> Any:
         if self.form is tuple and self.kind is str and type(value) in (int, float):
             value = repr(value)  # a file's 101 is the field of that name
         converted = _CONVERTERS[self.kind](value)
@@ -108,12 +108,12 @@ class Rule:
         return converted
 
 
-def required(help: str, **rule: object) -> typing.Any:
+def required(help: str, **rule: Any) -> Any:
     """Declares a field without a default; for the rule's other attributes see `Rule`."""
     return dataclasses.field(metadata={_KEY: Rule(help, **rule)})
 
 
-def setting(default: object, help: str, **rule: object) -> typing.Any:
+def setting(default: object, help: str, **rule: Any) -> Any:
     """Declares a field with a default; for the rule's other attributes see `Rule`."""
     metadata = {_KEY: Rule(help, **rule)}
     if isinstance(default, dict):
@@ -121,7 +121,6 @@ def setting(default: object, help: str, **rule: object) -> typing.Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@functools.cache
 def rules(settings: type) -> Mapping[str, Rule]:
     """The rules of a dataclass' fields by name; fields without one are no settings of a user's."""
     hints = typing.get_type_hints(settings)
@@ -183,11 +182,11 @@ def parse_value(text: str) -> object:
         raise ValueError("has a value that cannot be read") from None
 
 
-def _limits(rule: Rule) -> dict[str, object]:
+def _limits(rule: Rule) -> dict[str, Any]:
     return {name: getattr(rule, name) for name in ("lower", "above", "upper", "choices", "noun")}
 
 
-def _of_type(hint: object) -> dict[str, object]:
+def _of_type(hint: object) -> dict[str, Any]:
     """The attributes of a rule that follow from a field's type."""
     alternatives = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
     (kind,) = [part for part in alternatives if part is not type(None)]

@@ -5,13 +5,13 @@ import errno
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 PARTIAL_SUFFIX = ".partial"
 
 
 @contextlib.contextmanager
-def whole_file(path: str | pathlib.Path, mode: str = "w", **how: object) -> Iterator[IO]:
+def whole_file(path: str | pathlib.Path, mode: str = "w", **how: Any) -> Iterator[IO]:
     """Opens a file for writing, which gets its name once it is complete and on the disk.
 
     A file that has the name already stays as it is until then, also where the disk is full.

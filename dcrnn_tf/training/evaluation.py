@@ -1,6 +1,7 @@
 """Predictions of a model over a split or over loose rows, and the exact metrics of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -87,7 +88,7 @@ class Predictor:
         own = np.concatenate([np.empty(0, dtype), *parts])
         if self._distribution.workers == 1:
             return own
-        gathered = self._distribution.gather(own.astype(np.float32)).astype(dtype)
+        gathered: np.ndarray = self._distribution.gather(own.astype(np.float32)).astype(dtype)
         worker = np.arange(len(gathered)) // batch_size % self._distribution.workers
         whole = np.empty_like(gathered)
         whole[np.argsort(worker, kind="stable")] = gathered
@@ -141,7 +142,9 @@ def evaluate(
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
                 "a lower learning rate, or look for damaged numbers with experiments.verify"
             )
-    result = {task: _values(*_where_defined(labels[task], logits[task])) for task in labels}
+    result: dict[str, dict[str, Any]] = {
+        task: _values(*_where_defined(labels[task], logits[task])) for task in labels
+    }
     for output in derived_outputs:
         result[output.name]["population"] = output.population
     return result

@@ -81,7 +81,7 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
             tasks = [values for values in outputs.values() if "population" not in values]
             values = [CHANCE if v[PRIMARY] is None else v[PRIMARY] for v in tasks]
             means[step] = sum(values) / len(values)
-    return max(means, key=means.get, default=None)
+    return max(means, key=means.__getitem__, default=None)
 
 
 def _lines(content: bytes) -> list[tuple[int, bytes]]:

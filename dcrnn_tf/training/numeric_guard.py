@@ -77,7 +77,7 @@ class NumericGuard:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             sentence.append(f"the gradient of {', '.join(names[:_NAMED])}{more} is not finite")
         _, before = self._split(self._before)
-        largest = sorted(before, key=before.get, reverse=True)[:_NAMED]
+        largest = sorted(before, key=before.__getitem__, reverse=True)[:_NAMED]
         if step > 1 and before[largest[0]]:
             norms = ", ".join(f"{name} {before[name]:.3g}" for name in largest)
             sentence.append(f"the largest gradients of the step before: {norms}")

@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 import tqdm
@@ -76,7 +76,7 @@ class Trainer:
         self._distribution = distribution or Distribution()
         self.predictor = Predictor(model, positive_weights, self._distribution)
         self._losses = multi_task_losses(positive_weights)
-        self._balancing = balancing or Balancing(self._losses)
+        self._balancing = balancing or Balancing(tuple(self._losses))
         self._run_dir = pathlib.Path(run_dir)
         self._steps_per_epoch = dataset.steps("train", settings.batch_size)
 
@@ -324,7 +324,7 @@ class Trainer:
         pauses = [every - step % every for every in (settings.log_every, settings.checkpoint_every)]
         return min(settings.steps_per_execution, end - step, *pauses)
 
-    def _several_steps(self, batches: Iterator, count: tf.Tensor) -> None:
+    def _several_steps(self, batches: tf.data.Iterator, count: tf.Tensor) -> None:
         def one_more(done: tf.Tensor) -> tuple[tf.Tensor]:
             self.train_step(*batches.get_next())
             return (done + 1,)

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -99,7 +99,7 @@ class FieldEmbedding(Layer):
             self.offsets[field.name] = self.total_rows
             self.total_rows += field.vocabulary_size
         self.table = None  # if it is in one piece
-        self.tables = ()  # its pieces
+        self.tables: tuple[keras.Variable, ...] = ()  # its pieces
 
     def build(self, input_shape=None) -> None:
         """Creates the table, and two vectors for each numeric field."""
@@ -176,7 +176,7 @@ class FieldEmbedding(Layer):
             parts = [tf.gather(part, features[f"{field.entity}_row"]) for part in parts]
         position, weight, counted = parts
         example = tf.broadcast_to(tf.range(tf.shape(counted)[0])[:, None], tf.shape(counted))
-        columns = (position, example, weight)
+        columns: Iterable[tf.Tensor] = (position, example, weight)
         if self.static_shapes:
             columns = (tf.reshape(column, [-1]) for column in columns)
         else:
@@ -236,7 +236,7 @@ class FieldEmbedding(Layer):
         self, fields: Sequence[Field], features: Mapping, training: bool = False
     ) -> tf.Tensor:
         """Returns the embeddings of fields with the same number of rows, `(rows, fields, dim)`."""
-        kinds = {
+        kinds: Mapping[str, Callable] = {
             CATEGORICAL: self._single_valued,
             MULTI_CATEGORICAL: functools.partial(self._pooled, compiled=training),
             NUMERIC: self._numeric,

@@ -52,7 +52,7 @@ class Experts(Layer):
         glorot = keras.initializers.GlorotUniform
         kernels, biases = [], []
         for i, width in enumerate(self.units):
-            shape = (self.num_experts, self.units[i - 1], width)
+            shape: tuple[int, ...] = (self.num_experts, self.units[i - 1], width)
             if i == 0:
                 shape = (input_shape[-1], self.num_experts * width)
             initializer = blockwise(glorot, self.num_experts, axis=0 if i else 1)

@@ -71,7 +71,7 @@ class GateControl(Layer):
         self.num_experts = num_tasks * num_task_experts + num_shared_experts
         self.units = tuple(units)
         self.shared_gate = shared_gate
-        self.experts = ()
+        self.experts: tuple[Experts, ...] = ()
 
     def build(self, input_shape) -> None:
         """Creates the experts, of all groups in one or group by group, and the gates' kernels.
@@ -92,7 +92,7 @@ class GateControl(Layer):
         for experts in self.experts:
             experts.build((None, depth))
         width = self.num_task_experts + self.num_shared_experts
-        shape = (self.num_tasks, depth, width)
+        shape: tuple[int, ...] = (self.num_tasks, depth, width)
         if self.one_input:
             shape = (depth, self.num_tasks * width)
         initializer = blockwise(

@@ -69,7 +69,6 @@ class HeterogeneousExperts(Layer):
         self.expert_units = tuple(expert_units)
         self.num_interaction_layers = layers = num_interaction_layers
         policy = {"dtype": self.dtype_policy}
-        self.dnn = self.dnn_link = self.dcn = self.dcn_v2 = self.fint = None
         if "dnn" in self.kinds:
             self.dnn = Experts(num_dnn_experts, self.expert_units, name="dnn", **policy)
             self.dnn_link = ResidualLink(name="dnn_link", **policy)
@@ -114,17 +113,17 @@ class HeterogeneousExperts(Layer):
     def call(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Returns the experts' outputs."""
         outputs = []
-        if self.dnn is not None:
+        if "dnn" in self.kinds:
             into, around = fork(_flat(inputs["dnn"]), 2)
             experts = tf.transpose(self.dnn(into), (1, 0, 2))
             joined = tf.reshape(experts, (-1, self.num_dnn_experts * self.width))
             linked = self.dnn_link(around, joined)
             linked = tf.reshape(linked, (-1, self.num_dnn_experts, self.width))
             outputs.append(tf.transpose(linked, (1, 0, 2)))
-        if self.dcn is not None:
+        if "cross" in self.kinds:
             one, other = fork(_flat(inputs["cross"]), 2)
             outputs += [self.dcn(one)[None], self.dcn_v2(other)[None]]
-        if self.fint is not None:
+        if "field" in self.kinds:
             outputs.append(self.fint(inputs["field"])[None])
         return tf.concat(outputs, axis=0)
 

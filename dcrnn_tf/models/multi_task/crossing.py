@@ -88,10 +88,10 @@ class CrossingComparison(MultiTaskModel):
         )
 
     def _network(self, name: str) -> keras.layers.Layer:
-        if self.crossing == DCN:
-            return Cross(self.num_layers, name=name, dtype=self.dtype_policy)
         if self.crossing == DCN_V2:
             return MatrixCross(self.num_layers, self.rank, name=name, dtype=self.dtype_policy)
+        if self.feature_maps is None:  # the CIN alone has them
+            return Cross(self.num_layers, name=name, dtype=self.dtype_policy)
         maps = (self.feature_maps,) * self.num_layers
         return CompressedInteraction(maps, name=name, dtype=self.dtype_policy)
 

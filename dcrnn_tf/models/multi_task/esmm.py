@@ -63,8 +63,7 @@ class ESMM(MultiTaskModel):
             )
         self.network_units = tuple(network_units)
         self.tower_units = tuple(tower_units)
-        self.networks = None
-        self.towers = ()
+        self.towers: tuple[Tower, ...] = ()
 
     def build(self, input_shape=None) -> None:
         """Creates all weights."""

@@ -67,7 +67,8 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         )
         public = [kind for kind in KINDS if kind not in self.private_experts]
         self.public = self._experts(public, "public_experts")
-        self.private = self.private_towers = ()
+        self.private: tuple[HeterogeneousExperts, ...] = ()
+        self.private_towers: tuple[Tower, ...] = ()
         if self.private_experts:
             self.private = tuple(
                 self._experts(self.private_experts, f"{task}_experts") for task in self.tasks

@@ -78,9 +78,10 @@ test: lint  ## Lint and tests
 test-slow: $(READY)  ## Tests that take minutes
 	$(RUN) -m pytest -m slow
 
-lint: $(READY)  ## Check style, and the documentation with its links
+lint: $(READY)  ## Check style, types, and the documentation with its links
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 	$(DOCS)
 
 docs: $(READY)  ## Build the documentation as a site in site/

@@ -327,6 +327,8 @@ def _encoder(field: Field, filters: Mapping, ids: np.ndarray | None) -> _Encoder
     """Raises KeyError where the filters lack what the field needs."""
     if field.kind == NUMERIC:
         return _Number(field, filters["scaling"][field.name])
+    if ids is None:
+        raise KeyError("vocabulary")
     rows = np.arange(len(ids), dtype=np.int32) + FIRST_ID_ROW
     if field.name in filters.get("binning", {}):
         bins = filters["binning"][field.name]

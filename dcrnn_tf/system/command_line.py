@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from absl import app, flags
 
@@ -89,7 +90,7 @@ def use_threads(count: int) -> None:
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
-def fail(sentence: str, exit_code: int = 1) -> None:
+def fail(sentence: str, exit_code: int = 1) -> NoReturn:
     """Ends the program with one sentence on standard error."""
     print(f"Error: {' '.join(sentence.splitlines())}", file=sys.stderr)
     sys.exit(exit_code)

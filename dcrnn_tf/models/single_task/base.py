@@ -43,7 +43,7 @@ class SingleTaskModel(MultiTaskModel):
 
     def __init__(self, fields, tasks, **kwargs):
         super().__init__(fields, tasks, **kwargs)
-        self.networks = ()
+        self.networks: tuple[keras.layers.Layer, ...] = ()
 
     @property
     def embedding_width(self) -> int:

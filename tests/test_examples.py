@@ -6,8 +6,11 @@ import inspect
 import pytest
 
 from dcrnn_tf import balancing, layers, models, optimizers
+from dcrnn_tf.layers import base as layers_base
+from dcrnn_tf.metrics import auc, average_precision, calibration, curves, logloss
 from dcrnn_tf.training import losses
 
+METRICS = (auc, average_precision, calibration, curves, logloss)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -22,6 +25,7 @@ def public_functions(module):
 SHOWN = [
     *(getattr(layers, name) for name in layers.__all__),
     *(models.model_class(name) for name in models.names()),
+    layers_base.Layer,
     models.MultiTaskModel,
     models.SingleTaskModel,
     models.build,
@@ -30,6 +34,7 @@ SHOWN = [
     balancing.build,
     *(getattr(optimizers, name) for name in optimizers.__all__),
     *public_functions(losses),
+    *(one for module in METRICS for one in public_functions(module)),
 ]
 SHOWN = [one for one in SHOWN if one not in (optimizers.register, models.model_class("din"))]
 

@@ -14,26 +14,26 @@ class Configured(keras.Operation):
     """A mixin that gives a Keras layer or model its `get_config`.
 
     The configuration holds the constructor's arguments by name, those of base classes that
-    `**kwargs` passed on included, and the defaults that the constructor's signature has. Sequences
+    `**kwargs` passes on included, and the defaults that the constructor's signature has. Sequences
     become lists and dataclasses dicts; what Keras serialises itself, such as initializers,
     activations and layers, is serialised by Keras, and restored by `from_config`.
     """
 
     def __new__(cls, *args, **kwargs):
-        """A new object that remembers the arguments."""
+        """Makes an object that remembers the arguments."""
         instance = super().__new__(cls, *args, **kwargs)
         # Past Keras' own `__setattr__`, which would track the values as a part of the layer.
         object.__setattr__(instance, "_arguments", _arguments(cls, args, kwargs))
         return instance
 
     def get_config(self) -> dict:
-        """The arguments of the constructor, serialised."""
+        """Returns the arguments of the constructor, serialised."""
         own = {name: _serialized(value) for name, value in self._arguments.items()}
         return own | super().get_config()
 
     @classmethod
     def from_config(cls, config: Mapping, custom_objects: Mapping | None = None):
-        """A new layer or model from what `get_config` gave."""
+        """Makes a layer or model of the arguments that `get_config` returned."""
         own = {name: value for name, value in config.items() if name not in _OF_KERAS}
         own = keras.saving.deserialize_keras_object(own, custom_objects=custom_objects)
         return super().from_config({**config, **own})
@@ -46,6 +46,7 @@ class Layer(Configured, keras.layers.Layer):
     the shape of its output by `compute_output_shape`: Keras then knows the output's type too.
 
     Example:
+      >>> from dcrnn_tf.layers.base import Layer
       >>> class Scale(Layer):
       ...     def __init__(self, factor: float = 2.0, **kwargs):
       ...         super().__init__(**kwargs)
@@ -59,7 +60,7 @@ class Layer(Configured, keras.layers.Layer):
 
 
 def _arguments(cls: Any, args: tuple, kwargs: Mapping) -> dict[str, object]:
-    """Arguments of a class's constructor by name, without those that Keras serialises itself."""
+    """Returns a constructor's arguments by name, without those that Keras serialises itself."""
     signature = inspect.signature(cls.__init__)
     bound = signature.bind(None, *args, **kwargs)
     bound.apply_defaults()

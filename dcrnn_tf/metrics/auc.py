@@ -20,6 +20,11 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
     Returns:
       The AUC, or None where only one class is present.
+
+    Example:
+      >>> from dcrnn_tf.metrics.auc import auc
+      >>> auc([1, 0, 1, 0], [0.9, 0.1, 0.3, 0.3])  # three of four pairs, and a tie
+      0.875
     """
     labels = np.asarray(labels) > 0
     scores = np.asarray(scores)

@@ -17,6 +17,11 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
     Returns:
       The average precision, or None where there is no positive.
+
+    Example:
+      >>> from dcrnn_tf.metrics.average_precision import average_precision
+      >>> average_precision([1, 0, 1, 0], [0.9, 0.5, 0.3, 0.1])  # (1 / 1 + 2 / 3) / 2
+      0.8333333333333333
     """
     labels = np.asarray(labels) > 0
     scores = np.asarray(scores)
@@ -29,7 +34,13 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def share_of_positives(labels: np.ndarray) -> float | None:
-    """Average precision of any constant, whose scores are one tie; None without a positive."""
+    """Average precision of any constant, whose scores are one tie; None without a positive.
+
+    Example:
+      >>> from dcrnn_tf.metrics.average_precision import share_of_positives
+      >>> share_of_positives([1, 0, 0, 0])
+      0.25
+    """
     return float(np.mean(np.asarray(labels) > 0)) or None
 
 

@@ -10,6 +10,11 @@ def calibration(labels: np.ndarray, logits: np.ndarray) -> float | None:
 
     Returns:
       The quotient, or None where there is no positive.
+
+    Example:
+      >>> from dcrnn_tf.metrics.calibration import calibration
+      >>> calibration([1, 0, 0, 0], [0.0, 0.0, 0.0, 0.0])  # 4 0.5 / 1
+      2.0
     """
     from scipy.special import expit  # late, since most programs only ask for the metric's label
 

@@ -4,7 +4,13 @@ import numpy as np
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 201) -> dict[str, list[float]]:
-    """The ROC curve at evenly spaced false positive rates."""
+    """The ROC curve at evenly spaced false positive rates.
+
+    Example:
+      >>> from dcrnn_tf.metrics.curves import roc_curve
+      >>> roc_curve([1, 0, 1, 0], [0.9, 0.5, 0.3, 0.1], points=3)
+      {'false_positive_rate': [0.0, 0.5, 1.0], 'true_positive_rate': [0.5, 1.0, 1.0]}
+    """
     labels = np.asarray(labels) > 0
     scores = np.asarray(scores)
     order = np.argsort(-scores, kind="stable")
@@ -19,7 +25,13 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray, points: int = 201) -> dict
 
 
 def score_histogram(labels: np.ndarray, logits: np.ndarray, bins: int = 40) -> dict[str, list]:
-    """Counts of positives and negatives over the logit, between its 0.1 and 99.9 % quantiles."""
+    """Counts of positives and negatives over the logit, between its 0.1 and 99.9 % quantiles.
+
+    Example:
+      >>> from dcrnn_tf.metrics.curves import score_histogram
+      >>> score_histogram([1, 0, 1], [0.0, 0.0, 1.0], bins=2)["positives"]
+      [1, 1]
+    """
     labels = np.asarray(labels) > 0
     logits = np.asarray(logits, np.float64)
     low, high = np.quantile(logits, [0.001, 0.999])

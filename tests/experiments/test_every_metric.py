@@ -55,7 +55,7 @@ def written(tmp_path_factory):
     page.write(*(folder / f"table.{suffix}" for suffix in ("csv", "md", "html")))
     rows = (*LEADERBOARD.rows, Row("PLE", "ple"))
     board = dataclasses.replace(LEADERBOARD, tasks=("click",), rows=rows, more_rows=None)
-    leaderboard_files.write(folder, fill(board, folder / "runs" / "leaderboard"), {}, [])
+    leaderboard_files.write(folder, fill(board, folder / "runs" / "leaderboard"), {})
     run = table.runs[0].folder
     (folder / "run.html").write_text(run_report.write(run).read_text("utf-8"), "utf-8")
     texts = [path for path in folder.iterdir() if path.suffix in (".csv", ".md", ".html")]

@@ -10,7 +10,7 @@ from dcrnn_tf.balancing.base import Balancing, BalancingError, Gradient, weight_
 from dcrnn_tf.balancing.registry import register
 from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 
-_LEAST = 0.001  # weight; the update could make it negative
+_LEAST = 0.001  # least weight; the update could make it negative
 
 
 @register("gradnorm")

@@ -51,7 +51,7 @@ def usable(*variables: tf.Variable) -> bool:
     """
     return library() is not None and all(
         variable.dtype == tf.float32
-        and not hasattr(variable, "values")  # of a strategy, with a copy for each replica
+        and not hasattr(variable, "values")  # a strategy's variable, with a copy for each replica
         and hasattr(variable, "handle")
         and _is_here(tf.DeviceSpec.from_string(variable.device or ""))
         for variable in variables

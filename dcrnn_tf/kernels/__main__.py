@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from dcrnn_tf import kernels
 
-# No contraction of products and sums: the bits of TensorFlow's own operations.
+# Products and sums are not contracted, as in TensorFlow's operations: the bits are theirs.
 FLAGS = (
     *("-shared", "-fPIC", "-O3", "-w"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
 )
 _PARTIAL = "partial-"
-_LONGEST_SECONDS = 3600  # that a compilation takes; what is older was left by one that was killed
+_LONGEST_SECONDS = 3600  # of a compilation; an older folder was left by one that was killed
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
         )
         return 0
     for left in file.parent.glob(f"{_PARTIAL}*"):
-        if time.time() - left.stat().st_mtime > _LONGEST_SECONDS:  # else it is another's at work
+        if time.time() - left.stat().st_mtime > _LONGEST_SECONDS:  # else it is in use
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=file.parent) as folder:
         partial = os.path.join(folder, file.name)

@@ -22,7 +22,7 @@ class Configured(keras.Operation):
     def __new__(cls, *args, **kwargs):
         """Makes an object that remembers the arguments."""
         instance = super().__new__(cls, *args, **kwargs)
-        # Past Keras' own `__setattr__`, which would track the values as a part of the layer.
+        # Keras' `__setattr__` would track the values as a part of the layer.
         object.__setattr__(instance, "_arguments", _arguments(cls, args, kwargs))
         return instance
 

@@ -14,7 +14,7 @@ from dcrnn_tf.models import derived_outputs
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.errors import UserError
 
-LABELS = "labels of the batch"  # in the features of a training step; no field has such a name
+LABELS = "labels of the batch"  # key among the features of a training step; no field has it
 
 
 class ModelError(UserError, ValueError):
@@ -182,7 +182,7 @@ class MultiTaskModel(Configured, keras.Model):
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
         if self.embedding.table_devices is not None and not self.embedding.built:
-            # Keras makes variables that a trace asks for when it is over, wherever it was to be.
+            # Keras creates a trace's variables when the trace is over, out of its device's context.
             self.embedding.build()
         symbols = {
             name: keras.KerasTensor(spec.shape, spec.dtype.name)

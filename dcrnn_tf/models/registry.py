@@ -161,7 +161,7 @@ def _imported(name: str) -> type[MultiTaskModel]:
     module, _, attribute = name.partition(":")
     try:
         cls = getattr(importlib.import_module(module), attribute, None)
-    except Exception as error:  # a module may raise what it likes
+    except Exception as error:  # a module may raise any exception
         raise ModelError(
             f"model {name}: importing {module or 'nothing'} ended with "
             f"{type(error).__name__}: {error}; MODULE:CLASS names a module in the folder where the "

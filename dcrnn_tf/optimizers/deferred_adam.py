@@ -11,9 +11,9 @@ from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import write_rows
 from dcrnn_tf.optimizers.registry import register
 
-_PRECISION = 1e-8  # of the series below, relative
+_PRECISION = 1e-8  # relative precision of the series below
 _MOST_TERMS = 64
-_ROWS_AT_A_TIME = 1 << 18  # when all are caught up with, for the sake of memory
+_ROWS_AT_A_TIME = 1 << 18  # of all rows that are caught up with, to save memory
 
 
 @register("adam_deferred", compiles=True)
@@ -119,7 +119,7 @@ class DeferredAdam(LazyAdam):
                 epsilon=tf.constant(self.epsilon, tf.float32),
             )
             return
-        if not self.static_shapes:  # else repeated rows are written repeatedly, to the same values
+        if not self.static_shapes:  # else the same values are written several times
             rows = tf.unique(rows).y
         step = tf.cast(self.iterations.value, tf.int32)
         since = tf.gather(last, rows)

@@ -104,7 +104,7 @@ class LazyAdam(keras.optimizers.Optimizer):
             tf.gather(m, rows), tf.gather(v, rows), tf.cast(gradient.values, dtype)
         )
         old = tf.gather(weight, rows)
-        # Plain writes of rows: a scatter that adds is several times slower on the CPU.
+        # Rows are written: a scatter that adds is several times slower on the CPU.
         write_rows(m, rows, new_m)
         write_rows(v, rows, new_v)
         write_rows(weight, rows, old - rate * new_m / (tf.sqrt(new_v) + self.epsilon))

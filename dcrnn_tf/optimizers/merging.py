@@ -48,7 +48,7 @@ def write_rows(variable: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> Non
 
 
 class _MergingRows(keras.optimizers.Optimizer):
-    """A mixin that sums the gradients of repeated rows, which Keras' optimizers take for one."""
+    """A mixin that sums the gradients of repeated rows, which Keras' optimizers do not sum."""
 
     def update_step(self, gradient, variable, learning_rate) -> None:
         if isinstance(gradient, tf.IndexedSlices):

@@ -92,7 +92,7 @@ class CompressedInteraction(Layer):
                 dots = tf.matmul(maps, original, transpose_a=True)
                 sums.append(product(tf.reshape(dots, (-1, kernel.shape[0])), kernel))
                 continue
-            # As a broadcast `*`, but the gradients are products too, without temporaries as large.
+            # It is a broadcast `*`, whose gradients are products too, without temporaries as large.
             products = maps[:, :, :, None] @ original[:, :, None, :]
             outgoing = self.activation(product(tf.reshape(products, (-1, kernel.shape[0])), kernel))
             outgoing = tf.reshape(outgoing, (-1, inputs.shape[2], kernel.shape[1]))

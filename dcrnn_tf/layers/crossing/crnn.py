@@ -157,7 +157,7 @@ class CRNN(Layer):
         """Returns the states after the last step, `(R, batch, h)`."""
 
         def gates_first(rows):
-            """`(batch, R * gates * h)` as `(gates, R, batch, h)`: gates lie apart in memory."""
+            """Returns `(batch, R * gates * h)` as `(gates, R, batch, h)`, gates apart in memory."""
             rows = tf.reshape(rows, (-1, self.networks, GATES[self.cell], self.units))
             return tf.transpose(rows, (2, 1, 0, 3))
 
@@ -166,7 +166,7 @@ class CRNN(Layer):
         if recurrent_bias is not None:
             recurrent_bias = gates_first(recurrent_bias)
         if steps is not None:
-            # Which step each network reads when, as a product: its gradients are one sum.
+            # A product picks the step that each network reads: its gradients are one sum.
             reads = tf.one_hot(self._step_orders(), self.sequence_length, dtype=steps.dtype)
             steps = tf.einsum("lrs,grsh->lgrh", reads, gates_first(steps))
             steps = tf.unstack(steps[:, :, :, None])

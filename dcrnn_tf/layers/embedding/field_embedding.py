@@ -83,7 +83,7 @@ class FieldEmbedding(Layer):
         table_devices: Sequence[str] | None = None,
         **kwargs,
     ):
-        super().__init__(autocast=False, **kwargs)  # never a cast of the whole table
+        super().__init__(autocast=False, **kwargs)  # the whole table is never cast
         self.fields = tuple(f if isinstance(f, Field) else Field(**f) for f in fields)
         self.embedding_dim = embedding_dim
         self.initial_range = initial_range
@@ -98,8 +98,8 @@ class FieldEmbedding(Layer):
         for field in self.fields:
             self.offsets[field.name] = self.total_rows
             self.total_rows += field.vocabulary_size
-        self.table = None  # if it is in one piece
-        self.tables: tuple[keras.Variable, ...] = ()  # its pieces
+        self.table = None  # the table, if one variable holds it
+        self.tables: tuple[keras.Variable, ...] = ()  # the variables that hold it
 
     def build(self, input_shape=None) -> None:
         """Creates the table, and two vectors for each numeric field."""
@@ -258,7 +258,7 @@ class FieldEmbedding(Layer):
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
         compiled &= not self.static_shapes and not any(field.weighted for field in fields)
         if compiled and self.table is not None and kernels.usable(self.table.value):
-            tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tells gradient tapes of the table
+            tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tapes then watch the table
             pooled = kernels.library().dcrnn_pooled_rows(
                 self.table.value.handle,
                 [tf.cast(features[field.name], tf.int32) for field in fields],

@@ -62,7 +62,7 @@ class Experts(Layer):
         self.kernels, self.biases = tuple(kernels), tuple(biases)
 
     def _add_weight(self, name: str, shape: tuple[int, ...], initializer) -> keras.Variable:
-        # Cast in `call`, so that a penalty on weights reads them as they are.
+        # The weights are cast in `call`, so that a penalty reads them as they are.
         return self.add_weight(shape, name=name, initializer=initializer, autocast=False)
 
     def call(self, inputs: tf.Tensor | SharedRows) -> tf.Tensor:

@@ -77,7 +77,7 @@ class SoftSelection(Layer):
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """Returns the selected embeddings of each structure."""
         raw, subtracted, attended = fork(embeddings, 3)
-        # E + G (E_SA - E), which reads each of them once for all structures.
+        # E + G (E_SA - E) reads each of them once for all structures.
         return raw + self.gate * (self.attention(attended) - subtracted)
 
     def compute_output_shape(self, input_shape) -> tuple:

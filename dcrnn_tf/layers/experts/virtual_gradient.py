@@ -86,7 +86,7 @@ def coefficients(gates: tf.Tensor, correlations: tf.Tensor, function: str) -> tf
     tasks = gates.shape[-3]
     product = tf.ones_like(gates)
     copies = iter(fork(gates, max(1, 2 * (tasks - 1))))
-    for shift in range(1, tasks):  # every other task once
+    for shift in range(1, tasks):  # each of the other tasks once
         own, others = next(copies), tf.roll(next(copies), shift, axis=-3)
         x = tf.linalg.diag_part(tf.roll(correlations, shift, axis=1))
         x = tf.reshape(tf.cast(x, gates.dtype), (tasks, 1, 1))

@@ -9,7 +9,7 @@ from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 
-LOW, HIGH = -0.1, 1.1  # gamma and zeta, what a gate is stretched to before it is clipped
+LOW, HIGH = -0.1, 1.1  # gamma and zeta, to which a gate is stretched before it is clipped
 TRANSFORMS = ("trans", "aver")
 
 
@@ -75,8 +75,8 @@ class SubNetworkRouting(Layer):
         self.transform = transform
         self.temperature = temperature
         self.l0_penalty = l0_penalty
-        # Its state is among the variables of the model: a run that goes on draws what it would
-        # have drawn.
+        # Its state is among the variables of the model: a run that is resumed draws the same
+        # numbers as one that was not interrupted.
         self.noise = keras.random.SeedGenerator(name="noise")
 
     def build(self, input_shape) -> None:
@@ -167,7 +167,7 @@ class SubNetworks(Layer):
             name="kernel",
             shape=(number, depth, self.units),
             initializer=blockwise(keras.initializers.GlorotUniform, number, axis=0),
-            autocast=False,  # cast in `call`, so that a penalty on weights reads them as they are
+            autocast=False,  # cast in `call`, so that a penalty reads the weights as they are
         )
         self.bias = self.add_weight(name="bias", shape=(number, 1, self.units), initializer="zeros")
 

@@ -4,8 +4,8 @@ import math
 
 import tensorflow as tf
 
-_LEAST_GAP = 1e-6  # between the logits of a quotient
-HIGHEST = -math.log(1e-6)  # of a quotient's logit, where the probability is 1 but for 1e-6
+_LEAST_GAP = 1e-6  # least difference of the logits of a quotient
+HIGHEST = -math.log(1e-6)  # highest logit of a quotient, a probability of 1 - 1e-6
 
 
 def joint_logit(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:

@@ -87,7 +87,7 @@ class AITM(MultiTaskModel):
         ]
         if not training:
             return logits
-        # An output's loss adds gradients of its own.
+        # The loss of an output adds gradients too.
         outputs, calibrated = zip(*(fork(logit, 2) for logit in logits), strict=True)
         self._calibrate(calibrated)
         return list(outputs)

@@ -82,7 +82,7 @@ class DEPHN(ParallelHeterogeneousModel):
             self.mapping_gates = SoftmaxGates(shape[0], shape[1] * shape[2], name="gates", **policy)
         if prediction != PREDICTIONS[0] and not self.private:
             raise ValueError(f"prediction={prediction!r} needs private experts")
-        layer = VirtualGradient(  # made in any case, since it checks its settings
+        layer = VirtualGradient(  # always made, since it checks its settings
             "root_sum" if virtual_gradient is None else virtual_gradient,
             correlation,
             correlation_momentum,

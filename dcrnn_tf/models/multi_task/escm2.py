@@ -95,12 +95,12 @@ class ESCM2(ESMM):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the logits of the first task and of both; adds the risk if labels are known."""
         first, second, *imputed = self.network_logits(embeddings)
-        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        output, factor = fork(first, 2)  # the loss of the output adds gradients too
         joint, regularised = fork(joint_logit(factor, second), 2)
         if labels is not None:
             clicked, converted = (tf.cast(labels[task], first.dtype) for task in self.tasks)
             self._add_risk(first, second, imputed, clicked, converted)
-            if self.global_weight != 1:  # the loss of the second task itself has the weight 1
+            if self.global_weight != 1:  # the second task's loss has the weight 1 already
                 losses = tf.reduce_mean(_cross_entropy(converted, regularised))
                 self.add_loss((self.global_weight - 1) * losses)
         return [output, joint]

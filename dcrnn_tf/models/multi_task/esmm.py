@@ -97,5 +97,5 @@ class ESMM(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the logits of the first task and of both."""
         first, second = self.network_logits(embeddings)
-        output, factor = fork(first, 2)  # the output's loss adds gradients of its own
+        output, factor = fork(first, 2)  # the loss of the output adds gradients too
         return [output, joint_logit(factor, second)]

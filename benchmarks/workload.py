@@ -53,7 +53,7 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
             columns = {field.name: ids[:, number] for number, field in enumerate(fields)}
             columns |= {task.name: labels[:, number] for number, task in enumerate(tasks)}
             writer.add_rows("train", columns)
-            writer.finish(source={"simulated": True}, filters={})
+            writer.finish(source={"simulated": True}, settings={}, filters={})
         np.save(partial / "ids.npy", ids)
         np.save(partial / "labels.npy", labels.astype(np.float32))
         (partial / "sizes.json").write_text(json.dumps([size] * FIELDS))
@@ -95,7 +95,7 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
     ):
         writer.add_entity_rows("user", columns["user"])
         writer.add_rows("train", columns[None])
-        writer.finish(source={"simulated": True}, filters={})
+        writer.finish(source={"simulated": True}, settings={}, filters={})
     return folder
 
 

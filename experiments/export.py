@@ -68,7 +68,7 @@ def main(settings: Settings) -> None:
     if len(user_fields) == len(schema.fields):
         user_fields = []
     serving_model = export.ServingModel(
-        run.model, schema, run.vocabularies(), run.positive_weights, user_fields
+        run.model, schema, run.dataset.vocabularies(), run.positive_weights, user_fields
     )
     name = pathlib.Path(settings.export_dir).resolve().name
 

@@ -1,6 +1,7 @@
 """A small prepared dataset with every kind of field, made afresh for each test session."""
 
 import os
+from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -8,16 +9,18 @@ import numpy as np
 import pytest
 
 from data_prep.storage.writer import DatasetWriter, Ragged
+from dcrnn_tf.dataset.encodings import INTEGER, Ids, Scaling
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
 from dcrnn_tf.system import command_line
 
 USERS = 40
+IDS = Ids(("-1",), INTEGER)
 FIELDS = (
-    Field("item", CATEGORICAL, vocabulary_size=20),
-    Field("tags", MULTI_CATEGORICAL, vocabulary_size=12, max_values=4, weighted=True),
-    Field("price", NUMERIC),
-    Field("age", CATEGORICAL, vocabulary_size=8, entity="user"),
-    Field("history", MULTI_CATEGORICAL, vocabulary_size=30, max_values=6, entity="user"),
+    Field("item", CATEGORICAL, 20, encoding=IDS),
+    Field("tags", MULTI_CATEGORICAL, 12, 4, weighted=True, encoding=replace(IDS, max_values=4)),
+    Field("price", NUMERIC, encoding=Scaling()),
+    Field("age", CATEGORICAL, 8, entity="user", encoding=IDS),
+    Field("history", MULTI_CATEGORICAL, 30, 6, "user", encoding=replace(IDS, max_values=6)),
 )
 TASKS = (Task("click"), Task("conversion"))
 
@@ -63,7 +66,7 @@ def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
                 writer.add_vocabulary(field.name, ids, np.ones(len(ids)))
         for number, (split, count) in enumerate(rows.items()):
             writer.add_rows(split, exposure_columns(count, number))
-        writer.finish({"simulated": True}, {"scaling": {"price": {"kind": "none"}}})
+        writer.finish({"simulated": True}, {}, {})
     return folder
 
 

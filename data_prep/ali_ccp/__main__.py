@@ -30,7 +30,7 @@ class Files:
     raw_dir: str = required("Folder of the four raw files.")
     out_dir: str = required("Folder of the prepared dataset; must not exist.")
     fields: tuple[str, ...] = setting(
-        tuple(field.source for field in FIELDS), "Raw names of the fields to keep."
+        tuple(field.raw_name for field in FIELDS), "Raw names of the fields to keep."
     )
 
 
@@ -40,13 +40,13 @@ def with_fields(settings: Settings, names: tuple[str, ...]) -> Settings:
     Raises:
       DatasetError: a name is unknown, or there is none.
     """
-    unknown = sorted(set(names) - {field.source for field in FIELDS})
+    unknown = sorted(set(names) - {field.raw_name for field in FIELDS})
     if unknown or not names:
         raise DatasetError(
             f"--fields names {', '.join(unknown) or 'nothing'}; "
-            f"the fields are {', '.join(field.source for field in FIELDS)}"
+            f"the fields are {', '.join(field.raw_name for field in FIELDS)}"
         )
-    kept = tuple(field for field in FIELDS if field.source in names)
+    kept = tuple(field for field in FIELDS if field.raw_name in names)
     return dataclasses.replace(settings, fields=kept)
 
 

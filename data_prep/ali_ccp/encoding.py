@@ -2,18 +2,18 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from data_prep.ali_ccp.chunks import ChunkedLog, Settings, load_chunk
 from data_prep.ali_ccp.fields import USER
-from data_prep.ali_ccp.parser import MISSING
 from data_prep.storage.columns import select
-from data_prep.storage.vocabulary import Vocabulary
 from data_prep.storage.writer import Columns, Ragged
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, PADDING_ROW, Field
+from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field
+from dcrnn_tf.dataset.vocabulary import Vocabulary
 
 
 def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:
@@ -54,24 +54,25 @@ def counted(
     if isinstance(column, Ragged):
         values = column.values
         weight = None if weight is None else np.repeat(weight, column.row_lengths)
-    taken = values != MISSING
+    taken = values != MISSING_ID
     if weight is not None:
         taken &= weight > 0
         weight = pl.Series(weight[taken])
     return pl.Series(values[taken]), weight
 
 
-def encode(columns: Columns, vocabularies: Mapping[str, Vocabulary]) -> dict:
+def encode(
+    columns: Columns, fields: Sequence[Field], vocabularies: Mapping[str, Vocabulary]
+) -> dict:
     """Replaces raw ids by embedding rows; columns that are no fields stay as they are."""
     encoded = dict(columns)
-    for name in columns.keys() & vocabularies.keys():
-        column = columns[name]
-        if isinstance(column, Ragged):
-            rows = vocabularies[name].encode(pl.Series(column.values))
-            encoded[name] = dataclasses.replace(column, values=rows)
-        else:
-            encoded[name] = vocabularies[name].encode(pl.Series(column))
-            encoded[name][column == MISSING] = PADDING_ROW
+    for field in fields:
+        if (column := columns.get(field.name)) is None:
+            continue
+        values = column.values if isinstance(column, Ragged) else column
+        rows = vocabularies[field.name].encode(pl.Series(values), field.encoding)
+        ragged = isinstance(column, Ragged)
+        encoded[field.name] = dataclasses.replace(column, values=rows) if ragged else rows
     return encoded
 
 
@@ -111,7 +112,13 @@ def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog)
             max_values=max(1, log.longest[field.name]) if field.multiple else 1,
             entity=USER if field.side == USER else None,
             weighted=field.multiple and settings.keep_feature_value,
-            source=field.source,
+            raw_name=field.raw_name,
+            encoding=Ids(
+                (str(MISSING_ID),),
+                INTEGER,
+                settings.min_count,
+                max_values=settings.max_values if field.multiple else 1,
+            ),
         )
         for field in settings.fields
     ]

@@ -27,14 +27,14 @@ class RawField:
       multiple: Whether it may occur more than once in a feature list.
     """
 
-    source: str
+    raw_name: str
     side: str
     multiple: bool = False
 
     @property
     def name(self) -> str:
         """The field's name in a prepared dataset: a valid Python identifier."""
-        return f"field_{self.source}"
+        return f"field_{self.raw_name}"
 
 
 FIELDS = (

@@ -20,8 +20,7 @@ from data_prep.ali_ccp.fields import (
     RawField,
 )
 from data_prep.storage.columns import Ragged, select
-
-MISSING = -1  # the id of a single-valued field that a line lacks
+from dcrnn_tf.dataset.encodings import MISSING_ID
 
 _ENTRY, _ID, _VALUE = (ord(c) for c in (ENTRY_SEPARATOR, ID_SEPARATOR, VALUE_SEPARATOR))
 _COMMA, _NEWLINE = ord(","), ord("\n")
@@ -60,7 +59,7 @@ class Lines:
       indices: the common feature index of each run of lines that have the same.
       run: Position in `indices` of each line's index, `(rows,)`.
       columns: `click` and `conversion` (skeleton only) and the fields by name, `(rows,)` int64 or
-        `Ragged`: raw ids, `MISSING` or an empty list where the line has none.
+        `Ragged`: raw ids, `MISSING_ID` or an empty list where the line has none.
       truncated: `{field: whether the list was longer than max_values}`, `(rows,)` bool each.
     """
 
@@ -137,7 +136,7 @@ def explain(line: bytes, layout: Layout, keep_values: bool = False) -> tuple[str
         return "malformed common_feature_index", clause
     entries = cells[-1].split(ENTRY_SEPARATOR) if cells[-1] else []
     seen = set()
-    multiple = {field.source: field.multiple for field in layout.fields}
+    multiple = {field.raw_name: field.multiple for field in layout.fields}
     for entry in entries:
         field, *rest = entry.split(ID_SEPARATOR)
         parts = rest[0].split(VALUE_SEPARATOR) if len(rest) == 1 else []
@@ -260,7 +259,7 @@ def parse(
             if np.any(rows[1:] == rows[:-1]):
                 return None
             if raw in fields:
-                columns[raw.name] = np.full(len(ends), MISSING, np.int64)
+                columns[raw.name] = np.full(len(ends), MISSING_ID, np.int64)
                 columns[raw.name][rows] = ids[mine]
             continue
         weights = None
@@ -294,7 +293,7 @@ def _field_numbers(
     words: np.ndarray, begin: np.ndarray, end: np.ndarray, fields: Sequence[RawField]
 ) -> np.ndarray:
     """Position in `fields` of the name that stands from `begin` to `end`, -1 if in none."""
-    codes = [int.from_bytes(f.source.encode().rjust(8, b"\0"), "little") for f in fields]
+    codes = [int.from_bytes(f.raw_name.encode().rjust(8, b"\0"), "little") for f in fields]
     slots = next(n for n in range(len(codes), 9999) if len({c % n for c in codes}) == len(codes))
     code_of_slot = np.zeros(slots, np.uint64)
     number_of_slot = np.zeros(slots, np.int8)

@@ -26,10 +26,11 @@ from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
-from data_prep.storage.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
+from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.work_folder import WorkFolder, identity
 from data_prep.storage.writer import Columns, DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import DatasetError, Schema, Task
+from dcrnn_tf.dataset.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 
 NAME = "ali_ccp"
 
@@ -142,13 +143,12 @@ def _write(
     has_users = any(field.entity for field in fields)
 
     def users(path: pathlib.Path) -> Columns:
-        return encode(load_chunk(path), vocabularies)
+        return encode(load_chunk(path), fields, vocabularies)
 
     def splits(item: tuple[str, pathlib.Path, np.ndarray]) -> dict[str, Columns]:
         split, path, kept = item
-        return divide(
-            split, encode(select(load_chunk(path), kept), vocabularies), validation, has_users
-        )
+        columns = encode(select(load_chunk(path), kept), fields, vocabularies)
+        return divide(split, columns, validation, has_users)
 
     with (
         DatasetWriter(
@@ -166,14 +166,19 @@ def _write(
                 if row_count(columns):
                     writer.add_rows(split, columns)
                 bar.update(row_count(columns))
-        return writer.finish(source, filters(log, settings), bar.update, work.remove)
+        return writer.finish(
+            source, settings_of(settings), filters_of(log), bar.update, work.remove
+        )
 
 
-def filters(log: ChunkedLog, settings: Settings) -> dict[str, object]:
-    """The schema's `filters`: the settings, and what was counted."""
-    fields = [field.source for field in settings.fields]
-    return dataclasses.asdict(settings) | {
-        "fields": fields,
+def settings_of(settings: Settings) -> dict[str, object]:
+    """The schema's `settings`."""
+    return dataclasses.asdict(settings) | {"fields": [field.raw_name for field in settings.fields]}
+
+
+def filters_of(log: ChunkedLog) -> dict[str, object]:
+    """The schema's `filters`."""
+    return {
         "bad_lines": dict(log.bad_lines),
         "truncated_lists": dict(log.truncated),
         "raw": {split: dict(counts) for split, counts in log.counts.items()},
@@ -182,11 +187,11 @@ def filters(log: ChunkedLog, settings: Settings) -> dict[str, object]:
 
 def summary(schema: Schema) -> str:
     """Describes a prepared Ali-CCP, and compares the full data with the published counts."""
-    filters = schema.filters
+    settings, filters = schema.settings, schema.filters
     lines = []
     if schema.simulated:
         lines.append("simulated data")
-    dropped = "kept" if filters["keep_conversions_without_click"] else "dropped"
+    dropped = "kept" if settings["keep_conversions_without_click"] else "dropped"
     for split, counts in filters["raw"].items():
         lines.append(
             f"{split} files: {counts['rows']:,} rows, {counts['clicks']:,} clicks, "
@@ -198,7 +203,7 @@ def summary(schema: Schema) -> str:
     lines.append(f"bad lines: {listed(filters['bad_lines']) or 'none'}")
     if filters["truncated_lists"]:
         cut = {name: n for name, n in filters["truncated_lists"].items() if n}
-        lines.append(f"lists cut to {filters['max_values']} values: {listed(cut) or 'none'}")
+        lines.append(f"lists cut to {settings['max_values']} values: {listed(cut) or 'none'}")
     for split in schema.splits.values():
         positives = ", ".join(f"{n:,} {task}s" for task, n in split.positives.items())
         lines.append(f"{split.name} split: {split.rows:,} rows, {positives}")

@@ -140,11 +140,11 @@ def raw_ids(ids: dict[str, int]) -> dict[str, tuple[int, int]]:
     ranges = {}
     following = 101
     for field in FIELDS:
-        count = ids[field.source]
-        if field.source == "205":
-            ranges[field.source] = (_ITEM_IDS[0], (_ITEM_IDS[1] - _ITEM_IDS[0]) // count)
+        count = ids[field.raw_name]
+        if field.raw_name == "205":
+            ranges[field.raw_name] = (_ITEM_IDS[0], (_ITEM_IDS[1] - _ITEM_IDS[0]) // count)
         else:
-            ranges[field.source] = (following, 1)
+            ranges[field.raw_name] = (following, 1)
             following += count
     return ranges
 

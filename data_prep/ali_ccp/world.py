@@ -203,7 +203,7 @@ class Simulation:
     def ids(self) -> dict[str, int]:
         """The number of ids of each field, by the field's name in the files."""
         counts = SMALL_FIELDS | {"301": POSITIONS} | self.things
-        return {f.source: counts[SAME_THING.get(f.source, f.source)] for f in FIELDS}
+        return {f.raw_name: counts[SAME_THING.get(f.raw_name, f.raw_name)] for f in FIELDS}
 
     def _random(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, *stream])

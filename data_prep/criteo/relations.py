@@ -243,7 +243,7 @@ def _write(
                     bar.update(len(columns[BASE]))
         with _bar("shuffling", len(writers) * total) as bar:
             return {
-                name: writer.finish(sources[name], schema.filters, bar.update)
+                name: writer.finish(sources[name], schema.settings, schema.filters, bar.update)
                 for name, writer in writers.items()
             }
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from data_prep.own_log.declared_keys import Keys, nearest
 from data_prep.own_log.written import read_json, read_yaml
+from dcrnn_tf.dataset.encodings import Bins, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
@@ -21,8 +22,6 @@ from dcrnn_tf.dataset.schema import (
     Task,
 )
 
-SCALINGS = ("none", "standard", "log", "quantile")
-BINS = ("log", "quantile")
 # Labels of a task that declares none, as the usual writers of CSV and Parquet spell them.
 ONE, ZERO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False")
 SPLIT_NAMES = ("train", "validation", "test")
@@ -122,6 +121,11 @@ class Declaration:
         columns |= {field.column: f"field {field.name}" for field in self.fields}
         return columns | ({self.split.column: "split"} if self.split.column else {})
 
+    @property
+    def number_columns(self) -> set[str]:
+        """The columns whose cells are numbers, because a field reads them as such."""
+        return {field.column for field in self.fields if field.reads_numbers}
+
 
 def load_declaration(path: str | pathlib.Path) -> Declaration:
     """Reads a declaration from YAML, or from JSON if the file's name ends in `.json`.
@@ -185,8 +189,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
                 min_count=keys.whole_number("min_count", 10),
                 separator=keys.text("separator", ";", strip=False),
                 max_values=keys.whole_number("max_values", 50, at_most=65535),
-                scaling=keys.choice("scaling", SCALINGS, "standard"),
-                bins=keys.choice("bins", BINS) if "bins" in keys.entry else None,
+                scaling=keys.choice("scaling", Scaling.METHODS, "standard"),
+                bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
             )
         )
     tasks = []

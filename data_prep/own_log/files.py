@@ -8,7 +8,6 @@ import contextlib
 import csv
 import dataclasses
 import gzip
-import math
 import pathlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from data_prep.own_log.cells import cleaned
 from data_prep.own_log.csv_text import CsvText
 from data_prep.own_log.declaration import Declaration, check_columns
 from data_prep.storage.bad_rows import BadRows, Progress
@@ -264,16 +264,6 @@ def _without(skipped: Sequence[int], last: int, rows: int) -> np.ndarray:
     return np.setdiff1d(numbers, skipped, assume_unique=True)[:rows]
 
 
-def as_text(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Returns values of a type as text, whole numbers without a decimal point."""
-    if dtype.is_float():
-        whole = values.cast(pl.Int64, strict=False)
-        return (
-            pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
-        )
-    return values.cast(pl.String)
-
-
 def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFrame, np.ndarray]:
     """Returns the rows that are UTF-8, cleaned, and which rows of the batch these are."""
     good = np.ones(batch.num_rows, bool)
@@ -286,36 +276,6 @@ def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFra
                 good &= [_is_utf8(cell) for cell in _as_bytes(column).to_pylist()]
         text = _binary_as_text(batch.filter(pa.array(good)))
     return cleaned(pl.from_arrow(text), declaration.missing_values), good
-
-
-def cleaned(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
-    """Strips text cells, and makes null what stands for a missing value, typed or not."""
-    columns = []
-    numbers = [number for number in map(_number, missing_values) if number is not None]
-    for column in frame.get_columns():
-        if column.dtype in (pl.Categorical, pl.Enum):
-            column = column.cast(pl.String)
-        if column.dtype == pl.String:
-            column = column.str.strip_chars()
-            column = column.set(column.is_in(missing_values), None)
-        elif column.dtype.is_numeric():
-            if column.dtype.is_float():
-                column = column.fill_nan(None)
-            if numbers:
-                column = column.set(column.cast(pl.Float64).is_in(numbers), None)
-        elif not column.dtype.is_nested() and column.dtype != pl.Null:
-            column = column.set(column.cast(pl.String).is_in(missing_values), None)
-        columns.append(column)
-    return pl.DataFrame(columns)
-
-
-def _number(text: str) -> float | None:
-    """The number that a text is, if it is one."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:

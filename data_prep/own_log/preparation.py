@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.field_encoder import FieldEncoder, Learned
+from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.field_learner import FieldCounts, FieldLearner
 from data_prep.own_log.rows import TEST, TRAIN, TableRows
 from data_prep.storage.columns import count_labels
 from data_prep.storage.dataset_folder import check_absent
@@ -42,9 +43,7 @@ def prepare(
     """
     check_absent(pathlib.Path(out_dir))
     table = TableRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
-    encoders = [
-        FieldEncoder(field, declaration.missing_values, seed) for field in declaration.fields
-    ]
+    learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
     rows = np.zeros(len(SPLIT_NAMES), np.int64)
     positives: collections.Counter[str] = collections.Counter()
     defined: collections.Counter[str] = collections.Counter()
@@ -52,33 +51,33 @@ def prepare(
         for frame, splits, labels in table.read(bar.update):
             train = splits == TRAIN
             rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
-            for encoder in encoders:
-                encoder.add(frame, train)
+            for learner in learners:
+                learner.add(frame, train)
             training = {task: label[train] for task, label in labels.items()}
             counts = count_labels(training, declaration.tasks)
             positives.update(counts[0])
             defined.update(counts[1])
     check_training_rows(declaration, rows, positives, defined)
 
-    fields = [encoder.finish() for encoder in encoders]
+    encoders = [FieldEncoder(*learner.finish()) for learner in learners]
+    fields = [encoder.field for encoder in encoders]
     tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
     with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, int(rows.max())) as writer:
         for encoder in encoders:
-            if encoder.vocabulary is not None:
-                vocabulary = encoder.vocabulary
-                writer.add_vocabulary(encoder.declared.name, vocabulary.ids, vocabulary.counts)
+            if vocabulary := encoder.vocabulary:
+                writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
         with _bar("2/3 encoding", table.bytes, "B") as bar:
             for frame, splits, labels in table.read(bar.update):
-                encoded = {e.declared.name: e.encode(frame) for e in encoders} | labels
+                encoded = {encoder.field.name: encoder(frame) for encoder in encoders} | labels
                 for split in np.unique(splits):
                     chosen = np.flatnonzero(splits == split)
                     columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
                     writer.add_rows(SPLIT_NAMES[split], columns)
         source = source_of(declaration, table, simulation)
-        learned = {encoder.declared.name: encoder.learned for encoder in encoders}
-        filters = filters_of(declaration, table.bad_rows.counts, table.ignored_columns, learned)
+        counts = {learner.declared.name: learner.counts for learner in learners}
+        filters = filters_of(table.bad_rows.counts, table.ignored_columns, counts)
         with _bar("3/3 shuffling", int(rows.sum()), " rows") as bar:
-            return writer.finish(source, filters, bar.update)
+            return writer.finish(source, settings_of(declaration), filters, bar.update)
 
 
 def source_of(
@@ -92,35 +91,27 @@ def source_of(
     return source if simulation is None else source | {"simulation": simulation}
 
 
+def settings_of(declaration: Declaration) -> dict[str, object]:
+    """The schema's `settings`: the declaration."""
+    return {"declaration": declaration.content}
+
+
 def filters_of(
-    declaration: Declaration,
-    bad_rows: Mapping[str, int],
-    ignored_columns: Sequence[str],
-    learned: Mapping[str, Learned],
+    bad_rows: Mapping[str, int], ignored_columns: Sequence[str], fields: Mapping[str, FieldCounts]
 ) -> dict[str, object]:
-    """The schema's `filters`: the declaration, and what was counted and learned.
+    """The schema's `filters`.
 
     Args:
-      declaration: what the files hold.
-      bad_rows: those left out, by reason.
-      ignored_columns: columns of the files that are not used.
-      learned: what was found out about each field.
+      bad_rows: Numbers of bad rows that were left out, by reason.
+      ignored_columns: Columns of the files that are not used.
+      fields: Counts of each field.
     """
-
-    def known(what: str) -> dict[str, object]:
-        found = {name: getattr(one, what) for name, one in learned.items()}
-        return {name: value for name, value in found.items() if value is not None}
-
+    truncated = {name: counts.truncated for name, counts in fields.items()}
     return {
-        "declaration": declaration.content,
-        "missing_values": list(declaration.missing_values),
-        "number_columns": sorted({f.column for f in declaration.fields if f.reads_numbers}),
         "bad_rows": dict(bad_rows),
         "ignored_columns": list(ignored_columns),
-        "missing": known("missing"),
-        "truncated_lists": known("truncated"),
-        "scaling": known("scaling"),
-        "binning": known("binning"),
+        "missing": {name: counts.missing for name, counts in fields.items()},
+        "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
     }
 
 
@@ -138,7 +129,7 @@ def summary(schema: Schema) -> str:
     filters = schema.filters
     for field in schema.fields:
         what = f"{field.kind}, " + (
-            f"{filters['scaling'][field.name]['kind']} scaling"
+            f"{field.encoding.method} scaling"
             if field.kind == NUMERIC
             else f"{field.vocabulary_size:,} embedding rows"
         )

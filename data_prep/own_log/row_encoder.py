@@ -13,13 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.declaration import parse_declaration
+from data_prep.own_log.cells import as_text, clean, numbers_of
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.files import as_text, cleaned
-from data_prep.own_log.rows import numbers_of
-from data_prep.storage.vocabulary import load_vocabulary
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.schema import NUMERIC, PADDING_ROW, SCHEMA_FILE, DatasetError, load_schema
+from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, Ids
+from dcrnn_tf.dataset.schema import NUMERIC, SCHEMA_FILE, DatasetError, Field, load_schema
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 
 
 class RowEncoder:
@@ -35,38 +34,24 @@ class RowEncoder:
 
     def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
         schema = load_schema(folder)
+        # One field that reads a column's numbers makes them numbers for every field.
+        encoded = [field for field in schema.fields if field.encoding]
+        self._numbers = {f.raw_name: f.name for f in encoded if f.encoding.reads_numbers}
         if fields is not None:
             schema = schema.select_fields(list(fields))
-        path = pathlib.Path(folder, SCHEMA_FILE)
-        if not schema.filters.get("declaration"):
-            raise DatasetError(
-                f"{path} keeps no declaration of its raw columns, so raw rows cannot be encoded "
-                "as it was; that takes a dataset made by data_prep.own_log"
-            )
-        declaration = parse_declaration(schema.filters["declaration"], path)
-        declared = {field.name: field for field in declaration.fields}
-        self._missing_values = declaration.missing_values
-        # One field that reads a column's numbers makes them numbers for every field.
-        self._numbers = {f.column: f.name for f in declaration.fields if f.reads_numbers}
-        self._encoders: list[FieldEncoder] = []
-        self._spelled: dict[str, str | None] = {}  # an id that no number is written as, by field
         for field in schema.fields:
-            vocabulary = None if field.kind == NUMERIC else load_vocabulary(folder, field)
-            try:
-                encoder = FieldEncoder.restore(
-                    declared[field.name], self._missing_values, vocabulary, schema.filters
-                )
-            except KeyError:
-                raise DatasetError(
-                    f"{path} does not say how field {field.name} was encoded; prepare the dataset "
-                    "again"
-                ) from None
-            self._encoders.append(encoder)
+            _check_encoding(field, pathlib.Path(folder, SCHEMA_FILE))
+        self._encoders = [
+            FieldEncoder(field, None if field.kind == NUMERIC else load_vocabulary(folder, field))
+            for field in schema.fields
+        ]
+        self._missing = {field.raw_name: field.encoding.missing for field in schema.fields}
+        self._spelled: dict[str, str | None] = {}  # an id that no number is written as, by field
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that a frame must have."""
-        return tuple(dict.fromkeys(encoder.declared.column for encoder in self._encoders))
+        return tuple(self._missing)
 
     def __call__(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
         """Encodes rows.
@@ -84,13 +69,13 @@ class RowEncoder:
             as numbers that were spelled otherwise in the preparation.
         """
         for encoder in self._encoders:
-            if encoder.declared.column not in frame.columns:
+            if encoder.field.raw_name not in frame.columns:
                 raise DatasetError(
-                    f"the rows have no column {encoder.declared.column!r}, which field "
-                    f"{encoder.declared.name} is made of; they have {', '.join(frame.columns)}"
+                    f"the rows have no column {encoder.field.raw_name!r}, which field "
+                    f"{encoder.field.name} is made of; they have {', '.join(frame.columns)}"
                 )
         self._check_types(frame)
-        frame = cleaned(frame.select(self.columns), self._missing_values)
+        frame = pl.DataFrame([clean(frame[name], self._missing[name]) for name in self.columns])
         frame = frame.with_columns(
             self._parsed(frame[column], field)
             for column, field in self._numbers.items()
@@ -98,27 +83,28 @@ class RowEncoder:
         )
         features = {}
         for encoder in self._encoders:
-            column = encoder.encode(frame)
+            column = encoder(frame)
             if isinstance(column, Ragged):
-                column = _padded(column, encoder.declared.max_values)
-            features[encoder.declared.name] = column
+                column = _padded(column, encoder.field.max_values)
+            features[encoder.field.name] = column
         return features
 
     def _check_types(self, frame: pl.DataFrame) -> None:
         """Refuses numbers where the vocabulary holds ids that no number is written as: `02139`."""
         for encoder in self._encoders:
-            dtype = frame.schema[encoder.declared.column]
+            field = encoder.field
+            dtype = frame.schema[field.raw_name]
             dtype = dtype.inner if isinstance(dtype, pl.List) else dtype
-            ids = encoder.vocabulary is not None and encoder.binning is None and dtype.is_numeric()
+            ids = isinstance(field.encoding, Ids) and dtype.is_numeric()
             if ids and (spelled := self._spelled_otherwise(encoder)):
                 raise DatasetError(
-                    f"field {encoder.declared.name}: column {encoder.declared.column!r} holds "
+                    f"field {field.name}: column {field.raw_name!r} holds "
                     f"numbers, and the dataset has ids such as {spelled!r}, which no number is "
                     "written as; give that column as text"
                 )
 
     def _spelled_otherwise(self, encoder: FieldEncoder) -> str | None:
-        name = encoder.declared.name
+        name = encoder.field.name
         if name not in self._spelled:
             ids = pl.DataFrame({"id": pl.Series(encoder.vocabulary.ids, dtype=pl.String)})
             number, id_ = pl.col("id").cast(pl.Float64, strict=False), pl.col("id")
@@ -138,6 +124,19 @@ class RowEncoder:
                 "(counted from 0), expected a number"
             )
         return numbers
+
+
+def _check_encoding(field: Field, path: pathlib.Path) -> None:
+    """Refuses a field whose raw values are not known to be cells of an own log."""
+    if field.encoding is None:
+        raise DatasetError(
+            f"{path} does not say how field {field.name} was encoded; prepare the dataset again"
+        )
+    if getattr(field.encoding, "values", TEXT) == INTEGER:
+        raise DatasetError(
+            f"{path} has integers as ids of field {field.name}, which are no cells of an own log, "
+            "so raw rows cannot be encoded; that takes a dataset made by data_prep.own_log"
+        )
 
 
 def _padded(lists: Ragged, width: int) -> np.ndarray:

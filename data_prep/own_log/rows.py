@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from data_prep.own_log.cells import numbers_of, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
-from data_prep.own_log.files import Chunk, CsvFile, ParquetFile, as_text, open_table
+from data_prep.own_log.files import Chunk, CsvFile, ParquetFile, open_table
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -120,7 +121,7 @@ class RowReader:
         """Reads the labels; a missing one where the parent is 0 becomes 0."""
         labels: dict[str, np.ndarray] = {}
         for task in self._declaration.tasks:
-            text = text_of(frame, task.column)
+            text = text_of(frame[task.column])
             where = f"task {task.name}: column {task.column!r}"
             missing = text.is_null().to_numpy()
             positive = text.is_in(task.positive).fill_null(False).to_numpy()
@@ -156,7 +157,7 @@ class RowReader:
         declared = self._declaration.split
         if declared.column is None:
             return splits
-        text = text_of(frame, declared.column)
+        text = text_of(frame[declared.column])
         where = f"split: column {declared.column!r}"
         faults.add("split unknown", text.is_null().to_numpy(), lambda row: f"{where} is empty")
         for name, values in declared.values.items():
@@ -185,7 +186,7 @@ def draw_splits(
     """
     if declared.by == "group":
         groups, of_row = np.unique(
-            text_of(frame, declared.column).to_numpy().astype(object), return_inverse=True
+            text_of(frame[declared.column]).to_numpy().astype(object), return_inverse=True
         )
         key = seed.to_bytes(8, "little")
         digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
@@ -212,18 +213,6 @@ class _Faults:
         for row in np.flatnonzero(rows & ~self.bad).tolist():
             self._bad_rows.add(reason, lambda row=row: self._chunk.place(row), what(row))
         self.bad |= rows
-
-
-def text_of(frame: pl.DataFrame, column: str) -> pl.Series:
-    """Returns a column of single values as text."""
-    return frame.select(as_text(pl.col(column), frame.schema[column]))[column]
-
-
-def numbers_of(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
-    """Returns a column as Float64, and which rows are finite numbers or missing."""
-    numbers = column.cast(pl.Float64, strict=False)
-    usable = numbers.cast(pl.Float32).is_finite().fill_null(column.is_null())
-    return numbers, usable.to_numpy()
 
 
 def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:

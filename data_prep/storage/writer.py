@@ -26,8 +26,8 @@ from data_prep.storage.columns import (
 )
 from data_prep.storage.dataset_folder import DatasetFolder, in_order
 from data_prep.storage.shards import BLOCK_ROWS, ShardWriter
-from data_prep.storage.vocabulary import write_vocabulary
 from dcrnn_tf.dataset.schema import Entity, Field, Schema, Split, Task
+from dcrnn_tf.dataset.vocabulary import write_vocabulary
 
 __all__ = ["BLOCK_ROWS", "Columns", "DatasetWriter", "Ragged"]  # all that its users need
 
@@ -126,6 +126,7 @@ class DatasetWriter:
     def finish(
         self,
         source: Mapping[str, object],
+        settings: Mapping[str, object],
         filters: Mapping[str, object],
         progress: Callable[[int], object] = lambda rows: None,
         clean_up: Callable[[], object] = lambda: None,
@@ -134,6 +135,7 @@ class DatasetWriter:
 
         Args:
           source: the schema's `source`.
+          settings: the schema's `settings`.
           filters: the schema's `filters`.
           progress: called with the number of rows each time some have been written.
           clean_up: removes intermediate files, called before the dataset appears: nobody would do
@@ -149,7 +151,12 @@ class DatasetWriter:
             entities[name] = Entity(name, sum(shard.rows for shard in shards), shards)
         splits = {name: self._write_split(name, progress) for name in in_order(self._splits)}
         schema = dataclasses.replace(
-            self._schema, splits=splits, entities=entities, source=source, filters=filters
+            self._schema,
+            splits=splits,
+            entities=entities,
+            source=source,
+            settings=settings,
+            filters=filters,
         )
         self._folder.finish(schema, clean_up)
         return schema

@@ -17,7 +17,8 @@ from data_prep.ali_ccp import preparation
 from data_prep.ali_ccp.chunks import ChunkedLog, Settings
 from data_prep.ali_ccp.encoding import schema_fields
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
-from dcrnn_tf.dataset.schema import FIRST_ID_ROW, Entity, Schema
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import Entity, Schema
 
 
 @dataclasses.dataclass(eq=False)

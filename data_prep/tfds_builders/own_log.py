@@ -17,7 +17,8 @@ from data_prep.own_log import preparation
 from data_prep.own_log.declaration import Declaration, load_declaration
 from data_prep.simulation.folder import read_simulation
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
-from dcrnn_tf.dataset.schema import FIRST_ID_ROW, NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
 
 
 @dataclasses.dataclass(eq=False)

@@ -2,22 +2,22 @@
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES
-from data_prep.own_log.scaling import Scaling
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
-from data_prep.storage.vocabulary import IdCounter, Vocabulary
+from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.writer import Columns, DatasetWriter
 from data_prep.wechat.feeds import Feeds, read_feeds
 from data_prep.wechat.fields import (
@@ -36,6 +36,7 @@ from data_prep.wechat.fields import (
     SECONDS,
 )
 from data_prep.wechat.log import TEST, TRAIN, ActionLog, DaySplit
+from dcrnn_tf.dataset.encodings import INTEGER, LOG, MISSING_ID, Ids, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
@@ -45,6 +46,7 @@ from dcrnn_tf.dataset.schema import (
     Schema,
     Task,
 )
+from dcrnn_tf.dataset.vocabulary import Vocabulary, without_missing
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.settings import setting
 
@@ -54,7 +56,7 @@ NAME = "wechat"
 _FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
 
 
-_SECONDS_SCALING = Scaling("log")
+_IDS = Ids((str(MISSING_ID),), INTEGER)
 
 
 _DAYS = "days, such as 13,14"
@@ -143,11 +145,13 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             simulation = _without_auc_of_other_rows(simulation, split, settings)
         feeds = feeds.with_unknown(log.unknown_feeds)
         vocabularies = _vocabularies(split, feeds, settings.min_count, log.rows)
-        filters = dataclasses.asdict(settings) | {
+        effective = dataclasses.asdict(settings) | {
             "tasks": list(settings.tasks),
             "test_days": list(split.test_days),
             "validation_days": list(settings.validation_days),
             "validation_fraction": split.validation_fraction,
+        }
+        filters = {
             "bad_rows": {name: dict(bad.counts) for name, bad in bad_rows.items()},
             "rows_by_day": {str(day): count for day, count in log.days.items()},
             "rows_after_test_days": split.rows_after,
@@ -155,20 +159,21 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             "rows_of_feeds_not_in_feed_info": log.unknown_feed_rows,
             "truncated_lists": feeds.truncated,
             "feeds_without": _missing(feeds),
-            "scaling": {SECONDS: _SECONDS_SCALING.parameters},
         }
+        fields = [_field(name, vocabularies, feeds, settings) for name in _FIELDS]
         writer = DatasetWriter(
             out_dir,
             NAME,
-            [_field(name, vocabularies, feeds) for name in _FIELDS],
+            fields,
             [Task(task) for task in settings.tasks],
             settings.seed,
             int(rows.max()),
         )
         with writer, _progress(log.rows + int(rows.sum()), "Writing", "row") as bar:
-            _write(writer, split, feeds, vocabularies, settings.tasks, bar.update)
+            _write(writer, split, feeds, fields, vocabularies, settings.tasks, bar.update)
             source = _source(list(files.values()), simulation)
-            return writer.finish(source, filters, bar.update, lambda: shutil.rmtree(work))
+            clean_up = functools.partial(shutil.rmtree, work)
+            return writer.finish(source, effective, filters, bar.update, clean_up)
 
 
 @contextlib.contextmanager
@@ -198,15 +203,15 @@ def _vocabularies(
         for columns, splits in split.chunks():
             train = splits == TRAIN
             for name in EXPOSURE_IDS:
-                counters[name].add(pl.Series(columns[name][train]))
+                counters[name].add(without_missing(pl.Series(columns[name][train]), _IDS))
             found = index.get_indexer(columns[FEED_ID][train])
             exposures += np.bincount(found, minlength=feeds.rows)
             bar.update(len(splits))
     for name in FEED_IDS:
-        counters[name].add(feeds.single[name], pl.Series(exposures))
+        counters[name].add(without_missing(feeds.single[name], _IDS), pl.Series(exposures))
     for name, column in feeds.lists.items():
         weights = np.repeat(exposures, column.row_lengths)
-        counters[name].add(pl.Series(column.values), pl.Series(weights))
+        counters[name].add(without_missing(pl.Series(column.values), _IDS), pl.Series(weights))
     return {name: counter.vocabulary(min_count) for name, counter in counters.items()}
 
 
@@ -214,6 +219,7 @@ def _write(
     writer: DatasetWriter,
     split: DaySplit,
     feeds: Feeds,
+    fields: Sequence[Field],
     vocabularies: dict[str, Vocabulary],
     tasks: tuple[str, ...],
     progress: Progress,
@@ -221,19 +227,22 @@ def _write(
     """Encodes the feeds and the exposures."""
     for name, vocabulary in vocabularies.items():
         writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
-    encoded: dict = {name: vocabularies[name].encode(feeds.single[name]) for name in FEED_IDS}
-    encoded[SECONDS] = _SECONDS_SCALING(feeds.single[SECONDS].to_numpy())
+    encodings = {field.name: field.encoding for field in fields}
+
+    def rows(name: str, ids: pl.Series) -> np.ndarray:
+        return vocabularies[name].encode(ids, encodings[name])
+
+    encoded: dict = {name: rows(name, feeds.single[name]) for name in FEED_IDS}
+    encoded[SECONDS] = encodings[SECONDS].numbers(feeds.single[SECONDS].to_numpy(), np)
     for name, column in feeds.lists.items():
-        values = vocabularies[name].encode(pl.Series(column.values))
+        values = rows(name, pl.Series(column.values))
         encoded[name] = dataclasses.replace(column, values=values)
     for start in range(0, feeds.rows, FEED_CHUNK):
-        rows = np.arange(feeds.rows) // FEED_CHUNK == start // FEED_CHUNK
-        writer.add_entity_rows(FEED, select(encoded, rows))
+        chosen = np.arange(feeds.rows) // FEED_CHUNK == start // FEED_CHUNK
+        writer.add_entity_rows(FEED, select(encoded, chosen))
     index = feeds.index()
     for columns, splits in split.chunks():
-        exposures: Columns = {
-            name: vocabularies[name].encode(pl.Series(columns[name])) for name in EXPOSURE_IDS
-        }
+        exposures: Columns = {name: rows(name, pl.Series(columns[name])) for name in EXPOSURE_IDS}
         exposures |= {f"{FEED}_row": index.get_indexer(columns[FEED_ID])}
         exposures |= {task: columns[task] for task in tasks}
         for number, name in enumerate(SPLIT_NAMES):
@@ -242,20 +251,25 @@ def _write(
         progress(len(splits))
 
 
-def _field(name: str, vocabularies: dict[str, Vocabulary], feeds: Feeds) -> Field:
+def _field(
+    name: str, vocabularies: dict[str, Vocabulary], feeds: Feeds, settings: Settings
+) -> Field:
     entity = None if name in EXPOSURE_IDS else FEED
     if name == SECONDS:
-        return Field(name, NUMERIC, entity=entity, source=name)
+        return Field(name, NUMERIC, entity=entity, raw_name=name, encoding=Scaling(method=LOG))
+    size = vocabularies[name].size
+    ids = dataclasses.replace(_IDS, min_count=settings.min_count)
     if name not in LISTS:
-        return Field(name, CATEGORICAL, vocabularies[name].size, entity=entity, source=name)
+        return Field(name, CATEGORICAL, size, entity=entity, raw_name=name, encoding=ids)
     return Field(
         name,
         MULTI_CATEGORICAL,
-        vocabularies[name].size,
+        size,
         max_values=max(1, int(feeds.lists[name].row_lengths.max(initial=0))),
         entity=entity,
         weighted=name == SCORED_LIST,
-        source=name,
+        raw_name=name,
+        encoding=dataclasses.replace(ids, max_values=settings.max_values),
     )
 
 
@@ -297,7 +311,7 @@ def _check_tasks(tasks: tuple[str, ...]) -> None:
 
 def summary(schema: Schema) -> str:
     """Describes a prepared dataset, and what was left out, in a few lines."""
-    filters = schema.filters
+    settings, filters = schema.settings, schema.filters
     total = sum(split.rows for split in schema.splits.values())
     lines = [f"{schema.name}: {total:,} rows" + (", simulated" if schema.simulated else "")]
     for split in schema.splits.values():
@@ -311,7 +325,7 @@ def summary(schema: Schema) -> str:
     if not schema.simulated:
         read += f" (the published file: {PUBLISHED_ROWS:,} on {PUBLISHED_DAYS})"
     lines.append(read)
-    lines.append(f"  test days: {', '.join(map(str, filters['test_days']))}")
+    lines.append(f"  test days: {', '.join(map(str, settings['test_days']))}")
     if after := filters["rows_after_test_days"]:
         lines.append(f"  rows of other days after the first test day, left out: {after:,}")
     feeds = schema.entities[FEED].rows
@@ -326,7 +340,7 @@ def summary(schema: Schema) -> str:
         if missing := filters["feeds_without"].get(field.name):
             what += f", missing in {missing:,} feeds"
         if truncated := filters["truncated_lists"].get(field.name):
-            what += f", {truncated:,} lists cut to {filters['max_values']} values"
+            what += f", {truncated:,} lists cut to {settings['max_values']} values"
         lines.append(f"  field {field.name}: {what}")
     for file, counts in filters["bad_rows"].items():
         bad = ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())

@@ -29,6 +29,7 @@ from dcrnn_tf.dataset.schema import (
     load_schema,
     sha256_of_file,
 )
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 
 SHUFFLED_BLOCKS = 256
 WINDOW_ROWS = 16 * 1024
@@ -193,6 +194,15 @@ class PreparedDataset:
             for finding in verification.content_findings(self.folder, load_schema(self.folder)):
                 raise DatasetError(f"{finding}; prepare the dataset again") from None
             raise
+
+    def vocabularies(self) -> dict[str, np.ndarray]:
+        """The raw ids of all fields that have a vocabulary, `{field: ids}`.
+
+        Raises:
+          DatasetError: a vocabulary is missing or damaged.
+        """
+        fields = [field for field in self.schema.fields if field.kind != NUMERIC]
+        return {field.name: load_vocabulary(self.folder, field).ids for field in fields}
 
     def entity_table(self, entity: str) -> "_EntityTable":
         """The entity table, read into memory at its first use.

@@ -9,10 +9,12 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import types
-import typing
 from collections.abc import Mapping, Sequence
 
+from dcrnn_tf.dataset import encodings
+from dcrnn_tf.dataset.checked import checked, is_count
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Encoding
+from dcrnn_tf.dataset.migration import migrated
 from dcrnn_tf.system.errors import UserError
 
 CATEGORICAL = "categorical"
@@ -20,11 +22,8 @@ MULTI_CATEGORICAL = "multi_categorical"
 NUMERIC = "numeric"
 KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC)
 
-PADDING_ROW = 0  # padding, and the value of a field that an exposure lacks
-UNKNOWN_ROW = 1  # an id that the vocabulary does not know
-FIRST_ID_ROW = 2  # the vocabulary's first id
-
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
 
@@ -44,7 +43,9 @@ class Field:
       max_values: longest list of a `multi_categorical` field, 1 otherwise.
       entity: name of the entity table that holds the field; None if the exposure itself does.
       weighted: whether each value of a `multi_categorical` field carries a pooling weight.
-      source: the field's name in the raw data.
+      raw_name: the field's name in the raw data.
+      encoding: how raw values become embedding rows or numbers; None where nothing is known of raw
+        values.
     """
 
     name: str
@@ -53,10 +54,13 @@ class Field:
     max_values: int = 1
     entity: str | None = None
     weighted: bool = False
-    source: str = ""
+    raw_name: str = ""
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         _check_name("field", self.name)
+        if isinstance(self.encoding, Mapping):  # of `dataclasses.asdict`
+            object.__setattr__(self, "encoding", encodings.from_dict(self.encoding))
         if self.kind not in KINDS:
             raise DatasetError(f"field {self.name}: kind {self.kind!r} is not one of {KINDS}")
         if self.kind != NUMERIC and self.vocabulary_size < FIRST_ID_ROW:
@@ -66,6 +70,11 @@ class Field:
             )
         if self.weighted and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
+        if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
+            raise DatasetError(
+                f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
+                "field"
+            )
 
     @property
     def weight_name(self) -> str:
@@ -163,9 +172,11 @@ class Schema:
       splits: `train`, `validation` and `test`, as far as the dataset has them.
       entities: the entity tables.
       source: where the rows come from: files, sizes, and `simulated` (bool).
-      filters: what preparation kept, dropped and counted.
+      settings: the settings of the preparation.
+      filters: counts of what preparation left out, cut or missed.
       seed: the seed of shuffling, sampling and splitting.
-      format_version: of the folder's layout.
+      format_version: version of the folder's layout.
+      former: the content of a schema that the version before wrote; the fingerprint is its own.
     """
 
     name: str
@@ -174,9 +185,11 @@ class Schema:
     splits: Mapping[str, Split]
     entities: Mapping[str, Entity] = dataclasses.field(default_factory=dict)
     source: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     filters: Mapping[str, object] = dataclasses.field(default_factory=dict)
     seed: int = 0
     format_version: int = FORMAT_VERSION
+    former: Mapping | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_name("dataset", self.name)
@@ -209,7 +222,11 @@ class Schema:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the whole content, shard checksums included."""
-        return hashlib.sha256(_canonical_json(_to_dict(self)).encode()).hexdigest()
+        if self.former is None:
+            return _fingerprint(_to_dict(self))
+        names = [field.name for field in self.fields]
+        fields = [field for field in self.former["fields"] if field["name"] in names]
+        return _fingerprint({**self.former, "fields": fields})
 
     def exposure_columns(self) -> dict[str, str]:
         """Names and types of the columns on disk of an exposure: fields, entity rows, labels."""
@@ -254,7 +271,8 @@ class Schema:
 
     def save(self, folder: str | pathlib.Path) -> None:
         """Writes `schema.json`."""
-        content = _to_dict(self) | {"fingerprint": self.fingerprint}
+        content = _to_dict(self)
+        content["fingerprint"] = _fingerprint(content)
         text = json.dumps(content, indent=2) + "\n"
         pathlib.Path(folder, SCHEMA_FILE).write_text(text, encoding="utf-8")
 
@@ -277,14 +295,16 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not JSON ({error}); prepare the dataset again") from None
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, FORMER_VERSION):
         raise DatasetError(
-            f"{path} has format version {version}, this program reads {FORMAT_VERSION}; "
-            "prepare the dataset again"
+            f"{path} has format version {version}, this program reads {FORMER_VERSION} and "
+            f"{FORMAT_VERSION}; prepare the dataset again"
         )
     stated = content.pop("fingerprint", None)
     try:
-        schema = _from_dict(content)
+        schema = _from_dict(content if version == FORMAT_VERSION else migrated(content))
+        if version == FORMER_VERSION:
+            schema = dataclasses.replace(schema, former=content)
         fingerprint = schema.fingerprint
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}; prepare the dataset again") from None
@@ -313,12 +333,14 @@ def _check_name(what: str, name: str) -> None:
         raise DatasetError(f"{what} name {name!r} is not a valid identifier")
 
 
-def _canonical_json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def _fingerprint(content: Mapping[str, object]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _to_dict(schema: Schema) -> dict:
     content = {f.name: getattr(schema, f.name) for f in dataclasses.fields(schema)}
+    del content["former"]
     content["fields"] = [dataclasses.asdict(field) for field in schema.fields]
     content["tasks"] = [dataclasses.asdict(task) for task in schema.tasks]
     content["splits"] = [dataclasses.asdict(split) for split in schema.splits.values()]
@@ -328,43 +350,28 @@ def _to_dict(schema: Schema) -> dict:
 
 def _from_dict(content: dict) -> Schema:
     def with_shards(kind, item):
-        shards = tuple(_checked(Shard, shard) for shard in item["shards"])
-        return _checked(kind, {**item, "shards": shards})
+        shards = tuple(checked(Shard, shard) for shard in item["shards"])
+        return checked(kind, {**item, "shards": shards})
+
+    def with_encoding(item):
+        return checked(Field, {**item, "encoding": encodings.from_dict(item.get("encoding"))})
 
     splits = [with_shards(Split, item) for item in content["splits"]]
     entities = [with_shards(Entity, item) for item in content["entities"]]
-    schema = _checked(
+    schema = checked(
         Schema,
         {
             **content,
-            "fields": tuple(_checked(Field, item) for item in content["fields"]),
-            "tasks": tuple(_checked(Task, item) for item in content["tasks"]),
+            "fields": tuple(with_encoding(item) for item in content["fields"]),
+            "tasks": tuple(checked(Task, item) for item in content["tasks"]),
             "splits": {split.name: split for split in splits},
             "entities": {entity.name: entity for entity in entities},
         },
     )
     for split in splits:
         for counts in (split.positives, split.defined):
-            if set(counts) != set(schema.task_names) or any(
-                not _is_count(n) for n in counts.values()
-            ):
+            if set(counts) != set(schema.task_names) or not all(map(is_count, counts.values())):
                 raise TypeError(f"split {split.name} does not count the rows of each task")
+    if schema.former is not None:
+        raise TypeError("former is no part of a schema in a file")
     return schema
-
-
-def _checked(kind: type, item: Mapping) -> typing.Any:
-    """A dataclass made of what JSON holds, in which every number is a count."""
-    hints = typing.get_type_hints(kind)
-    for name, value in item.items():
-        if name not in hints:
-            raise TypeError(f"{name} is no part of a {kind.__name__}")
-        union = isinstance(hints[name], types.UnionType)
-        allowed = typing.get_args(hints[name]) if union else (hints[name],)
-        allowed = tuple(typing.get_origin(one) or one for one in allowed)
-        if not isinstance(value, allowed) or (int in allowed and not _is_count(value)):
-            raise TypeError(f"{name} of a {kind.__name__} is {value!r}")
-    return kind(**item)
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**63

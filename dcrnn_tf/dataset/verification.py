@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
-    FIRST_ID_ROW,
     MULTI_CATEGORICAL,
     NUMERIC,
     VOCABULARY_FOLDER,

@@ -1,36 +1,52 @@
 """Raw features, as clients have them, to a model's features, by TensorFlow operations alone.
 
-What `data_prep` did to raw values when it prepared a dataset is done here inside a graph, from what
-the dataset's schema and vocabularies keep of it, so that a saved model takes raw values.
+The encodings of the schema's fields and the vocabularies become part of a graph, so that a saved
+model takes raw values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import (
-    CATEGORICAL,
+from dcrnn_tf.dataset.encodings import (
     FIRST_ID_ROW,
-    MULTI_CATEGORICAL,
-    NUMERIC,
+    INTEGER,
+    NUMBER,
     PADDING_ROW,
     UNKNOWN_ROW,
-    DatasetError,
-    Field,
-    Schema,
+    Bins,
+    Encoding,
+    Ids,
+    NumberRows,
+    Scaling,
 )
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field, Schema
 
-MISSING_ID = -1  # of a field whose ids are whole numbers; where ids are text it is ""
+
+class _TensorFlow:
+    """TensorFlow's operations under the names that NumPy has for them, for encodings."""
+
+    abs = tf.abs
+    asarray = tf.cast
+    clip = tf.clip_by_value
+    floor = tf.floor
+    isfinite = tf.math.is_finite
+    log1p = tf.math.log1p
+    searchsorted = tf.searchsorted
+    sign = tf.sign
+    take = tf.gather
+    where = tf.where
+    zeros_like = tf.zeros_like
 
 
 class RawFeatures(tf.Module):
     """Encodes raw features as the preparation of a dataset did.
 
     A raw value is an id (int64 or text, as in the raw files), or a number (float64). An id that the
-    vocabulary does not know has row 1. A value may be missing: `MISSING_ID`, the empty text and
-    what else the dataset's declaration names, and any number that is not finite. In a list missing
-    ids are passed over, and it is cut to the length to which preparation cut it.
+    vocabulary does not know has row 1. A value may be missing: one that the field's encoding names
+    so, and any number that is not finite. In a list missing ids are passed over, and it is cut to
+    the length to which preparation cut it.
 
     Args:
       schema: of the dataset.
@@ -38,7 +54,7 @@ class RawFeatures(tf.Module):
 
     Raises:
       DatasetError: the schema does not say how a field was encoded, or a field's name cannot be
-        that of an input.
+        that of an input, or a vocabulary holds an id that stands for a missing one.
     """
 
     def __init__(self, schema: Schema, vocabularies: Mapping[str, np.ndarray]):
@@ -50,13 +66,12 @@ class RawFeatures(tf.Module):
                     f"field {field.name}: the name of an input of a served model must begin with a "
                     "letter and have ASCII letters, digits and underscores alone; rename the field"
                 )
-            try:
-                encoders.append(_encoder(field, schema.filters, vocabularies.get(field.name)))
-            except KeyError as error:
+            if field.encoding is None:
                 raise DatasetError(
                     f"the schema of dataset {schema.name} does not say how field {field.name} was "
-                    f"encoded (no {error.args[0]!r} in its filters); prepare the dataset again"
-                ) from None
+                    "encoded; prepare the dataset again"
+                )
+            encoders.append(_ENCODERS[type(field.encoding)](field, vocabularies.get(field.name)))
         self._encoders = tuple(encoders)
 
     def specs(self, fields: Sequence[str] | None = None) -> dict[str, tf.TensorSpec]:
@@ -164,78 +179,25 @@ class _Encoder(tf.Module):
         return {name: parsed[name] for name in self.defaults}
 
 
-class _NumberEncoder(_Encoder):
+class _Number(_Encoder):
     """A field whose raw values are numbers."""
 
-    def __init__(self, field: Field):
+    def __init__(self, field: Field, ids: np.ndarray | None):
         super().__init__(field, {field.name: np.zeros(1)}, {field.name: np.array([np.nan])})
-
-
-class _Number(_NumberEncoder):
-    """A numeric field, scaled as `data_prep.own_log.scaling.Scaling` does."""
-
-    def __init__(self, field: Field, parameters: Mapping):
-        super().__init__(field)
-        self._parameters = parameters
+        self._rows = None if ids is None else NumberRows(ids)
 
     def encode(self, raw):
-        number, finite = _finite(raw[self.field.name])
-        kind = self._parameters["kind"]
-        number = tf.cast(number, tf.float64)
-        if kind == "standard":
-            number = (number - self._parameters["mean"]) / self._parameters["standard_deviation"]
-        elif kind == "log":
-            number = tf.sign(number) * tf.math.log1p(tf.abs(number))
-        elif kind == "quantile":
-            number = _interpolated(number, self._parameters["knots"], self._parameters["scaled"])
-        return {self.field.name: tf.cast(tf.where(finite, number, 0.0), tf.float32)}
-
-
-class _NumberedRows(_NumberEncoder):
-    """A categorical field whose raw values are numbers: bins, or ids of a column of numbers.
-
-    A number has the row of the largest of `edges` that is not above it, and with `exact` row 1
-    unless it is that one; below all edges it has the row of the first.
-    """
-
-    def __init__(self, field: Field, edges: np.ndarray, rows: np.ndarray, exact: bool = False):
-        super().__init__(field)
-        self._edges = edges if len(edges) else np.zeros(1)
-        self._rows = rows if len(edges) else np.array([UNKNOWN_ROW], np.int32)
-        self._exact = exact
-
-    def encode(self, raw):
-        number, finite = _finite(raw[self.field.name])
-        # Compared in the number's own precision: rounded alike, an edge is still in its bin.
-        edges = tf.constant(self._edges, number.dtype)
-        place = tf.maximum(tf.searchsorted(edges, number, side="right") - 1, 0)
-        rows = tf.gather(tf.constant(self._rows, tf.int32), place)
-        if self._exact:
-            rows = tf.where(tf.gather(edges, place) == number, rows, UNKNOWN_ROW)
-        return {self.field.name: tf.where(finite, rows, PADDING_ROW)}
-
-
-class _LogBins(_NumberEncoder):
-    """A number in `log` bins, as `data_prep.own_log.binning.log_bins` numbers them."""
-
-    def __init__(self, field: Field, ids: np.ndarray):
-        super().__init__(field)
-        self._table = _table(ids, np.arange(len(ids)) + FIRST_ID_ROW)
-
-    def encode(self, raw):
-        number, finite = _finite(raw[self.field.name])
-        number = tf.cast(number, tf.float64)
-        small = tf.floor(tf.clip_by_value(number, -(2.0**53), 2.0))
-        large = tf.floor(tf.square(tf.math.log(tf.maximum(number, 2.0)))) + 3.0
-        bins = tf.cast(tf.where(number > 2.0, large, small), tf.int64)
-        rows = tf.cast(self._table.lookup(bins), tf.int32)
-        return {self.field.name: tf.where(finite, rows, PADDING_ROW)}
+        number, encoding = raw[self.field.name], self.field.encoding
+        if encoding.gives_numbers:
+            return {self.field.name: encoding.numbers(number, _TensorFlow)}
+        return {self.field.name: encoding.rows(number, self._rows, _TensorFlow)}
 
 
 class _Id(_Encoder):
     """A categorical field."""
 
-    def __init__(self, field: Field, ids: np.ndarray, missing: np.ndarray):
+    def __init__(self, field: Field, ids: np.ndarray):
+        missing = _missing(field, ids)
         known = np.concatenate([ids, missing])[:1]
         super().__init__(field, {field.name: known}, {field.name: missing[:1]})
         self._rows = _Rows(ids, missing)
@@ -247,7 +209,8 @@ class _Id(_Encoder):
 class _IdList(_Encoder):
     """A multi-categorical field."""
 
-    def __init__(self, field: Field, ids: np.ndarray, missing: np.ndarray, max_values: int):
+    def __init__(self, field: Field, ids: np.ndarray):
+        missing = _missing(field, ids)
         known = np.concatenate([ids, missing])[None, :2]
         weights = {}
         if field.weighted:
@@ -257,7 +220,8 @@ class _IdList(_Encoder):
         )
         self._rows = _Rows(ids, missing)
         self._missing = tf.constant(missing, self.defaults[field.name].dtype)
-        self._max_values = max_values
+        # The schema's max_values may be that of the longest list found, which was no limit.
+        self._max_values = field.encoding.max_values
 
     def encode(self, raw):
         name = self.field.name
@@ -323,37 +287,28 @@ class _Rows(tf.Module):
         return tf.cast(self._table.lookup(ids), tf.int32)
 
 
-def _encoder(field: Field, filters: Mapping, ids: np.ndarray | None) -> _Encoder:
-    """Raises KeyError where the filters lack what the field needs."""
-    if field.kind == NUMERIC:
-        return _Number(field, filters["scaling"][field.name])
-    if ids is None:
-        raise KeyError("vocabulary")
-    rows = np.arange(len(ids), dtype=np.int32) + FIRST_ID_ROW
-    if field.name in filters.get("binning", {}):
-        bins = filters["binning"][field.name]
-        if bins["kind"] == "log":
-            return _LogBins(field, ids)
-        edges = np.array(bins["edges"], np.float64)
-        row_of = dict(zip(ids.tolist(), rows.tolist(), strict=True))
-        rows = np.array([row_of.get(edge, UNKNOWN_ROW) for edge in edges.tolist()], np.int32)
-        return _NumberedRows(field, edges, rows)
-    missing = np.array([MISSING_ID])
-    if "declaration" in filters:  # of data_prep.own_log, where ids are text
-        missing = np.array(filters["missing_values"], object)
-        if field.kind == CATEGORICAL and field.source in filters["number_columns"]:
-            numbers = ids.astype(np.float64)
-            order = np.argsort(numbers)
-            return _NumberedRows(field, numbers[order], rows[order], exact=True)
-    elif MISSING_ID in ids:
-        raise DatasetError(
-            f"the vocabulary of field {field.name} holds the id {MISSING_ID}, which stands for a "
-            "missing one"
-        )
+def _ids(field: Field, ids: np.ndarray) -> _Encoder:
     if field.kind == MULTI_CATEGORICAL:
-        # The schema's max_values may be that of the longest list found, which was no limit.
-        return _IdList(field, ids, missing, filters.get("max_values", field.max_values))
-    return _Id(field, ids, missing)
+        return _IdList(field, ids)
+    return (_Number if field.encoding.values == NUMBER else _Id)(field, ids)
+
+
+_ENCODERS: Mapping[type[Encoding], Callable[[Field, np.ndarray | None], _Encoder]] = {
+    Ids: _ids,
+    Bins: _Number,
+    Scaling: _Number,
+}
+
+
+def _missing(field: Field, ids: np.ndarray) -> np.ndarray:
+    """The ids that stand for a missing one."""
+    missing = field.encoding.missing_ids
+    if both := set(missing) & set(ids.tolist()):
+        raise DatasetError(
+            f"the vocabulary of field {field.name} holds the id {min(both)}, which stands for a "
+            "missing one; prepare the dataset again"
+        )
+    return np.array(missing, np.int64 if field.encoding.values == INTEGER else object)
 
 
 def _table(keys: np.ndarray, rows: np.ndarray) -> tf.lookup.StaticHashTable:
@@ -361,25 +316,6 @@ def _table(keys: np.ndarray, rows: np.ndarray) -> tf.lookup.StaticHashTable:
     return tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(keys, rows, dtype, tf.int64), UNKNOWN_ROW
     )
-
-
-def _finite(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A number, 0 in the place of one that is not finite in float32, and which ones are."""
-    finite = tf.math.is_finite(tf.cast(number, tf.float32))
-    return tf.where(finite, number, tf.zeros_like(number)), finite
-
-
-def _interpolated(x: tf.Tensor, knots: Sequence[float], values: Sequence[float]) -> tf.Tensor:
-    """What `np.interp(x, knots, values)` is."""
-    if len(knots) == 1:
-        return tf.fill(tf.shape(x), tf.constant(values[0], x.dtype))
-    slopes = tf.constant(np.diff(values) / np.diff(knots), x.dtype)
-    knots, values = tf.constant(knots, x.dtype), tf.constant(values, x.dtype)
-    x = tf.clip_by_value(x, knots[0], knots[-1])
-    last = tf.searchsorted(knots, x, side="right") - 1
-    place = tf.minimum(last, tf.size(slopes) - 1)
-    between = tf.gather(slopes, place) * (x - tf.gather(knots, place)) + tf.gather(values, place)
-    return tf.where(last == place, between, values[-1])
 
 
 def _as_long(weights: tf.RaggedTensor, lists: tf.RaggedTensor) -> tf.RaggedTensor:

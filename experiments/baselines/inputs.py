@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, PADDING_ROW, UNKNOWN_ROW, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
 
 NATIVE = 255  # categories that scikit-learn's trees can split by at most
 _BATCH = 1 << 15

@@ -36,7 +36,7 @@ def measure(
     """
     run = trained_runs.load(run_dir)
     model = export.ServingModel(
-        run.model, run.dataset.schema, run.vocabularies(), run.positive_weights
+        run.model, run.dataset.schema, run.dataset.vocabularies(), run.positive_weights
     )
     with tempfile.TemporaryDirectory() as folder:
         signatures = {SIGNATURE: model.signatures()[SIGNATURE]}

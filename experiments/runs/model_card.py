@@ -108,7 +108,7 @@ def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str,
         else:
             field = fields[name]
             what = field.kind.replace("_", "-")
-            what += f", raw name {field.source}" if field.source not in ("", name) else ""
+            what += f", raw name {field.raw_name}" if field.raw_name not in ("", name) else ""
         shape = "(rows,)" if len(spec.shape) == 1 else "(rows, width)"
         yield name, spec.dtype.name, shape, what
 

@@ -4,12 +4,9 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-import numpy as np
-
-from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.training import evaluation, metrics_log
 from dcrnn_tf.training.checkpoints import Checkpoints, numbered
 from dcrnn_tf.training.trainer import METRICS_FILE
@@ -26,14 +23,6 @@ class TrainedRun:
     predictor: evaluation.Predictor
     positive_weights: Mapping[str, float]
     step: int
-
-    def vocabularies(self) -> dict[str, np.ndarray]:
-        """The raw ids of all fields that have a vocabulary, `{field: ids}`."""
-        return {
-            field.name: load_vocabulary(self.dataset.folder, field).ids
-            for field in self.dataset.schema.fields
-            if field.kind != NUMERIC
-        }
 
 
 def load(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dcrnn_tf import models
-from dcrnn_tf.dataset.schema import FIRST_ID_ROW, NUMERIC, Schema
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import NUMERIC, Schema
 from dcrnn_tf.system.errors import UserError
 from experiments.tables.spec import Table
 

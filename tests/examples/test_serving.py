@@ -15,9 +15,9 @@ import tensorflow as tf
 from tensorflow.python.tools import saved_model_cli
 
 from data_prep.ali_ccp.fields import FIELDS
-from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import NUMERIC, Task, load_schema
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.serving import export, warmup
 from tests.examples.stand_in_server import StandInServer
 

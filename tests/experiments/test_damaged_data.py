@@ -92,7 +92,7 @@ def test_planting_of_relations(folder, server, split):
         for name in ("train", "test"):
             ids = random.integers(9, size=3000)
             writer.add_rows(name, {"c1": ids, "click": random.random(3000) < ids / 9})
-        writer.finish({}, {})
+        writer.finish({}, {}, {})
     dataset = damaged_copy(whole, folder / f"relations-{split}", split)
     flags = [f"--data_dir={dataset}", f"--out_dir={folder / 'planted'}", "--epochs=1"]
     assert_names(server.run(["data_prep.criteo.relations", *flags]), dataset, split)

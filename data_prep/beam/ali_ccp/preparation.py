@@ -22,9 +22,11 @@ from data_prep.beam.ali_ccp.rows import CountLog, EncodeLog
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
-from data_prep.storage.vocabulary import IdCounter, write_vocabulary
+from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.work_folder import WorkFolder, identity
-from dcrnn_tf.dataset.schema import FIRST_ID_ROW, DatasetError, Entity, Schema
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import DatasetError, Entity, Schema
+from dcrnn_tf.dataset.vocabulary import write_vocabulary
 from dcrnn_tf.system.whole_file import whole_file
 
 
@@ -142,7 +144,8 @@ def _write(
         splits={},
         entities={field.entity: Entity(field.entity, 0, ()) for field in fields if field.entity},
         source=source,
-        filters=preparation.filters(log, settings),
+        settings=preparation.settings_of(settings),
+        filters=preparation.filters_of(log),
         seed=settings.seed,
     )
     with DatasetFolder(out_dir) as folder:

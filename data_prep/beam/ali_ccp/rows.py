@@ -22,9 +22,10 @@ from data_prep.beam.counting import CountIds, partitions, sum_tables
 from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.storage.columns import select
-from data_prep.storage.vocabulary import IdCounter, Vocabulary, read_vocabulary, write_vocabulary
+from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.writer import Columns
 from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.dataset.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 
 _USER_ROW = "user_row"
 
@@ -230,7 +231,8 @@ class _Encode(beam.DoFn):
 class _EncodeExposures(_Encode):
     def process(self, element: tuple[str, int, Sample]) -> Iterator:
         split, number, sample = element
-        columns = encode(select(load_chunk(sample.path), sample.kept()), self._vocabularies)
+        columns = select(load_chunk(sample.path), sample.kept())
+        columns = encode(columns, self._schema.fields, self._vocabularies)
         has_users = bool(self._schema.entities)
         for part, rows in divide(split, columns, self._validation, has_users).items():
             yield from scatter(self._schema, part, number, rows, self._shards[part])
@@ -239,4 +241,5 @@ class _EncodeExposures(_Encode):
 class _EncodeUsers(_Encode):
     def process(self, element: tuple[pathlib.Path, int]) -> Iterator:
         path, first = element
-        yield from line_up(self._schema, USER, first, encode(load_chunk(path), self._vocabularies))
+        columns = encode(load_chunk(path), self._schema.fields, self._vocabularies)
+        yield from line_up(self._schema, USER, first, columns)

@@ -15,15 +15,15 @@ from data_prep.beam.own_log.chunks import Chunk
 from data_prep.beam.shuffle import WriteShards, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
-from data_prep.own_log.field_encoder import FieldEncoder, Learned
+from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.field_learner import FieldCounts, FieldLearner
 from data_prep.own_log.preparation import take_rows
 from data_prep.own_log.rows import TRAIN
-from data_prep.own_log.scaling import Scaling
+from data_prep.own_log.scaling import ScalingLearner
 from data_prep.storage.columns import count_labels
-from data_prep.storage.vocabulary import read_vocabulary, write_vocabulary
+from dcrnn_tf.dataset.encodings import QUANTILE
 from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
-
-QUANTILE = "quantile"
+from dcrnn_tf.dataset.vocabulary import read_vocabulary, write_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,14 +50,14 @@ class FieldPart:
       missing: rows without the field.
       truncated: lists that are longer than kept.
       values: training values that are not missing, of a field of quantile scaling.
-      scaling: Scaling that has seen the training values; a quantile scaling has seen none.
+      scaling: ScalingLearner that has seen the training values; a quantile scaling has seen none.
     """
 
     place: int
     missing: int
     truncated: int
     values: int
-    scaling: Scaling
+    scaling: ScalingLearner
 
 
 class LearnTable:
@@ -109,8 +109,7 @@ class LearnTable:
         finished = (
             {"ids": ids, "parts": learned.parts, "samples": samples}
             | "By field" >> beam.CoGroupByKey()
-            | "Finish fields"
-            >> beam.Map(_finish, fields, self._declaration.missing_values, self._seed, self._folder)
+            | "Finish fields" >> beam.Map(_finish, self._declaration, self._seed, self._folder)
         )
         return {"counted": learned.counted, "fields": finished}
 
@@ -124,17 +123,17 @@ class _Learn(beam.DoFn):
         frame, splits, labels = chunk.load(self._declaration, self._seed)
         train = splits == TRAIN
         for field in self._declaration.fields:
-            encoder = FieldEncoder(field, self._declaration.missing_values, self._seed)
-            encoder.add(frame, train)
-            values, scaling = 0, encoder.scaling
+            learner = FieldLearner(field, self._declaration, self._seed)
+            learner.add(frame, train)
+            values, scaling = 0, learner.scaling
             if field.kind == NUMERIC and field.scaling == QUANTILE:
                 # Its sample depends on how many values there were in the chunks before.
-                values = int(np.count_nonzero(~np.isnan(frame[field.column].to_numpy()[train])))
-                scaling = Scaling(QUANTILE)
-            part = FieldPart(chunk.place, encoder.missing, encoder.truncated, values, scaling)
+                values = int(np.count_nonzero(~np.isnan(learner.numbers(frame)[train])))
+                scaling = ScalingLearner(QUANTILE)
+            part = FieldPart(chunk.place, learner.missing, learner.truncated, values, scaling)
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind != NUMERIC:
-                yield beam.pvalue.TaggedOutput("ids", (field.name, encoder.counter.table()))
+                yield beam.pvalue.TaggedOutput("ids", (field.name, learner.counter.table()))
         rows = np.bincount(splits, minlength=len(SPLIT_NAMES))
         training = {task: label[train] for task, label in labels.items()}
         yield Counted(rows, *count_labels(training, self._declaration.tasks))
@@ -152,7 +151,7 @@ def _frequent(
 
 def _sample(
     chunk: Chunk, declaration: Declaration, seed: int, places: Sequence[tuple[str, int, int]]
-) -> Iterator[tuple[str, Scaling]]:
+) -> Iterator[tuple[str, ScalingLearner]]:
     """Samples the training values of the fields of quantile scaling."""
     fields = [f for f in declaration.fields if f.kind == NUMERIC and f.scaling == QUANTILE]
     if not fields:
@@ -163,56 +162,56 @@ def _sample(
         if place < chunk.place:
             before[name] += values
     for field in fields:
-        scaling = Scaling(QUANTILE, seed)
-        scaling.skip(before[field.name])
-        scaling.add(frame[field.column].to_numpy()[splits == TRAIN])
-        yield field.name, scaling
+        learner = FieldLearner(field, declaration, seed)
+        learner.scaling.skip(before[field.name])
+        learner.scaling.add(learner.numbers(frame)[splits == TRAIN])
+        yield field.name, learner.scaling
 
 
 class _MergeScalings(beam.CombineFn):
     """Merges what does not depend on the order."""
 
-    def create_accumulator(self) -> Scaling:
-        return Scaling(QUANTILE)
+    def create_accumulator(self) -> ScalingLearner:
+        return ScalingLearner(QUANTILE)
 
-    def add_input(self, scaling: Scaling, other: Scaling) -> Scaling:
+    def add_input(self, scaling: ScalingLearner, other: ScalingLearner) -> ScalingLearner:
         scaling.merge(other)
         return scaling
 
-    def merge_accumulators(self, scalings: Iterable[Scaling]) -> Scaling:
-        merged = Scaling(QUANTILE)
+    def merge_accumulators(self, scalings: Iterable[ScalingLearner]) -> ScalingLearner:
+        merged = ScalingLearner(QUANTILE)
         for scaling in scalings:
             merged.merge(scaling)
         return merged
 
-    def extract_output(self, scaling: Scaling) -> Scaling:
+    def extract_output(self, scaling: ScalingLearner) -> ScalingLearner:
         return scaling
 
 
 def _finish(
     element: tuple[str, Mapping[str, Iterable]],
-    fields: Mapping[str, DeclaredField],
-    missing_values: Sequence[str],
+    declaration: Declaration,
     seed: int,
     folder: pathlib.Path,
-) -> tuple[Field, Learned]:
+) -> tuple[Field, FieldCounts]:
     """Puts together what all chunks say of a field, and writes its vocabulary."""
     name, groups = element
-    encoder = FieldEncoder(fields[name], missing_values, seed)
+    (declared,) = (field for field in declaration.fields if field.name == name)
+    learner = FieldLearner(declared, declaration, seed)
     for part in sorted(groups["parts"], key=lambda part: part.place):
-        encoder.missing += part.missing
-        encoder.truncated += part.truncated
-        encoder.scaling.merge(part.scaling)
+        learner.missing += part.missing
+        learner.truncated += part.truncated
+        learner.scaling.merge(part.scaling)
     for scaling in groups["samples"]:
-        encoder.scaling.merge(scaling)
+        learner.scaling.merge(scaling)
     for table in groups["ids"]:
         if table.height:
-            encoder.counter.add(table["id"], table["count"])
-    field = encoder.finish()
-    if encoder.vocabulary is not None:
+            learner.counter.add(table["id"], table["count"])
+    field, vocabulary = learner.finish()
+    if vocabulary is not None:
         with replaced(folder / f"{name}.parquet") as partial:
-            write_vocabulary(partial, encoder.vocabulary.ids, encoder.vocabulary.counts)
-    return field, encoder.learned
+            write_vocabulary(partial, vocabulary.ids, vocabulary.counts)
+    return field, learner.counts
 
 
 class EncodeTable:
@@ -271,19 +270,14 @@ class _Encode(beam.DoFn):
         self._encoders = self._shared.acquire(self._load)
 
     def _load(self) -> "_Encoders":
+        vocabularies = {name: read_vocabulary(path) for name, path in self._vocabularies.items()}
         return _Encoders(
-            FieldEncoder.restore(
-                field,
-                self._declaration.missing_values,
-                None if field.kind == NUMERIC else read_vocabulary(self._vocabularies[field.name]),
-                self._schema.filters,
-            )
-            for field in self._declaration.fields
+            FieldEncoder(field, vocabularies.get(field.name)) for field in self._schema.fields
         )
 
     def process(self, chunk: Chunk) -> Iterator:
         frame, splits, labels = chunk.load(self._declaration, self._schema.seed)
-        encoded = {e.declared.name: e.encode(frame) for e in self._encoders} | labels
+        encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders} | labels
         for split in np.unique(splits):
             chosen = np.flatnonzero(splits == split)
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}

@@ -18,7 +18,7 @@ from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.field_encoder import Learned
+from data_prep.own_log.field_learner import FieldCounts
 from data_prep.own_log.rows import TableRows
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
@@ -68,15 +68,15 @@ def prepare(
             ReadTable(rows, declaration, work.path, max_bad_rows), work, options
         )
         learned, counts = _learn(chunks, declaration, seed, work, options)
-        filters = preparation.filters_of(
-            declaration, bad_rows, rows.ignored_columns, {f.name: one for f, one in learned}
-        )
+        counted = {field.name: found for field, found in learned}
+        filters = preparation.filters_of(bad_rows, rows.ignored_columns, counted)
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),
             tuple(Task(task.name, task.only_where) for task in declaration.tasks),
             splits={},
             source=preparation.source_of(declaration, rows, simulation),
+            settings=preparation.settings_of(declaration),
             filters=filters,
             seed=seed,
         )
@@ -110,7 +110,7 @@ def _learn(
     seed: int,
     work: WorkFolder,
     options: PipelineOptions,
-) -> tuple[list[tuple[Field, Learned]], dict[str, int]]:
+) -> tuple[list[tuple[Field, FieldCounts]], dict[str, int]]:
     """Returns the fields, in the order of the declaration, and the rows of each split."""
     print("2/3 counting", flush=True)
     results = run_stage(options, work.path, LearnTable(chunks, declaration, seed, work.path).build)

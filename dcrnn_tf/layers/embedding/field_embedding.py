@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf import kernels
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, PADDING_ROW, Field
+from dcrnn_tf.dataset.encodings import PADDING_ROW
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import pooling, row_shards
 from dcrnn_tf.layers.embedding.list_values import ListValues

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import PADDING_ROW, Field
+from dcrnn_tf.dataset.encodings import PADDING_ROW
+from dcrnn_tf.dataset.schema import Field
 
 Read = Callable[[tf.Tensor], tf.Tensor]
 """Function that reads rows of the table: `(...)` to `(..., dim)`."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from data_prep.own_log.row_encoder import RowEncoder
 from data_prep.radio.world import RadioWorld, Settings
-from dcrnn_tf.dataset.schema import FIRST_ID_ROW, DatasetError, Schema
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 from experiments.dcrnn.online.experiment import Candidates, Design, Outcomes, Policy, run_experiment
 from experiments.runs import run_folder, trained_runs
 from experiments.runs.trained_runs import TrainedRun

@@ -20,7 +20,7 @@ def random_line(draw, layout):
         for _ in range(times):
             number = draw.randrange(10 ** draw.randrange(1, 17))
             value = draw.choice(["1.0", "0.69315", "12.5", "3", "2e-05"])
-            entries.append(f"{field.source}\x02{number}\x03{value}")
+            entries.append(f"{field.raw_name}\x02{number}\x03{value}")
     draw.shuffle(entries)
     index = "".join(draw.choices("0123456789abcdef", k=draw.choice([3, 8, 9, 16, 16, 16, 40])))
     cells = [index, str(len(entries)), "\x01".join(entries)]
@@ -47,7 +47,7 @@ def reference(lines, layout, max_values):
             number, value = rest.split("\x03")
             found.setdefault(field, []).append((int(number), float(np.float32(value))))
         for field in layout.fields:
-            values = found.get(field.source, [])[:max_values]
+            values = found.get(field.raw_name, [])[:max_values]
             if field.multiple:
                 columns[field.name].append(values)
             else:
@@ -101,7 +101,7 @@ def test_a_line_by_hand():
 
 
 def test_only_the_wanted_fields_are_kept():
-    wanted = [field for field in SKELETON.fields if field.source == "205"]
+    wanted = [field for field in SKELETON.fields if field.raw_name == "205"]
     parsed = parse(1, GOOD + b"\n", SKELETON, wanted, 50)
     assert set(parsed.columns) == {"click", "conversion", "field_205"}
 

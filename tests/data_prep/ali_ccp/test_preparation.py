@@ -65,7 +65,7 @@ def made(**changes):
 
 
 def chosen(*sources):
-    return tuple(field for field in FIELDS if field.source in sources)
+    return tuple(field for field in FIELDS if field.raw_name in sources)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_every_value_of_a_small_example(raw, tmp_path):
     out = tmp_path / "out"
     schema = prepare(raw, out, made(max_values=2))
     assert schema == load_schema(out)
-    assert [field.source for field in schema.fields] == [field.source for field in FIELDS]
+    assert [field.raw_name for field in schema.fields] == [field.raw_name for field in FIELDS]
     assert vocabulary(out, "field_205") == [(100, 2), (200, 1)]  # 300 converted without a click
     assert vocabulary(out, "field_210") == [(7, 2), (8, 1)]
     assert vocabulary(out, "field_109_14") == [(11, 2), (12, 2)]  # once for each row of user a
@@ -151,7 +151,7 @@ def test_conversions_without_click_can_be_kept(raw, tmp_path):
 def test_values_can_be_kept_as_weights(raw, tmp_path):
     out = tmp_path / "out"
     schema = prepare(raw, out, made(max_values=2, keep_feature_value=True))
-    weighted = {field.source for field in schema.fields if field.weighted}
+    weighted = {field.raw_name for field in schema.fields if field.weighted}
     assert weighted == {"109_14", "110_14", "127_14", "150_14", "210", "853"}
     assert lists(read(out / "user"), "field_109_14", "weights") == [[0.5, 1.5], [], [0.5, 1.5]]
     assert lists(read(out, "test"), "field_210", "weights") == [[0.5, 1.5]]
@@ -183,7 +183,7 @@ def log(tmp_path_factory):
         for field in FIELDS:
             if (field.side == USER) == side and draw.random() < 0.7:
                 count = draw.randrange(1, 9) if field.multiple else 1
-                found[field.source] = [int(draw.paretovariate(0.6)) % 50 for _ in range(count)]
+                found[field.raw_name] = [int(draw.paretovariate(0.6)) % 50 for _ in range(count)]
         return found
 
     users, exposures = {}, {}
@@ -218,12 +218,12 @@ def prepared_rows(out, split, first_user):
         for field in FIELDS:
             if (field.side == USER) == kept:
                 name = field.name
-                table[field.source] = (
+                table[field.raw_name] = (
                     lists(source, name) if field.multiple else [[x] for x in source[name].tolist()]
                 )
     for place, user in enumerate(columns["user_row"]):
         fields = {
-            field.source: table[field.source][user if field.side == USER else place]
+            field.raw_name: table[field.raw_name][user if field.side == USER else place]
             for field in FIELDS
         }
         click, conversion = int(columns["click"][place]), int(columns["conversion"][place])
@@ -236,7 +236,7 @@ def frozen(rows, encode):
             click,
             conversion,
             user,
-            tuple(tuple(encode(field, fields.get(field.source))) for field in FIELDS),
+            tuple(tuple(encode(field, fields.get(field.raw_name))) for field in FIELDS),
         )
         for click, conversion, user, fields in rows
     )
@@ -258,7 +258,7 @@ def test_same_as_a_join_in_plain_python(log, tmp_path):
     row_of = {}
     for field in FIELDS:
         counts = collections.Counter(
-            number for row in expected["train"] for number in row[3].get(field.source, [])
+            number for row in expected["train"] for number in row[3].get(field.raw_name, [])
         )
         known = [item for item in counts.items() if item[1] >= 4]
         known.sort(key=lambda item: (-item[1], item[0]))
@@ -303,7 +303,7 @@ def test_rows_are_sampled_without_replacement(log, tmp_path):
     for split, first_user in (("train", 0), ("test", 60)):
         assert schema.split(split).rows == 250
         names = {
-            field.source: [number for number, _ in vocabulary(tmp_path / "out", field.name)]
+            field.raw_name: [number for number, _ in vocabulary(tmp_path / "out", field.name)]
             for field in FIELDS
         }
         if split == "train":  # every id is known, so that rows can be compared
@@ -528,8 +528,8 @@ def test_the_program_prepares_and_says_so(raw, tmp_path):
     assert "train split: 2 rows" in done.stdout
     assert "2 fields" in done.stdout
     schema = load_schema(tmp_path / "out")
-    assert schema.filters["rows"] == 2
-    assert [field.source for field in schema.fields] == ["205", "301"]
+    assert schema.settings["rows"] == 2
+    assert [field.raw_name for field in schema.fields] == ["205", "301"]
 
 
 @pytest.mark.parametrize(

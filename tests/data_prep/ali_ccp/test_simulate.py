@@ -70,8 +70,8 @@ def digest(folder):
 def test_the_files_are_in_the_raw_format(raw):
     folder, summary = raw
     assert {path.name for path in folder.iterdir()} == FILES
-    sides = {field.source: field.side for field in FIELDS}
-    multiple = {field.source for field in FIELDS if field.multiple}
+    sides = {field.raw_name: field.side for field in FIELDS}
+    multiple = {field.raw_name for field in FIELDS if field.multiple}
     owner = {}
     for split in ("train", "test"):
         exposures, users = read(folder, split)

@@ -82,7 +82,7 @@ def test_every_column_of_every_row_arrives(tmp_path, numeric):
     }[numeric]
     expected = {(label, *map(value, counts), *ids(number)) for label, counts, number in ROWS}
     assert [field.name for field in schema.fields] == [name.lower() for name in COLUMNS[1:]]
-    assert [field.source for field in schema.fields] == list(COLUMNS[1:])
+    assert [field.raw_name for field in schema.fields] == list(COLUMNS[1:])
     kind = NUMERIC if numeric == "standard" else CATEGORICAL
     assert {field.kind for field in schema.fields[:13]} == {kind}
     rows = raw_rows(tmp_path / "out")
@@ -109,7 +109,7 @@ def test_packed_file_fractions_rare_ids_and_the_stored_declaration(tmp_path):
     assert [f.vocabulary_size for f in schema.fields[13:]] == [
         3 if c % 3 == 0 else 4 for c in range(26)
     ]
-    stored = parse_declaration(json.loads(json.dumps(schema.filters["declaration"])), path)
+    stored = parse_declaration(json.loads(json.dumps(schema.settings["declaration"])), path)
     assert stored == declaration(path)
     again = prepare_criteo(path, tmp_path / "again", seed=3)
     assert again.fingerprint == schema.fingerprint

@@ -6,47 +6,55 @@ import pytest
 import yaml
 
 from data_prep.own_log import binning
-from data_prep.own_log.binning import Binning, log_bins
+from data_prep.own_log.binning import BinsLearner
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.preparation import prepare
+from dcrnn_tf.dataset.encodings import Bins, NumberRows
 from dcrnn_tf.dataset.schema import DatasetError
 
 NAN = float("nan")
+
+
+def rows(encoding, vocabulary, numbers):
+    return encoding.rows(np.array(numbers), NumberRows(vocabulary.ids), np).tolist()
 
 
 def test_log_bins_are_those_worked_out_by_hand():
     # ln^2 of 2.5, 3, 4, 5, 10, 100, 1000: 0.84, 1.21, 1.92, 2.59, 5.30, 21.2, 47.7.
     numbers = [-3.0, -0.5, 0.0, 1.0, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0, 100.0, 1000.0]
     expected = [-3, -1, 0, 1, 2, 3, 4, 4, 5, 8, 24, 50]
-    assert log_bins(np.array(numbers)).tolist() == expected
-    assert log_bins(np.array([-3e38, 3e38])).tolist() == [-(2**53), 7849 + 3]
-    bins = Binning("log")
+    assert Bins().ids(np.array(numbers), np).tolist() == expected
+    assert Bins().ids(np.array([-3e38, 3e38]), np).tolist() == [-(2**53), 7849 + 3]
+    bins = BinsLearner("log")
     bins.add(np.array([3.0, 4.0, NAN, -3.0, 4.0, 1.0, 1.0]))
-    vocabulary = bins.vocabulary(2)
+    encoding, vocabulary = bins.finish(2)
+    assert encoding == Bins(min_count=2)
     assert vocabulary.ids.tolist() == [4, 1]
     assert vocabulary.counts.tolist() == [3, 2]
-    assert bins(np.array([3.5, NAN, -3.0])).to_list() == [4, None, -3]
-    encoded = vocabulary.encode(bins(np.array([1.0, 3.5, NAN, -3.0])))
-    assert encoded.tolist() == [3, 2, 0, 1]
+    assert encoding.ids(np.array([3.5, -3.0]), np).tolist() == [4, -3]
+    assert rows(encoding, vocabulary, [1.0, 3.5, NAN, -3.0]) == [3, 2, 0, 1]
 
 
 def test_quantile_bins_are_those_worked_out_by_hand(monkeypatch):
     monkeypatch.setattr(binning, "QUANTILE_BINS", 4)
-    bins = Binning("quantile")
+    bins = BinsLearner("quantile")
     bins.add(np.array([1.0, 5.0, 1.0, NAN]))
     bins.add(np.array([3.0, 1.0, 2.0, 1.0, 4.0]))
     # 4 F(x) of 1, 2, 3, 4, 5 is 1, 2.25, 2.75, 3.25, 3.75: bins {1}, {2, 3} and {4, 5}.
-    vocabulary = bins.vocabulary(1)
+    encoding, vocabulary = bins.finish(1)
+    assert encoding.edges == (1.0, 2.0, 4.0)
     assert vocabulary.ids.tolist() == [1.0, 2.0, 4.0]
     assert vocabulary.counts.tolist() == [4, 2, 2]
-    found = bins(np.array([-7.0, 1.0, 1.9, 2.0, 3.9, 4.0, 100.0, NAN]))
-    assert found.to_list() == [1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0, None]
+    numbers = [-7.0, 1.0, 1.9, 2.0, 3.9, 4.0, 100.0]
+    found = encoding.ids(np.array(numbers), np)
+    assert found.tolist() == [1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0]
+    assert rows(encoding, vocabulary, [*numbers, NAN]) == [2, 2, 2, 3, 3, 4, 4, 0]
 
 
 def test_quantile_bins_have_about_equal_shares():
-    bins = Binning("quantile")
+    bins = BinsLearner("quantile")
     bins.add(np.random.default_rng(0).lognormal(size=20_000))
-    vocabulary = bins.vocabulary(1)
+    _, vocabulary = bins.finish(1)
     assert len(vocabulary.ids) == binning.QUANTILE_BINS
     assert vocabulary.counts.sum() == 20_000
     assert abs(vocabulary.counts - 20_000 / binning.QUANTILE_BINS).max() <= 1
@@ -54,11 +62,11 @@ def test_quantile_bins_have_about_equal_shares():
 
 @pytest.mark.parametrize("kind", ["log", "quantile"])
 def test_column_without_a_number_has_no_bins(kind):
-    bins = Binning(kind)
+    bins = BinsLearner(kind)
     bins.add(np.array([NAN, NAN]))
-    vocabulary = bins.vocabulary(1)
+    encoding, vocabulary = bins.finish(1)
     assert vocabulary.size == 2
-    assert vocabulary.encode(bins(np.array([NAN, 3.0]))).tolist() == [0, 1]
+    assert rows(encoding, vocabulary, [NAN, 3.0]) == [0, 1]
 
 
 def declare(folder, field):

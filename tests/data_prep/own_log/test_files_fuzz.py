@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from data_prep.own_log import files
 from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.field_learner import FieldLearner
 from data_prep.own_log.rows import TRAIN, TableRows
 from data_prep.storage.writer import Ragged
 from tests.data_prep.references.csv_records import read_records
@@ -169,11 +170,11 @@ def compare(chunks, expected, declaration):
         cells = [cell for frame, _, _ in chunks for cell in frame[column].to_list()]
         assert cells == [row[column] for row in expected.rows], column
     for field in declaration.fields:
-        encoder = FieldEncoder(field, declaration.missing_values, 0)
+        learner = FieldLearner(field, declaration, 0)
         for frame, split, _ in chunks:
-            encoder.add(frame, split == TRAIN)
-        encoder.finish()
-        encoded = [value for frame, _, _ in chunks for value in listed(encoder.encode(frame))]
+            learner.add(frame, split == TRAIN)
+        encoder = FieldEncoder(*learner.finish())
+        encoded = [value for frame, _, _ in chunks for value in listed(encoder(frame))]
         assert encoded == encode(expected, field, declaration.missing_values), field.name
 
 

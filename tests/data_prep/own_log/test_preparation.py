@@ -19,7 +19,8 @@ from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.preparation import prepare, summary
 from data_prep.own_log.rows import TableRows
-from data_prep.own_log.scaling import Scaling
+from data_prep.own_log.scaling import ScalingLearner
+from dcrnn_tf.dataset.encodings import Ids, Scaling
 from dcrnn_tf.dataset.schema import DatasetError, load_schema
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -118,11 +119,13 @@ def test_prepared_dataset_has_the_values_worked_out_by_hand(tmp_path):
     assert schema.splits["train"].defined == {"click": 6, "buy": 3}
     assert schema.filters["truncated_lists"] == {"tags": 2}
     assert schema.filters["missing"] == {"row": 0, "city": 1, "tags": 1, "price": 2}
-    assert schema.filters["scaling"]["price"] == {
-        "kind": "standard",
-        "mean": 2.0,
-        "standard_deviation": 1.0,
-    }
+    missing = ("", "NaN", "nan")
+    assert [field.encoding for field in schema.fields] == [
+        Scaling(missing, "none"),
+        Ids(missing, "text", 2),
+        Ids(missing, "text", 1, ";", 2),
+        Scaling(missing, "standard", 2.0, 1.0),
+    ]
     text = summary(schema)
     assert "train: 6 rows, click 3 of 6 (0.5000), buy 1 of 3 (0.3333)" in text
     assert "columns not used: day" in text
@@ -205,7 +208,7 @@ def test_program_knows_simulated_files_and_takes_a_minimum_count_for_all(tmp_pat
     schema = run("simulated")
     assert schema.simulated
     assert schema.source["simulation"] == simulation
-    declared = schema.filters["declaration"]["fields"]
+    declared = schema.settings["declaration"]["fields"]
     assert (declared["city"]["min_count"], declared["tags"]["min_count"]) == (3, 3)
     assert "min_count" not in declared["price"]
     cities = pl.read_parquet(tmp_path / "simulated" / "vocabularies" / "city.parquet")
@@ -692,9 +695,9 @@ def test_validation_comes_from_training_files_alone(tmp_path):
 
 
 def scaled(kind, training, values):
-    scaling_ = Scaling(kind)
-    scaling_.add(np.array(training, float))
-    return scaling_(np.array(values, float)).tolist()
+    learner = ScalingLearner(kind)
+    learner.add(np.array(training, float))
+    return learner.encoding().numbers(np.array(values, float), np).tolist()
 
 
 def test_scalings_by_hand():
@@ -717,20 +720,23 @@ def test_scalings_by_hand():
 def test_scaling_does_not_depend_on_chunks(kind, monkeypatch):
     monkeypatch.setattr(scaling, "SAMPLE_ROWS", 1000)
     values = np.random.default_rng(3).lognormal(size=20000) + 1000
-    whole, pieces = Scaling(kind), Scaling(kind)
+    whole, pieces = ScalingLearner(kind), ScalingLearner(kind)
     whole.add(values)
     for piece in np.split(values, [1, 10, 5000, 5000, 19999]):
         pieces.add(piece)
-    np.testing.assert_allclose(pieces(values), whole(values), rtol=1e-5, atol=1e-6)
+    found, whole = pieces.encoding().numbers(values, np), whole.encoding()
+    np.testing.assert_allclose(found, whole.numbers(values, np), rtol=1e-5, atol=1e-6)
     if kind == "standard":
-        assert whole.parameters["mean"] == pytest.approx(values.mean(), rel=1e-12)
-        assert whole.parameters["standard_deviation"] == pytest.approx(values.std(), rel=1e-9)
+        assert whole.mean == pytest.approx(values.mean(), rel=1e-12)
+        assert whole.standard_deviation == pytest.approx(values.std(), rel=1e-9)
     else:
-        assert len(whole.parameters["knots"]) <= scaling.KNOTS
+        assert len(whole.knots) <= scaling.KNOTS
         # Ranks from a sample of 1000 err by at most 1.95 / sqrt(1000) with probability 0.999,
         # linear parts between 256 knots by 1 / 256 more; the range is twice that of ranks.
         ranks = 2 * (np.argsort(np.argsort(values)) + 0.5) / len(values) - 1
-        assert np.abs(whole(values) - ranks).max() < 2 * (1.95 / math.sqrt(1000) + 1 / 256)
+        assert np.abs(whole.numbers(values, np) - ranks).max() < 2 * (
+            1.95 / math.sqrt(1000) + 1 / 256
+        )
 
 
 # The examples

@@ -238,7 +238,8 @@ def test_prepared_dataset_says_that_it_is_simulated(tmp_path):
     kinds = {field.name: field.kind for field in schema.fields}
     assert [name for name, kind in kinds.items() if kind == NUMERIC] == list(STATISTICS)
     assert list(kinds.values()).count(CATEGORICAL) == 12
-    scalings = [schema.filters["scaling"][name]["kind"] for name in STATISTICS]
+    encodings = {field.name: field.encoding for field in schema.fields}
+    scalings = [encodings[name].method for name in STATISTICS]
     assert set(scalings) == {"standard"}
     rows = {name: split.rows for name, split in schema.splits.items()}
     assert rows["test"] == pytest.approx(900, abs=100)

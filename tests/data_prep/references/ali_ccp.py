@@ -43,7 +43,7 @@ def read_line(line: bytes, layout, max_values: int, keep_values: bool) -> dict |
     index = row["common_feature_index"]
     if index == "" or any(character in index for character in "\x01\x02\x03"):
         return "malformed common_feature_index"
-    multiple = {field.source: field.multiple for field in layout.fields}
+    multiple = {field.raw_name: field.multiple for field in layout.fields}
     found: dict[str, list] = {}
     entries = feature_list.split("\x01") if feature_list else []
     for entry in entries:
@@ -65,7 +65,7 @@ def read_line(line: bytes, layout, max_values: int, keep_values: bool) -> dict |
         return "wrong feature_num"
     row.pop("sample_id", None)
     for field in layout.fields:
-        values = found.get(field.source, [])
+        values = found.get(field.raw_name, [])
         if field.multiple:
             row[field.name] = values[:max_values]
         else:

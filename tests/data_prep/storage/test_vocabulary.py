@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from data_prep.storage import vocabulary
-from data_prep.storage.vocabulary import IdCounter, Vocabulary
+from data_prep.storage.vocabulary import IdCounter
+from dcrnn_tf.dataset.vocabulary import Vocabulary
 
 
 def count(*chunks):

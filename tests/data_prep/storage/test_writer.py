@@ -51,7 +51,7 @@ def write(folder, rows=3000, chunk=3000, seed=5, buckets=1):
         writer.add_vocabulary("age", np.array([30, 20]), np.array([2, 1]))
         for start in range(0, rows, chunk):
             writer.add_rows("train", columns(start, min(rows, start + chunk)))
-        return writer.finish({"simulated": True}, {"dropped": 0})
+        return writer.finish({"simulated": True}, {}, {"dropped": 0})
 
 
 def read(folder, split="train"):
@@ -161,7 +161,7 @@ def test_two_writers_of_one_folder(tmp_path):
             DatasetWriter(tmp_path / "made", "made", FIELDS, TASKS, seed=0)
         writer.add_entity_rows("user", {"age": np.array([1, 2])})
         writer.add_rows("train", columns(0, 10))
-        writer.finish({}, {})
+        writer.finish({}, {}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
@@ -216,7 +216,7 @@ def test_column_beside_the_dataset_lies_in_its_order(tmp_path):
             number = np.arange(start, min(rows, start + 700))
             columns = {"number": number, "click": number % 2, "score": number / 8}
             writer.add_rows("train", columns)
-        schema = writer.finish({}, {})
+        schema = writer.finish({}, {}, {})
     assert list(schema.exposure_columns()) == ["number", "click"]
     found = read(tmp_path / "out")
     score = np.load(tmp_path / "out" / "score_train.npy")
@@ -232,7 +232,7 @@ def test_column_beside_the_dataset_takes_no_memory_map(tmp_path, monkeypatch):
     with DatasetWriter(tmp_path / "out", "made", fields, TASKS[:1], 5, beside=["score"]) as writer:
         number = np.arange(100)
         writer.add_rows("train", {"number": number, "click": number % 2, "score": number / 8})
-        writer.finish({}, {})
+        writer.finish({}, {}, {})
     score = np.load(tmp_path / "out" / "score_train.npy")
     assert (score == read(tmp_path / "out")["number"] / 8).all()
 
@@ -241,6 +241,6 @@ def test_vocabulary_without_a_string_is_stored(tmp_path):
     with DatasetWriter(tmp_path / "out", "made", FIELDS[2:3], TASKS[:1], 5) as writer:
         writer.add_vocabulary("city", np.empty(0, object), np.empty(0, np.int64))
         writer.add_rows("train", {"price": np.zeros(2), "click": np.array([0, 1])})
-        writer.finish({}, {})
+        writer.finish({}, {}, {})
     table = pl.read_parquet(tmp_path / "out" / "vocabularies" / "city.parquet")
     assert table.schema == {"id": pl.String, "count": pl.Int64}

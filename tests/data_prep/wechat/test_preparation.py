@@ -263,16 +263,16 @@ def test_days_decide_the_split(tmp_path):
     def days(**changes):
         out = tmp_path / str(len(list(tmp_path.iterdir())))
         schema = prepare(raw, out, changed(**changes))
-        return {name: split.rows // 100 for name, split in schema.splits.items()}, schema.filters
+        return {name: split.rows // 100 for name, split in schema.splits.items()}, schema
 
-    hundreds, filters = days()
+    hundreds, schema = days()
     assert hundreds == {"train": 13, "test": 1}
-    assert filters["test_days"] == [14]
-    assert filters["rows_after_test_days"] == 0
-    assert filters["validation_days"] == []
-    hundreds, filters = days(test_days=(12, 11), validation_days=(2, 10))
+    assert schema.settings["test_days"] == [14]
+    assert schema.filters["rows_after_test_days"] == 0
+    assert schema.settings["validation_days"] == []
+    hundreds, schema = days(test_days=(12, 11), validation_days=(2, 10))
     assert hundreds == {"train": 8, "validation": 2, "test": 2}
-    assert filters["rows_after_test_days"] == 200
+    assert schema.filters["rows_after_test_days"] == 200
 
 
 def test_training_ids_are_those_of_the_training_days(tmp_path):

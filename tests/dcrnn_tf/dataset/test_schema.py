@@ -1,7 +1,9 @@
+import dataclasses
 import json
 
 import pytest
 
+from dcrnn_tf.dataset.encodings import INTEGER, QUANTILE, Bins, Ids, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
@@ -22,10 +24,14 @@ def make_schema(**changes):
     parts = {
         "name": "d",
         "fields": (
-            Field("field_205", CATEGORICAL, 12, source="205"),
+            Field("field_205", CATEGORICAL, 12, raw_name="205", encoding=Ids(("-1",), INTEGER, 10)),
             Field("field_210", MULTI_CATEGORICAL, 7, max_values=3, weighted=True),
-            Field("price", NUMERIC),
-            Field("age", CATEGORICAL, 5, entity="user"),
+            Field(
+                "price",
+                NUMERIC,
+                encoding=Scaling(("",), QUANTILE, 0.0, 1.0, (1.0, 2.5), (0.0, 1.0)),
+            ),
+            Field("age", CATEGORICAL, 5, entity="user", encoding=Bins((), QUANTILE, (1.0, 7.0))),
         ),
         "tasks": (Task("click"), Task("conversion", only_where="click")),
         "splits": {
@@ -35,6 +41,7 @@ def make_schema(**changes):
         },
         "entities": {"user": Entity("user", 3, (shard,))},
         "source": {"simulated": True},
+        "settings": {"rows": 10},
         "filters": {"dropped": 2},
         "seed": 5,
     }
@@ -68,6 +75,9 @@ def test_fingerprint_depends_on_everything():
     assert make_schema().fingerprint == schema.fingerprint
     assert make_schema(seed=6).fingerprint != schema.fingerprint
     assert make_schema(filters={"dropped": 3}).fingerprint != schema.fingerprint
+    assert make_schema(settings={"rows": 11}).fingerprint != schema.fingerprint
+    fields = (dataclasses.replace(schema.fields[0], encoding=Ids()), *schema.fields[1:])
+    assert make_schema(fields=fields).fingerprint != schema.fingerprint
 
 
 def test_select_fields_keeps_the_schema_order():
@@ -84,6 +94,8 @@ def test_select_fields_keeps_the_schema_order():
         (lambda: Field("a", "text", 5), "kind 'text' is not one of"),
         (lambda: Field("a", CATEGORICAL, 1), "vocabulary_size 1 is below 2"),
         (lambda: Field("a", CATEGORICAL, 5, weighted=True), "only a multi_categorical field"),
+        (lambda: Field("a", NUMERIC, encoding=Bins()), "encoding bins does not fit a numeric"),
+        (lambda: Field("a", CATEGORICAL, 5, encoding=Scaling()), "scaling does not fit a cat"),
         (lambda: Task("a b"), "'a b' is not a valid identifier"),
         (lambda: make_schema(entities={}), "no entity table 'user'"),
         (lambda: make_schema(tasks=(Task("price"),)), "used more than once in the schema: price"),

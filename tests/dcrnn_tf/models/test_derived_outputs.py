@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import metrics, models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, Task
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.models import derived_outputs
 from dcrnn_tf.serving import export
 from dcrnn_tf.training import evaluation, metrics_log

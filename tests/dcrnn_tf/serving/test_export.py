@@ -9,10 +9,10 @@ import scipy.special
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.serving import export, warmup
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.folder_lock import FolderInUseError

@@ -41,7 +41,7 @@ def write(folder, fields, columns, user):
                 writer.add_vocabulary(field.name, ids, np.ones(len(ids)))
         for split in ("train", "test"):
             writer.add_rows(split, columns)
-        writer.finish({"simulated": True}, {})
+        writer.finish({"simulated": True}, {}, {})
     return PreparedDataset(folder)
 
 

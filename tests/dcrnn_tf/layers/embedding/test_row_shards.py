@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.storage.vocabulary import load_vocabulary
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.layers.embedding import row_shards
 from dcrnn_tf.serving import export

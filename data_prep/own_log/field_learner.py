@@ -1,0 +1,113 @@
+"""One field of an own log: what is learned of it from training rows."""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+
+from data_prep.own_log.binning import BinsLearner
+from data_prep.own_log.cells import lists_of, text_of
+from data_prep.own_log.declaration import Declaration, DeclaredField
+from data_prep.own_log.scaling import ScalingLearner
+from data_prep.storage.vocabulary import IdCounter
+from dcrnn_tf.dataset.encodings import NUMBER, TEXT, Bins, Encoding, Ids, Scaling
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldCounts:
+    """Counts of one field; `truncated` is None where the field has no lists.
+
+    Attributes:
+      missing: Number of rows without a value.
+      truncated: Number of lists that were cut.
+    """
+
+    missing: int
+    truncated: int | None
+
+
+class FieldLearner:
+    """Learns the encoding and the vocabulary of one field.
+
+    Args:
+      declared: The field.
+      declaration: The declaration of the log.
+      seed: Seed of the sample that quantiles are taken from.
+    """
+
+    def __init__(self, declared: DeclaredField, declaration: Declaration, seed: int):
+        self.declared = declared
+        self.missing = 0
+        self.truncated = 0
+        self.scaling = ScalingLearner(declared.scaling, seed)
+        self._bins = BinsLearner(declared.bins) if declared.bins else None
+        self._counter = IdCounter()
+        self._encoding = _not_learned(declared, declaration)
+
+    @property
+    def counter(self) -> IdCounter:
+        """The counter of the field's ids."""
+        return self._bins.counter if self._bins else self._counter
+
+    @property
+    def counts(self) -> FieldCounts:
+        """What was counted over all rows."""
+        lists = self.declared.kind == MULTI_CATEGORICAL
+        return FieldCounts(self.missing, self.truncated if lists else None)
+
+    def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
+        """Learns from the rows where `train` is true; counts missing and truncated over all."""
+        column = frame[self.declared.column]
+        if self._encoding.reads_numbers:
+            numbers = self.numbers(frame)
+            column = pl.Series(numbers, nan_to_null=True)
+        self.missing += column.null_count()
+        if self.declared.reads_numbers:
+            (self._bins or self.scaling).add(numbers[train])
+            return
+        if self.declared.kind == CATEGORICAL:
+            self._counter.add(text_of(column).filter(pl.Series(train)))
+            return
+        lists, longest = lists_of(column, self._encoding), self.declared.max_values
+        self.truncated += int((lists.list.len() > longest).sum())
+        self._counter.add(lists.list.head(longest).filter(pl.Series(train)).explode().drop_nulls())
+
+    def numbers(self, frame: pl.DataFrame) -> np.ndarray:
+        """Returns the column of numbers, NaN where they are missing."""
+        numbers = frame[self.declared.column].to_numpy()
+        return np.where(self._encoding.present(numbers, np), numbers, np.nan)
+
+    def finish(self) -> tuple[Field, Vocabulary | None]:
+        """Returns the field and its vocabulary; a numeric field has none."""
+        declared, encoding, vocabulary = self.declared, self._encoding, None
+        if declared.kind == NUMERIC:
+            encoding = self.scaling.encoding(encoding.missing)
+        elif self._bins:
+            encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
+        else:
+            vocabulary = self._counter.vocabulary(declared.min_count)
+        field = Field(
+            declared.name,
+            declared.kind,
+            vocabulary.size if vocabulary else 0,
+            declared.max_values if declared.kind == MULTI_CATEGORICAL else 1,
+            raw_name=declared.column,
+            encoding=encoding,
+        )
+        return field, vocabulary
+
+
+def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:
+    """The encoding without what is learned."""
+    missing = declaration.missing_values
+    if declared.kind == NUMERIC:
+        return Scaling(missing)
+    if declared.bins:
+        return Bins(missing)
+    if declared.kind == MULTI_CATEGORICAL:
+        lists = {"separator": declared.separator, "max_values": declared.max_values}
+        return Ids(missing, TEXT, declared.min_count, **lists)
+    numbers = declared.column in declaration.number_columns
+    return Ids(missing, NUMBER if numbers else TEXT, declared.min_count)

@@ -1,0 +1,51 @@
+"""Dataclasses made of what JSON holds, checked against their type hints."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+
+T = typing.TypeVar("T")
+
+
+def checked(kind: type[T], item: Mapping[str, object]) -> T:
+    """Makes a dataclass of a mapping in which every integer is a count.
+
+    Args:
+      kind: The dataclass.
+      item: Values of its attributes by their names.
+
+    Raises:
+      TypeError: A name is none of the dataclass, or a value is not of the attribute's type.
+    """
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in dataclasses.fields(kind) if field.init}
+    values = {}
+    for name, value in item.items():
+        if name not in names:
+            raise TypeError(f"{name} is no part of a {kind.__name__}")
+        try:
+            values[name] = _value(hints[name], value)
+        except TypeError:
+            raise TypeError(f"{name} of a {kind.__name__} is {value!r:.80}") from None
+    return kind(**values)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number from 0 that 64 bits hold."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _value(hint: typing.Any, value: object) -> object:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        fitting = [one for one in arguments if isinstance(value, typing.get_origin(one) or one)]
+        hint, origin = (fitting or [hint])[0], None
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(arguments[0], one) for one in value)
+    if hint is float and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if not isinstance(value, origin or hint) or (hint in (int, float) and not is_count(value)):
+        raise TypeError
+    return value

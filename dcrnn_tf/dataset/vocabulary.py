@@ -1,0 +1,95 @@
+"""Vocabularies of a prepared dataset: the raw ids of a field in the order of their rows."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, PADDING_ROW, UNKNOWN_ROW, Ids
+from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
+from dcrnn_tf.system.whole_file import naming_file
+
+_NOTHING_MISSING = Ids()
+
+
+class Vocabulary:
+    """The raw ids of one field in the order of their embedding rows.
+
+    Attributes:
+      ids: distinct raw ids, integers or strings; `ids[0]` has row `FIRST_ID_ROW`.
+      counts: occurrences of each in the training split.
+    """
+
+    def __init__(self, ids: np.ndarray, counts: np.ndarray):
+        self.ids = ids
+        self.counts = counts
+        self._index = pd.Index(ids)
+        # Builds the index's hash table; threads that did so at once would spoil it.
+        assert self._index.is_unique, "an id stands in a vocabulary twice"
+
+    @property
+    def size(self) -> int:
+        """Embedding rows, those for padding and unknown ids included."""
+        return FIRST_ID_ROW + len(self.ids)
+
+    def encode(self, ids: pl.Series, encoding: Ids = _NOTHING_MISSING) -> np.ndarray:
+        """Returns the embedding row of each raw id.
+
+        Args:
+          ids: raw ids, `(rows,)`.
+          encoding: says which ids stand for a missing one, as null always does.
+
+        Returns:
+          `(rows,)` int32: `PADDING_ROW` of a missing id, `UNKNOWN_ROW` of one that is not in the
+          vocabulary.
+        """
+        ids = without_missing(ids, encoding)
+        rows = np.full(len(ids), PADDING_ROW, np.int32)
+        known = ids.is_not_null().to_numpy()
+        positions = self._index.get_indexer(ids.drop_nulls().to_numpy())
+        rows[known] = np.where(positions < 0, UNKNOWN_ROW, positions + FIRST_ID_ROW)
+        return rows
+
+
+def without_missing(ids: pl.Series, encoding: Ids) -> pl.Series:
+    """Makes null the ids that stand for a missing one."""
+    return ids.set(ids.is_in(encoding.missing_ids), None) if encoding.missing else ids
+
+
+def write_vocabulary(path: pathlib.Path, ids: np.ndarray, counts: np.ndarray) -> None:
+    """Writes raw ids (integers or strings) as Parquet, the first of them being row 2."""
+    # Of no strings at all Polars would not know that they are strings.
+    raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
+    table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
+    with naming_file(path):
+        table.write_parquet(path)
+
+
+def read_vocabulary(path: pathlib.Path) -> Vocabulary:
+    """Reads what `write_vocabulary` has written."""
+    table = pl.read_parquet(path)
+    return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
+
+
+def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
+    """Reads a field's vocabulary from a prepared dataset's folder.
+
+    Raises:
+      DatasetError: its file is missing or damaged, or does not fit the field.
+    """
+    path = pathlib.Path(folder, VOCABULARY_FOLDER, f"{field.name}.parquet")
+    again = "copy or prepare the dataset again"
+    try:
+        vocabulary = read_vocabulary(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{path} cannot be read ({reason}); {again}") from None
+    except AssertionError as error:
+        raise DatasetError(f"{path} is damaged ({error}); {again}") from None
+    if vocabulary.size != field.vocabulary_size:
+        raise DatasetError(
+            f"{path} has {len(vocabulary.ids):,} ids, the schema says "
+            f"{field.vocabulary_size - FIRST_ID_ROW:,}; {again}"
+        )
+    return vocabulary

@@ -34,10 +34,8 @@ class BinsLearner:
         """Learns from training values, `(rows,)` float; NaN stands for missing."""
         values = values[~np.isnan(values)]
         if self.method == LOG:
-            ids = Bins(method=LOG).ids(values, np).astype(np.int64)
-        else:
-            ids = values + 0.0  # -0.0 becomes 0.0
-        distinct, counts = np.unique(ids, return_counts=True)
+            values = Bins(method=LOG).ids(values, np).astype(np.int64)
+        distinct, counts = np.unique(values, return_counts=True)
         self.counter.add(pl.Series(distinct), pl.Series(counts))
 
     def finish(self, min_count: int, missing: tuple[str, ...] = ()) -> tuple[Bins, Vocabulary]:

@@ -76,8 +76,8 @@ class FieldLearner:
 
     def numbers(self, frame: pl.DataFrame) -> np.ndarray:
         """Returns the column of numbers, NaN where they are missing."""
-        numbers = frame[self.declared.column].to_numpy()
-        return np.where(self._encoding.present(numbers, np), numbers, np.nan)
+        numbers, present = self._encoding.cleaned(frame[self.declared.column].to_numpy(), np)
+        return np.where(present, numbers, np.nan)
 
     def finish(self) -> tuple[Field, Vocabulary | None]:
         """Returns the field and its vocabulary; a numeric field has none."""

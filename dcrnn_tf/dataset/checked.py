@@ -20,7 +20,7 @@ def checked(kind: type[T], item: Mapping[str, object]) -> T:
       TypeError: A name is none of the dataclass, or a value is not of the attribute's type.
     """
     hints = typing.get_type_hints(kind)
-    names = {field.name for field in dataclasses.fields(kind) if field.init}
+    names = {field.name for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
     values = {}
     for name, value in item.items():
         if name not in names:
@@ -37,7 +37,7 @@ def is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def _value(hint: typing.Any, value: object) -> object:
+def _value(hint: typing.Any, value: typing.Any) -> object:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType:
         fitting = [one for one in arguments if isinstance(value, typing.get_origin(one) or one)]

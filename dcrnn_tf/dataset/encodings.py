@@ -24,6 +24,7 @@ MISSING_ID = -1  # stands for a missing id where ids are integers
 TEXT, INTEGER, NUMBER = "text", "integer", "number"
 NONE, STANDARD, LOG, QUANTILE = "none", "standard", "log", "quantile"
 
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 _LOG_ABOVE = 2.0  # up to here a number is a bin of its own
 # The k-th number has ln(x)^2 = k; the last is above all that float32 can hold.
 _LOG_EDGES = np.array([math.exp(math.sqrt(k)) for k in range(1, 7873)])
@@ -38,30 +39,34 @@ class Encoding:
         texts that are numbers.
       kind: Name of the encoding's kind, of `ENCODINGS`.
       gives_numbers: Whether a raw value becomes a number instead of an embedding row.
-      reads_numbers: Whether raw values are numbers instead of ids.
     """
 
     gives_numbers: ClassVar[bool] = False
-    reads_numbers: ClassVar[bool] = False
 
     missing: tuple[str, ...] = ()
     kind: str = dataclasses.field(default="", init=False)
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether raw values are numbers instead of ids."""
+        return True
 
     @property
     def missing_numbers(self) -> tuple[float, ...]:
         """The finite numbers among the missing values."""
         return finite_numbers(self.missing)
 
-    def present(self, x: Any, xp: Any) -> Any:
-        """Tells which numbers are not missing: they are finite in float32, and not declared so."""
+    def cleaned(self, x: Any, xp: Any) -> tuple[Any, Any]:
+        """Returns numbers without missing ones, which become 0, and which of them are present.
+
+        A number that is not finite in float32 is missing; one below its normal numbers is 0, as it
+        is in TensorFlow's threads.
+        """
+        x = _without_subnormals(x, xp)
         present = xp.isfinite(xp.asarray(x, np.float32))
         for number in self.missing_numbers:
             present &= x != xp.asarray(number, x.dtype)
-        return present
-
-    def _rows(self, x: Any, ids: Any, vocabulary: "NumberRows", xp: Any) -> Any:
-        """Returns int32 rows of numbers `x` with `ids`; row 0 of missing numbers."""
-        return xp.where(self.present(x, xp), vocabulary(ids, xp), np.int32(PADDING_ROW))
+        return xp.where(present, x, xp.zeros_like(x)), present
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Ids(Encoding):
 
     @property
     def reads_numbers(self) -> bool:
-        """Whether raw values are numbers instead of text or integers."""
+        """Whether raw values are cells of a column of numbers."""
         return self.values == NUMBER
 
     @property
@@ -100,8 +105,9 @@ class Ids(Encoding):
         return list(self.missing)
 
     def rows(self, x: Any, vocabulary: "NumberRows", xp: Any) -> Any:
-        """Returns the rows of ids that are numbers, int32 `(rows,)`."""
-        return self._rows(x, x, vocabulary, xp)
+        """Returns the rows of ids that are numbers, int32 `(rows,)`; row 0 of missing ones."""
+        x, present = self.cleaned(x, xp)
+        return xp.where(present, vocabulary(x, xp), np.int32(PADDING_ROW))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +127,6 @@ class Bins(Encoding):
     """
 
     METHODS: ClassVar = (LOG, QUANTILE)
-    reads_numbers: ClassVar[bool] = True
 
     method: str = LOG
     edges: tuple[float, ...] = ()
@@ -143,7 +148,8 @@ class Bins(Encoding):
 
     def rows(self, x: Any, vocabulary: "NumberRows", xp: Any) -> Any:
         """Returns the rows of numbers' bins, int32 `(rows,)`; row 0 of missing numbers."""
-        return self._rows(x, self.ids(x, xp), vocabulary, xp)
+        x, present = self.cleaned(x, xp)
+        return xp.where(present, vocabulary(self.ids(x, xp), xp), np.int32(PADDING_ROW))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +172,6 @@ class Scaling(Encoding):
 
     METHODS: ClassVar = (NONE, STANDARD, LOG, QUANTILE)
     gives_numbers: ClassVar[bool] = True
-    reads_numbers: ClassVar[bool] = True
 
     method: str = NONE
     mean: float = 0.0
@@ -185,15 +190,17 @@ class Scaling(Encoding):
 
     def numbers(self, x: Any, xp: Any) -> Any:
         """Returns scaled numbers, float32 `(rows,)`."""
-        present = self.present(x, xp)
-        x = xp.asarray(xp.where(present, x, xp.zeros_like(x)), np.float64)
+        x, present = self.cleaned(x, xp)
+        x = xp.asarray(x, np.float64)
         if self.method == STANDARD:
             x = (x - self.mean) / self.standard_deviation
         elif self.method == LOG:
             x = xp.sign(x) * xp.log1p(xp.abs(x))
         elif self.method == QUANTILE:
             x = _interpolated(x, np.array(self.knots), np.array(self.scaled), xp)
-        return xp.where(present, xp.asarray(x, np.float32), np.float32(0))
+        x = xp.clip(_without_subnormals(x, xp), -_LARGEST, _LARGEST)
+        x = xp.asarray(x, np.float32)
+        return xp.where(present, x, np.float32(0))
 
 
 ENCODINGS = {cls.kind: cls for cls in (Ids, Bins, Scaling)}
@@ -207,10 +214,11 @@ def from_dict(content: Mapping[str, object] | None) -> Encoding | None:
     """
     if content is None:
         return None
-    if not isinstance(content, Mapping) or content.get("kind") not in list(ENCODINGS):
-        raise TypeError(f"the encoding {content!r:.80} is of none of the kinds {[*ENCODINGS]}")
+    kind = content.get("kind") if isinstance(content, Mapping) else None
+    if not isinstance(kind, str) or kind not in ENCODINGS:
+        raise TypeError(f"the encoding {content!s:.80} is of none of the kinds {[*ENCODINGS]}")
     attributes = {name: value for name, value in content.items() if name != "kind"}
-    return checked(ENCODINGS[content["kind"]], attributes)
+    return checked(ENCODINGS[kind], attributes)
 
 
 def finite_numbers(texts: Sequence[str]) -> tuple[float, ...]:
@@ -243,6 +251,10 @@ class NumberRows:
         ids = xp.asarray(self._ids, x.dtype)
         found = xp.clip(xp.searchsorted(ids, x, side="right") - 1, 0, len(self._ids) - 1)
         return xp.where(xp.take(ids, found) == x, xp.take(self._rows, found), np.int32(UNKNOWN_ROW))
+
+
+def _without_subnormals(x: Any, xp: Any) -> Any:
+    return xp.where(xp.abs(x) < _SMALLEST, xp.zeros_like(x), x)
 
 
 def _log_bins(x: Any, xp: Any) -> Any:

@@ -4,6 +4,7 @@ The encodings of the schema's fields and the vocabularies become part of a graph
 model takes raw values.
 """
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,6 @@ import tensorflow as tf
 from dcrnn_tf.dataset.encodings import (
     FIRST_ID_ROW,
     INTEGER,
-    NUMBER,
     PADDING_ROW,
     UNKNOWN_ROW,
     Bins,
@@ -71,7 +71,8 @@ class RawFeatures(tf.Module):
                     f"the schema of dataset {schema.name} does not say how field {field.name} was "
                     "encoded; prepare the dataset again"
                 )
-            encoders.append(_ENCODERS[type(field.encoding)](field, vocabularies.get(field.name)))
+            encoder = _ENCODERS[type(field.encoding)]
+            encoders.append(encoder(field, field.encoding, vocabularies.get(field.name)))
         self._encoders = tuple(encoders)
 
     def specs(self, fields: Sequence[str] | None = None) -> dict[str, tf.TensorSpec]:
@@ -180,24 +181,34 @@ class _Encoder(tf.Module):
 
 
 class _Number(_Encoder):
-    """A field whose raw values are numbers."""
+    """A field whose raw values are numbers that are scaled."""
 
-    def __init__(self, field: Field, ids: np.ndarray | None):
+    def __init__(self, field: Field, encoding: Scaling, ids: None = None):
         super().__init__(field, {field.name: np.zeros(1)}, {field.name: np.array([np.nan])})
-        self._rows = None if ids is None else NumberRows(ids)
+        self._encoding = encoding
 
     def encode(self, raw):
-        number, encoding = raw[self.field.name], self.field.encoding
-        if encoding.gives_numbers:
-            return {self.field.name: encoding.numbers(number, _TensorFlow)}
-        return {self.field.name: encoding.rows(number, self._rows, _TensorFlow)}
+        return {self.field.name: self._encoding.numbers(raw[self.field.name], _TensorFlow)}
+
+
+class _NumberedRow(_Encoder):
+    """A field whose raw values are numbers that have a row each, or one for a bin."""
+
+    def __init__(self, field: Field, encoding: Bins | Ids, ids: np.ndarray):
+        super().__init__(field, {field.name: np.zeros(1)}, {field.name: np.array([np.nan])})
+        self._encoding = encoding
+        self._rows = NumberRows(ids)
+
+    def encode(self, raw):
+        number = raw[self.field.name]
+        return {self.field.name: self._encoding.rows(number, self._rows, _TensorFlow)}
 
 
 class _Id(_Encoder):
     """A categorical field."""
 
-    def __init__(self, field: Field, ids: np.ndarray):
-        missing = _missing(field, ids)
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
+        missing = _missing(field, encoding, ids)
         known = np.concatenate([ids, missing])[:1]
         super().__init__(field, {field.name: known}, {field.name: missing[:1]})
         self._rows = _Rows(ids, missing)
@@ -209,8 +220,8 @@ class _Id(_Encoder):
 class _IdList(_Encoder):
     """A multi-categorical field."""
 
-    def __init__(self, field: Field, ids: np.ndarray):
-        missing = _missing(field, ids)
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
+        missing = _missing(field, encoding, ids)
         known = np.concatenate([ids, missing])[None, :2]
         weights = {}
         if field.weighted:
@@ -221,7 +232,7 @@ class _IdList(_Encoder):
         self._rows = _Rows(ids, missing)
         self._missing = tf.constant(missing, self.defaults[field.name].dtype)
         # The schema's max_values may be that of the longest list found, which was no limit.
-        self._max_values = field.encoding.max_values
+        self._max_values = encoding.max_values
 
     def encode(self, raw):
         name = self.field.name
@@ -287,28 +298,28 @@ class _Rows(tf.Module):
         return tf.cast(self._table.lookup(ids), tf.int32)
 
 
-def _ids(field: Field, ids: np.ndarray) -> _Encoder:
+def _ids(field: Field, encoding: Ids, ids: np.ndarray) -> _Encoder:
     if field.kind == MULTI_CATEGORICAL:
-        return _IdList(field, ids)
-    return (_Number if field.encoding.values == NUMBER else _Id)(field, ids)
+        return _IdList(field, encoding, ids)
+    return (_NumberedRow if encoding.reads_numbers else _Id)(field, encoding, ids)
 
 
-_ENCODERS: Mapping[type[Encoding], Callable[[Field, np.ndarray | None], _Encoder]] = {
+_ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any], _Encoder]] = {
     Ids: _ids,
-    Bins: _Number,
+    Bins: _NumberedRow,
     Scaling: _Number,
 }
 
 
-def _missing(field: Field, ids: np.ndarray) -> np.ndarray:
+def _missing(field: Field, encoding: Ids, ids: np.ndarray) -> np.ndarray:
     """The ids that stand for a missing one."""
-    missing = field.encoding.missing_ids
+    missing = encoding.missing_ids
     if both := set(missing) & set(ids.tolist()):
         raise DatasetError(
-            f"the vocabulary of field {field.name} holds the id {min(both)}, which stands for a "
+            f"the vocabulary of field {field.name} holds the id {both.pop()}, which stands for a "
             "missing one; prepare the dataset again"
         )
-    return np.array(missing, np.int64 if field.encoding.values == INTEGER else object)
+    return np.array(missing, np.int64 if encoding.values == INTEGER else object)
 
 
 def _table(keys: np.ndarray, rows: np.ndarray) -> tf.lookup.StaticHashTable:

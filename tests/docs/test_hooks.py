@@ -3,7 +3,9 @@
 import csv
 import pathlib
 
-from docs.hooks import api_reference, leaderboards, repository_files
+import griffe
+
+from docs.hooks import api_reference, doctest_examples, leaderboards, repository_files
 
 ROOT = pathlib.Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "docs" / "data" / "leaderboards").glob("*.csv"))
@@ -114,3 +116,14 @@ def test_the_reference_has_packages_with_public_names_and_no_programs():
     assert not [
         m for names in modules.values() for m in names if m.endswith(("__main__", "__init__"))
     ]
+
+
+def test_the_example_of_a_docstring_is_shown_as_code(tmp_path):
+    text = (
+        'def one():\n    """Returns one.\n\n    Example:\n      >>> [1, 2][0]\n      1\n    """\n'
+    )
+    (tmp_path / "sample.py").write_text(text, "utf-8")
+    extensions = griffe.load_extensions(doctest_examples.DoctestExamples)
+    module = griffe.load("sample", search_paths=[tmp_path], extensions=extensions)
+    _, section = module["one"].docstring.parse("google")
+    assert section.value == [(griffe.DocstringSectionKind.examples, ">>> [1, 2][0]\n1")]

@@ -73,7 +73,7 @@ def _arguments(cls: Any, args: tuple, kwargs: Mapping) -> dict[str, object]:
 
 def _serialized(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return _serialized(dataclasses.asdict(value))  # which keeps tuples
     if isinstance(value, Mapping):
         return {key: _serialized(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

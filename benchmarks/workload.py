@@ -1,11 +1,13 @@
 """The workloads W and W10: 400,000 synthetic rows of 23 single-valued fields on disk; and lists."""
 
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 
 from data_prep.storage.writer import DatasetWriter, Ragged
+from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
 from dcrnn_tf.system.whole_folder import whole_folder
 
@@ -23,6 +25,7 @@ MODELS = {
     "dcrnn": ("dcrnn", {"adaptation": False}),
     "dcrnn_ada": ("dcrnn", {"adaptation": True}),
 }
+_IDS = Ids((str(MISSING_ID),), INTEGER)
 
 
 def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Path:
@@ -46,7 +49,9 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
     size = vocabulary // FIELDS
     ids = np.stack([_ids(random, size, rows) for _ in range(FIELDS)], axis=1)
     labels = _labels(random, rows)
-    fields = [Field(f"field_{number}", CATEGORICAL, size) for number in range(FIELDS)]
+    fields = [
+        Field(f"field_{number}", CATEGORICAL, size, encoding=_IDS) for number in range(FIELDS)
+    ]
     tasks = [Task(name) for name in LABEL_RATES]
     with whole_folder(folder) as partial:
         with DatasetWriter(partial / "prepared", "workload", fields, tasks, seed=0) as writer:
@@ -80,10 +85,11 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
             mean, cap = LIST_LENGTHS[number]
             lengths = np.minimum(1 + random.gamma(2.0, (mean - 1) / 2, rows).astype(int), cap)
             values = Ragged(_ids(random, size - 2, lengths.sum()) + 2, lengths)
-            fields.append(Field(name, MULTI_CATEGORICAL, size, cap, entity))
+            encoding = dataclasses.replace(_IDS, max_values=cap)
+            fields.append(Field(name, MULTI_CATEGORICAL, size, cap, entity, encoding=encoding))
         else:
             values = _ids(random, size, rows)
-            fields.append(Field(name, CATEGORICAL, size, entity=entity))
+            fields.append(Field(name, CATEGORICAL, size, entity=entity, encoding=_IDS))
         columns[entity][name] = values
     labels = _labels(random, ROWS)
     columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}

@@ -33,7 +33,7 @@ def write(
     Args:
       data: folder that `benchmarks.workload` has made.
       model_name: one of `workload.MODELS`.
-      user_fields: the first so many fields are the user's in `rank`.
+      user_fields: Number of first fields that are the user's in `rank`.
       out_dir: Folder of the exports.
       mixed_precision: one of `run_folder.PRECISIONS`; but for `none` it is in the folders' names.
     """

@@ -16,9 +16,9 @@ def load(
     Args:
       path: Path of an array of ids, `(rows, fields)`.
       rows: Number of rows of a request.
-      user_fields: the first so many fields have the same id in all rows of a request, as those of
+      user_fields: Number of first fields that have one id in all rows of a request, as those of
         one user's candidates.
-      once: the first so many fields have one row instead.
+      once: Number of first fields that have one row instead.
     """
     ids = np.load(path, mmap_mode="r", allow_pickle=False)[: REQUESTS * rows]
     found = []

@@ -44,7 +44,7 @@ def training_rows(path: pathlib.Path, kept: np.ndarray, validation: np.ndarray) 
 def counted(
     column: "np.ndarray | Ragged", weight: np.ndarray | None = None
 ) -> tuple[pl.Series, pl.Series | None]:
-    """The ids that an `IdCounter` shall count, and how often each.
+    """Returns the ids for an `IdCounter` to count, and the number of occurrences of each.
 
     Args:
       column: raw ids of a field.

@@ -90,7 +90,7 @@ def parse_block(
       data: the lines, each ending in a line feed.
       layout: Layout of the file.
       fields: the fields wanted; the others are checked and dropped.
-      max_values: longer lists are cut to so many values, in file order.
+      max_values: Number of values that a longer list is cut to, the first in file order.
       keep_values: Whether the feature values of multi-valued fields are kept, as weights.
     """
     lines = parse(first_line, data, layout, fields, max_values, keep_values)

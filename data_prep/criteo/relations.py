@@ -60,7 +60,7 @@ AUTO = "auto"
 NETWORK = {"embedding_dim": 16, "bottom_units": [64, 32], "tower_units": []}
 TRAINING = {"batch_size": 512, "learning_rate": 1e-3}
 READ_ROWS = 1 << 16
-SCALE_ROWS = 1 << 17  # so many of the first training rows auto looks at
+SCALE_ROWS = 1 << 17  # the first training rows, by which `auto` chooses the scale
 
 
 def make(

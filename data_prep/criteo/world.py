@@ -42,7 +42,7 @@ COUNT_STATISTICS = {
     "I12": (0.77, 0.3, 0.6),
     "I13": (0.22, 1.8, 1.0),
 }
-NEGATIVE_COUNT, NEGATIVE_SHARE = "I2", 0.1  # the one that is -1 in so many rows
+NEGATIVE_COUNT, NEGATIVE_SHARE = "I2", 0.1  # this count is -1 in this share of rows
 
 # Of each id: share missing, distinct ids (as counted in the real file), frequent ones, share of
 # the rows with another, exponent of Zipf's law.

@@ -42,7 +42,7 @@ def simulation_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     Leaving the context by an error removes it.
 
     Raises:
-      DatasetError: `folder`, where the simulation shall be, exists.
+      DatasetError: `folder`, the one to be made, exists.
     """
     if folder.exists():
         raise DatasetError(f"{folder} exists already; remove it or choose another --out_dir")

@@ -121,7 +121,7 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
 
     Args:
       path: Path of the file.
-      max_values: longer lists are cut to their first so many values.
+      max_values: Number of values that a longer list is cut to, its first ones.
       bad_rows: Counter of bad rows.
       progress: called with the number of bytes read since the last call.
 

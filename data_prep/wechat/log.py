@@ -102,7 +102,7 @@ class DaySplit:
     """Which split a row belongs to.
 
     Training rows are those of the days before the first test day, without validation rows. With
-    `rows`, so many of the rows of all splits are drawn without replacement.
+    `rows`, that number of the rows of all splits is drawn without replacement.
 
     Args:
       log: the rows.

@@ -37,7 +37,7 @@ def findings(
     Args:
       folder: of the dataset.
       schema: its schema, all fields of it.
-      progress: called with a number of rows each time that so many have been read.
+      progress: Function called with the number of rows read since the last call.
     """
     folder = pathlib.Path(folder)
     for place in (folder, *(folder / entity for entity in schema.entities)):

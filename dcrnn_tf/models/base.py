@@ -48,7 +48,7 @@ class MultiTaskModel(Configured, keras.Model):
       tasks: Names of the tasks, in causal order.
       embedding_dim: Width of an embedding.
       embedding_range: The embeddings start uniform in `[-embedding_range, embedding_range]`.
-      static_shapes: Whether XLA shall compile the whole model; see `FieldEmbedding`.
+      static_shapes: Whether XLA compiles the whole model; see `FieldEmbedding`.
       tasks_in_sequence: Whether each task is positive only where the one before it is, as
         conversions are where clicks are; then there are `outputs_in_sequence`.
       table_shards: Number of variables over which the embedding table's rows are spread.

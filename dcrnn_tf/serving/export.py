@@ -41,7 +41,7 @@ class ServingModel(tf.Module):
       schema: of its dataset.
       vocabularies: `{field: raw ids}`, as `RawFeatures` takes them.
       positive_weights: that the model was trained with, `{task: w}`; log w is taken off its logits.
-      user_fields: the fields of the user; empty if there shall be no `rank`.
+      user_fields: Fields of the user; without them there is no `rank`.
 
     Raises:
       DatasetError: there is no such field, or no other one; or as `RawFeatures`.

@@ -161,7 +161,7 @@ class _Group:
         return [process.poll() for process in self._processes]
 
     def wait(self, seconds: float) -> None:
-        """Waits until all processes have ended, at most so many seconds."""
+        """Waits until all processes have ended, at most this number of seconds."""
         deadline = time.monotonic() + seconds
         while None in self.codes() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS / 4)

@@ -13,7 +13,7 @@ from experiments.tables.spec import Table
 
 
 class MatchingError(UserError, ValueError):
-    """No value of the width gives about as many parameters as a model shall have."""
+    """No value of the width gives the wanted number of parameters, or nearly so."""
 
 
 class Match(NamedTuple):

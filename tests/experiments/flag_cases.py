@@ -1,4 +1,4 @@
-"""Gives programs so many lists of flags that cannot be, one after the other.
+"""Gives programs many lists of flags that they must refuse, one after the other.
 
   python -m tests.experiments.flag_cases 300
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import numbers_of, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
-from data_prep.own_log.files import Chunk, CsvFile, ParquetFile, open_table
+from data_prep.own_log.parsing.chunks import Chunk
+from data_prep.own_log.parsing.files import LogFile, find_files, open_file
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -36,14 +37,14 @@ class TableRows:
         self._declaration = declaration
         self._seed = seed
         self._max_bad_rows = max_bad_rows
-        self.files: list[tuple[int, CsvFile | ParquetFile]] = []
+        self.files: list[tuple[int, LogFile]] = []
         split_of: dict[pathlib.Path, str] = {}
         for split, patterns in declaration.split.files.items():
-            for path in _find_files(data_dir, patterns):
+            for path in find_files(data_dir, patterns):
                 other = split_of.setdefault(path.resolve(), split)
                 if other != split:
                     raise DatasetError(f"{path} is a file of {other} and of {split}")
-                self.files.append((SPLIT_NAMES.index(split), open_table(path, declaration)))
+                self.files.append((SPLIT_NAMES.index(split), open_file(path, declaration)))
 
     @property
     def bytes(self) -> int:
@@ -81,7 +82,7 @@ class RowReader:
         self._declaration = declaration
 
     def __call__(
-        self, file: CsvFile | ParquetFile, split: int, bad_rows: BadRows, progress: Progress
+        self, file: LogFile, split: int, bad_rows: BadRows, progress: Progress
     ) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields as `TableRows.read` does, but with splits as far as the declaration says them.
 
@@ -213,31 +214,3 @@ class _Faults:
         for row in np.flatnonzero(rows & ~self.bad).tolist():
             self._bad_rows.add(reason, lambda row=row: self._chunk.place(row), what(row))
         self.bad |= rows
-
-
-def _find_files(data_dir: pathlib.Path, patterns: Sequence[str]) -> list[pathlib.Path]:
-    """Files that fit the patterns, in sorted order, each once; a name also fits with `.gz`."""
-    paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
-    for pattern in patterns:
-        try:
-            found, packed = (_matches(data_dir, pattern + end) for end in ("", ".gz"))
-        except (NotImplementedError, ValueError, RecursionError):
-            raise DatasetError(
-                f"files: {pattern!r} is no file name or pattern relative to --raw_dir"
-            ) from None
-        if not found or set(pattern) & set("*?"):  # a name is one file, the plain one if there
-            found |= packed
-        found = sorted(path for path in found if path.is_file())
-        if not found:
-            raise DatasetError(f"{data_dir} holds no file {pattern}; say where with --raw_dir")
-        for path in found:
-            if path.with_name(path.name + ".gz") in found:
-                raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")
-            paths.setdefault(path.resolve(), path)
-    return list(paths.values())
-
-
-def _matches(folder: pathlib.Path, pattern: str) -> set[pathlib.Path]:
-    """Files that fit a pattern, or the one that has it as its name, such as `clicks [1].csv`."""
-    matches, named = set(folder.glob(pattern)), folder / pattern
-    return matches if named in matches or not named.is_file() else {named}

@@ -12,7 +12,7 @@ import polars as pl
 
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
-from data_prep.own_log.files import open_table
+from data_prep.own_log.parsing.files import open_file
 from data_prep.own_log.rows import RowReader, TableRows, draw_splits
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
@@ -147,7 +147,7 @@ def _read(
     rows: list[int] = []
     try:
         reader = RowReader(declaration)
-        chunks = reader(open_table(path, declaration), split, bad_rows, lambda done: None)
+        chunks = reader(open_file(path, declaration), split, bad_rows, lambda done: None)
         for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
             table = frame.rename(lambda name: _COLUMN + name).with_columns(
                 pl.Series(_SPLIT, splits),

@@ -10,8 +10,9 @@ pytest.importorskip("apache_beam")
 
 from data_prep.beam import counting
 from data_prep.beam.own_log.preparation import prepare
-from data_prep.own_log import files, scaling
+from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.parsing import csv_file, parquet_file
 from data_prep.own_log.preparation import prepare as prepare_alone
 from data_prep.own_log.preparation import summary
 from dcrnn_tf.dataset.schema import DatasetError
@@ -51,8 +52,8 @@ def rows(seed, count):
 @pytest.fixture
 def logs(tmp_path, monkeypatch):
     """Two CSV files and a Parquet file, some rows of which are bad, read in many chunks."""
-    monkeypatch.setattr(files, "BLOCK_BYTES", 1500)
-    monkeypatch.setattr(files, "PARQUET_ROWS", 60)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(parquet_file, "PARQUET_ROWS", 60)
     monkeypatch.setattr(scaling, "SAMPLE_ROWS", 100)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 200)
     folder = tmp_path / "logs"

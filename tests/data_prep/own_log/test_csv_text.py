@@ -5,8 +5,8 @@ import random
 import pytest
 import yaml
 
-from data_prep.own_log import files
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.rows import TableRows
 
 BLOCK = 1024
@@ -21,7 +21,7 @@ DECLARATION = {
 @pytest.fixture
 def read(tmp_path, monkeypatch):
     """Returns a function that gives the cells of a file, and the counts of its bad rows."""
-    monkeypatch.setattr(files, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", BLOCK)
     (tmp_path / "log.yaml").write_text(yaml.safe_dump(DECLARATION))
     (tmp_path / "t.csv").write_text("item,click,city\nx,1,y\n")
 

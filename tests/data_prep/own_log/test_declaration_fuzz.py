@@ -9,7 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
-from data_prep.own_log.files import open_table
+from data_prep.own_log.parsing.files import open_file
 from data_prep.storage.bad_rows import BadRows
 from tests.data_prep.own_log.test_files_fuzz import declared
 from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
@@ -41,7 +41,7 @@ def used(declaration):
         rows = [declaration.separator.join(cells) for cells in (names, ["1"] * len(names))]
         path.write_bytes("\n".join(rows).encode(errors="replace"))
         chunks, message = result(
-            lambda: list(open_table(path, declaration).chunks(BadRows(0), lambda count: None))
+            lambda: list(open_file(path, declaration).chunks(BadRows(0), lambda count: None))
         )
     if message is not None:
         return "taken"

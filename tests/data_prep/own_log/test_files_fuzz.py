@@ -11,10 +11,10 @@ from unittest import mock
 import numpy as np
 from hypothesis import strategies as st
 
-from data_prep.own_log import files
 from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldLearner
+from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.rows import TRAIN, TableRows
 from data_prep.storage.writer import Ragged
 from tests.data_prep.references.csv_records import read_records
@@ -127,7 +127,7 @@ def check_table(seed, mutations, separator, quoted, header, listed, limit, block
             expected = read_table(records[header:], names, declaration)
         # A record longer than a block may be refused.
         too_long = max((record.bytes for record in records), default=0) + 150 > block
-        with mock.patch.object(files, "BLOCK_BYTES", block):
+        with mock.patch.object(csv_file, "BLOCK_BYTES", block):
             found, message = result(lambda: read_all(declaration, folder, limit))
         if message is not None:
             assert str(path) in message

@@ -14,9 +14,9 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from data_prep.own_log import files as table_files
 from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare, summary
 from data_prep.own_log.rows import TableRows
 from data_prep.own_log.scaling import ScalingLearner
@@ -394,7 +394,7 @@ def test_lines_are_right_after_tolerated_rows_and_over_many_chunks(tmp_path, mon
     )
     write_csv(tmp_path, train=lines)
     whole, _ = rows_of(tmp_path, declare(tmp_path), max_bad_rows=3)
-    monkeypatch.setattr(table_files, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1 << 10)
     with pytest.raises(DatasetError, match=r"train.csv, line 3502: .*'x'"):
         rows_of(tmp_path, declare(tmp_path), max_bad_rows=2)
     with pytest.raises(DatasetError, match=r"train.csv, line 2002: 2 cells"):
@@ -645,7 +645,7 @@ def test_split_by_fraction_is_seeded_and_independent_of_chunks(tmp_path, monkeyp
     # Four standard deviations of the binomial counts: 0.3 of all, 0.2 of the remaining 0.7.
     for count, share in zip(counts, (0.56, 0.14, 0.3), strict=True):
         assert abs(count - share * 20000) < 4 * math.sqrt(20000 * share * (1 - share))
-    monkeypatch.setattr(table_files, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1 << 12)
     assert [row["split"] for row in rows_of(tmp_path, declaration)[0]] == first
     other = [row["split"] for row in rows_of(tmp_path, declaration, seed=1)[0]]
     assert sum(a != b for a, b in zip(first, other, strict=True)) > 5000

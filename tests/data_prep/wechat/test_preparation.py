@@ -11,7 +11,7 @@ import sys
 import polars as pl
 import pytest
 
-from data_prep.own_log import files
+from data_prep.own_log.parsing import csv_file
 from data_prep.wechat.fields import ACTION_COLUMNS, FEED_COLUMNS
 from data_prep.wechat.preparation import Settings, prepare, summary
 from dcrnn_tf.dataset.reader import PreparedDataset
@@ -318,7 +318,7 @@ def test_random_validation_and_sampling_are_seeded_and_independent_of_chunks(tmp
     sampled, users_of_sample = made("sampled", rows=1000)
     assert sum(split.rows for split in sampled.splits.values()) == 1000
     assert set(users_of_sample) < set(users)
-    monkeypatch.setattr(files, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1 << 12)
     assert made("in_pieces")[0].fingerprint == first.fingerprint
     assert made("sampled_in_pieces", rows=1000)[0].fingerprint == sampled.fingerprint
 
@@ -483,7 +483,7 @@ def test_a_bad_row_counts_once_and_its_feed_becomes_one_that_is_not_known(tmp_pa
 
 
 def test_a_feed_that_stands_twice_is_refused_with_both_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1 << 9)
     others = [{"feedid": n, "description": "1 " * 50} for n in range(100, 140)]
     feeds = [{"feedid": "x"}, *FEEDS, *others, {"feedid": 20}, *others]
     raw = write_raw(tmp_path / "raw", feeds=feeds)

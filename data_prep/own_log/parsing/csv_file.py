@@ -1,55 +1,24 @@
-"""Reads CSV and Parquet files of logs chunk by chunk, and knows the place of every row.
-
-Both kinds give chunks of a few thousand rows as Polars frames, text cells stripped and missing
-ones null. Rows that cannot be read at all go to a `BadRows` and are left out.
-"""
+"""A CSV file, read in blocks."""
 
 import contextlib
 import csv
-import dataclasses
 import gzip
 import pathlib
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
 from data_prep.own_log.cells import cleaned
-from data_prep.own_log.csv_text import CsvText
-from data_prep.own_log.declaration import Declaration, check_columns
+from data_prep.own_log.declaration import Declaration
+from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, reading
+from data_prep.own_log.parsing.csv_text import CsvText
 from data_prep.storage.bad_rows import BadRows, Progress
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 BLOCK_BYTES = 8 << 20  # of CSV text a chunk
-PARQUET_ROWS = 1 << 16  # a chunk
-
-
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Rows of one file.
-
-    Attributes:
-      frame: the declared columns; text, or numbers as Parquet has them.
-      place: says where the row of a given position in `frame` is, for messages.
-    """
-
-    frame: pl.DataFrame
-    place: Callable[[int], str]
-
-
-def open_table(path: pathlib.Path, declaration: Declaration) -> "CsvFile | ParquetFile":
-    """Opens a file, Parquet if its name says so and CSV else, and checks its columns.
-
-    Raises:
-      DatasetError: it cannot be read, is empty or lacks a declared column.
-    """
-    file = (ParquetFile if path.suffix in (".parquet", ".pq") else CsvFile)(path, declaration)
-    check_columns(declaration, file.names, str(path))
-    return file
 
 
 class CsvFile:
@@ -59,7 +28,7 @@ class CsvFile:
         self.path = path
         self._declaration = declaration
         self.bytes = path.stat().st_size
-        with _reading(path):
+        with reading(path):
             first = next(self._records(), None)
         if first is None:
             raise DatasetError(f"{path} is empty")
@@ -98,7 +67,7 @@ class CsvFile:
 
         columns = list(self._declaration.columns)
         record = 0  # number of the last record seen
-        with _reading(self.path), open(self.path, "rb") as raw:
+        with reading(self.path), open(self.path, "rb") as raw:
             file = gzip.GzipFile(fileobj=raw) if self.path.suffix == ".gz" else raw
             text = CsvText(file, self._declaration.separator * len(self.names))
             try:
@@ -154,7 +123,7 @@ class CsvFile:
             marked = pl.any_horizontal(pl.all().str.contains(text.mark, literal=True))
             bad = frame.select(marked).to_series()
             for number in numbers[bad.to_numpy()]:
-                bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
+                bad_rows.add("not UTF-8", lambda n=number: self._place(n), NOT_UTF8)
             frame, numbers = frame.filter(~bad), numbers[~bad.to_numpy()]
         frame = cleaned(frame, self._declaration.missing_values)
         return Chunk(frame, lambda row: self._place(numbers[row]))
@@ -188,75 +157,6 @@ class CsvFile:
                 line = reader.line_num + 1
 
 
-class ParquetFile:
-    """A Parquet file; `names` are its columns."""
-
-    def __init__(self, path: pathlib.Path, declaration: Declaration):
-        self.path = path
-        self._declaration = declaration
-        self.bytes = path.stat().st_size
-        with _reading(path):
-            self._rows = pa.parquet.read_metadata(path).num_rows
-            schema = pa.parquet.read_schema(path)
-        self.names = tuple(schema.names)
-        lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
-        lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
-        for column in (name for name in self.names if name in declaration.columns):
-            if self.names.count(column) > 1:
-                raise DatasetError(f"{path} has column {column!r} more than once; rename one")
-            dtype = schema.field(column).type
-            if column in lists and _is_list(dtype):
-                dtype = dtype.value_type
-            if pa.types.is_nested(dtype) or pa.types.is_duration(dtype):
-                raise DatasetError(
-                    f"{path}: column {column!r} holds {dtype}, expected single values"
-                    + (" or lists of them" if column in lists else "")
-                )
-
-    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
-        """Yields all rows, except those with bytes that are not UTF-8.
-
-        Raises:
-          DatasetError: the file is damaged, or has more bad rows than tolerated.
-        """
-        columns = list(self._declaration.columns)
-        first = 1  # number of a batch's first row
-        with _reading(self.path), pa.parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(PARQUET_ROWS, columns=columns):
-                frame, good = _decode(batch, self._declaration)
-                numbers = first + np.flatnonzero(good)
-                for number in first + np.flatnonzero(~good):
-                    bad_rows.add("not UTF-8", lambda n=number: self._place(n), _NOT_UTF8)
-                yield Chunk(frame, lambda row, numbers=numbers: self._place(numbers[row]))
-                first += len(good)
-                progress(self.bytes * len(good) // self._rows)
-
-    def _place(self, number: int) -> str:
-        return f"{self.path}, row {number}"
-
-
-_NOT_UTF8 = "a cell holds bytes that are not UTF-8"
-
-
-class _reading:
-    """Turns what goes wrong in reading a file into one sentence."""
-
-    def __init__(self, path: pathlib.Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, error_type, error, traceback) -> None:
-        if isinstance(error, EOFError):
-            raise DatasetError(
-                f"{self._path} is cut off: its compressed data ends early; fetch it again"
-            ) from None
-        if isinstance(error, (OSError, zlib.error, pa.ArrowInvalid, csv.Error)):
-            reason = str(error).splitlines()[0]
-            raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None
-
-
 def _without(skipped: Sequence[int], last: int, rows: int) -> np.ndarray:
     """Numbers of the `rows` records after number `last`, those in `skipped` left out."""
     skipped = [number for number in skipped if number > last]
@@ -264,63 +164,5 @@ def _without(skipped: Sequence[int], last: int, rows: int) -> np.ndarray:
     return np.setdiff1d(numbers, skipped, assume_unique=True)[:rows]
 
 
-def _decode(batch: pa.RecordBatch, declaration: Declaration) -> tuple[pl.DataFrame, np.ndarray]:
-    """Returns the rows that are UTF-8, cleaned, and which rows of the batch these are."""
-    good = np.ones(batch.num_rows, bool)
-    try:
-        text = _binary_as_text(batch)
-        text.validate(full=True)  # a file's text need not be text
-    except pa.ArrowInvalid:
-        for column in batch.columns:
-            if _plain(column.type) in (pa.string(), pa.list_(pa.string())):
-                good &= [_is_utf8(cell) for cell in _as_bytes(column).to_pylist()]
-        text = _binary_as_text(batch.filter(pa.array(good)))
-    return cleaned(pl.from_arrow(text), declaration.missing_values), good
-
-
-def _binary_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with all texts in one type, whatever they are stored as."""
-    columns = [
-        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        for column in batch.columns
-    ]
-    columns = [column.cast(_plain(column.type)) for column in columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _plain(dtype: pa.DataType) -> pa.DataType:
-    """The type that a column is read as: `string` for texts and bytes, lists of it for theirs."""
-    if pa.types.is_dictionary(dtype):
-        return _plain(dtype.value_type)
-    if _is_list(dtype) and _plain(dtype.value_type) == pa.string():
-        return pa.list_(pa.string())
-    stored = ("binary", "large_binary", "fixed_size_binary", "binary_view")
-    stored += ("string", "large_string", "string_view")
-    if any(getattr(pa.types, f"is_{name}")(dtype) for name in stored):
-        return pa.string()
-    return dtype
-
-
-def _as_bytes(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    of_lists = _is_list(column.type)
-    return column.cast(pa.list_(pa.binary()) if of_lists else pa.binary())
-
-
-def _is_list(dtype: pa.DataType) -> bool:
-    return pa.types.is_list(dtype) or pa.types.is_large_list(dtype)
-
-
 def _is_encodable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _is_utf8(cell: bytes | list[bytes | None] | None) -> bool:
-    if isinstance(cell, list):
-        return all(map(_is_utf8, cell))
-    try:
-        (cell or b"").decode()
-    except UnicodeDecodeError:
-        return False
-    return True

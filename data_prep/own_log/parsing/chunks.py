@@ -1,0 +1,46 @@
+"""Rows of a file, and what goes wrong in reading them."""
+
+import csv
+import dataclasses
+import pathlib
+import zlib
+from collections.abc import Callable
+
+import polars as pl
+import pyarrow as pa
+
+from dcrnn_tf.dataset.schema import DatasetError
+
+NOT_UTF8 = "a cell holds bytes that are not UTF-8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Rows of one file.
+
+    Attributes:
+      frame: the declared columns; text, or numbers as Parquet has them.
+      place: says where the row of a given position in `frame` is, for messages.
+    """
+
+    frame: pl.DataFrame
+    place: Callable[[int], str]
+
+
+class reading:
+    """Turns what goes wrong in reading a file into one sentence."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        if isinstance(error, EOFError):
+            raise DatasetError(
+                f"{self._path} is cut off: its compressed data ends early; fetch it again"
+            ) from None
+        if isinstance(error, (OSError, zlib.error, pa.ArrowInvalid, csv.Error)):
+            reason = str(error).splitlines()[0]
+            raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None

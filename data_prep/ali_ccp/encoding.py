@@ -104,6 +104,7 @@ def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog)
       sizes: embedding rows of each field, by name.
       log: Log whose longest lists are read.
     """
+    by_raw_name = {field.raw_name: field.name for field in settings.fields}
     return [
         Field(
             field.name,
@@ -119,6 +120,7 @@ def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog)
                 settings.min_count,
                 max_values=settings.max_values if field.multiple else 1,
             ),
+            attended_by=by_raw_name.get(field.attended_by),
         )
         for field in settings.fields
     ]

@@ -21,15 +21,17 @@ class RawField:
     """A field of the raw files.
 
     Attributes:
-      source: Its name in the raw files, such as `109_14`.
+      raw_name: Its name in the raw files, such as `109_14`.
       side: `user` fields stand in the common file, `item`, `combination` and `context` fields in
         the skeleton.
       multiple: Whether it may occur more than once in a feature list.
+      attended_by: Raw name of the item's field that attends to a user's list of the same kind.
     """
 
     raw_name: str
     side: str
     multiple: bool = False
+    attended_by: str | None = None
 
     @property
     def name(self) -> str:
@@ -39,10 +41,12 @@ class RawField:
 
 FIELDS = (
     RawField("101", USER),  # user
-    RawField("109_14", USER, multiple=True),  # categories of earlier behaviour
-    RawField("110_14", USER, multiple=True),  # shops of earlier behaviour
-    RawField("127_14", USER, multiple=True),  # brands of earlier behaviour
-    RawField("150_14", USER, multiple=True),  # intention nodes of earlier behaviour
+    RawField("109_14", USER, multiple=True, attended_by="206"),  # categories of earlier behaviour
+    RawField("110_14", USER, multiple=True, attended_by="207"),  # shops of earlier behaviour
+    RawField("127_14", USER, multiple=True, attended_by="216"),  # brands of earlier behaviour
+    RawField(
+        "150_14", USER, multiple=True, attended_by="210"
+    ),  # intention nodes of earlier behaviour
     RawField("121", USER),
     RawField("122", USER),
     RawField("124", USER),  # gender

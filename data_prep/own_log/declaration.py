@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from data_prep.own_log.declared_keys import Keys, nearest
 from data_prep.own_log.written import read_json, read_yaml
-from dcrnn_tf.dataset.encodings import Bins, Scaling
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
@@ -33,7 +33,7 @@ SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
 }
 FIELD_KEYS = {
     CATEGORICAL: ("kind", "column", "min_count", "bins"),
-    MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values"),
+    MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values", "attended_by"),
     NUMERIC: ("kind", "column", "scaling"),
 }
 
@@ -50,6 +50,7 @@ class DeclaredField:
     max_values: int = 50
     scaling: str = "standard"
     bins: str | None = None
+    attended_by: str | None = None
 
     @property
     def reads_numbers(self) -> bool:
@@ -191,6 +192,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
                 max_values=keys.whole_number("max_values", 50, at_most=65535),
                 scaling=keys.choice("scaling", Scaling.METHODS, "standard"),
                 bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
+                attended_by=keys.text("attended_by", None),
             )
         )
     tasks = []
@@ -272,9 +274,12 @@ def _all_split_keys() -> list[str]:
 
 def _check_together(declaration: Declaration) -> None:
     """Checks what concerns more than one entry."""
-    fields = [Field(field.name, NUMERIC) for field in declaration.fields]
+    fields = [
+        Field(f.name, f.kind, 0 if f.kind == NUMERIC else FIRST_ID_ROW, attended_by=f.attended_by)
+        for f in declaration.fields
+    ]
     tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
-    Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names and the order of tasks
+    Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names, order of tasks, attention
     labels = {task.column: task.name for task in declaration.tasks}
     for field in declaration.fields:
         if field.column in labels:

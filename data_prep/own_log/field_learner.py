@@ -95,6 +95,7 @@ class FieldLearner:
             declared.max_values if declared.kind == MULTI_CATEGORICAL else 1,
             raw_name=declared.column,
             encoding=encoding,
+            attended_by=declared.attended_by,
         )
         return field, vocabulary
 

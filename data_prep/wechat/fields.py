@@ -41,7 +41,8 @@ FEED_COLUMNS = (
     "asr_char",
 )
 
-EXPOSURE_IDS = ("userid", "device")
+USER_ID = "userid"  # attends to the lists, all of which belong to the feed
+EXPOSURE_IDS = (USER_ID, "device")
 FEED_ID = "feedid"
 FEED_IDS = ("feedid", "authorid", "bgm_song_id", "bgm_singer_id")
 SECONDS = "videoplayseconds"

@@ -34,6 +34,7 @@ from data_prep.wechat.fields import (
     PUBLISHED_ROWS,
     SCORED_LIST,
     SECONDS,
+    USER_ID,
 )
 from data_prep.wechat.log import TEST, TRAIN, ActionLog, DaySplit
 from dcrnn_tf.dataset.encodings import INTEGER, LOG, MISSING_ID, Ids, Scaling
@@ -270,6 +271,7 @@ def _field(
         weighted=name == SCORED_LIST,
         raw_name=name,
         encoding=dataclasses.replace(ids, max_values=settings.max_values),
+        attended_by=USER_ID,
     )
 
 

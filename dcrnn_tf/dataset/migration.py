@@ -9,17 +9,32 @@ _COUNTS = (
     *("rows_by_day", "rows_after_test_days", "feeds_not_in_feed_info"),
     *("rows_of_feeds_not_in_feed_info", "feeds_without"),
 )
+# Fields that attend to lists, of Ali-CCP and of WeChat's log: version 1 did not say them.
+_ATTENDED_BY = {
+    "field_109_14": "field_206",
+    "field_110_14": "field_207",
+    "field_127_14": "field_216",
+    "field_150_14": "field_210",
+    "manual_keyword_list": "userid",
+    "machine_keyword_list": "userid",
+    "manual_tag_list": "userid",
+    "machine_tag_list": "userid",
+}
 _OF_ENCODINGS = ("scaling", "binning", "missing_values", "number_columns")
 
 
 def migrated(content: Mapping) -> dict:
     """Turns the content of a schema of format version 1 into that of version 2."""
     filters = content["filters"]
+    names = {field["name"] for field in content["fields"]}
     fields = []
     for field in content["fields"]:
         kept = {name: value for name, value in field.items() if name != "source"}
-        encoding = _encoding(field, filters)
-        fields.append(kept | {"raw_name": field["source"], "encoding": encoding})
+        kept |= {"raw_name": field["source"], "encoding": _encoding(field, filters)}
+        attending = _ATTENDED_BY.get(field["name"])
+        if field["kind"] == "multi_categorical" and attending in names:
+            kept["attended_by"] = attending
+        fields.append(kept)
     settings = {n: v for n, v in filters.items() if n not in (*_COUNTS, *_OF_ENCODINGS)}
     return {
         **content,

@@ -46,6 +46,8 @@ class Field:
       raw_name: the field's name in the raw data.
       encoding: how raw values become embedding rows or numbers; None where nothing is known of raw
         values.
+      attended_by: name of the field whose embedding attends to the values of this list, such as
+        the item's category to a user's earlier categories; None where the data name none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Field:
     weighted: bool = False
     raw_name: str = ""
     encoding: Encoding | None = None
+    attended_by: str | None = None
 
     def __post_init__(self) -> None:
         _check_name("field", self.name)
@@ -70,6 +73,8 @@ class Field:
             )
         if self.weighted and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
+        if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:
+            raise DatasetError(f"field {self.name}: only a multi_categorical field is attended to")
         if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
             raise DatasetError(
                 f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
@@ -201,6 +206,7 @@ class Schema:
         for field in self.fields:
             if field.entity is not None and field.entity not in self.entities:
                 raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
+        _check_attention(self.fields)
         earlier: set[str] = set()
         for task in self.tasks:
             if task.only_where is not None and task.only_where not in earlier:
@@ -262,12 +268,19 @@ class Schema:
         return self.splits[name]
 
     def select_fields(self, names: Sequence[str]) -> "Schema":
-        """The same dataset seen through some of its fields."""
+        """The same dataset seen through some of its fields.
+
+        A list whose attending field is not among them is attended by none.
+        """
         unknown = sorted(set(names) - {field.name for field in self.fields})
         if unknown:
             raise DatasetError(f"dataset {self.name} has no field {', '.join(unknown)}")
-        kept = tuple(field for field in self.fields if field.name in names)
-        return dataclasses.replace(self, fields=kept)
+        kept = [field for field in self.fields if field.name in names]
+        fields = [
+            field if field.attended_by in names else dataclasses.replace(field, attended_by=None)
+            for field in kept
+        ]
+        return dataclasses.replace(self, fields=tuple(fields))
 
     def save(self, folder: str | pathlib.Path) -> None:
         """Writes `schema.json`."""
@@ -331,6 +344,22 @@ def _check_name(what: str, name: str) -> None:
     """Names become keys and parts of file names."""
     if not name.isidentifier():
         raise DatasetError(f"{what} name {name!r} is not a valid identifier")
+
+
+def _check_attention(fields: Sequence[Field]) -> None:
+    by_name = {field.name: field for field in fields}
+    for field in fields:
+        if (attending := field.attended_by) is None:
+            continue
+        if attending not in by_name:
+            raise DatasetError(
+                f"field {field.name}: attended_by names {attending!r}, which is no field"
+            )
+        if by_name[attending].attended_by is not None:
+            raise DatasetError(
+                f"field {field.name}: attended_by names {attending!r}, a list that another field "
+                "attends to"
+            )
 
 
 def _fingerprint(content: Mapping[str, object]) -> str:

@@ -11,19 +11,6 @@ from dcrnn_tf.layers import ActivatedTower, ListValues, TargetAttention, fork
 from dcrnn_tf.models.registry import register
 from dcrnn_tf.models.single_task.base import SingleTaskModel
 
-KNOWN_PAIRS: Mapping[str, str] = {
-    # Ali-CCP: a user's categories, shops, brands and intentions, each by the item's own.
-    "field_109_14": "field_206",
-    "field_110_14": "field_207",
-    "field_127_14": "field_216",
-    "field_150_14": "field_210",
-    # WeChat: what lists there are belong to the feed, and the user attends to them.
-    "manual_keyword_list": "userid",
-    "machine_keyword_list": "userid",
-    "manual_tag_list": "userid",
-    "machine_tag_list": "userid",
-}
-
 
 class ListsAndFields(NamedTuple):
     """Embeddings of a batch, those of attended lists value by value.
@@ -49,9 +36,9 @@ class DIN(SingleTaskModel):
       fields: as `MultiTaskModel`.
       tasks: as `MultiTaskModel`.
       attention: `{list: field that attends to it}`, by name; the field must not be such a list
-        itself. None takes the pairs of `KNOWN_PAIRS` that the dataset has and, if it has none,
-        pairs each list with the first categorical field that belongs to no entity table. A dataset
-        without lists leaves a perceptron.
+        itself. None takes the pairs that the fields name (`Field.attended_by`) and, if they name
+        none, pairs each list with the first categorical field that belongs to no entity table. A
+        dataset without lists leaves a perceptron.
       attention_units: hidden layers of a.
       attention_activation: of them, as `ActivatedTower`.
       softmax: whether factors a are made to sum to 1, as `TargetAttention`.
@@ -178,9 +165,7 @@ def _pairs(
     lists = [field.name for field in fields if field.kind == MULTI_CATEGORICAL]
     if attention is None:
         attention = {
-            listed: target
-            for listed, target in KNOWN_PAIRS.items()
-            if listed in lists and target in by_name
+            field.name: field.attended_by for field in fields if field.attended_by in by_name
         }
         single = [f.name for f in fields if f.kind == CATEGORICAL and f.entity is None]
         if not attention and single:

@@ -100,6 +100,13 @@ def test_every_value_of_a_small_example(raw, tmp_path):
     longest = {field.name: field.max_values for field in schema.fields}
     assert (longest["field_109_14"], longest["field_210"], longest["field_853"]) == (2, 2, 1)
 
+    assert {f.name: f.attended_by for f in schema.fields if f.attended_by} == {
+        "field_109_14": "field_206",
+        "field_110_14": "field_207",
+        "field_127_14": "field_216",
+        "field_150_14": "field_210",
+    }
+
     users = read(out / "user")
     assert users["field_101"].tolist() == [2, 3, 2]
     assert users["field_121"].tolist() == [2, 2, 1]
@@ -162,6 +169,12 @@ def test_fields_can_be_chosen(raw, tmp_path):
     assert [field.name for field in schema.fields] == ["field_121", "field_205"]
     assert set(read(tmp_path / "out")) == {"field_205", "user_row", "click", "conversion"}
     assert set(read(tmp_path / "out" / "user")) == {"field_121"}
+
+
+def test_a_chosen_list_is_attended_by_a_chosen_field(raw, tmp_path):
+    fields = chosen("109_14", "110_14", "206")
+    schema = prepare(raw, tmp_path / "out", made(fields=fields))
+    assert [field.attended_by for field in schema.fields] == ["field_206", None, None]
 
 
 def test_without_user_fields_there_is_no_entity_table(raw, tmp_path):

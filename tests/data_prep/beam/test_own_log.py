@@ -21,7 +21,7 @@ from tests.data_prep.beam.same import assert_same
 FIELDS = {
     "city": {"kind": "categorical", "min_count": 3},
     "number": {"kind": "categorical", "column": "user", "min_count": 2},
-    "tags": {"kind": "multi_categorical", "min_count": 2, "max_values": 2},
+    "tags": {"kind": "multi_categorical", "min_count": 2, "max_values": 2, "attended_by": "city"},
     "price": {"kind": "numeric", "scaling": "standard"},
     "price_quantile": {"kind": "numeric", "column": "price", "scaling": "quantile"},
     "price_log": {"kind": "numeric", "column": "price", "scaling": "log"},

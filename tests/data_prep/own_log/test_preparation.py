@@ -42,7 +42,12 @@ BASE = {
     "fields": {
         "row": {"kind": "numeric", "scaling": "none"},
         "city": {"kind": "categorical", "min_count": 2},
-        "tags": {"kind": "multi_categorical", "min_count": 1, "max_values": 2},
+        "tags": {
+            "kind": "multi_categorical",
+            "min_count": 1,
+            "max_values": 2,
+            "attended_by": "city",
+        },
         "price": {"kind": "numeric", "scaling": "standard"},
     },
     "tasks": {"click": {}, "buy": {"only_where": "click"}},
@@ -126,6 +131,7 @@ def test_prepared_dataset_has_the_values_worked_out_by_hand(tmp_path):
         Ids(missing, "text", 1, ";", 2),
         Scaling(missing, "standard", 2.0, 1.0),
     ]
+    assert [field.attended_by for field in schema.fields] == [None, None, "city", None]
     text = summary(schema)
     assert "train: 6 rows, click 3 of 6 (0.5000), buy 1 of 3 (0.3333)" in text
     assert "columns not used: day" in text
@@ -283,6 +289,14 @@ def test_tolerated_bad_rows_are_stated(tmp_path):
         (
             {"column_names": ["row", "cities", "tags", "price", "click", "buy"]},
             r"no column 'city' \(field city\); did you mean 'cities'?",
+        ),
+        (
+            {"fields": {"tags": {"kind": "multi_categorical", "attended_by": "town"}}},
+            "field tags: attended_by names 'town', which is no field",
+        ),
+        (
+            {"fields": {"city": {"kind": "categorical", "attended_by": "row"}}},
+            "field city: 'attended_by' is not a key of a categorical field",
         ),
         ({"name": "my shop"}, "name 'my shop' must consist of"),
         ({"quoted": 1}, "quoted is 1, expected true or false"),

@@ -135,6 +135,12 @@ def test_every_value_of_a_small_example(raw, tmp_path):
         "machine_tag_list",
     ]
     assert [field.name for field in schema.exposure_fields()] == ["userid", "device"]
+    assert [field.name for field in schema.fields if field.attended_by == "userid"] == [
+        "manual_keyword_list",
+        "machine_keyword_list",
+        "manual_tag_list",
+        "machine_tag_list",
+    ]
     # Counted on the four rows of days 1 and 2: feed 10 twice, 20 and 99 once, 30 never.
     assert vocabulary(out, "userid") == [(1, 3), (2, 1)]
     assert vocabulary(out, "device") == [(1, 3), (2, 1)]

@@ -102,6 +102,29 @@ def test_ids_that_are_integers(tmp_path):
     assert schema.filters == {"truncated_lists": {"tags": 3}, "raw": {"train": {}}}
 
 
+def test_lists_of_known_datasets_keep_the_field_that_attends_to_them(tmp_path):
+    pairs = {
+        "field_109_14": "field_206",
+        "field_110_14": "field_207",
+        "field_127_14": "field_216",
+        "field_150_14": "field_210",
+        "manual_keyword_list": "userid",
+        "machine_keyword_list": "userid",
+        "manual_tag_list": "userid",
+        "machine_tag_list": "userid",
+    }
+    attending = [ITEM | {"name": name} for name in dict.fromkeys(pairs.values())]
+    fields = [TAGS, *attending, *(TAGS | {"name": name} for name in pairs)]
+    schema = version_1(tmp_path, fields, {})
+    assert {f.name: f.attended_by for f in schema.fields if f.attended_by} == pairs
+    without = [field for field in fields if field["name"] != "field_207"]
+    schema = version_1(tmp_path, without, {})
+    del pairs["field_110_14"]
+    assert {f.name: f.attended_by for f in schema.fields if f.attended_by} == pairs
+    single = version_1(tmp_path, [ITEM | {"name": n} for n in ("userid", "manual_tag_list")], {})
+    assert [f.attended_by for f in single.fields] == [None, None]
+
+
 def test_what_the_filters_do_not_say_is_not_known(tmp_path):
     schema = version_1(tmp_path, [ITEM, SECONDS], {})
     assert [field.encoding for field in schema.fields] == [Ids(("-1",), "integer"), None]

@@ -25,7 +25,7 @@ def make_schema(**changes):
         "name": "d",
         "fields": (
             Field("field_205", CATEGORICAL, 12, raw_name="205", encoding=Ids(("-1",), INTEGER, 10)),
-            Field("field_210", MULTI_CATEGORICAL, 7, max_values=3, weighted=True),
+            Field("field_210", MULTI_CATEGORICAL, 7, 3, weighted=True, attended_by="field_205"),
             Field(
                 "price",
                 NUMERIC,
@@ -46,6 +46,10 @@ def make_schema(**changes):
         "seed": 5,
     }
     return Schema(**(parts | changes))
+
+
+def attended(name, attending=None):
+    return Field(name, MULTI_CATEGORICAL, 5, max_values=3, attended_by=attending)
 
 
 def test_written_and_read_again_it_is_the_same(tmp_path):
@@ -76,8 +80,10 @@ def test_fingerprint_depends_on_everything():
     assert make_schema(seed=6).fingerprint != schema.fingerprint
     assert make_schema(filters={"dropped": 3}).fingerprint != schema.fingerprint
     assert make_schema(settings={"rows": 11}).fingerprint != schema.fingerprint
-    fields = (dataclasses.replace(schema.fields[0], encoding=Ids()), *schema.fields[1:])
-    assert make_schema(fields=fields).fingerprint != schema.fingerprint
+    for number, change in ((0, {"encoding": Ids()}), (1, {"attended_by": "age"})):
+        fields = list(schema.fields)
+        fields[number] = dataclasses.replace(fields[number], **change)
+        assert make_schema(fields=tuple(fields)).fingerprint != schema.fingerprint
 
 
 def test_select_fields_keeps_the_schema_order():
@@ -87,6 +93,16 @@ def test_select_fields_keeps_the_schema_order():
         make_schema().select_fields(["colour"])
 
 
+def test_a_list_is_attended_as_long_as_the_attending_field_is_selected():
+    schema = make_schema()
+    with_it, without = (
+        schema.select_fields(names).fields[-1]
+        for names in (["field_205", "field_210"], ["field_210"])
+    )
+    assert with_it == schema.fields[1]
+    assert without == dataclasses.replace(schema.fields[1], attended_by=None)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -94,6 +110,13 @@ def test_select_fields_keeps_the_schema_order():
         (lambda: Field("a", "text", 5), "kind 'text' is not one of"),
         (lambda: Field("a", CATEGORICAL, 1), "vocabulary_size 1 is below 2"),
         (lambda: Field("a", CATEGORICAL, 5, weighted=True), "only a multi_categorical field"),
+        (lambda: Field("a", CATEGORICAL, 5, attended_by="b"), "field a: only a multi_categorical"),
+        (lambda: make_schema(fields=(attended("a", "b"),)), "field a: .* 'b', which is no field"),
+        (
+            lambda: make_schema(fields=(attended("a", "b"), attended("b", "c"), attended("c"))),
+            "field a: attended_by names 'b', a list that another field attends to",
+        ),
+        (lambda: make_schema(fields=(attended("a", "a"),)), "'a', a list that another field"),
         (lambda: Field("a", NUMERIC, encoding=Bins()), "encoding bins does not fit a numeric"),
         (lambda: Field("a", CATEGORICAL, 5, encoding=Scaling()), "scaling does not fit a cat"),
         (lambda: Task("a b"), "'a b' is not a valid identifier"),

@@ -173,25 +173,25 @@ def field(name, kind=CATEGORICAL, **more):
     return Field(name, kind, 30, **more)
 
 
-ALI_CCP = ("109_14", "110_14", "127_14", "150_14")
+PAIRS_OF_FIELDS = {"categories": "category", "shops": "shop", "nodes": "node"}
 
 
-def test_pairs_of_known_datasets():
-    lists = [field(f"field_{n}", MULTI_CATEGORICAL, max_values=5, entity="user") for n in ALI_CCP]
-    single = [field(f"field_{n}") for n in ("205", "206", "207", "216")]
-    several = field("field_210", MULTI_CATEGORICAL, max_values=5)
-    model = models.DIN((*lists, *single, several), TASKS)
-    assert model.get_config()["attention"] == {
-        "field_109_14": "field_206",
-        "field_110_14": "field_207",
-        "field_127_14": "field_216",
-        "field_150_14": "field_210",
-    }
-    without = [f for f in (*lists, *single) if f.name != "field_207"]
-    assert set(models.DIN(without, TASKS).get_config()["attention"]) == {
-        "field_109_14",
-        "field_127_14",
-    }
+def test_lists_are_attended_by_the_fields_that_they_name():
+    lists = [
+        field(name, MULTI_CATEGORICAL, max_values=5, entity="user", attended_by=attending)
+        for name, attending in PAIRS_OF_FIELDS.items()
+    ]
+    others = (
+        field("item"),
+        field("category"),
+        field("shop"),
+        field("node", MULTI_CATEGORICAL, max_values=5),  # a list of the item attends as its mean
+        field("words", MULTI_CATEGORICAL, max_values=5),
+    )
+    model = models.DIN((*lists, *others), TASKS)
+    assert model.get_config()["attention"] == PAIRS_OF_FIELDS
+    without = [f for f in (*lists, *others) if f.name != "shop"]
+    assert set(models.DIN(without, TASKS).get_config()["attention"]) == {"categories", "nodes"}
 
 
 def test_other_lists_are_attended_by_the_first_id_of_the_exposure(dataset):

@@ -8,7 +8,6 @@ run can go on in the middle of an epoch with the very batch that it would have m
 """
 
 import contextlib
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +16,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.dataset.fixed_threads import PARALLEL_CALLS, with_fixed_threads
 from dcrnn_tf.dataset.guarded import GuardedDataset
 from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
@@ -123,14 +123,14 @@ class PreparedDataset:
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
-        rows = blocks.map(_as_written(self._parse_exposures), num_parallel_calls=tf.data.AUTOTUNE)
+        rows = blocks.map(_as_written(self._parse_exposures), num_parallel_calls=PARALLEL_CALLS)
         if seed is not None:
             rows = (
                 rows.rebatch(WINDOW_ROWS)
                 .enumerate()
                 .map(
                     _as_written(lambda number, window: _permute(window, [window_seed, number])),
-                    num_parallel_calls=tf.data.AUTOTUNE,
+                    num_parallel_calls=PARALLEL_CALLS,
                 )
             )
         rows = rows.rebatch(batch_size)
@@ -141,12 +141,9 @@ class PreparedDataset:
             rows = rows.shard(step, first)
         batches = rows.map(
             _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts, joined)),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=PARALLEL_CALLS,
         ).prefetch(4)
-        options = tf.data.Options()
-        # Its own threads: a program may keep TensorFlow's to one operation at a time.
-        options.threading.private_threadpool_size = os.cpu_count() or 1
-        batches = batches.with_options(options)
+        batches = with_fixed_threads(batches)
         # The number of batches lets `model.fit` know where an epoch ends.
         steps = max(0, -(-(self.steps(split, batch_size) - skip - first) // step))
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -169,7 +166,7 @@ class PreparedDataset:
                 continue
             record = 0
             try:
-                for _ in tf.data.TFRecordDataset(str(path)):
+                for _ in with_fixed_threads(tf.data.TFRecordDataset(str(path))):
                     record += 1
                 place = "its records are whole, so the file was exchanged"
             except tf.errors.DataLossError:
@@ -316,7 +313,7 @@ class _EntityTable:
         blocks = tf.data.TFRecordDataset(files).map(
             _as_written(lambda record: _parse_block(record, dtypes))
         )
-        for block in blocks.as_numpy_iterator():
+        for block in with_fixed_threads(blocks).as_numpy_iterator():
             for name, values in block.items():
                 parts[name].append(values)
         columns = {}

@@ -8,6 +8,7 @@ import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.fixed_threads import with_fixed_threads
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     MULTI_CATEGORICAL,
@@ -134,7 +135,8 @@ def _shard_findings(
         yield f"{path} is not the file that was prepared (checksum differs)"
     records = rows = 0
     try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        blocks = with_fixed_threads(tf.data.TFRecordDataset(str(path)))
+        for record in blocks.as_numpy_iterator():
             place = f"{path}, record {records} (counted from 0)"
             records += 1
             columns = _parsed(record, dtypes)

@@ -305,6 +305,7 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # halves of characters name no file
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not JSON ({error}); prepare the dataset again") from None
     version = content.get("format_version") if isinstance(content, dict) else None

@@ -110,6 +110,10 @@ def test_changed_content_with_a_fitting_fingerprint(examples):
     fuzz(check_content, examples, {"taken", "refused"}, changes=changes)
 
 
+def test_half_a_character_is_refused():
+    assert check_content([(75334878, "\ud800", "replace")]) == "refused"
+
+
 def test_content_that_nests_deeply_is_refused():
     assert loaded(b"[" * 200_000) is None
     deep = b'{"format_version": 2, "filters": ' + b"[" * 5000 + b"]" * 5000 + b"}"

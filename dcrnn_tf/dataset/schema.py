@@ -300,8 +300,8 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
     path = pathlib.Path(folder, SCHEMA_FILE)
     if not path.is_file():
         raise DatasetError(
-            f"{folder} is not a prepared dataset: it has no {SCHEMA_FILE}; make one with a "
-            "program of data_prep"
+            f"{folder} is not a prepared dataset: it has no {SCHEMA_FILE}; prepare one "
+            "from the raw files"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

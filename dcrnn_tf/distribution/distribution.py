@@ -207,7 +207,7 @@ def build(
       name: `none`; `mirrored`, over this machine's GPUs; or `multi_worker`, over the processes
         that the environment variable TF_CONFIG names, which all run the same program.
       heartbeat_file: Path of a file whose age is the time since the last step.
-      parameter_servers: addresses of `experiments.parameter_server`s, whose devices become
+      parameter_servers: addresses of running parameter servers, whose devices become
         `/job:ps/task:0` and so on; for `none` alone.
 
     Raises:
@@ -309,6 +309,6 @@ def _check_cluster(config: str | None) -> None:
             raise ValueError
     except (ValueError, TypeError, LookupError):
         raise DistributionError(
-            f"--strategy=multi_worker needs the environment variable TF_CONFIG, such as {example}, "
-            f"and it is {config!r}; experiments.launch sets it for workers on one machine"
+            "the strategy multi_worker needs the environment variable TF_CONFIG, such as "
+            f"{example}, and it is {config!r}; set it in the environment of every process"
         ) from None

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 PRIMARY = "auc"
-"""Name of the metric by which models are ranked and checkpoints chosen; higher is better."""
+"""Name of the metric by which models are ranked and checkpoints chosen."""
 
 _metrics: dict[str, "Metric"] = {}
 
@@ -45,14 +45,15 @@ class Metric:
         if not self.difference_form:
             object.__setattr__(self, "difference_form", self.form)
 
+    def penalty(self, value: float) -> float:
+        """Returns a number that is lower for a better value."""
+        if self.better == "high":
+            return -value
+        return value if self.better == "low" else abs(value - self.better)
+
     def best(self, values: Sequence[float]) -> float:
         """Returns the best of at least one value."""
-        if self.better == "high":
-            return max(values)
-        if self.better == "low":
-            return min(values)
-        aim = self.better
-        return min(values, key=lambda value: abs(value - aim))
+        return min(values, key=self.penalty)
 
 
 def register(metric: Metric) -> None:

@@ -140,7 +140,8 @@ def evaluate(
             raise EvaluationError(
                 f"the model's logit of {task} is {values[row]} in row {row} of the split (counted "
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
-                "a lower learning rate, or look for damaged numbers with experiments.verify"
+                "a lower learning rate, or look for damaged numbers in the dataset with "
+                "dcrnn_tf.dataset.verification.findings"
             )
     result: dict[str, dict[str, Any]] = {
         task: _values(*_where_defined(labels[task], logits[task])) for task in labels

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 
 from dcrnn_tf.dataset.schema import DatasetError
-from dcrnn_tf.metrics import PRIMARY
+from dcrnn_tf.metrics import PRIMARY, get
 from dcrnn_tf.metrics.auc import CHANCE
 
 
@@ -67,7 +67,7 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
 
 
 def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
-    """Returns the step with the highest validation AUC, mean over tasks; None if there is none.
+    """Returns the step with the best primary metric, mean over validation tasks; None without one.
 
     A task with one class counts as 0.5; derived outputs do not count.
 
@@ -81,7 +81,7 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
             tasks = [values for values in outputs.values() if "population" not in values]
             values = [CHANCE if v[PRIMARY] is None else v[PRIMARY] for v in tasks]
             means[step] = sum(values) / len(values)
-    return max(means, key=means.__getitem__, default=None)
+    return min(means, key=lambda step: get(PRIMARY).penalty(means[step]), default=None)
 
 
 def _lines(content: bytes) -> list[tuple[int, bytes]]:

@@ -260,8 +260,8 @@ class Trainer:
         steps = self._checkpoints.steps()
         last = f"the last checkpoint is that of step {steps[-1]}" if steps else "no checkpoint yet"
         raise TrainingError(
-            f"{finding} ({last}); lower the learning rate, or look for damaged numbers: "
-            f"python -m experiments.verify --data_dir={self.dataset.folder}"
+            f"{finding} ({last}); lower the learning rate, or look for damaged numbers in "
+            f"{self.dataset.folder} with dcrnn_tf.dataset.verification.findings"
         )
 
     def _batches(self, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:

@@ -33,14 +33,15 @@ def tables(lines: list[Line]) -> list[str]:
     """The Markdown of a board: headings and tables."""
     parts = []
     for task, of_task in itertools.groupby(lines, lambda line: line["task"]):
-        parts += [f"### {task}, test split", *_task(list(of_task))]
+        parts += _task(task, list(of_task))
     first_task = [line for line in lines if line["task"] == lines[0]["task"]]
     return [*parts, "### Size and speed", _table(COST_COLUMNS, first_task)]
 
 
-def _task(lines: list[Line]) -> list[str]:
+def _task(task: str, lines: list[Line]) -> list[str]:
     constant = f"The best constant prediction has a logloss of {lines[0]['constant_logloss']}."
-    return [constant, _table(TASK_COLUMNS, lines)]
+    ranks = [f"### {task}, test split", _table(RANK_COLUMNS, lines)]
+    return [*ranks, f"### {task}, further metrics", constant, _table(FURTHER_COLUMNS, lines)]
 
 
 def _table(columns: Mapping[str, Callable[[Line], str]], lines: list[Line]) -> str:
@@ -77,14 +78,14 @@ def _p_value(line: Line) -> str:
 
 
 def _told_apart(line: Line) -> str:
-    if line["place"] == "1":
+    if line["rank"] == "1":
         return "first"
     return {"True": "yes", "False": "no"}.get(line["told_apart_from_first"], "n/a")
 
 
-TASK_COLUMNS = {
-    "": _number("place"),
-    "model": _number("row"),
+_NAME_COLUMNS = {"": _number("rank"), "model": _number("row")}
+RANK_COLUMNS = {
+    **_NAME_COLUMNS,
     "AUC": _number("auc_mean", ".4f"),
     "95 % interval": _interval("auc", ".4f"),
     "minus the first": _number("to_first", "+.4f"),
@@ -93,9 +94,12 @@ TASK_COLUMNS = {
     "minus {baseline}": _number("difference", "+.4f"),
     "95 % interval of that": _interval("difference", "+.4f"),
     "p": _p_value,
+    "seeds": _number("seeds"),
+}
+FURTHER_COLUMNS = {
+    **_NAME_COLUMNS,
     "logloss": _number("logloss", ".5f"),
     "calibration": _number("calibration", ".3f"),
-    "seeds": _number("seeds"),
 }
 COST_COLUMNS = {
     "model": _number("row"),

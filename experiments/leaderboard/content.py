@@ -24,20 +24,22 @@ class Ranked:
     Attributes:
       row: The row.
       task: Metrics of the row for the task.
-      number: Rank, 1 for the highest mean; None for a row without an interval, which has none.
+      rank: Rank of the row's mean, 1 for the best one; None for a row without an interval.
       to_first: Its value minus that of the first, seed by seed; None for the first itself, and
         where there is no rank.
+      behind: How much worse its value is than that of the first, seed by seed.
     """
 
     row: RowResult
     task: TaskResult
-    number: int | None
+    rank: int | None
     to_first: PairedDifference | None = None
+    behind: PairedDifference | None = None
 
     @property
     def fixed(self) -> bool:
         """Whether it has a rank though no seed changes its model."""
-        return self.row.row.deterministic and self.number is not None
+        return self.row.row.deterministic and self.rank is not None
 
     @property
     def resolved(self) -> bool | None:
@@ -46,62 +48,63 @@ class Ranked:
         None for the first, where there is no rank, where no seed changes either of them, and
         where they have less than two seeds in common.
         """
-        if self.to_first is None or self.to_first.interval is None:
+        if self.behind is None or self.behind.interval is None:
             return None
-        return self.to_first.interval[1] < 0
+        return self.behind.interval[0] > 0
 
     @property
     def told_apart(self) -> str:
         """`resolved` in a word."""
-        if self.number is None:
-            return "no place"
-        return (
-            "first" if self.number == 1 else {None: "n/a", True: "yes", False: "no"}[self.resolved]
-        )
+        if self.rank is None:
+            return "no rank"
+        return "first" if self.rank == 1 else {None: "n/a", True: "yes", False: "no"}[self.resolved]
 
 
 def ranking(result: TableResult, task: str) -> list[Ranked]:
-    """The rows of a task, the highest mean first; those without an interval last, without a rank.
+    """Returns the rows of a task, the best mean of the primary metric first.
 
-    The mean is that of the primary metric.
-
-    A model that no seed changes has a rank among others that have intervals.
+    Rows without an interval are last and have no rank; a model that no seed changes has a rank
+    among others that have intervals.
     """
+    penalty = metrics.get(metrics.PRIMARY).penalty
     primary = {row.row.label: row.tasks[task].primary for row in result.rows}
     rows = [row for row in result.rows if primary[row.row.label].summary is not None]
-    fixed = {row.row.label for row in rows if primary[row.row.label].summary.interval}
-    placed = [r for r in rows if r.row.label in fixed or (fixed and r.row.deterministic)]
-    placed.sort(key=lambda row: -primary[row.row.label].mean)
+    varying = {row.row.label for row in rows if primary[row.row.label].summary.interval}
+    with_rank = [r for r in rows if r.row.label in varying or (varying and r.row.deterministic)]
+    with_rank.sort(key=lambda row: penalty(primary[row.row.label].mean))
 
     def by_seed(row: RowResult) -> Mapping[int, float]:
         return for_every_seed(row.row, primary[row.row.label].by_seed, result.seeds)
 
-    found = [Ranked(row, row.tasks[task], number) for number, row in enumerate(placed, start=1)]
-    first = by_seed(placed[0]) if placed else {}
-    for index, ranked in enumerate(found[1:], start=1):
-        to_first = paired_difference(by_seed(ranked.row), first)
-        found[index] = dataclasses.replace(ranked, to_first=to_first)
-    return found + [Ranked(row, row.tasks[task], None) for row in rows if row not in placed]
+    def penalties(row: RowResult) -> Mapping[int, float]:
+        return {seed: penalty(value) for seed, value in by_seed(row).items()}
+
+    ranked = [Ranked(row, row.tasks[task], rank) for rank, row in enumerate(with_rank, start=1)]
+    for index, row in enumerate(with_rank[1:], start=1):
+        to_first = paired_difference(by_seed(row), by_seed(with_rank[0]))
+        behind = paired_difference(penalties(row), penalties(with_rank[0]))
+        ranked[index] = dataclasses.replace(ranked[index], to_first=to_first, behind=behind)
+    return ranked + [Ranked(row, row.tasks[task], None) for row in rows if row not in with_rank]
 
 
 def summary(result: TableResult, task: str) -> str:
     """One sentence on a task: who is first, and whom the seeds do not tell apart from it."""
-    found = ranking(result, task)
-    first = found[0] if found and found[0].number else None
+    ranked = ranking(result, task)
+    first = ranked[0] if ranked and ranked[0].rank else None
     if first is None:
-        return f"{task}: no places, since no model has an interval; give more seeds."
+        return f"{task}: no ranks, since no model has an interval; give more seeds."
     summary, metric = first.row.tasks[task].primary.summary, metrics.get(metrics.PRIMARY)
     ends = f" (95 % interval {interval(summary.interval)})" if summary.interval else ""
-    words = f"{task}: the highest mean {metric.label} is that of {first.row.row.label}, "
+    words = f"{task}: {_best_mean(metric)} is that of {first.row.row.label}, "
     words += f"{summary.mean:{metric.form}}{ends}"
-    if len(found) > 1 and found[1].to_first is not None:
-        second, difference = found[1].row.row.label, found[1].to_first
+    if len(ranked) > 1 and ranked[1].to_first is not None:
+        second, difference = ranked[1].row.row.label, ranked[1].to_first
         words += (
             f"; {second} minus it is {difference.mean:+.4f} "
             f"(95 % interval {interval(difference.interval, '+.4f')})"
         )
-    alike = [ranked.row.row.label for ranked in found if ranked.resolved is False]
-    unknown = [ranked.row.row for ranked in found[1:] if ranked.resolved is None]
+    alike = [one.row.row.label for one in ranked if one.resolved is False]
+    unknown = [one.row.row for one in ranked[1:] if one.resolved is None]
     fixed = [row.label for row in unknown if first.row.row.deterministic and row.deterministic]
     few = [row.label for row in unknown if row.label not in fixed]
     if alike:
@@ -115,22 +118,32 @@ def summary(result: TableResult, task: str) -> str:
     return f"{words}."
 
 
-def task_grid(result: TableResult, task: str) -> Grid:
-    """Returns all rows of a task, best first."""
+def _best_mean(metric: metrics.Metric) -> str:
+    words = {"high": f"the highest mean {metric.label}", "low": f"the lowest mean {metric.label}"}
+    return words.get(metric.better) or f"the mean {metric.label} nearest to {metric.better:g}"
+
+
+def ranking_grid(result: TableResult, task: str) -> Grid:
+    """Returns the metric that a task's rows are ranked by, with its tests, best first."""
     mean, ends = _mean()
     words = "the same for every seed"
     columns = [
-        Text("", lambda ranked: ranked.number, missing=""),
-        Text("model", lambda ranked: ranked.row.row.label),
+        _RANK,
+        _MODEL,
         Text("told apart from the first", lambda ranked: ranked.told_apart),
         mean,
         dataclasses.replace(ends, of=lambda ranked: words if ranked.fixed else ends.value(ranked)),
         *_difference("minus the first", lambda ranked: ranked.to_first, "to_first"),
         *_to_baseline(result),
-        *mean_columns(result),
         _SEEDS,
     ]
     return Grid.of(f"{task}, test split", columns, ranking(result, task))
+
+
+def further_metrics_grid(result: TableResult, task: str) -> Grid:
+    """Returns the means of the metrics that a task's rows are not ranked by, in the same order."""
+    columns = [_RANK, _MODEL, *mean_columns(result)]
+    return Grid.of(f"{task}, further metrics", columns, ranking(result, task))
 
 
 def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
@@ -142,7 +155,7 @@ def cost_grid(result: TableResult, latencies: Latencies) -> Grid:
 def records(result: TableResult, latencies: Latencies) -> Grid:
     """Returns all values, a line per task and row, best first."""
     columns = [
-        Column("place", lambda ranked: ranked.number),
+        Column("rank", lambda ranked: ranked.rank),
         Column("row", lambda ranked: ranked.row.row.label),
         Column("model", lambda ranked: ranked.row.row.model),
         Column("simulated", lambda _: result.data["simulated"]),
@@ -163,6 +176,8 @@ def records(result: TableResult, latencies: Latencies) -> Grid:
     return Grid.of("Leaderboard", columns, lines)
 
 
+_RANK = Text("", lambda ranked: ranked.rank, missing="")
+_MODEL = Text("model", lambda ranked: ranked.row.row.label)
 _SEEDS = Number("seeds", lambda ranked: ranked.task.primary.summary.count)
 
 
@@ -227,11 +242,12 @@ def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
 
 def notes(result: TableResult) -> list[str]:
     """Returns how the values are to be read."""
-    baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY).label
+    baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY)
+    side = {"high": "below 0", "low": "above 0"}.get(primary.better, "on the worse side of 0")
     lines = [
-        f"Places are by the mean {primary} over seeds. A model is told apart from the first if the "
-        "95 % interval of their paired difference lies below 0; the first was chosen by these very "
-        "figures, and no interval is corrected for the number of models.",
+        f"Ranks are by the mean {primary.label} over seeds. A model is told apart from the first "
+        f"if the 95 % interval of their paired difference lies {side}; the first was chosen by "
+        "these very values, and no interval is corrected for the number of models.",
         "Seeds are paired: the same seed means the same order of rows for every model. Intervals "
         "say how a configuration varies from run to run on this test split, not what other rows "
         "would give.",

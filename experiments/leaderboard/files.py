@@ -5,7 +5,7 @@ import pathlib
 import matplotlib
 
 from dcrnn_tf import metrics
-from experiments.leaderboard import content as content
+from experiments.leaderboard import content
 from experiments.leaderboard.plots import quality_against_cost
 from experiments.reports import plots
 from experiments.reports.blocks import Bullets, Links, Picture, Pictures
@@ -53,7 +53,11 @@ def _document(
         Section("In short", [Bullets([content.summary(result, task) for task in tasks])]),
         [
             Section("Quality and cost", [Pictures([picture])]),
-            *(Section.of(content.task_grid(result, task)) for task in tasks),
+            *(
+                Section.of(grid(result, task))
+                for task in tasks
+                for grid in (content.ranking_grid, content.further_metrics_grid)
+            ),
             Section.of(content.cost_grid(result, latencies)),
             Section("Not on the board", [Bullets(result.left_out)] if result.left_out else []),
             Section("Settings", [Bullets(content.settings_of(result.rows), small=True)]),

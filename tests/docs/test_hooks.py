@@ -12,7 +12,7 @@ BOARDS = sorted((ROOT / "docs" / "data" / "leaderboards").glob("*.csv"))
 
 LINE = dict(
     task="click",
-    place="1",
+    rank="1",
     row="MMoE",
     baseline="MMoE",
     seeds="5",
@@ -40,7 +40,7 @@ LINE = dict(
     call_4096_ms="22.59",
 )
 SECOND = LINE | dict(
-    place="2",
+    rank="2",
     row="DCN",
     auc_mean="0.6",
     to_first="-0.0431",
@@ -77,20 +77,24 @@ def test_links_of_a_page_outside_of_docs_lead_into_the_site():
     assert repository_files.site_links(text, "contributing.md") == "[a](data.md) [b](index.md)"
 
 
-def test_a_board_becomes_a_table_for_each_task_and_one_of_costs():
+def test_a_board_becomes_two_tables_for_each_task_and_one_of_costs():
     parts = leaderboards.tables([LINE, SECOND, LINE | {"task": "conversion"}])
     headings = [part for part in parts if part.startswith("#")]
-    assert headings == ["### click, test split", "### conversion, test split", "### Size and speed"]
-    assert parts[1] == "The best constant prediction has a logloss of 0.17413."
-    lines = parts[2].splitlines()
+    assert headings == [
+        *("### click, test split", "### click, further metrics"),
+        *("### conversion, test split", "### conversion, further metrics", "### Size and speed"),
+    ]
+    assert parts[3] == "The best constant prediction has a logloss of 0.17413."
+    assert cells(parts[4].splitlines()[0]) == ["", "model", "logloss", "calibration"]
+    assert cells(parts[4].splitlines()[2]) == ["1", "MMoE", "0.16705", "1.021"]
+    lines = parts[1].splitlines()
     assert cells(lines[0])[6:9] == [
         "told apart from the first",
         "minus MMoE",
         "95 % interval of that",
     ]
     assert cells(lines[2]) == [
-        *("1", "MMoE", "0.6431", "0.6355 to 0.6507", "", "", "first", "", "", "", "0.16705"),
-        *("1.021", "5"),
+        *("1", "MMoE", "0.6431", "0.6355 to 0.6507", "", "", "first", "", "", "", "5"),
     ]
     assert cells(lines[3])[4:10] == [
         *("-0.0431", "-0.0500 to +0.0010", "no", "-0.0431", "-0.0500 to +0.0010", "< 0.001"),
@@ -106,7 +110,7 @@ def test_every_board_of_the_documentation_can_be_shown():
         with open(path, encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))
         tables = [part for part in leaderboards.tables(lines) if part.startswith("|")]
-        assert sum(len(table.splitlines()) - 2 for table in tables[:-1]) == len(lines)
+        assert sum(len(table.splitlines()) - 2 for table in tables[:-1]) == 2 * len(lines)
 
 
 def test_the_reference_has_packages_with_public_names_and_no_programs():

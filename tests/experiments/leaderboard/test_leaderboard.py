@@ -1,4 +1,4 @@
-"""The leaderboard: who is on it, places and what tells them apart, its files."""
+"""The leaderboard: who is on it, ranks and what tells them apart, its files."""
 
 import dataclasses
 import pathlib
@@ -8,10 +8,17 @@ import sys
 import pandas as pd
 import pytest
 
-from dcrnn_tf import models
+from dcrnn_tf import metrics, models
 from dcrnn_tf.dataset.schema import load_schema
 from experiments.leaderboard import __main__, files
-from experiments.leaderboard.content import cost_grid, notes, ranking, summary, task_grid
+from experiments.leaderboard.content import (
+    cost_grid,
+    further_metrics_grid,
+    notes,
+    ranking,
+    ranking_grid,
+    summary,
+)
 from experiments.leaderboard.plots import quality_against_cost
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import latency
@@ -19,7 +26,7 @@ from experiments.tables.equal_size import of_equal_size, parameters
 from experiments.tables.make import Settings
 from experiments.tables.result import aggregate
 from experiments.tables.spec import PROGRAMS, Row
-from tests.experiments.run_folders import write_run
+from tests.experiments.run_folders import METRICS, write_run
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -107,10 +114,10 @@ AUCS = {
 }
 
 
-def test_places_and_what_tells_them_apart(schema, tmp_path):
+def test_ranks_and_what_tells_them_apart(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS)
     found = ranking(result, "click")
-    assert [(place.number, place.row.row.label, place.resolved) for place in found] == [
+    assert [(one.rank, one.row.row.label, one.resolved) for one in found] == [
         (1, "PLE", None),
         (2, "DNN", False),
         (3, "Linear", True),
@@ -125,7 +132,7 @@ def test_places_and_what_tells_them_apart(schema, tmp_path):
         "click: the highest mean AUC is that of PLE, 0.7260 (95 % interval 0.71"
     )
     assert words.endswith("not told apart from it by these seeds: DNN.")
-    lines = task_grid(result, "click").cells
+    lines = ranking_grid(result, "click").cells
     assert [line[:3] for line in lines] == [
         ("1", "PLE", "first"),
         ("2", "DNN", "no"),
@@ -133,7 +140,43 @@ def test_places_and_what_tells_them_apart(schema, tmp_path):
         ("4", "MMoE", "yes"),
     ]
     assert lines[2][4] == "the same for every seed"
-    assert all(len(line) == len(task_grid(result, "click").header) for line in lines)
+    assert all(len(line) == len(ranking_grid(result, "click").header) for line in lines)
+
+
+def test_a_metric_that_is_better_when_low_ranks_its_lowest_mean_first(
+    schema, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(metrics, "PRIMARY", "logloss")
+    table = LEADERBOARD.complete(schema, ["ple", "dnn"])
+    losses = {"MMoE": [0.161, 0.171], "PLE": [0.16, 0.162], "DNN": [0.25, 0.251]}
+    for row in table.rows:
+        for seed, loss in enumerate(losses[row.label], start=1):
+            where = table.run_dir(tmp_path, row, seed)
+            write_run(
+                where, {"click": 0.7, "conversion": 0.6}, seed=seed, model=row.model, logloss=loss
+            )
+    result = aggregate(table, tmp_path)
+    ranked = ranking(result, "click")
+    assert [(one.rank, one.row.row.label, one.resolved) for one in ranked] == [
+        (1, "PLE", None),
+        (2, "MMoE", False),  # by 0.001 and 0.009, which two seeds do not resolve
+        (3, "DNN", True),  # by 0.090 and 0.089
+    ]
+    assert ranked[1].to_first.mean == pytest.approx(0.005)
+    assert summary(result, "click").startswith("click: the lowest mean logloss is that of PLE, ")
+    assert "paired difference lies above 0; the first was chosen" in " ".join(notes(result))
+
+
+def test_metrics_that_do_not_rank_have_a_grid_of_their_own(schema, tmp_path):
+    result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS)
+    grid, ranks = further_metrics_grid(result, "click"), ranking_grid(result, "click")
+    further = [metric for metric in metrics.printed() if metric.name != "auc"]
+    assert grid.header == ("", "model", *(metric.label for metric in further))
+    assert [line[:2] for line in grid.cells] == [line[:2] for line in ranks.cells]
+    # Every metric has the same value in all runs but logloss: 0.11, 0.12, 0.13, by seed.
+    values = METRICS | {"logloss": 0.12}
+    assert grid.cells[0][2:] == tuple(format(values[m.name], m.form) for m in further)
+    assert not set(ranks.header) & {metric.label for metric in further}
 
 
 def test_two_that_no_seed_changes_are_not_called_alike(schema, tmp_path):
@@ -180,13 +223,13 @@ def test_a_model_without_a_speed_is_a_level_or_stands_on_the_edge(schema, tmp_pa
     assert text.xy[1] == (auc if level else axes.get_ylim()[0])
 
 
-def test_one_seed_gives_no_places(schema, tmp_path):
+def test_one_seed_gives_no_ranks(schema, tmp_path):
     result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS, seeds=1)
-    assert {place.number for place in ranking(result, "click")} == {None}
+    assert {one.rank for one in ranking(result, "click")} == {None}
     assert summary(result, "click") == (
-        "click: no places, since no model has an interval; give more seeds."
+        "click: no ranks, since no model has an interval; give more seeds."
     )
-    assert {line[2] for line in task_grid(result, "click").cells} == {"no place"}
+    assert {line[2] for line in ranking_grid(result, "click").cells} == {"no rank"}
 
 
 def test_names_at_one_height_stand_side_by_side(schema, tmp_path):
@@ -250,7 +293,7 @@ def test_files(schema, tmp_path):
     lines = pd.read_csv(tmp_path / "leaderboard.csv")
     assert len(lines) == 2 * 4
     click = lines[lines["task"] == "click"].set_index("row")
-    assert list(click["place"]) == [1, 2, 3, 4]
+    assert list(click["rank"]) == [1, 2, 3, 4]
     assert click["told_apart_from_first"].to_dict() == pytest.approx(
         {"PLE": float("nan"), "DNN": False, "Linear": True, "MMoE": True}, nan_ok=True
     )

@@ -8,12 +8,16 @@ TFDS understands them (`Tensor(shape=(None,), encoding="bytes")`).
 import concurrent.futures
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep.storage.columns import DiskColumns, cut, row_count
 from dcrnn_tf.dataset.schema import Schema, Shard, sha256_of_file
 from dcrnn_tf.system.whole_file import naming_file
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 BLOCK_ROWS = 1024
 SHARD_BLOCKS = 256
@@ -26,17 +30,18 @@ class ShardWriter:
         self._folder = folder
         self._name, self._split = name, split
         self._shards: list[list[int]] = []  # rows and records of each
-        self._file = None
+        self._file: tf.io.TFRecordWriter | None = None
         self._carry: DiskColumns | None = None
 
     def add(self, columns: DiskColumns) -> None:
         """Appends rows."""
-        carried = 0 if self._carry is None else row_count(self._carry)
+        carry = self._carry
+        carried = 0 if carry is None else row_count(carry)
         rows = row_count(columns)
         ends = [*range(BLOCK_ROWS - carried, rows + 1, BLOCK_ROWS), rows]
         first, *more = cut(columns, np.array(ends))
-        if carried:
-            first = {name: np.concatenate([self._carry[name], first[name]]) for name in first}
+        if carry is not None and carried:
+            first = {name: np.concatenate([carry[name], first[name]]) for name in first}
         *blocks, rest = first, *more
         for block in blocks:
             self._write_block(block)
@@ -88,7 +93,7 @@ def shard_name(name: str, split: str, number: int, count: int) -> str:
     return f"{name}-{split}.tfrecord-{number:05d}-of-{count:05d}"
 
 
-def _record_writer(path: pathlib.Path):
+def _record_writer(path: pathlib.Path) -> "tf.io.TFRecordWriter":
     import tensorflow as tf  # late, so that programs answer --help and bad flags at once
 
     return tf.io.TFRecordWriter(str(path))

@@ -5,6 +5,7 @@ import io
 import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -23,7 +24,7 @@ MARKERS = "osD^vP*"
 INK, PALE = "#333333", "#d8d8d8"
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "report",  # the same picture has the same bytes
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -54,12 +55,13 @@ def lines(title: str, curves: Curves, x_label: str, y_label: str) -> Picture:
             common = sorted(set.intersection(*(set(x) for x, _ in seeds)))
             by_x = [dict(zip(x, y, strict=True)) for x, y in seeds]
             values = np.array([[seed[x] for x in common] for seed in by_x])
-            style = {"color": COLOURS[index % len(COLOURS)], "ls": _DASHES[index % len(_DASHES)]}
+            colour, dashes = COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)]
+            style: dict[str, Any] = {"color": colour, "ls": dashes}
             style |= {"marker": marker(index), "ms": 4} if len(common) < 12 else {}
             axes.plot(common, values.mean(0), lw=1.6, label=literal(label), **style)
             if len(seeds) > 1 and len(curves) < MANY:
                 axes.fill_between(
-                    common, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
+                    common, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0
                 )
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
         low, high = axes.dataLim.intervalx
@@ -144,9 +146,14 @@ def heat_map(
         high = low + 1.0
 
     def draw(axes: Axes) -> None:
-        limits = {"vmin": low, "vmax": high}
         image = axes.imshow(
-            matrix, cmap=colours, aspect="auto", interpolation="nearest", rasterized=True, **limits
+            matrix,
+            cmap=colours,
+            aspect="auto",
+            interpolation="nearest",
+            rasterized=True,
+            vmin=low,
+            vmax=high,
         )
         for axis, names, room in ((axes.xaxis, columns, cell), (axes.yaxis, rows, line)):
             every = max(1, math.ceil(_LABEL_INCHES / room))  # labels that do not overlap
@@ -170,8 +177,7 @@ def heat_map(
                 red, green, blue, _ = image.to_rgba(value)
                 dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
                 ink = "white" if dark else INK
-                style = {"ha": "center", "va": "center", "fontsize": 7.5, "color": ink}
-                axes.text(column, row, words, **style)
+                axes.text(column, row, words, ha="center", va="center", fontsize=7.5, color=ink)
         axes.figure.colorbar(image, ax=axes, aspect=12, pad=0.02).outline.set_visible(False)
 
     longest = max(len(name) for name in columns)
@@ -195,7 +201,7 @@ def label_axes(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _legend(axes: Axes, curves: int, corner: str = "best") -> None:
+def _legend(axes: Axes, curves: int, corner: Literal["best", "lower right"] = "best") -> None:
     """Draws the legend in the panel, or under it where it would hide the curves."""
     if curves >= MANY:
         axes.figure.legend(loc="outside lower left", ncols=2, columnspacing=1.0)

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def evaluate(
     return metrics
 
 
-def finish(folder: pathlib.Path, result: Mapping[str, object]) -> None:
+def finish(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
     """Writes the report, then the result, which makes the run a finished one, and prints both.
 
     Args:

@@ -103,7 +103,8 @@ def score(
     Returns:
       `{split: labels}` and `{split: logits}`.
     """
-    labels, logits = {}, {}
+    labels: dict[str, Columns] = {}
+    logits: dict[str, Columns] = {}
     for split in [name for name in schema.splits if name != "train"]:
         parts = [
             (columns, {task: score_batch(task, inputs) for task in schema.task_names})

@@ -1,5 +1,6 @@
 """Measures the time of one call of an exported model."""
 
+import functools
 import pathlib
 import statistics
 import tempfile
@@ -51,7 +52,7 @@ def measure(
             for rows in batches
         }
         return {
-            rows: 1000 * median_seconds(lambda given=given: serve(**given), seconds)
+            rows: 1000 * median_seconds(functools.partial(serve, **given), seconds)
             for rows, given in inputs.items()
         }
 

@@ -33,7 +33,7 @@ class RunProcess:
     command: list[str]
     folder: pathlib.Path
     trains: bool
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen = dataclasses.field(init=False)
 
     @property
     def log(self) -> pathlib.Path:

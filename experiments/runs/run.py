@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 from experiments.runs import run_folder
 
@@ -21,9 +22,9 @@ class Run:
         """Seed of the run."""
         return self.config["seed"]
 
-    def value(self, key: str) -> object:
+    def value(self, key: str) -> Any:
         """Returns what `config`, `record` or `result` hold under a dotted path; None if nothing."""
-        value: object = {"config": self.config, "record": self.record, "result": self.result}
+        value: Any = {"config": self.config, "record": self.record, "result": self.result}
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         return value

@@ -79,7 +79,9 @@ def _lock(run_dir: pathlib.Path) -> None:
         atexit.register(close_run, folder)
 
 
-def describe(schema: Schema, parameters: Mapping[str, int], positive_weights: Mapping) -> dict:
+def describe(
+    schema: Schema, parameters: Mapping[str, int | None], positive_weights: Mapping
+) -> dict:
     """The content of `run.json`: versions, machine, dataset, numbers of parameters."""
     from dcrnn_tf import kernels  # and TensorFlow with it, which other programs here do without
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dcrnn_tf.system.errors import UserError, WorkerLostError
 from experiments.runs.processes import die_with_parent, last_line
@@ -112,11 +112,10 @@ class Supervisor:
                 if number:  # the first one has spoken for itself
                     self._say(f"worker {number}: {group.last_words(number)}")
                 raise WorkerEnded(code)
-        killed = [n for n, code in enumerate(codes) if code and code < 0]
-        number = killed[0] if killed else first
-        code = codes[number]
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "lost another one"
-        return f"Worker {number} {how}"
+        for number, code in enumerate(codes):
+            if code and code < 0:
+                return f"Worker {number} was ended by {signal.Signals(-code).name}"
+        return f"Worker {first} lost another one"
 
 
 class _Group:
@@ -135,7 +134,7 @@ class _Group:
         with contextlib.ExitStack() as stack:
             stack.callback(self._kill)
             for number, worker in enumerate(self._started):
-                streams = {}
+                streams: dict[str, Any] = {}
                 if number:
                     log = stack.enter_context(open(self._logs[number], "w"))
                     streams = {"stdout": subprocess.DEVNULL, "stderr": log}

@@ -14,7 +14,8 @@ import pathlib
 from absl import logging
 
 from data_prep.own_log.declaration import Declaration, load_declaration, with_min_count
-from data_prep.own_log.preparation import prepare, summary
+from data_prep.own_log.preparation import prepare
+from data_prep.own_log.statistics import summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting

@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 from collections.abc import Collection, Mapping
 
-from data_prep.own_log.declared_keys import Keys, nearest
+from data_prep.own_log.declared_keys import Keys
 from data_prep.own_log.written import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
 from dcrnn_tf.dataset.schema import (
@@ -21,6 +21,7 @@ from dcrnn_tf.dataset.schema import (
     Schema,
     Task,
 )
+from dcrnn_tf.system.nearest import did_you_mean
 
 # Labels of a task that declares none, as the usual writers of CSV and Parquet spell them.
 ONE, ZERO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False")
@@ -300,5 +301,5 @@ def check_columns(declaration: Declaration, names: Collection[str], where: str) 
     for column, part in declaration.columns.items():
         if column not in names:
             raise DatasetError(
-                f"{where}: there is no column {column!r} ({part}){nearest(column, names)}"
+                f"{where}: there is no column {column!r} ({part}){did_you_mean(column, names)}"
             )

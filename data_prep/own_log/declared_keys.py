@@ -1,17 +1,11 @@
 """The keys of a declaration, read one by one, each with its check."""
 
-import difflib
 import math
 import reprlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from dcrnn_tf.dataset.schema import DatasetError
-
-
-def nearest(word: str, words: Collection[str]) -> str:
-    """Returns the end of a message that names the word which `word` may have been meant to be."""
-    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
+from dcrnn_tf.system.nearest import did_you_mean
 
 
 def _is_text(value: object) -> bool:
@@ -38,7 +32,7 @@ class Keys:
         for key in entry:
             if key not in allowed:
                 raise DatasetError(
-                    f"{where}: {key!r} is not a key{kind or ' here'}{nearest(key, allowed)}"
+                    f"{where}: {key!r} is not a key{kind or ' here'}{did_you_mean(key, allowed)}"
                 )
 
     def get(self, key: str) -> object:
@@ -65,7 +59,7 @@ class Keys:
         """Returns one of the texts that are allowed."""
         value = self.text(key, *default)
         if value not in choices:
-            self.fail(key, f"one of {', '.join(choices)}{nearest(value, choices)}")
+            self.fail(key, f"one of {', '.join(choices)}{did_you_mean(value, choices)}")
         return value
 
     def whole_number(self, key: str, default: int, at_most: int | None = None) -> int:

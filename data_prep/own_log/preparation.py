@@ -1,20 +1,20 @@
 """Makes a prepared dataset of the CSV or Parquet files that a declaration describes."""
 
-import collections
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.field_learner import FieldCounts, FieldLearner
-from data_prep.own_log.rows import TEST, TRAIN, TableRows
-from data_prep.storage.columns import count_labels
+from data_prep.own_log.field_learner import FieldLearner
+from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
+from data_prep.own_log.rows import TRAIN, TableRows
+from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Schema, Task
+from dcrnn_tf.dataset.schema import Schema, Task
 
 
 def prepare(
@@ -44,25 +44,21 @@ def prepare(
     check_absent(pathlib.Path(out_dir))
     table = TableRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
     learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
-    rows = np.zeros(len(SPLIT_NAMES), np.int64)
-    positives: collections.Counter[str] = collections.Counter()
-    defined: collections.Counter[str] = collections.Counter()
+    counts = RowCounts(declaration)
     with _bar("1/3 counting", table.bytes, "B") as bar:
         for frame, splits, labels in table.read(bar.update):
-            train = splits == TRAIN
-            rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
+            counts.add(frame, splits, labels)
             for learner in learners:
-                learner.add(frame, train)
-            training = {task: label[train] for task, label in labels.items()}
-            counts = count_labels(training, declaration.tasks)
-            positives.update(counts[0])
-            defined.update(counts[1])
-    check_training_rows(declaration, rows, positives, defined)
+                learner.add(frame, splits == TRAIN)
+    check_rows(declaration, counts)
 
     encoders = [FieldEncoder(*learner.finish()) for learner in learners]
     fields = [encoder.field for encoder in encoders]
     tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
-    with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, int(rows.max())) as writer:
+    largest = int(counts.rows.max())
+    unknown = UnknownIds()
+    ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]
+    with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
         for encoder in encoders:
             if vocabulary := encoder.vocabulary:
                 writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
@@ -73,10 +69,17 @@ def prepare(
                     chosen = np.flatnonzero(splits == split)
                     columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
                     writer.add_rows(SPLIT_NAMES[split], columns)
+                    unknown.add(SPLIT_NAMES[split], columns, ids)
         source = source_of(declaration, table, simulation)
-        counts = {learner.declared.name: learner.counts for learner in learners}
-        filters = filters_of(table.bad_rows.counts, table.ignored_columns, counts)
-        with _bar("3/3 shuffling", int(rows.sum()), " rows") as bar:
+        filters = filters_of(
+            table.bad_rows.counts,
+            table.ignored_columns,
+            table.files_without_rows,
+            {learner.declared.name: learner.counts for learner in learners},
+            never_met(declaration, counts),
+        )
+        filters["unknown_ids"] = unknown.shares()
+        with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
             return writer.finish(source, settings_of(declaration), filters, bar.update)
 
 
@@ -96,54 +99,6 @@ def settings_of(declaration: Declaration) -> dict[str, object]:
     return {"declaration": declaration.content}
 
 
-def filters_of(
-    bad_rows: Mapping[str, int], ignored_columns: Sequence[str], fields: Mapping[str, FieldCounts]
-) -> dict[str, object]:
-    """The schema's `filters`.
-
-    Args:
-      bad_rows: Numbers of bad rows that were left out, by reason.
-      ignored_columns: Columns of the files that are not used.
-      fields: Counts of each field.
-    """
-    truncated = {name: counts.truncated for name, counts in fields.items()}
-    return {
-        "bad_rows": dict(bad_rows),
-        "ignored_columns": list(ignored_columns),
-        "missing": {name: counts.missing for name, counts in fields.items()},
-        "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
-    }
-
-
-def summary(schema: Schema) -> str:
-    """Says in a few lines what was prepared and what was left out."""
-    total = sum(split.rows for split in schema.splits.values())
-    lines = [f"{schema.name}: {total:,} rows" + (", simulated" if schema.simulated else "")]
-    for split in schema.splits.values():
-        rates = "".join(
-            f", {task.name} {split.positives[task.name]:,} of {split.defined[task.name]:,}"
-            f" ({split.positives[task.name] / max(split.defined[task.name], 1):.4f})"
-            for task in schema.tasks
-        )
-        lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
-    filters = schema.filters
-    for field in schema.fields:
-        what = f"{field.kind}, " + (
-            f"{field.encoding.method} scaling"
-            if field.kind == NUMERIC
-            else f"{field.vocabulary_size:,} embedding rows"
-        )
-        if missing := filters["missing"][field.name]:
-            what += f", missing in {missing:,} rows"
-        if truncated := filters["truncated_lists"].get(field.name):
-            what += f", {truncated:,} lists cut to {field.max_values} values"
-        lines.append(f"  field {field.name}: {what}")
-    lines.append(f"  columns not used: {', '.join(filters['ignored_columns']) or 'none'}")
-    bad = ", ".join(f"{reason} {count:,}" for reason, count in filters["bad_rows"].items())
-    lines.append(f"  bad rows left out: {bad or 'none'}")
-    return "\n".join(lines)
-
-
 def take_rows(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Ragged:
     """The given rows, ascending, of a column."""
     if not isinstance(column, Ragged):
@@ -151,38 +106,6 @@ def take_rows(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Rag
     chosen = np.zeros(len(column.row_lengths), bool)
     chosen[rows] = True
     return Ragged(column.values[np.repeat(chosen, column.row_lengths)], column.row_lengths[rows])
-
-
-def check_training_rows(
-    declaration: Declaration,
-    rows: np.ndarray,
-    positives: Mapping[str, int],
-    defined: Mapping[str, int],
-) -> None:
-    """Checks that there is something to learn from, and to test with.
-
-    Args:
-      declaration: what the files hold.
-      rows: Number of rows of each split, in the order of `SPLIT_NAMES`.
-      positives: training rows on which each task is positive.
-      defined: training rows on which each task is defined.
-
-    Raises:
-      DatasetError: a split has no rows, or a task has the same label on all training rows.
-    """
-    for split in (TRAIN, TEST):
-        if not rows[split]:
-            raise DatasetError(
-                f"{declaration.path}: the split leaves no {SPLIT_NAMES[split]} rows "
-                f"(of {rows.sum():,} rows in all)"
-            )
-    for task in declaration.tasks:
-        if not 0 < positives[task.name] < defined[task.name]:
-            raise DatasetError(
-                f"{declaration.path}: task {task.name} has {positives[task.name]:,} positives "
-                f"among its {defined[task.name]:,} training rows, expected some and not all; "
-                f"check its positive values ({', '.join(task.positive)})"
-            )
 
 
 def _bar(name: str, total: int, unit: str) -> tqdm:

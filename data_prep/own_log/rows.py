@@ -37,6 +37,7 @@ class TableRows:
         self._declaration = declaration
         self._seed = seed
         self._max_bad_rows = max_bad_rows
+        self.files_without_rows: list[str] = []  # as far as read
         self.files: list[tuple[int, LogFile]] = []
         split_of: dict[pathlib.Path, str] = {}
         for split, patterns in declaration.split.files.items():
@@ -68,11 +69,15 @@ class TableRows:
         self.bad_rows = BadRows(self._max_bad_rows)
         read = RowReader(self._declaration)
         drawn = 0
+        self.files_without_rows = []
         for split, file in self.files:
+            before = drawn
             for frame, splits, labels in read(file, split, self.bad_rows, progress):
                 draw_splits(frame, splits, self._declaration.split, self._seed, drawn)
                 drawn += frame.height
                 yield frame, splits, labels
+            if drawn == before:
+                self.files_without_rows.append(file.path.name)
 
 
 class RowReader:

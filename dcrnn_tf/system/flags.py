@@ -5,7 +5,6 @@ A flag has the name of its field. What the command line leaves out comes from th
 """
 
 import dataclasses
-import difflib
 import pathlib
 import sys
 import typing
@@ -15,6 +14,7 @@ from typing import Any
 from absl import flags
 
 from dcrnn_tf.system.errors import UsageError
+from dcrnn_tf.system.nearest import did_you_mean
 from dcrnn_tf.system.settings import Rule, parse_value, rules
 
 FLAGS = flags.FLAGS
@@ -137,8 +137,7 @@ def _file_values(known: Mapping[str, Rule], translate: Callable[[Values], Values
     values = {}
     for key, value in (translate(content) if translate else content).items():
         if key not in allowed:
-            (nearest,) = difflib.get_close_matches(str(key), allowed, n=1, cutoff=0.0)
-            raise UsageError(f"{path}: {key!r} is not a flag; the nearest one is {nearest!r}")
+            raise UsageError(f"{path}: {key!r} is not a flag{did_you_mean(key, allowed)}")
         try:
             values[key] = allowed[key].convert(value)
         except ValueError as error:

@@ -12,7 +12,7 @@ import pathlib
 
 from data_prep.beam import program
 from data_prep.own_log.__main__ import Settings
-from data_prep.own_log.preparation import summary
+from data_prep.own_log.statistics import summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 

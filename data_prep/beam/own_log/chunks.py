@@ -98,20 +98,23 @@ class ReadTable:
         )
         return {"read": read}
 
-    def chunks(self, read: Iterable[Read]) -> tuple[list[Chunk], collections.Counter[str]]:
+    def chunks(
+        self, read: Iterable[Read]
+    ) -> tuple[list[Chunk], collections.Counter[str], list[str]]:
         """Numbers the chunks as one machine reading file by file would meet them.
 
         Args:
           read: Result of the stage that reads the files.
 
         Returns:
-          The chunks, and the bad rows by reason.
+          The chunks, the bad rows by reason, and the names of the files without a usable row.
 
         Raises:
           DatasetError: a file is damaged, or there are more bad rows than tolerated.
         """
         chunks: list[Chunk] = []
         bad_rows = BadRows(self._max_bad_rows)
+        without_rows = []
         drawn = 0
         for one in sorted(read, key=lambda one: one.file):
             found = sum(one.bad_rows.values())
@@ -119,11 +122,13 @@ class ReadTable:
                 self._explain(one.file, bad_rows)
                 raise DatasetError(one.failure)  # gone at the second reading
             bad_rows.counts.update(one.bad_rows)
+            if not sum(one.rows):
+                without_rows.append(self._table.files[one.file][1].path.name)
             for number, rows in enumerate(one.rows):
                 path = _chunk_file(self._folder, one.file, number)
                 chunks.append(Chunk(len(chunks), path, drawn))
                 drawn += rows
-        return chunks, bad_rows.counts
+        return chunks, bad_rows.counts, without_rows
 
     def _explain(self, number: int, bad_rows: BadRows) -> None:
         """Reads a file again up to the row that is one too many, which raises `DatasetError`."""

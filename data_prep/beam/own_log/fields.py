@@ -18,27 +18,13 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredFiel
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldCounts, FieldLearner
 from data_prep.own_log.preparation import take_rows
+from data_prep.own_log.row_counts import RowCounts
 from data_prep.own_log.rows import TRAIN
 from data_prep.own_log.scaling import ScalingLearner
-from data_prep.storage.columns import count_labels
+from data_prep.own_log.statistics import UnknownIds
 from dcrnn_tf.dataset.encodings import QUANTILE
 from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
 from dcrnn_tf.dataset.vocabulary import read_vocabulary, write_vocabulary
-
-
-@dataclasses.dataclass(frozen=True)
-class Counted:
-    """Rows of a chunk.
-
-    Attributes:
-      rows: Number of rows of each split, in the order of `SPLIT_NAMES`.
-      positives: training rows on which each task is positive.
-      defined: training rows on which each task is defined.
-    """
-
-    rows: np.ndarray
-    positives: Mapping[str, int]
-    defined: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +120,9 @@ class _Learn(beam.DoFn):
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind != NUMERIC:
                 yield beam.pvalue.TaggedOutput("ids", (field.name, learner.counter.table()))
-        rows = np.bincount(splits, minlength=len(SPLIT_NAMES))
-        training = {task: label[train] for task, label in labels.items()}
-        yield Counted(rows, *count_labels(training, self._declaration.tasks))
+        counts = RowCounts(self._declaration)
+        counts.add(frame, splits, labels)
+        yield counts
 
 
 def _frequent(
@@ -242,14 +228,14 @@ class EncodeTable:
 
     def build(self, pipeline: beam.Pipeline) -> Results:
         """Adds the steps; for `run_stage`."""
-        written = (
+        encoded = (
             pipeline
             | "Chunks" >> beam.Create(self._chunks)
             | "Spread chunks" >> beam.Reshuffle()
-            | "Encode" >> beam.ParDo(_Encode(*self._encode))
-            | WriteShards(self._folder, self._schema)
+            | "Encode" >> beam.ParDo(_Encode(*self._encode)).with_outputs("unknown", main="rows")
         )
-        return {"written": written}
+        written = encoded.rows | WriteShards(self._folder, self._schema)
+        return {"written": written, "unknown": encoded.unknown}
 
 
 class _Encode(beam.DoFn):
@@ -277,12 +263,15 @@ class _Encode(beam.DoFn):
 
     def process(self, chunk: Chunk) -> Iterator:
         frame, splits, labels = chunk.load(self._declaration, self._schema.seed)
+        unknown = UnknownIds()
         encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders} | labels
         for split in np.unique(splits):
             chosen = np.flatnonzero(splits == split)
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
             name = SPLIT_NAMES[split]
+            unknown.add(name, columns, self._vocabularies)
             yield from scatter(self._schema, name, chunk.place, columns, self._shards[name])
+        yield beam.pvalue.TaggedOutput("unknown", unknown)
 
 
 class _Encoders(list):

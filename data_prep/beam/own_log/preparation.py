@@ -4,12 +4,11 @@ What is small goes through this program: counts, bad rows, scalings. What is lar
 workers, in chunk files that all of them see.
 """
 
-import collections
+import dataclasses
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.beam.own_log.chunks import Chunk, ReadTable
@@ -19,7 +18,9 @@ from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_learner import FieldCounts
+from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import TableRows
+from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
@@ -64,12 +65,17 @@ def prepare(
     }
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
-        chunks, bad_rows = _read(
+        chunks, bad_rows, without_rows = _read(
             ReadTable(rows, declaration, work.path, max_bad_rows), work, options
         )
         learned, counts = _learn(chunks, declaration, seed, work, options)
-        counted = {field.name: found for field, found in learned}
-        filters = preparation.filters_of(bad_rows, rows.ignored_columns, counted)
+        filters = filters_of(
+            bad_rows,
+            rows.ignored_columns,
+            without_rows,
+            {field.name: found for field, found in learned},
+            never_met(declaration, counts),
+        )
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),
@@ -90,18 +96,20 @@ def prepare(
 
 def _read(
     reading: ReadTable, work: WorkFolder, options: PipelineOptions
-) -> tuple[list[Chunk], Mapping[str, int]]:
+) -> tuple[list[Chunk], Mapping[str, int], Sequence[str]]:
     """Reads the files, or takes up what an interrupted preparation has read."""
     if (state := work.load("read.json")) is not None:
         chunks = [
             Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])
         ]
-        return chunks, state["bad_rows"]
+        return chunks, state["bad_rows"], state["files_without_rows"]
     print("1/3 reading", flush=True)
-    chunks, bad_rows = reading.chunks(run_stage(options, work.path, reading.build)["read"])
+    results = run_stage(options, work.path, reading.build)
+    chunks, bad_rows, without_rows = reading.chunks(results["read"])
     names = [(chunk.path.name, chunk.drawn) for chunk in chunks]
-    work.save("read.json", {"chunks": names, "bad_rows": bad_rows})
-    return chunks, bad_rows
+    state = {"chunks": names, "bad_rows": bad_rows, "files_without_rows": without_rows}
+    work.save("read.json", state)
+    return chunks, bad_rows, without_rows
 
 
 def _learn(
@@ -110,20 +118,15 @@ def _learn(
     seed: int,
     work: WorkFolder,
     options: PipelineOptions,
-) -> tuple[list[tuple[Field, FieldCounts]], dict[str, int]]:
-    """Returns the fields, in the order of the declaration, and the rows of each split."""
+) -> tuple[list[tuple[Field, FieldCounts]], RowCounts]:
+    """Returns the fields, in the order of the declaration, and the counts of rows."""
     print("2/3 counting", flush=True)
     results = run_stage(options, work.path, LearnTable(chunks, declaration, seed, work.path).build)
-    rows = np.zeros(len(SPLIT_NAMES), np.int64)
-    positives: collections.Counter[str] = collections.Counter()
-    defined: collections.Counter[str] = collections.Counter()
-    for counted in results["counted"]:
-        rows += counted.rows
-        positives.update(counted.positives)
-        defined.update(counted.defined)
-    preparation.check_training_rows(declaration, rows, positives, defined)
+    counts = RowCounts(declaration)
+    for part in results["counted"]:
+        counts.merge(part)
+    check_rows(declaration, counts)
     found = {field.name: (field, learned) for field, learned in results["fields"]}
-    counts = dict(zip(SPLIT_NAMES, rows.tolist(), strict=True))
     return [found[field.name] for field in declaration.fields], counts
 
 
@@ -131,7 +134,7 @@ def _write(
     chunks: Sequence[Chunk],
     declaration: Declaration,
     schema: Schema,
-    rows: Mapping[str, int],
+    counts: RowCounts,
     work: WorkFolder,
     options: PipelineOptions,
     out_dir: pathlib.Path,
@@ -140,12 +143,18 @@ def _write(
     print("3/3 writing", flush=True)
     names = [field.name for field in schema.fields if field.kind != NUMERIC]
     vocabularies = {name: work.path / f"{name}.parquet" for name in names}
-    shards = {split: shard_count(count) for split, count in rows.items()}
+    rows = zip(SPLIT_NAMES, counts.rows.tolist(), strict=True)
+    shards = {split: shard_count(count) for split, count in rows}
     with DatasetFolder(out_dir) as folder:
         for name, path in vocabularies.items():
             shutil.copyfile(path, folder.vocabulary_path(name))
         encoding = EncodeTable(chunks, declaration, vocabularies, schema, shards, folder.partial)
-        written = run_stage(options, work.path, encoding.build)["written"]
-        schema = name_shards(folder.partial, schema, written)
+        results = run_stage(options, work.path, encoding.build)
+        unknown = UnknownIds()
+        for part in results["unknown"]:
+            unknown.merge(part)
+        schema = name_shards(folder.partial, schema, results["written"])
+        filters = {**schema.filters, "unknown_ids": unknown.shares()}
+        schema = dataclasses.replace(schema, filters=filters)
         folder.finish(schema, work.remove)
     return schema

@@ -14,7 +14,7 @@ from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.parsing import csv_file, parquet_file
 from data_prep.own_log.preparation import prepare as prepare_alone
-from data_prep.own_log.preparation import summary
+from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
 from tests.data_prep.beam.same import assert_same
 
@@ -64,15 +64,19 @@ def logs(tmp_path, monkeypatch):
         lines[90] = lines[90].rpartition(",")[0].rpartition(",")[0] + ",2,1"
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     pl.DataFrame(list(rows(3, 150))).write_parquet(folder / "c.parquet")
+    pl.DataFrame(list(rows(3, 1))).head(0).write_parquet(folder / "d.parquet")
     return folder
 
 
 def declare(folder, split):
     content = {
         "name": "shop",
-        "split": {"by": split, "files": ["a.csv", "b.csv", "c.parquet"], **SPLITS[split]},
+        "split": {"by": split, "files": ["a.csv", "b.csv", "[cd].parquet"], **SPLITS[split]},
         "fields": FIELDS,
-        "tasks": {"click": {}, "buy": {"only_where": "click"}},
+        "tasks": {
+            "click": {"positive": [1, "yes"], "negative": [0]},
+            "buy": {"only_where": "click"},
+        },
     }
     path = folder / "shop.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
@@ -89,6 +93,8 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
     assert_same(tmp_path / "alone", tmp_path / "beam")
     assert summary(schema) == summary(alone)
+    assert "note: files without a usable row: d.parquet\n" in summary(schema)
+    assert "note: task click: positive: no row has 'yes'; column 'click' holds" in summary(schema)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "beam", "logs"]
 
 

@@ -174,7 +174,7 @@ def test_a_file_may_use_former_names(run, tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ({"row": 5}, "{path}: 'row' is not a flag; the nearest one is 'rows'"),
+        ({"row": 5}, "{path}: 'row' is not a flag; did you mean 'rows'?"),
         ({"rows": 0}, "{path}: rows: 0 must be an integer of at least 1"),
         ({"rows": True}, "{path}: rows: True must be an integer of at least 1"),
         ({"share": None}, "{path}: share: None must be a finite number from 0 to 0.9"),

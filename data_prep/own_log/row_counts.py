@@ -1,0 +1,167 @@
+"""Numbers of rows by split, label and declared value, and what must be right with them."""
+
+import collections
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from data_prep.own_log.cells import text_of
+from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
+from data_prep.own_log.rows import TRAIN
+from data_prep.storage.columns import count_labels
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.nearest import did_you_mean
+
+COUNTED_VALUES = 10_000  # of a column; of more, the rarest are forgotten
+NAMED_VALUES = 5  # in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class DeclaredValues:
+    """Values of a column that a part of the declaration lists."""
+
+    part: str
+    column: str
+    values: tuple[str, ...]
+
+
+class RowCounts:
+    """Numbers of rows by split and by label, and of the values of columns with listed values.
+
+    Args:
+      declaration: Declaration of the log.
+
+    Attributes:
+      rows: Number of rows of each split, in the order of `SPLIT_NAMES`.
+      positives: Number of training rows on which each task is positive.
+      defined: Number of training rows on which each task is defined.
+      values: `{column: {value: rows}}` of the columns whose values the declaration lists.
+    """
+
+    def __init__(self, declaration: Declaration):
+        self.rows = np.zeros(len(SPLIT_NAMES), np.int64)
+        self.positives: collections.Counter[str] = collections.Counter()
+        self.defined: collections.Counter[str] = collections.Counter()
+        self.values: dict[str, collections.Counter[str]] = {
+            listed.column: collections.Counter() for listed in listed_values(declaration)
+        }
+        self._tasks = declaration.tasks
+        self._listed = {value for listed in listed_values(declaration) for value in listed.values}
+
+    def add(
+        self, frame: pl.DataFrame, splits: np.ndarray, labels: Mapping[str, np.ndarray]
+    ) -> None:
+        """Counts rows as `TableRows.read` yields them."""
+        self.rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
+        training = {task: label[splits == TRAIN] for task, label in labels.items()}
+        positives, defined = count_labels(training, self._tasks)
+        self.positives.update(positives)
+        self.defined.update(defined)
+        for column, counter in self.values.items():
+            counts = text_of(frame[column]).drop_nulls().value_counts()
+            self._update(counter, dict(counts.iter_rows()))
+
+    def merge(self, other: "RowCounts") -> None:
+        """Adds the counts of other rows of the same log."""
+        self.rows += other.rows
+        self.positives.update(other.positives)
+        self.defined.update(other.defined)
+        for column, counter in self.values.items():
+            self._update(counter, other.values[column])
+
+    def _update(self, counter: collections.Counter[str], counts: Mapping[str, int]) -> None:
+        counter.update(counts)
+        if len(counter) > COUNTED_VALUES:
+            kept = dict(frequent(counter, COUNTED_VALUES // 2))
+            kept |= {value: counter[value] for value in counter.keys() & self._listed}
+            counter.clear()
+            counter.update(kept)
+
+
+def listed_values(declaration: Declaration) -> Iterator[DeclaredValues]:
+    """Yields the parts of a declaration that list values; labels of 1 and 0 are not listed."""
+    for task in declaration.tasks:
+        for key, values, usual in (
+            ("positive", task.positive, ONE),
+            ("negative", task.negative, ZERO),
+        ):
+            if values is not None and values != usual:
+                yield DeclaredValues(f"task {task.name}: {key}", task.column, values)
+    for name, values in declaration.split.values.items():
+        yield DeclaredValues(f"split: {name}", declaration.split.column, values)
+
+
+def never_met(declaration: Declaration, counts: RowCounts) -> dict[str, dict[str, str]]:
+    """Returns the listed values that no row has, by part, each with what its column holds."""
+    absent: dict[str, dict[str, str]] = {}
+    for listed in listed_values(declaration):
+        for value in listed.values:
+            if not counts.values[listed.column][value]:
+                held = holds(listed.column, counts.values[listed.column], value)
+                absent.setdefault(listed.part, {})[value] = held
+    return absent
+
+
+def holds(column: str, counts: Mapping[str, int], *words: str) -> str:
+    """Says which values a column holds, the most frequent first, and which is near to a word."""
+    if not counts:
+        return f"column {column!r} holds no value"
+    named = [f"{value!r} ({rows:,} rows)" for value, rows in frequent(counts, NAMED_VALUES)]
+    more = [f"{len(counts) - len(named):,} other values"] if len(counts) > len(named) else []
+    hints = (did_you_mean(word, counts) for word in words if word not in counts)
+    return f"column {column!r} holds {', '.join(named + more)}" + next(filter(None, hints), "")
+
+
+def frequent(counts: Mapping[str, int], most: int) -> list[tuple[str, int]]:
+    """Returns the most frequent values and their counts, in an order that is always the same."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+
+
+def check_rows(declaration: Declaration, counts: RowCounts) -> None:
+    """Checks that there is something to learn from, and to test with.
+
+    Raises:
+      DatasetError: A declared split has no rows, or a task has the same label on all training rows.
+    """
+    declared = {"train", "test", *declaration.split.files, *declaration.split.values}
+    if declaration.split.validation_fraction:
+        declared.add("validation")
+    for split, rows in zip(SPLIT_NAMES, counts.rows.tolist(), strict=True):
+        if split in declared and not rows:
+            raise DatasetError(
+                f"{declaration.path}: the split leaves no {split} rows (of "
+                f"{counts.rows.sum():,} rows in all){_why_empty(declaration, split, counts)}"
+            )
+    for task in declaration.tasks:
+        positives, defined = counts.positives[task.name], counts.defined[task.name]
+        if not 0 < positives < defined:
+            raise DatasetError(
+                f"{declaration.path}: task {task.name} has {positives:,} positives "
+                f"among its {defined:,} training rows, expected some and not all; "
+                f"check its positive values ({', '.join(task.positive)})"
+                + _held(task.column, counts, *task.positive)
+            )
+
+
+def _why_empty(declaration: Declaration, split: str, counts: RowCounts) -> str:
+    declared = declaration.split
+    if values := declared.values.get(split):
+        return f"; no row has {' or '.join(map(repr, values))}" + _held(
+            declared.column, counts, *values
+        )
+    if declared.by == "column" and split == "train":
+        return "; other splits list every value" + _held(declared.column, counts)
+    if files := declared.files.get(split, ()) if declared.by == "file" else ():
+        return f"; {', '.join(files)} must hold a usable row"
+    if split == "validation" or declared.by in ("group", "fraction"):
+        drawn = "groups" if declared.by == "group" else "rows"
+        return f"; there are too few {drawn} for its share, so change the fraction or leave it out"
+    return ""
+
+
+def _held(column: str | None, counts: RowCounts, *words: str) -> str:
+    if column is None or column not in counts.values:
+        return ""
+    return "; " + holds(column, counts.values[column], *words)

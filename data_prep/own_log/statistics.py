@@ -1,0 +1,130 @@
+"""What the preparation of an own log counted: the schema's `filters`, and the summary."""
+
+import collections
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from data_prep.own_log.field_learner import FieldCounts
+from data_prep.storage.columns import Columns, Ragged
+from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
+from dcrnn_tf.dataset.schema import NUMERIC, Schema
+
+HIGH_SHARE = 0.5  # of unknown ids, from which on the summary says so
+NAMED_FILES = 3
+
+
+class UnknownIds:
+    """Numbers of ids, and of those that no vocabulary knows, by split and field."""
+
+    def __init__(self) -> None:
+        self._unknown: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._ids: collections.Counter[tuple[str, str]] = collections.Counter()
+
+    def add(self, split: str, columns: Columns, fields: Iterable[str]) -> None:
+        """Counts the ids of encoded columns, those of `fields`, in rows of one split."""
+        for field in fields:
+            column = columns[field]
+            rows = column.values if isinstance(column, Ragged) else column
+            self._unknown[split, field] += int(np.count_nonzero(rows == UNKNOWN_ROW))
+            self._ids[split, field] += int(np.count_nonzero(rows != PADDING_ROW))
+
+    def merge(self, other: "UnknownIds") -> None:
+        """Adds the counts of other rows."""
+        self._unknown.update(other._unknown)
+        self._ids.update(other._ids)
+
+    def shares(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Returns `{split: {field: {"unknown": ..., "ids": ...}}}`."""
+        shares: dict[str, dict[str, dict[str, int]]] = {}
+        for split, field in sorted(self._ids):
+            counts = {"unknown": self._unknown[split, field], "ids": self._ids[split, field]}
+            shares.setdefault(split, {})[field] = counts
+        return shares
+
+
+def filters_of(
+    bad_rows: Mapping[str, int],
+    ignored_columns: Sequence[str],
+    files_without_rows: Sequence[str],
+    fields: Mapping[str, FieldCounts],
+    never_met: Mapping[str, Mapping[str, str]],
+) -> dict[str, object]:
+    """Returns the schema's `filters`, less the unknown ids, which encoding counts.
+
+    Args:
+      bad_rows: Numbers of bad rows that were left out, by reason.
+      ignored_columns: Columns of the files that are not used.
+      files_without_rows: Names of the files without a usable row.
+      fields: Counts of each field.
+      never_met: Declared values that no row has, as `row_counts.never_met` returns them.
+    """
+    truncated = {name: counts.truncated for name, counts in fields.items()}
+    return {
+        "bad_rows": dict(bad_rows),
+        "ignored_columns": list(ignored_columns),
+        "files_without_rows": list(files_without_rows),
+        "missing": {name: counts.missing for name, counts in fields.items()},
+        "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
+        "never_met": {part: dict(values) for part, values in never_met.items()},
+    }
+
+
+def summary(schema: Schema) -> str:
+    """Says in a few lines what was prepared, what was left out and what looks like a mistake."""
+    total = sum(split.rows for split in schema.splits.values())
+    lines = [f"{schema.name}: {total:,} rows" + (", simulated" if schema.simulated else "")]
+    for split in schema.splits.values():
+        rates = "".join(
+            f", {task.name} {split.positives[task.name]:,} of {split.defined[task.name]:,}"
+            f" ({split.positives[task.name] / max(split.defined[task.name], 1):.4f})"
+            for task in schema.tasks
+        )
+        lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
+    filters = schema.filters
+    for field in schema.fields:
+        what = f"{field.kind}, " + (
+            f"{field.encoding.method} scaling"
+            if field.kind == NUMERIC
+            else f"{field.vocabulary_size:,} embedding rows"
+        )
+        if missing := filters["missing"][field.name]:
+            what += f", missing in {missing:,} rows"
+        if truncated := filters["truncated_lists"].get(field.name):
+            what += f", {truncated:,} lists cut to {field.max_values} values"
+        lines.append(f"  field {field.name}: {what}")
+    lines.append(f"  columns not used: {', '.join(filters['ignored_columns']) or 'none'}")
+    bad = ", ".join(f"{reason} {count:,}" for reason, count in filters["bad_rows"].items())
+    lines.append(f"  bad rows left out: {bad or 'none'}")
+    lines += [f"  note: {note}" for note in notes(schema)]
+    return "\n".join(lines)
+
+
+def notes(schema: Schema) -> Iterator[str]:
+    """Yields a sentence on each thing that may be a mistake of the declaration or the files."""
+    filters = schema.filters
+    if files := filters.get("files_without_rows"):
+        more = f" and {len(files) - NAMED_FILES:,} more" if len(files) > NAMED_FILES else ""
+        yield f"files without a usable row: {', '.join(files[:NAMED_FILES])}{more}"
+    for part, values in filters.get("never_met", {}).items():
+        for value, held in values.items():
+            yield f"{part}: no row has {value!r}; {held}"
+    rows = sum(split.rows for split in schema.splits.values())
+    for field, missing in filters["missing"].items():
+        if missing == rows:
+            yield f"field {field}: every row lacks a value"
+    for split, fields in filters.get("unknown_ids", {}).items():
+        for field, counts in fields.items():
+            if counts["ids"] and counts["unknown"] >= HIGH_SHARE * counts["ids"]:
+                yield (
+                    f"{split}: {counts['unknown']:,} of {counts['ids']:,} ids of field {field} "
+                    f"({counts['unknown'] / counts['ids']:.0%}) are not in its vocabulary"
+                )
+    for split in schema.splits.values():
+        for task in schema.tasks:
+            positives, defined = split.positives[task.name], split.defined[task.name]
+            if not 0 < positives < defined:
+                yield (
+                    f"{split.name}: task {task.name} has {positives:,} positives among "
+                    f"{defined:,} rows, so its AUC is not defined there"
+                )

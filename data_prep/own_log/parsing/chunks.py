@@ -41,6 +41,6 @@ class reading:
             raise DatasetError(
                 f"{self._path} is cut off: its compressed data ends early; fetch it again"
             ) from None
-        if isinstance(error, (OSError, zlib.error, pa.ArrowInvalid, csv.Error)):
+        if isinstance(error, (OSError, zlib.error, pa.ArrowException, csv.Error)):
             reason = str(error).splitlines()[0]
             raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None

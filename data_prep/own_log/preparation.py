@@ -73,7 +73,7 @@ def prepare(
         source = source_of(declaration, table, simulation)
         filters = filters_of(
             table.bad_rows.counts,
-            table.ignored_columns,
+            table,
             table.files_without_rows,
             {learner.declared.name: learner.counts for learner in learners},
             never_met(declaration, counts),

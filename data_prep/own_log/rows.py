@@ -9,7 +9,7 @@ import polars as pl
 
 from data_prep.own_log.cells import numbers_of, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
-from data_prep.own_log.parsing.chunks import Chunk
+from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.files import LogFile, find_files, open_file
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -37,15 +37,26 @@ class TableRows:
         self._declaration = declaration
         self._seed = seed
         self._max_bad_rows = max_bad_rows
+        self.empty_files: list[str] = []
+        self.hidden_files: list[str] = []
         self.files_without_rows: list[str] = []  # as far as read
         self.files: list[tuple[int, LogFile]] = []
         split_of: dict[pathlib.Path, str] = {}
         for split, patterns in declaration.split.files.items():
-            for path in find_files(data_dir, patterns):
+            paths, hidden = find_files(data_dir, patterns)
+            self.hidden_files += [path.name for path in hidden]
+            empty = []
+            for path in paths:
                 other = split_of.setdefault(path.resolve(), split)
                 if other != split:
                     raise DatasetError(f"{path} is a file of {other} and of {split}")
-                self.files.append((SPLIT_NAMES.index(split), open_file(path, declaration)))
+                try:
+                    self.files.append((SPLIT_NAMES.index(split), open_file(path, declaration)))
+                except EmptyFileError:
+                    empty.append(path)
+            if len(empty) == len(paths):
+                raise DatasetError(f"{empty[0]} is empty")
+            self.empty_files += [path.name for path in empty]
 
     @property
     def bytes(self) -> int:
@@ -69,7 +80,7 @@ class TableRows:
         self.bad_rows = BadRows(self._max_bad_rows)
         read = RowReader(self._declaration)
         drawn = 0
-        self.files_without_rows = []
+        self.files_without_rows = list(self.empty_files)
         for split, file in self.files:
             before = drawn
             for frame, splits, labels in read(file, split, self.bad_rows, progress):

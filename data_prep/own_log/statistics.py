@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from data_prep.own_log.field_learner import FieldCounts
+from data_prep.own_log.rows import TableRows
 from data_prep.storage.columns import Columns, Ragged
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.schema import NUMERIC, Schema
@@ -45,7 +46,7 @@ class UnknownIds:
 
 def filters_of(
     bad_rows: Mapping[str, int],
-    ignored_columns: Sequence[str],
+    table: TableRows,
     files_without_rows: Sequence[str],
     fields: Mapping[str, FieldCounts],
     never_met: Mapping[str, Mapping[str, str]],
@@ -54,7 +55,7 @@ def filters_of(
 
     Args:
       bad_rows: Numbers of bad rows that were left out, by reason.
-      ignored_columns: Columns of the files that are not used.
+      table: Rows of the log.
       files_without_rows: Names of the files without a usable row.
       fields: Counts of each field.
       never_met: Declared values that no row has, as `row_counts.never_met` returns them.
@@ -62,8 +63,9 @@ def filters_of(
     truncated = {name: counts.truncated for name, counts in fields.items()}
     return {
         "bad_rows": dict(bad_rows),
-        "ignored_columns": list(ignored_columns),
+        "ignored_columns": table.ignored_columns,
         "files_without_rows": list(files_without_rows),
+        "hidden_files": table.hidden_files,
         "missing": {name: counts.missing for name, counts in fields.items()},
         "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
         "never_met": {part: dict(values) for part, values in never_met.items()},
@@ -103,9 +105,14 @@ def summary(schema: Schema) -> str:
 def notes(schema: Schema) -> Iterator[str]:
     """Yields a sentence on each thing that may be a mistake of the declaration or the files."""
     filters = schema.filters
-    if files := filters.get("files_without_rows"):
-        more = f" and {len(files) - NAMED_FILES:,} more" if len(files) > NAMED_FILES else ""
-        yield f"files without a usable row: {', '.join(files[:NAMED_FILES])}{more}"
+    for key, what in (
+        ("files_without_rows", "without a usable row"),
+        ("hidden_files", "passed over because hidden"),
+    ):
+        if files := filters.get(key):
+            more = f" and {len(files) - NAMED_FILES:,} more" if len(files) > NAMED_FILES else ""
+            noun = "file" if len(files) == 1 else "files"
+            yield f"{len(files):,} {noun} {what}: {', '.join(files[:NAMED_FILES])}{more}"
     for part, values in filters.get("never_met", {}).items():
         for value, held in values.items():
             yield f"{part}: no row has {value!r}; {held}"

@@ -10,7 +10,7 @@ import polars as pl
 
 from data_prep.own_log.declaration import Declaration, DeclaredField, DeclaredSplit
 from data_prep.own_log.parsing.chunks import Chunk
-from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.parsing.files import open_csv
 from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
 from data_prep.storage.writer import Ragged
@@ -135,7 +135,7 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
     singles = [pl.DataFrame(schema=dict.fromkeys(FEED_IDS, pl.Int64) | {SECONDS: pl.Float64})]
     lists: list[dict[str, Ragged]] = [_no_lists()]
     places: list[tuple[Callable[[int], str], np.ndarray]] = []
-    for chunk in open_file(path, declare(path, kinds)).chunks(bad_rows, progress):
+    for chunk in open_csv(path, declare(path, kinds)).chunks(bad_rows, progress):
         faults = Faults(chunk, bad_rows)
         single = _single(chunk.frame, faults)
         columns = {name: _list(chunk.frame, name, faults) for name in LISTS}

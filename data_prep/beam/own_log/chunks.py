@@ -114,7 +114,7 @@ class ReadTable:
         """
         chunks: list[Chunk] = []
         bad_rows = BadRows(self._max_bad_rows)
-        without_rows = []
+        without_rows = list(self._table.empty_files)
         drawn = 0
         for one in sorted(read, key=lambda one: one.file):
             found = sum(one.bad_rows.values())

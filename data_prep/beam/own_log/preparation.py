@@ -71,7 +71,7 @@ def prepare(
         learned, counts = _learn(chunks, declaration, seed, work, options)
         filters = filters_of(
             bad_rows,
-            rows.ignored_columns,
+            rows,
             without_rows,
             {field.name: found for field, found in learned},
             never_met(declaration, counts),

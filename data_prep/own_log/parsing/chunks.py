@@ -27,6 +27,10 @@ class Chunk:
     place: Callable[[int], str]
 
 
+class EmptyFileError(DatasetError):
+    """A file without a line."""
+
+
 class reading:
     """Turns what goes wrong in reading a file into one sentence."""
 

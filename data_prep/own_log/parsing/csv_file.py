@@ -2,7 +2,7 @@
 
 import contextlib
 import csv
-import gzip
+import io
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +13,9 @@ import pyarrow.csv
 
 from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declaration import Declaration
-from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, reading
+from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, EmptyFileError, reading
 from data_prep.own_log.parsing.csv_text import CsvText
+from data_prep.own_log.parsing.first_bytes import unpacked
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -22,7 +23,7 @@ BLOCK_BYTES = 8 << 20  # of CSV text a chunk
 
 
 class CsvFile:
-    """A CSV file, plain or `.gz`; `names` are its columns."""
+    """A CSV file, packed or not; `names` are its columns."""
 
     def __init__(self, path: pathlib.Path, declaration: Declaration):
         self.path = path
@@ -31,13 +32,16 @@ class CsvFile:
         with reading(path):
             first = next(self._records(), None)
         if first is None:
-            raise DatasetError(f"{path} is empty")
+            raise EmptyFileError(f"{path} is empty")
         # Names must be right; a first row that is not UTF-8 is a bad row like any other.
         if declaration.column_names is None and not all(map(_is_encodable, first[1])):
             raise DatasetError(f"{path}: its first line is not UTF-8 text")
         self.names = declaration.column_names or tuple(name.strip() for name in first[1])
-        if repeated := [name for name in self.names if self.names.count(name) > 1]:
-            raise DatasetError(f"{path}: two columns of the header line are named {repeated[0]!r}")
+        for column in declaration.columns:
+            if self.names.count(column) > 1:
+                raise DatasetError(
+                    f"{path}: two columns of the header line are named {column!r}; rename one"
+                )
 
     def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
         """Yields all rows, except those with a wrong number of cells or bytes that are not UTF-8.
@@ -65,18 +69,18 @@ class CsvFile:
                 bad_rows.add("wrong number of cells", lambda n=record: self._place(n), what)
                 skipped.append(record)
 
-        columns = list(self._declaration.columns)
+        # By their numbers, because columns that are not read may share a name.
+        columns = {str(self.names.index(name)): name for name in self._declaration.columns}
         record = 0  # number of the last record seen
         with reading(self.path), open(self.path, "rb") as raw:
-            file = gzip.GzipFile(fileobj=raw) if self.path.suffix == ".gz" else raw
-            text = CsvText(file, self._declaration.separator * len(self.names))
+            text = CsvText(unpacked(raw), self._declaration.separator * len(self.names))
             try:
                 reader = pa.csv.open_csv(
                     text,
                     pa.csv.ReadOptions(
                         use_threads=False,  # with threads, rows have no numbers
                         block_size=BLOCK_BYTES,
-                        column_names=list(self.names),
+                        column_names=list(map(str, range(len(self.names)))),
                     ),
                     pa.csv.ParseOptions(
                         delimiter=self._declaration.separator,
@@ -85,7 +89,7 @@ class CsvFile:
                         invalid_row_handler=on_wrong_cells,
                     ),
                     pa.csv.ConvertOptions(
-                        include_columns=columns,
+                        include_columns=list(columns),
                         column_types=dict.fromkeys(columns, pa.string()),
                         check_utf8=False,
                     ),
@@ -98,6 +102,7 @@ class CsvFile:
                         record = int(numbers[-1]) if len(numbers) else record
                         rows = numbers > header  # Arrow would count a blank line as the header
                         frame = pl.from_arrow(batch).filter(pl.Series(rows))
+                        frame = frame.rename(columns)
                         yield self._chunk(frame, numbers[rows], text, bad_rows)
                         progress(raw.tell() - done)
                         done = raw.tell()
@@ -143,10 +148,8 @@ class CsvFile:
         character.
         """
         csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))  # as long as Arrow takes
-        opener = gzip.open if self.path.suffix == ".gz" else open
-        with opener(
-            self.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
-        ) as text:
+        with open(self.path, "rb") as raw:
+            text = io.TextIOWrapper(unpacked(raw), "utf-8-sig", "surrogateescape", newline="")
             lines = (line.replace("\0", "\ufffd") for line in text)
             quoting = csv.QUOTE_MINIMAL if self._declaration.quoted else csv.QUOTE_NONE
             reader = csv.reader(lines, delimiter=self._declaration.separator, quoting=quoting)

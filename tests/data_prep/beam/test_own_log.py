@@ -93,7 +93,7 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
     assert_same(tmp_path / "alone", tmp_path / "beam")
     assert summary(schema) == summary(alone)
-    assert "note: files without a usable row: d.parquet\n" in summary(schema)
+    assert "note: 1 file without a usable row: d.parquet\n" in summary(schema)
     assert "note: task click: positive: no row has 'yes'; column 'click' holds" in summary(schema)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "beam", "logs"]
 

@@ -155,7 +155,7 @@ def test_the_summary_notes_what_may_be_a_mistake(log):
         "train": {"rare": {"unknown": 9, "ids": 9}, "x": {"unknown": 0, "ids": 9}},
     }
     assert list(notes(schema)) == [
-        "files without a usable row: more.csv",
+        "1 file without a usable row: more.csv",
         "task buy: positive: no row has 'gone'; column 'state' holds 'new' (4 rows), 'Paid' (3 "
         "rows), 'paid' (3 rows), 'shipped' (2 rows)",
         "field none: every row lacks a value",

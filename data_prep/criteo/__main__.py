@@ -13,7 +13,7 @@ import dataclasses
 from absl import logging
 
 from data_prep.criteo.preparation import NUMERIC_CHOICES, prepare_criteo
-from data_prep.own_log.preparation import summary
+from data_prep.own_log.statistics import summary
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
 

@@ -21,6 +21,7 @@ from data_prep.storage.columns import (
     count_labels,
     cut,
     disk_columns,
+    disk_labels,
     row_count,
     take,
 )
@@ -156,7 +157,7 @@ def _write(
     path.parent.mkdir(exist_ok=True)
     with replaced(path) as partial:
         shard = write_shard(partial, columns)
-    return Written(table, number, path, shard, *count_labels(columns, tasks))
+    return Written(table, number, path, shard, *count_labels(disk_labels(columns, tasks), tasks))
 
 
 def name_shards(folder: pathlib.Path, schema: Schema, written: Sequence[Written]) -> Schema:

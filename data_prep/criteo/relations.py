@@ -22,7 +22,6 @@ import math
 import pathlib
 
 import numpy as np
-import polars as pl
 import tqdm
 from absl import logging
 
@@ -41,12 +40,13 @@ from data_prep.storage.work_folder import WorkFolder
 from data_prep.storage.writer import DatasetWriter
 from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
-    VOCABULARY_FOLDER,
+    NUMERIC,
     DatasetError,
     Schema,
     Task,
     load_schema,
 )
+from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -225,10 +225,11 @@ def _write(
             )
             for name, task in DATASETS.items()
         }
-        for path in sorted(pathlib.Path(data_dir, VOCABULARY_FOLDER).glob("*.parquet")):
-            table = pl.read_parquet(path)
-            for writer in writers.values():
-                writer.add_vocabulary(path.stem, table["id"].to_numpy(), table["count"].to_numpy())
+        for field in schema.fields:
+            if field.kind != NUMERIC:
+                vocabulary = load_vocabulary(data_dir, field)
+                for writer in writers.values():
+                    writer.add_vocabulary(field.name, vocabulary.ids, vocabulary.counts)
         with _bar("planting", total) as bar:
             for split, confidence in confidences.items():
                 start = 0

@@ -175,8 +175,6 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
     top = Keys(content, "the declaration", sorted(allowed))
     name = top.text("name")
-    if not name.isidentifier():
-        raise DatasetError(f"name {name!r} must consist of letters, digits and underscores")
     fields = []
     for field, entry in top.mapping("fields").items():
         where = f"field {field}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
 
 Columns = Mapping[str, "np.ndarray | Ragged"]
@@ -40,7 +41,8 @@ def disk_columns(
 ) -> DiskColumns:
     """Flattens lists into values and lengths, and checks names, types, lengths and ranges."""
     flat = {}
-    for name, column in columns.items():
+    for key, column in columns.items():
+        name = column_name(key)
         if isinstance(column, Ragged):
             flat[f"{name}/values"] = column.values
             flat[f"{name}/row_lengths"] = column.row_lengths
@@ -53,15 +55,15 @@ def disk_columns(
         raise ValueError(f"columns given and columns of the schema differ in {different}")
     rows = row_count(flat)
     for field in fields:
-        multiple = field.kind == MULTI_CATEGORICAL
-        if multiple and (longest := flat[f"{field.name}/row_lengths"].max(initial=0)):
+        multiple, name = field.kind == MULTI_CATEGORICAL, column_name(field.name)
+        if multiple and (longest := flat[f"{name}/row_lengths"].max(initial=0)):
             if longest > field.max_values:
                 raise ValueError(f"{field.name}: a list of {longest}, allowed {field.max_values}")
-            total = int(flat[f"{field.name}/row_lengths"].sum(dtype=np.int64))
+            total = int(flat[f"{name}/row_lengths"].sum(dtype=np.int64))
             if any(len(flat[n]) != total for n in field.columns if not n.endswith("row_lengths")):
                 raise ValueError(f"{field.name}: values do not fit row_lengths")
         if field.kind != NUMERIC:
-            ids = flat[f"{field.name}/values" if multiple else field.name]
+            ids = flat[f"{name}/values" if multiple else name]
             if len(ids) and not 0 <= ids.min() <= ids.max() < field.vocabulary_size:
                 raise ValueError(f"{field.name}: a row outside [0, {field.vocabulary_size})")
     for name, values in flat.items():
@@ -71,17 +73,22 @@ def disk_columns(
 
 
 def count_labels(
-    columns: DiskColumns, tasks: Sequence[Task]
+    labels: Mapping[str, np.ndarray], tasks: Sequence[Task]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """By task, the rows on which it is positive, and those on which it is defined."""
     positives, defined = {}, {}
     for task in tasks:
-        label = columns[task.name]
+        label = labels[task.name]
         if task.only_where is not None:
-            label = label[columns[task.only_where] > 0]
+            label = label[labels[task.only_where] > 0]
         positives[task.name] = int(label.sum())
         defined[task.name] = len(label)
     return positives, defined
+
+
+def disk_labels(columns: DiskColumns, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+    """The labels among columns on disk, by task."""
+    return {task.name: columns[task.column] for task in tasks}
 
 
 def _lengths(columns: DiskColumns, name: str) -> np.ndarray | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from data_prep.storage.shards import write_tfds_metadata
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Schema
+from dcrnn_tf.dataset.vocabulary import new_vocabulary_path
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_folder import whole_folder
 
@@ -45,8 +46,8 @@ class DatasetFolder:
         self._stack.__exit__(*error)  # after `finish` nothing is left to be done
 
     def vocabulary_path(self, field: str) -> pathlib.Path:
-        """The file of a field's vocabulary."""
-        return self.partial / VOCABULARY_FOLDER / f"{field}.parquet"
+        """The file to which a field's vocabulary is to be written."""
+        return new_vocabulary_path(self.partial, field)
 
     def finish(self, schema: Schema, clean_up: Callable[[], object] = lambda: None) -> None:
         """Writes metadata and schema, and gives the folder its name.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_prep.storage.columns import DiskColumns, cut, row_count
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import Schema, Shard, sha256_of_file
 from dcrnn_tf.system.whole_file import naming_file
 
@@ -65,7 +66,7 @@ class ShardWriter:
         )
 
     def _path(self, number: int) -> pathlib.Path:
-        return self._folder / f"{self._name}-{self._split}.tfrecord.shard{number}"
+        return self._folder / f"{prefix(self._name)}-{self._split}.tfrecord.shard{number}"
 
     def _write_block(self, block: DiskColumns) -> None:
         if self._file is None or self._shards[-1][1] == SHARD_BLOCKS:
@@ -90,7 +91,12 @@ def write_shard(path: pathlib.Path, columns: DiskColumns) -> Shard:
 
 def shard_name(name: str, split: str, number: int, count: int) -> str:
     """The file's name that TFDS expects."""
-    return f"{name}-{split}.tfrecord-{number:05d}-of-{count:05d}"
+    return f"{prefix(name)}-{split}.tfrecord-{number:05d}-of-{count:05d}"
+
+
+def prefix(name: str) -> str:
+    """Returns what the names of the files of a dataset or an entity table begin with."""
+    return ascii_names([name])[name]
 
 
 def _record_writer(path: pathlib.Path) -> "tf.io.TFRecordWriter":
@@ -153,7 +159,10 @@ def tfds_splits(place: pathlib.Path, name: str, shards: Mapping[str, Sequence[Sh
             shard_lengths=[shard.records for shard in files],
             num_bytes=sum(shard.bytes for shard in files),
             filename_template=tfds.core.ShardedFileTemplate(
-                data_dir=place, dataset_name=name, split=split, filetype_suffix="tfrecord"
+                data_dir=place,
+                dataset_name=prefix(name),
+                split=split,
+                filetype_suffix="tfrecord",
             ),
         )
         for split, files in shards.items()

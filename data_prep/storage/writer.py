@@ -21,6 +21,7 @@ from data_prep.storage.columns import (
     count_labels,
     cut,
     disk_columns,
+    disk_labels,
     row_count,
     take,
 )
@@ -179,7 +180,7 @@ class DatasetWriter:
                 rows = row_count(columns)
                 for column, file in files.items():
                     file.write(columns.pop(column).data)
-                counts = count_labels(columns, self._schema.tasks)
+                counts = count_labels(disk_labels(columns, self._schema.tasks), self._schema.tasks)
                 positives.update(counts[0])
                 defined.update(counts[1])
                 writer.add(columns)
@@ -207,8 +208,8 @@ class _SplitBuckets:
         ends = np.cumsum(np.bincount(bucket, minlength=self._buckets))
         self._dtypes = {name: values.dtype for name, values in columns.items()}
         for number, part in enumerate(cut(columns, ends)):
-            for name, values in part.items():
-                with open(self._path(number, name), "ab") as file:
+            for column, values in enumerate(part.values()):
+                with open(self._path(number, column), "ab") as file:
                     file.write(values.data)
 
     def shuffled(self) -> Iterator[DiskColumns]:
@@ -224,12 +225,12 @@ class _SplitBuckets:
 
     def _read(self, number: int) -> DiskColumns:
         columns = {
-            name: np.fromfile(self._path(number, name), dtype)
-            for name, dtype in self._dtypes.items()
+            name: np.fromfile(self._path(number, column), dtype)
+            for column, (name, dtype) in enumerate(self._dtypes.items())
         }
-        for name in self._dtypes:
-            self._path(number, name).unlink()
+        for column in range(len(self._dtypes)):
+            self._path(number, column).unlink()
         return take(columns, self._random.permutation(row_count(columns)))
 
-    def _path(self, number: int, name: str) -> pathlib.Path:
-        return self._folder / f"{number:05d}.{name.replace('/', '.')}"
+    def _path(self, number: int, column: int) -> pathlib.Path:
+        return self._folder / f"{number:05d}.{column}"

@@ -18,6 +18,7 @@ from data_prep.own_log.declaration import Declaration, load_declaration
 from data_prep.simulation.folder import read_simulation
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
 
 
@@ -37,7 +38,8 @@ class TableConfig(tfds.core.BuilderConfig):
           DatasetError: the file is no declaration.
         """
         declaration = load_declaration(path)
-        return cls(declaration.name, declaration=declaration, seed=seed, max_bad_rows=max_bad_rows)
+        name = ascii_names([declaration.name])[declaration.name]
+        return cls(name, declaration=declaration, seed=seed, max_bad_rows=max_bad_rows)
 
 
 class OwnTable(PreparedBuilder):

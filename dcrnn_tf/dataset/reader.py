@@ -62,6 +62,7 @@ class PreparedDataset:
         self.folder = pathlib.Path(folder)
         schema = load_schema(folder)
         self._columns = schema.exposure_columns()
+        self._labels = [task.column for task in schema.tasks]
         self.schema: Schema = schema if fields is None else schema.select_fields(fields)
         for shard in self._all_shards():
             self._check_size(shard)
@@ -232,7 +233,7 @@ class PreparedDataset:
 
     def _parse_exposures(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         schema = self.schema
-        used = [entity.row_name for entity in self._used_entities()] + list(schema.task_names)
+        used = [entity.row_name for entity in self._used_entities()] + self._labels
         for field in schema.exposure_fields():
             used += field.columns
         columns = _parse_block(record, {name: self._columns[name] for name in used})
@@ -246,7 +247,7 @@ class PreparedDataset:
     def _limits(self, used: Sequence[str]) -> dict[str, int]:
         """Columns of whole numbers, and what they must be below."""
         schema = self.schema
-        limits = dict.fromkeys(schema.task_names, 2)
+        limits = dict.fromkeys(self._labels, 2)
         limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
         for field in schema.exposure_fields():
             if field.kind != NUMERIC:
@@ -280,7 +281,7 @@ class PreparedDataset:
     ) -> tuple[dict, dict]:
         features, labels = dict(columns), {}
         for task in self.schema.tasks:
-            labels[task.name] = tf.cast(features.pop(task.name), tf.float32)
+            labels[task.name] = tf.cast(features.pop(task.column), tf.float32)
         for task in self.schema.tasks:
             if task.only_where is not None:
                 defined = labels[task.only_where] > 0
@@ -375,14 +376,13 @@ def _within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operati
 def _pop_lists(field: Field, columns: dict) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     """Takes a field's columns out of `columns`, lists as ragged tensors."""
     if field.kind != MULTI_CATEGORICAL:
-        return {field.name: tf.convert_to_tensor(columns.pop(field.name))}
-    lengths = tf.cast(columns.pop(f"{field.name}/row_lengths"), tf.int64)
-    parts = [columns.pop(f"{field.name}/values")]
-    if field.weighted:
-        parts.append(columns.pop(f"{field.name}/weights"))
+        (column,) = field.columns
+        return {field.name: tf.convert_to_tensor(columns.pop(column))}
+    values, lengths, *weights = (columns.pop(column) for column in field.columns)
+    lengths = tf.cast(lengths, tf.int64)
     return {
         key: tf.RaggedTensor.from_row_lengths(part, lengths, validate=False)
-        for key, part in zip(_keys(field), parts, strict=True)
+        for key, part in zip(_keys(field), [values, *weights], strict=True)
     }
 
 

@@ -15,6 +15,7 @@ from dcrnn_tf.dataset import encodings
 from dcrnn_tf.dataset.checked import checked, is_count
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Encoding
 from dcrnn_tf.dataset.migration import migrated
+from dcrnn_tf.dataset.names import column_name, fault_of
 from dcrnn_tf.system.errors import UserError
 
 CATEGORICAL = "categorical"
@@ -37,7 +38,7 @@ class Field:
     """One input column.
 
     Attributes:
-      name: a valid Python identifier, such as `field_205`; the key in every batch.
+      name: any printable name, such as `field_205` or `商品`; the key in every batch.
       kind: `categorical` (one id), `multi_categorical` (a list of ids) or `numeric` (a float).
       vocabulary_size: embedding rows, row 0 (padding) and row 1 (unknown) included; 0 for numeric.
       max_values: longest list of a `multi_categorical` field, 1 otherwise.
@@ -89,12 +90,13 @@ class Field:
     @property
     def columns(self) -> dict[str, str]:
         """The field's columns on disk and their types; lists are stored end to end."""
+        column = column_name(self.name)
         if self.kind == NUMERIC:
-            return {self.name: "float32"}
+            return {column: "float32"}
         if self.kind == CATEGORICAL:
-            return {self.name: "int32"}
-        columns = {f"{self.name}/values": "int32", f"{self.name}/row_lengths": "uint16"}
-        return columns | ({f"{self.name}/weights": "float32"} if self.weighted else {})
+            return {column: "int32"}
+        columns = {f"{column}/values": "int32", f"{column}/row_lengths": "uint16"}
+        return columns | ({f"{column}/weights": "float32"} if self.weighted else {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +113,11 @@ class Task:
 
     def __post_init__(self) -> None:
         _check_name("task", self.name)
+
+    @property
+    def column(self) -> str:
+        """The label's column on disk."""
+        return column_name(self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +153,7 @@ class Split:
     shards: tuple[Shard, ...]
 
     def __post_init__(self) -> None:
-        _check_name("split", self.name)
+        _check_folder_name("split", self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +165,7 @@ class Entity:
     shards: tuple[Shard, ...]
 
     def __post_init__(self) -> None:
-        _check_name("entity", self.name)
+        _check_folder_name("entity", self.name)
 
     @property
     def row_name(self) -> str:
@@ -199,6 +206,7 @@ class Schema:
     def __post_init__(self) -> None:
         _check_name("dataset", self.name)
         names = [f.name for f in self.fields] + [t.name for t in self.tasks]
+        names += [field.weight_name for field in self.fields if field.weighted]
         names += [entity.row_name for entity in self.entities.values()]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
@@ -239,7 +247,7 @@ class Schema:
         return (
             {name: dtype for f in self.exposure_fields() for name, dtype in f.columns.items()}
             | {entity.row_name: "int32" for entity in self.entities.values()}
-            | {task.name: "uint8" for task in self.tasks}
+            | {task.column: "uint8" for task in self.tasks}
         )
 
     def entity_columns(self, entity: str) -> dict[str, str]:
@@ -342,7 +350,13 @@ def sha256_of_file(path: pathlib.Path) -> str:
 
 
 def _check_name(what: str, name: str) -> None:
-    """Names become keys and parts of file names."""
+    """Refuses a name that people could not read."""
+    if fault := fault_of(name):
+        raise DatasetError(f"{what} name {name!r} {fault}; choose one of printable characters")
+
+
+def _check_folder_name(what: str, name: str) -> None:
+    """Refuses a name that could not be that of a folder or a part of a file's name."""
     if not name.isidentifier():
         raise DatasetError(f"{what} name {name!r} is not a valid identifier")
 

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.fixed_threads import with_fixed_threads
+from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
-    MULTI_CATEGORICAL,
     NUMERIC,
-    VOCABULARY_FOLDER,
     Field,
     Schema,
     Shard,
     Split,
     sha256_of_file,
 )
+from dcrnn_tf.dataset.vocabulary import vocabulary_path
 
 _TFDS_FILES = ("dataset_info.json", "features.json")
 
@@ -72,7 +72,7 @@ def content_findings(
     checks = [_field_check(field) for field in schema.exposure_fields()]
     for entity in schema.entities.values():
         checks.append(_number_check(entity.row_name, entity.rows, f"entity table {entity.name}"))
-    checks += [_number_check(task.name, 2, "labels") for task in schema.tasks]
+    checks += [_number_check(task.column, 2, "labels") for task in schema.tasks]
     for split in schema.splits.values():
         counts = _Counts(schema)
         for shard in split.shards:
@@ -94,9 +94,9 @@ class _Counts:
 
     def add(self, columns: Columns, rows: int) -> Iterator[str]:
         for task in self._tasks:
-            label = columns[task.name]
+            label = columns[task.column]
             if task.only_where is not None:
-                label = label[columns[task.only_where] > 0]
+                label = label[columns[column_name(task.only_where)] > 0]
             self._positives[task.name] += int(label.sum())
             self._defined[task.name] += len(label)
         return iter(())
@@ -178,9 +178,9 @@ def _parsed(record: bytes, dtypes: Mapping[str, str]) -> Columns | str:
 
 def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
     if field.kind == CATEGORICAL:
-        return _number_check(field.name, field.vocabulary_size, "its vocabulary")
+        return _number_check(column_name(field.name), field.vocabulary_size, "its vocabulary")
     if field.kind == NUMERIC:
-        return lambda columns, rows: _not_finite(field.name, columns[field.name])
+        return lambda columns, rows: _not_finite(field.name, columns[column_name(field.name)])
     return lambda columns, rows: _list_findings(field, columns)
 
 
@@ -206,23 +206,21 @@ def _not_finite(name: str, values: np.ndarray) -> Iterator[str]:
 
 
 def _list_findings(field: Field, columns: Columns) -> Iterator[str]:
-    lengths = columns[f"{field.name}/row_lengths"]
-    values = columns[f"{field.name}/values"]
+    values, lengths, *more = (columns[name] for name in field.columns)
     if (longest := int(lengths.max(initial=0))) > field.max_values:
         yield f"{field.name}: a list of {longest}, allowed {field.max_values}"
     total = int(lengths.sum(dtype=np.int64))
     if total != len(values):
         yield f"{field.name}: {len(values)} values, its row lengths add up to {total}"
     yield from _outside(field.name, values, field.vocabulary_size, "its vocabulary")
-    if field.kind == MULTI_CATEGORICAL and field.weighted:
-        weights = columns[f"{field.name}/weights"]
+    for weights in more:
         if len(weights) != len(values):
             yield f"{field.name}: {len(weights)} weights of {len(values)} values"
         yield from _not_finite(f"{field.name}/weights", weights)
 
 
 def _vocabulary_findings(folder: pathlib.Path, field: Field) -> Iterator[str]:
-    path = folder / VOCABULARY_FOLDER / f"{field.name}.parquet"
+    path = vocabulary_path(folder, field.name)
     try:
         table = pl.read_parquet(path)
         ids, counts = table["id"], table["count"]

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, PADDING_ROW, UNKNOWN_ROW, Ids
+from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file
 
@@ -72,13 +73,33 @@ def read_vocabulary(path: pathlib.Path) -> Vocabulary:
     return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
 
 
+def vocabulary_path(folder: str | pathlib.Path, field: str) -> pathlib.Path:
+    """Returns the file of a field's vocabulary in a prepared dataset's folder."""
+    usual, unique = _paths(folder, field)
+    if field.isidentifier() and not field.isascii():  # how its file was named once
+        usual = usual.with_name(f"{field}.parquet")
+    return unique if unique.is_file() else usual
+
+
+def new_vocabulary_path(folder: str | pathlib.Path, field: str) -> pathlib.Path:
+    """Returns where to write a field's vocabulary, beside those that the folder holds already."""
+    usual, unique = _paths(folder, field)
+    others = {path.name.lower() for path in usual.parent.iterdir()}
+    return unique if usual.name.lower() in others else usual
+
+
+def _paths(folder: str | pathlib.Path, field: str) -> list[pathlib.Path]:
+    vocabularies = pathlib.Path(folder, VOCABULARY_FOLDER)
+    return [vocabularies / f"{name}.parquet" for name in file_names(field)]
+
+
 def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     """Reads a field's vocabulary from a prepared dataset's folder.
 
     Raises:
       DatasetError: its file is missing or damaged, or does not fit the field.
     """
-    path = pathlib.Path(folder, VOCABULARY_FOLDER, f"{field.name}.parquet")
+    path = vocabulary_path(folder, field.name)
     again = "copy or prepare the dataset again"
     try:
         vocabulary = read_vocabulary(path)

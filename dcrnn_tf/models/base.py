@@ -7,14 +7,16 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows
 from dcrnn_tf.layers.base import Configured
 from dcrnn_tf.models import derived_outputs
 from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.models.fit_by_task import FitByTask
 from dcrnn_tf.system.errors import UserError
 
-LABELS = "labels of the batch"  # key among the features of a training step; no field has it
+LABELS = "labels of the batch\n"  # key among the features of a training step, as no field is named
 
 
 class ModelError(UserError, ValueError):
@@ -36,7 +38,7 @@ class Explanation(NamedTuple):
     columns: tuple[str, ...]
 
 
-class MultiTaskModel(Configured, keras.Model):
+class MultiTaskModel(Configured, FitByTask):
     """A model that embeds the fields of a batch and predicts one logit per task.
 
     A model is a subclass with one method, `logits`. It goes through `compile` and `fit` as well as
@@ -56,6 +58,8 @@ class MultiTaskModel(Configured, keras.Model):
         leaves it to TensorFlow.
 
     Attributes:
+      task_scopes: Names of the tasks as names of layers can hold them, in order; plain ones are the
+        same.
       statistic_names: Names of the numbers that `add_statistic` gets in every training step.
       takes_shared_rows: Whether `logits` takes embeddings as `SharedRows` too.
       settings_from_zero: Names of the settings whose whole numbers may be 0; others are from 1.
@@ -90,6 +94,7 @@ class MultiTaskModel(Configured, keras.Model):
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
         self.tasks = tuple(tasks)
+        self.task_scopes = tuple(ascii_names(self.tasks).values())
         self.embedding_dim = embedding_dim
         self.tasks_in_sequence = tasks_in_sequence
         self.embedding = FieldEmbedding(

@@ -1,7 +1,6 @@
 """A model as a SavedModel: raw features in, named probabilities out, for TensorFlow Serving."""
 
 import dataclasses
-import inspect
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.serving.raw_features import RawFeatures
+from dcrnn_tf.serving.signatures import argument_names, name_inputs, named_inputs
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.whole_folder import whole_folder
@@ -92,14 +92,21 @@ class ServingModel(tf.Module):
 
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """The functions behind the signatures, by name."""
-        raw = self.raw_features
-        signatures = {"serving_default": _named_inputs(self, raw.specs(), raw.defaults())}
-        examples = {EXAMPLES: tf.TensorSpec((None,), tf.string, EXAMPLES)}
-        signatures["serve_examples"] = _named_inputs(lambda i: self.examples(i[EXAMPLES]), examples)
+        raw, names = self.raw_features, self.arguments
+        signatures = {"serving_default": named_inputs(self, raw.specs(), names, raw.defaults())}
+        examples = {EXAMPLES: tf.TensorSpec((None,), tf.string)}
+        signatures["serve_examples"] = named_inputs(
+            lambda i: self.examples(i[EXAMPLES]), examples, {EXAMPLES: EXAMPLES}
+        )
         if self._user_fields:
             specs = raw.specs(self._user_fields) | raw.specs(self._candidate_fields)
-            signatures["rank"] = _named_inputs(self.rank, specs, raw.defaults())
+            signatures["rank"] = named_inputs(self.rank, specs, names, raw.defaults())
         return signatures
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The argument of each input when the signatures are called in Python, by input."""
+        return argument_names(self.raw_features.specs())
 
     def samples(self, candidates: int = 100) -> dict[str, dict[str, np.ndarray]]:
         """Inputs to try each signature with, `{signature: {input: array}}`.
@@ -181,6 +188,7 @@ def _save(
     with whole_folder(target, export_dir / "next.partial") as partial:
         signatures = serving_model.signatures()
         tf.saved_model.save(serving_model, str(partial), signatures=signatures)
+        name_inputs(partial, serving_model.arguments)
         extra = partial / EXTRA_FOLDER
         extra.mkdir()
         write_extra(extra)
@@ -224,31 +232,6 @@ def serialize(row: Mapping[str, np.ndarray]) -> bytes:
         features[name] = tf.train.Feature(**kind)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
-
-
-def _named_inputs(
-    function: Callable[[dict], dict],
-    specs: Mapping[str, tf.TensorSpec],
-    defaults: Mapping[str, tf.Tensor] | None = None,
-) -> tf.types.experimental.PolymorphicFunction:
-    """A `tf.function` of as many named arguments as there are inputs, some with defaults."""
-    names = list(specs)
-
-    def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return function(dict(zip(names, inputs, strict=True)))
-
-    empty = inspect.Parameter.empty
-    vars(serve)["__signature__"] = inspect.Signature(
-        [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=empty if defaults is None else defaults[name],
-            )
-            for name in names
-        ]
-    )
-    return tf.function(serve, autograph=False, input_signature=list(specs.values()))
 
 
 def _flush(folder: pathlib.Path) -> None:

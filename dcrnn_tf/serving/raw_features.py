@@ -53,19 +53,14 @@ class RawFeatures(tf.Module):
       vocabularies: `{field: raw ids}` of all fields but numeric ones, in the order of their rows.
 
     Raises:
-      DatasetError: the schema does not say how a field was encoded, or a field's name cannot be
-        that of an input, or a vocabulary holds an id that stands for a missing one.
+      DatasetError: the schema does not say how a field was encoded, or a vocabulary holds an id
+        that stands for a missing one.
     """
 
     def __init__(self, schema: Schema, vocabularies: Mapping[str, np.ndarray]):
         super().__init__(name="raw_features")
         encoders = []
         for field in schema.fields:
-            if not field.name.isascii() or field.name.startswith("_"):
-                raise DatasetError(
-                    f"field {field.name}: the name of an input of a served model must begin with a "
-                    "letter and have ASCII letters, digits and underscores alone; rename the field"
-                )
             if field.encoding is None:
                 raise DatasetError(
                     f"the schema of dataset {schema.name} does not say how field {field.name} was "
@@ -86,7 +81,7 @@ class RawFeatures(tf.Module):
         """
         specs = {}
         for name, value in self.defaults(fields).items():
-            specs[name] = tf.TensorSpec([None] * len(value.shape), value.dtype, name)
+            specs[name] = tf.TensorSpec([None] * len(value.shape), value.dtype)
         return specs
 
     def defaults(self, fields: Sequence[str] | None = None) -> dict[str, tf.Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
@@ -134,5 +135,6 @@ def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEn
       50.0
     """
     return {
-        task: WeightedCrossEntropy(weight, name=f"{task}_loss") for task, weight in weights.items()
+        task: WeightedCrossEntropy(weights[task], name=f"{scope}_loss")
+        for task, scope in ascii_names(weights).items()
     }

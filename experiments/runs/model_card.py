@@ -109,6 +109,8 @@ def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str,
             field = fields[name]
             what = field.kind.replace("_", "-")
             what += f", raw name {field.raw_name}" if field.raw_name not in ("", name) else ""
+        if (argument := serving_model.arguments[name]) != name:
+            what += f"; in Python {argument}"
         shape = "(rows,)" if len(spec.shape) == 1 else "(rows, width)"
         yield name, spec.dtype.name, shape, what
 

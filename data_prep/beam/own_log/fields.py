@@ -23,6 +23,7 @@ from data_prep.own_log.rows import TRAIN
 from data_prep.own_log.scaling import ScalingLearner
 from data_prep.own_log.statistics import UnknownIds
 from dcrnn_tf.dataset.encodings import QUANTILE
+from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
 from dcrnn_tf.dataset.vocabulary import read_vocabulary, write_vocabulary
 
@@ -53,7 +54,7 @@ class LearnTable:
       chunks: Chunks of the log.
       declaration: Declaration of what they hold.
       seed: Seed of the split.
-      folder: Folder in which the vocabulary of each field of ids becomes `FIELD.parquet`.
+      folder: Folder for the vocabulary of each field of ids, as `vocabulary_file` says.
     """
 
     def __init__(
@@ -195,9 +196,15 @@ def _finish(
             learner.counter.add(table["id"], table["count"])
     field, vocabulary = learner.finish()
     if vocabulary is not None:
-        with replaced(folder / f"{name}.parquet") as partial:
+        with replaced(vocabulary_file(folder, name)) as partial:
             write_vocabulary(partial, vocabulary.ids, vocabulary.counts)
     return field, learner.counts
+
+
+def vocabulary_file(folder: pathlib.Path, field: str) -> pathlib.Path:
+    """Returns the intermediate file of a field's vocabulary."""
+    _, unique = file_names(field)
+    return folder / f"{unique}.parquet"
 
 
 class EncodeTable:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.beam.own_log.chunks import Chunk, ReadTable
-from data_prep.beam.own_log.fields import EncodeTable, LearnTable
+from data_prep.beam.own_log.fields import EncodeTable, LearnTable, vocabulary_file
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
@@ -142,7 +142,7 @@ def _write(
     """Encodes the chunks and writes the prepared dataset."""
     print("3/3 writing", flush=True)
     names = [field.name for field in schema.fields if field.kind != NUMERIC]
-    vocabularies = {name: work.path / f"{name}.parquet" for name in names}
+    vocabularies = {name: vocabulary_file(work.path, name) for name in names}
     rows = zip(SPLIT_NAMES, counts.rows.tolist(), strict=True)
     shards = {split: shard_count(count) for split, count in rows}
     with DatasetFolder(out_dir) as folder:

@@ -66,11 +66,11 @@ class AITM(MultiTaskModel):
         self.networks = Experts(len(self.tasks), network_units, name="networks", dtype=policy)
         self.transfers = tuple(
             AttentionTransfer(name=f"{before}_to_{task}", dtype=policy)
-            for before, task in itertools.pairwise(self.tasks)
+            for before, task in itertools.pairwise(self.task_scopes)
         )
         self.tower_units = tuple(tower_units)
         self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.tasks
+            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
         )
 
     @property

@@ -68,7 +68,7 @@ class CrossStitchNetwork(MultiTaskModel):
         )
         self.tower_units = tuple(tower_units)
         self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.tasks
+            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:

@@ -81,10 +81,10 @@ class CrossingComparison(MultiTaskModel):
         self.rank = rank
         self.feature_maps = feature_maps
         self.tower_units = tuple(tower_units)
-        self.crossings = tuple(self._network(f"{task}_crossing") for task in self.tasks)
+        self.crossings = tuple(self._network(f"{task}_crossing") for task in self.task_scopes)
         self.towers = tuple(
             Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.tasks
+            for task in self.task_scopes
         )
 
     def _network(self, name: str) -> keras.layers.Layer:

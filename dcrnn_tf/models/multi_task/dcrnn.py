@@ -83,7 +83,7 @@ class DCRNN(MultiTaskModel):
         self.tower_units = tuple(tower_units)
         self.towers = tuple(
             Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.tasks
+            for task in self.task_scopes
         )
 
     def build(self, input_shape=None) -> None:

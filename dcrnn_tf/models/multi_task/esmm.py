@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.layers import Experts, Tower, fork, joint_logit
 from dcrnn_tf.models.base import MultiTaskModel
 from dcrnn_tf.models.registry import register
@@ -68,7 +69,7 @@ class ESMM(MultiTaskModel):
     def build(self, input_shape=None) -> None:
         """Creates all weights."""
         if not self.towers:
-            names, policy = self.network_names, self.dtype_policy
+            names, policy = ascii_names(self.network_names).values(), self.dtype_policy
             self.networks = Experts(len(names), self.network_units, name="networks", dtype=policy)
             self.towers = tuple(
                 Tower(self.tower_units, name=f"{name}_tower", dtype=policy) for name in names

@@ -71,7 +71,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         self.private_towers: tuple[Tower, ...] = ()
         if self.private_experts:
             self.private = tuple(
-                self._experts(self.private_experts, f"{task}_experts") for task in self.tasks
+                self._experts(self.private_experts, f"{task}_experts") for task in self.task_scopes
             )
             self.private_towers = self.towers("private")
 
@@ -89,7 +89,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         """Returns a new tower for each task."""
         return tuple(
             Tower(self.tower_units, name=f"{task}_{part}_tower", dtype=self.dtype_policy)
-            for task in self.tasks
+            for task in self.task_scopes
         )
 
     def public_logits(

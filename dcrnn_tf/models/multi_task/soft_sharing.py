@@ -65,7 +65,7 @@ class SoftSharing(MultiTaskModel):
         self.tower_units = tuple(tower_units)
         self.towers = tuple(
             Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.tasks
+            for task in self.task_scopes
         )
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:

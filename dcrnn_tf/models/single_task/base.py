@@ -61,7 +61,7 @@ class SingleTaskModel(MultiTaskModel):
     def build(self, input_shape=None) -> None:
         """Creates all weights."""
         if not self.networks:
-            self.networks = tuple(self.network(f"{task}_network") for task in self.tasks)
+            self.networks = tuple(self.network(f"{task}_network") for task in self.task_scopes)
         super().build(input_shape)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field
 from dcrnn_tf.layers import ActivatedTower, ListValues, TargetAttention, fork
 from dcrnn_tf.models.registry import register
@@ -74,13 +75,14 @@ class DIN(SingleTaskModel):
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns attention over each list, then a perceptron."""
+        scopes = ascii_names(listed for listed, _ in self.pairs)
         return _Network(
             tuple(
                 TargetAttention(
                     self.attention_units,
                     self.attention_activation,
                     self.softmax,
-                    name=f"attention_of_{listed}",
+                    name=f"attention_of_{scopes[listed]}",
                     dtype=self.dtype_policy,
                 )
                 for listed, _ in self.pairs

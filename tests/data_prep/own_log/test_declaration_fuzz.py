@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
 from data_prep.own_log.parsing.files import open_file
 from data_prep.storage.bad_rows import BadRows
+from tests import hard_names
 from tests.data_prep.own_log.test_files_fuzz import declared
 from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
@@ -19,6 +20,7 @@ CONTENT = dict(declared(",", True, True, True).content)
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),
     st.sampled_from([[], {}, [[]], "\ud800", "\n", '"', "\t", "é", ["1", "1"], "item", "numeric"]),
+    st.sampled_from([*hard_names.NAMES, "\u3000", "a\nb", "..", "__", "_1", "click_per_exposure"]),
     st.sampled_from(["log", "group", "fraction", "file", "click", "1", 1, 65536, "🙂", " "]),
 )
 

@@ -106,7 +106,7 @@ def test_a_list_is_attended_as_long_as_the_attending_field_is_selected():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Field("101", CATEGORICAL, 5), "'101' is not a valid identifier"),
+        (lambda: Field("\n", CATEGORICAL, 5), r"field name '\\n' has no visible character"),
         (lambda: Field("a", "text", 5), "kind 'text' is not one of"),
         (lambda: Field("a", CATEGORICAL, 1), "vocabulary_size 1 is below 2"),
         (lambda: Field("a", CATEGORICAL, 5, weighted=True), "only a multi_categorical field"),
@@ -119,7 +119,8 @@ def test_a_list_is_attended_as_long_as_the_attending_field_is_selected():
         (lambda: make_schema(fields=(attended("a", "a"),)), "'a', a list that another field"),
         (lambda: Field("a", NUMERIC, encoding=Bins()), "encoding bins does not fit a numeric"),
         (lambda: Field("a", CATEGORICAL, 5, encoding=Scaling()), "scaling does not fit a cat"),
-        (lambda: Task("a b"), "'a b' is not a valid identifier"),
+        (lambda: Task("a\tb"), r"'a\\tb' holds a control character \(U\+0009\); choose one of"),
+        (lambda: make_schema(tasks=(Task("user_row"),)), "used more than once .*: user_row"),
         (lambda: make_schema(entities={}), "no entity table 'user'"),
         (lambda: make_schema(tasks=(Task("price"),)), "used more than once in the schema: price"),
         (lambda: make_schema(tasks=(Task("b", "a"), Task("a"))), "is not an earlier task"),

@@ -10,11 +10,14 @@ import tempfile
 from hypothesis import strategies as st
 
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, load_schema
+from dcrnn_tf.dataset.vocabulary import vocabulary_path
+from tests import hard_names
 from tests.dcrnn_tf.dataset.test_schema import make_schema
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.0, 10**30, float("nan"), "", "x", "../x", "/x", "a\0"]),
+    st.sampled_from([*hard_names.NAMES, "\u3000", "a\nb", "..", "__", "_1", "user_row"]),
     st.sampled_from([[], {}, [[]], {"": None}, "🙂", "\ud800", "9" * 30, ["train"], [{}], "user"]),
 )
 
@@ -85,7 +88,11 @@ def check_content(changes):
     if found is None:
         return "refused"
     # What is taken can be used: names, columns and paths.
-    assert all(name.isidentifier() for name in (found.name, *found.splits, *found.entities))
+    assert all(name.isidentifier() for name in (*found.splits, *found.entities))
+    for name in (found.name, *found.task_names, *(field.name for field in found.fields)):
+        assert name.strip()
+        assert not set(name) & {"\0", "\n", "\ud800"}
+        assert vocabulary_path("/data", name).resolve().parent == pathlib.Path("/data/vocabularies")
     assert set(found.exposure_columns().values()) <= {"int32", "float32", "uint16", "uint8"}
     for part in (*found.splits.values(), *found.entities.values()):
         for shard in part.shards:

@@ -1,0 +1,60 @@
+"""Keras' own training of a model of tasks, whatever the names of these."""
+
+from collections.abc import Mapping
+
+import keras
+
+
+class FitByTask(keras.Model):
+    """A model whose `compile` and `fit` take losses, metrics and labels by task.
+
+    Keras names variables by the keys of what it gets, and takes ASCII names for these alone.
+
+    Attributes:
+      tasks: Names of the tasks, keys of labels and outputs.
+      task_scopes: An ASCII name for each; results of `fit` name a task by it.
+    """
+
+    tasks: tuple[str, ...]
+    task_scopes: tuple[str, ...]
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ) -> None:
+        """Takes losses and metrics by task, as `keras.Model.compile` does, whatever the names.
+
+        Results of `fit` name a task by its `task_scopes`.
+        """
+        loss, loss_weights, metrics, weighted_metrics = (
+            self._by_scope(part) for part in (loss, loss_weights, metrics, weighted_metrics)
+        )
+        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs)
+
+    def compile_from_config(self, config: dict) -> None:
+        """Does what `compile` did to the model that was saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the loss of a batch for `fit`, from labels and logits by task."""
+        y, y_pred, sample_weight = (self._by_scope(part) for part in (y, y_pred, sample_weight))
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+        """Returns the metrics of `fit`, from labels and logits by task."""
+        y, y_pred, sample_weight = (self._by_scope(part) for part in (y, y_pred, sample_weight))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _by_scope(self, values: object) -> object:
+        """Returns a mapping by task as one by scope: Keras names its variables by the keys."""
+        if not isinstance(values, Mapping):
+            return values
+        scopes = dict(zip(self.tasks, self.task_scopes, strict=True))
+        return {scopes.get(task, task): value for task, value in values.items()}

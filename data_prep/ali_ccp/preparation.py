@@ -23,6 +23,7 @@ from data_prep.ali_ccp.encoding import (
 )
 from data_prep.ali_ccp.fields import PUBLISHED_COUNTS, SPLITS, USER
 from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
+from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
@@ -246,6 +247,7 @@ def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
         )
     if len(found) == 2:
         raise DatasetError(f"{raw_dir} has both {name} and {name}.gz; remove one of them")
+    check_text(found[0])
     return found[0]
 
 

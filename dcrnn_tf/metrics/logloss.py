@@ -26,7 +26,7 @@ def constant_logloss(labels: np.ndarray) -> float:
       0.5623
     """
     rate = float(np.mean(np.asarray(labels, np.float64)))
-    return -sum(share * np.log(share) for share in (rate, 1.0 - rate) if share > 0)
+    return float(sum(share * -np.log(share) for share in (rate, 1.0 - rate) if share > 0))
 
 
 register(

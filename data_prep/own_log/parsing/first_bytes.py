@@ -76,6 +76,24 @@ def kind_of(path: pathlib.Path) -> str:
     return CSV
 
 
+def check_text(path: pathlib.Path) -> None:
+    """Checks that a file begins like text, or like gzip if its name says so.
+
+    Raises:
+      DatasetError: It begins like a file of another kind.
+    """
+    with reading(path), open(path, "rb") as raw:
+        first = raw.read(_FIRST)
+    packing, unread = _packing(first), _unread(first)
+    if _is_parquet(first):
+        unread = "a Parquet file", "write it as text"
+    elif packing is not None and (packing[0] != "gzip" or path.suffix != ".gz"):
+        unread = f"packed with {packing[0]}", "unpack it"
+    if unread is not None:
+        what, advice = unread
+        raise DatasetError(f"{path} is {what}, expected text; {advice}")
+
+
 def _packing(first: bytes) -> tuple[str, Callable[[BinaryIO], BinaryIO]] | None:
     for magic, name, opener in _PACKINGS:
         # Text may begin like bzip2, but not go on like it.

@@ -15,6 +15,7 @@ import pytest
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.parsing.files import find_files, open_csv, open_file
+from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.rows import TableRows
 from data_prep.own_log.statistics import notes
@@ -144,6 +145,34 @@ def test_other_files_are_refused_by_what_they_are(tmp_path, content, message):
     (tmp_path / "log.parquet").write_bytes(content)
     with pytest.raises(DatasetError, match=f"/(log.parquet )?{message}"):
         read(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("log.csv", gzip.compress(TEXT.encode()), "is packed with gzip, expected text; unpack it"),
+        ("log.csv", bz2.compress(TEXT.encode()), "is packed with bzip2, expected text; unpack it"),
+        ("log.csv.gz", lzma.compress(TEXT.encode()), "is packed with xz, expected text; unpack it"),
+        ("log.csv", archive("log.csv"), "is a zip archive, expected text; unpack it"),
+        ("log.csv.gz", parquet(), "is a Parquet file, expected text; write it as text"),
+        ("log.csv", TEXT.encode("utf-16"), "is text in UTF-16, expected text; save it as UTF-8"),
+    ],
+)
+def test_readers_of_text_alone_refuse_other_files(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=f"{name} {message}$"):
+        check_text(tmp_path / name)
+
+
+def test_readers_of_text_alone_take_text_and_gzip(tmp_path):
+    for name, content in (
+        ("log.csv", b""),
+        ("log.csv", TEXT.encode()),
+        ("log.csv.gz", gzip.compress(TEXT.encode())),
+        ("log.csv", b"9\x01\x02\x03,1\n"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        check_text(tmp_path / name)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):

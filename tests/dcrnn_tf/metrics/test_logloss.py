@@ -19,4 +19,5 @@ def test_logloss_by_hand_and_without_overflow():
 def test_constant_logloss_by_hand():
     # One of four: -(0.25 ln 0.25 + 0.75 ln 0.75)
     assert constant_logloss([1, 0, 0, 0]) == pytest.approx(0.5623351446)
-    assert constant_logloss([0, 0]) == 0.0
+    for labels in ([0, 0], [1, 1]):
+        assert f"{constant_logloss(labels):.5f}" == "0.00000"  # and not -0.00000

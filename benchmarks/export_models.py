@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks import requests, workload
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
-from experiments.runs import run_folder
+from experiments.runs import forms, run_folder
 
 MOST_ROWS = 4096  # of a request
 
@@ -35,7 +35,7 @@ def write(
       model_name: one of `workload.MODELS`.
       user_fields: Number of first fields that are the user's in `rank`.
       out_dir: Folder of the exports.
-      mixed_precision: one of `run_folder.PRECISIONS`; but for `none` it is in the folders' names.
+      mixed_precision: one of `forms.PRECISIONS`; but for `none` it is in the folders' names.
     """
     import keras
     import tensorflow as tf
@@ -114,7 +114,7 @@ class Settings:
     out_dir: str = required("Folder of the SavedModels.")
     model: str = setting("mmoe", "Name of the model.", choices=_MODELS)
     user_fields: int = setting(13, "Number of the first fields, which are the user's in `rank`.")
-    mixed_precision: str = setting("none", "Type of the products.", choices=run_folder.PRECISIONS)
+    mixed_precision: str = setting("none", "Type of the products.", choices=forms.PRECISIONS)
 
 
 def main(settings: Settings) -> None:

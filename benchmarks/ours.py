@@ -11,7 +11,7 @@ import tempfile
 from benchmarks import contender, workload
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
-from experiments.runs import run_folder
+from experiments.runs import forms, run_folder
 
 FORMS = {
     "disk": "Training from the prepared dataset.",
@@ -48,7 +48,7 @@ def main(settings: Settings) -> None:
     from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 
     command_line.use_threads(0)
-    run_folder.use_precision(settings.form if settings.form in run_folder.PRECISIONS else "none")
+    run_folder.use_precision(settings.form if settings.form in forms.PRECISIONS else "none")
     dataset = PreparedDataset(pathlib.Path(settings.workload) / "prepared")
     name, model_settings = workload.MODELS[settings.model]
     if settings.form == "compiled":

@@ -14,7 +14,7 @@ from absl import logging
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.settings import required, setting
-from experiments.runs import run_folder
+from experiments.runs import forms, run_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Settings:
     mixed_precision: str | None = setting(
         None,
         "Type of the computation as in experiments.train; that of the training by default.",
-        choices=run_folder.PRECISIONS,
+        choices=forms.PRECISIONS,
     )
 
 
@@ -53,9 +53,7 @@ def main(settings: Settings) -> None:
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)
-    run_folder.read_json(
-        pathlib.Path(settings.run_dir, run_folder.CONFIG_FILE)
-    )  # else it is no run
+    run_folder.read(settings.run_dir, run_folder.CONFIG_FILE)  # else it is no run
     if step == "best":
         step = trained_runs.best_step(settings.run_dir)
         if step is None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
 from dcrnn_tf.training.settings import TrainingSettings
-from experiments.runs import reuse, run_folder
+from experiments.runs import forms, reuse, run_folder
 
 _AUTO, _NONE = "auto", "none"
 # Settings of ways of balancing that have flags: the flag, the setting's name there, the default.
@@ -47,7 +47,7 @@ class Settings:
         "none",
         "bfloat16: type of products and activations; weights, tables and losses stay float32. "
         "bfloat16_products: type of large products alone.",
-        choices=run_folder.PRECISIONS,
+        choices=forms.PRECISIONS,
     )
     positive_weights: tuple[str, ...] = setting(
         (_AUTO,),

@@ -63,36 +63,12 @@ def verify_run(run_dir: str | pathlib.Path) -> None:
     Raises:
       DatasetError: something is.
     """
-    from dcrnn_tf.training.checkpoints import Checkpoints
+    from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints
+    from experiments.runs.findings import findings
 
-    steps = Checkpoints(pathlib.Path(run_dir, "checkpoints"), {}).steps()
-    _print_all(_run_findings(pathlib.Path(run_dir), steps), run_dir)
+    steps = Checkpoints(pathlib.Path(run_dir, CHECKPOINTS), {}).steps()
+    _print_all(findings(pathlib.Path(run_dir)), run_dir)
     print(f"{run_dir} is sound; checkpoints of steps: {', '.join(map(str, steps)) or 'none'}.")
-
-
-def _run_findings(run_dir: pathlib.Path, steps: list[int]) -> Iterator[str]:
-    from dcrnn_tf.dataset.schema import DatasetError
-    from dcrnn_tf.training import metrics_log
-    from dcrnn_tf.training.checkpoints import damage
-    from dcrnn_tf.training.trainer import METRICS_FILE
-    from experiments.runs import run_folder
-
-    needed = (run_folder.CONFIG_FILE, run_folder.RUN_FILE)
-    results = (run_folder.RESULT_FILE, run_folder.CURVES_FILE, run_folder.EXPLANATION_FILE)
-    for name in (*needed, *results):
-        if name in needed or (run_dir / name).exists():
-            try:
-                run_folder.read_json(run_dir / name)
-            except DatasetError as error:
-                yield str(error)
-    try:
-        metrics_log.read(run_dir / METRICS_FILE)
-    except DatasetError as error:
-        yield str(error)
-    for step in steps:
-        folder = run_dir / "checkpoints" / f"step_{step:09d}"
-        if (what := damage(folder)) is not None:
-            yield f"{folder} is damaged: {what}"
 
 
 def _print_all(findings: Iterator[str], folder: str | pathlib.Path) -> None:

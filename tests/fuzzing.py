@@ -5,7 +5,9 @@ on disk.
 """
 
 import collections
+import copy
 import dataclasses
+import random
 import re
 from collections.abc import Callable, Collection, Sequence
 
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcrnn_tf.dataset.schema import DatasetError
+from tests import hard_names
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -86,6 +89,18 @@ MUTATIONS = st.lists(
 )
 
 
+# Values that have no place where another kind of value is meant.
+ODD = st.one_of(
+    st.sampled_from([None, True, -1, 0, 1.0, 10**30, float("nan"), "", "x", "../x", "/x", "a\0"]),
+    st.sampled_from([*hard_names.NAMES, "\u3000", "a\nb", "..", "__", "_1", "user_row"]),
+    st.sampled_from([-0.5, 2**62, 10**400, 1e308, float("inf"), -float("inf"), 1e-320, False]),
+    st.sampled_from([[], {}, [[]], {"": None}, "🙂", "\ud800", "9" * 30, ["train"], [{}], "user"]),
+)
+JSON_CHANGES = st.lists(
+    st.tuples(SEEDS, ODD, st.sampled_from(["replace", "replace", "remove", "add"])), max_size=2
+)
+
+
 def mutate(text: bytes, mutations: Sequence[Mutation], separators: bytes) -> bytes:
     """The text after all mutations; a cell ends at one of the `separators` or a line's end."""
     border = re.compile(b"[" + re.escape(separators + b"\r\n") + b"]")
@@ -118,6 +133,36 @@ def mutate_rows(text: bytes, mutations: Sequence[Mutation], separators: bytes, s
         return mutate(text, mutations, separators)
     header, line_feed, rows = text.partition(b"\n")
     return header + line_feed + mutate(rows, mutations, separators)
+
+
+def json_paths(content, path=()):
+    """The paths of all values within a JSON content."""
+    yield path
+    if isinstance(content, dict | list):
+        keys = content if isinstance(content, dict) else range(len(content))
+        for key in list(keys):
+            yield from json_paths(content[key], (*path, key))
+
+
+def changed(content, seed, odd, action):
+    """The content with one value replaced, removed, or one added beside it."""
+    content = copy.deepcopy(content)
+    paths = [path for path in json_paths(content) if path] if isinstance(content, dict) else []
+    if not paths:
+        return content
+    *parents, key = random.Random(seed).choice(paths)
+    holder = content
+    for parent in parents:
+        holder = holder[parent]
+    if action == "replace":
+        holder[key] = odd
+    elif action == "remove":
+        del holder[key]
+    elif isinstance(holder, dict):
+        holder[str(odd)] = odd
+    else:
+        holder.append(odd)
+    return content
 
 
 def cases(quick: int, slow: int):

@@ -6,6 +6,8 @@ import types
 import typing
 from collections.abc import Mapping
 
+from dcrnn_tf.system.json_form import is_count
+
 T = typing.TypeVar("T")
 
 
@@ -30,11 +32,6 @@ def checked(kind: type[T], item: Mapping[str, object]) -> T:
         except TypeError:
             raise TypeError(f"{name} of a {kind.__name__} is {value!r:.80}") from None
     return kind(**values)
-
-
-def is_count(value: object) -> bool:
-    """Whether a value is a whole number from 0 that 64 bits hold."""
-    return type(value) is int and 0 <= value < 2**63
 
 
 def _value(hint: typing.Any, value: typing.Any) -> object:

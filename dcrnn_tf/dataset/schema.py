@@ -12,11 +12,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.dataset import encodings
-from dcrnn_tf.dataset.checked import checked, is_count
+from dcrnn_tf.dataset.checked import checked
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Encoding
 from dcrnn_tf.dataset.migration import migrated
 from dcrnn_tf.dataset.names import column_name, fault_of
-from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system import json_form
+from dcrnn_tf.system.errors import DatasetError
 
 CATEGORICAL = "categorical"
 MULTI_CATEGORICAL = "multi_categorical"
@@ -27,10 +28,6 @@ FORMAT_VERSION = 2
 FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
-
-
-class DatasetError(UserError):
-    """A prepared dataset, or what it is to be made of, is not as it must be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -311,12 +308,8 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
             f"{folder} is not a prepared dataset: it has no {SCHEMA_FILE}; prepare one "
             "from the raw files"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # halves of characters name no file
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} is not JSON ({error}); prepare the dataset again") from None
-    version = content.get("format_version") if isinstance(content, dict) else None
+    content = json_form.read(path, json_form.OBJECT, "prepare the dataset again")
+    version = content.get("format_version")
     if version not in (FORMAT_VERSION, FORMER_VERSION):
         raise DatasetError(
             f"{path} has format version {version}, this program reads {FORMER_VERSION} and "
@@ -330,7 +323,9 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
         fingerprint = schema.fingerprint
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}; prepare the dataset again") from None
-    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+    except KeyError as error:
+        raise DatasetError(f"{path} lacks the key {error}; prepare the dataset again") from None
+    except (TypeError, AttributeError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not a schema ({error}); prepare the dataset again") from None
     if stated != fingerprint:
         raise DatasetError(
@@ -414,7 +409,9 @@ def _from_dict(content: dict) -> Schema:
     )
     for split in splits:
         for counts in (split.positives, split.defined):
-            if set(counts) != set(schema.task_names) or not all(map(is_count, counts.values())):
+            if set(counts) != set(schema.task_names) or not all(
+                map(json_form.is_count, counts.values())
+            ):
                 raise TypeError(f"split {split.name} does not count the rows of each task")
     if schema.former is not None:
         raise TypeError("former is no part of a schema in a file")

@@ -108,7 +108,7 @@ def settings(name: str) -> dict[str, object]:
     return {key: p.default for key, p in parameters.items() if p.default is not empty}
 
 
-def build(name: str, schema: Schema, **chosen) -> MultiTaskModel:
+def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
     """Builds a model for a dataset and creates its weights.
 
     The initial weights follow from `keras.utils.set_random_seed`, the precision from

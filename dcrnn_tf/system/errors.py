@@ -11,6 +11,10 @@ class UserError(Exception):
     exit_code = 1
 
 
+class DatasetError(UserError):
+    """A prepared dataset, what it is to be made of, or a run made with it is not as it must be."""
+
+
 class UsageError(UserError):
     """Flags that contradict each other or make no sense."""
 

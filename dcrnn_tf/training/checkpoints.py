@@ -2,7 +2,7 @@
 
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -11,6 +11,9 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.plain_path import plain_path
 from dcrnn_tf.system.whole_folder import whole_folder
+
+CHECKPOINTS = "checkpoints"
+"""Name of the folder of a run's checkpoints, below the run's."""
 
 _PREFIX = "step_"
 _PARTIAL = "partial"
@@ -129,7 +132,7 @@ class Checkpoints:
         )
 
     def _path(self, step: int) -> pathlib.Path:
-        return self._folder / f"{_PREFIX}{step:09d}"
+        return path_of(self._folder, step)
 
     def _read(self, step: int) -> str | None:
         """Reads one checkpoint; returns the reason why it cannot be read, None if it was read."""
@@ -138,8 +141,8 @@ class Checkpoints:
             return "it was made at an interruption and is only for the run to go on from"
         try:
             with plain_path(path) as readable:
-                if difference := self._difference(readable):
-                    return difference
+                if found := _difference(readable, self._variables, self._partial):
+                    return found
                 status = self._checkpoint.read(str(readable / "variables"))
                 status.assert_existing_objects_matched()
                 status.expect_partial()
@@ -147,36 +150,55 @@ class Checkpoints:
             return str(error).strip().splitlines()[0]
         return None
 
-    def _difference(self, path: pathlib.Path) -> str | None:
-        """Names the first variable in which the checkpoint and the variables here differ."""
-        suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
-        there = tf.train.load_checkpoint(str(path / "variables")).get_variable_to_shape_map()
-        there = {n.removesuffix(suffix): s for n, s in there.items() if n.endswith(suffix)}
-        there.pop("save_counter", None)
-        for name, variable in self._variables.items():
-            if name not in there:
-                return f"it is of another model: it has no {name}"
-            if variable.shape.as_list() != there[name]:
-                return (
-                    f"it is of another model or dataset: {name} has shape {there[name]} there, "
-                    f"{variable.shape.as_list()} here"
-                )
-        more = sorted(set(there) - set(self._variables))
-        if more and not self._partial:
-            return f"it is of another model: it has {more[0]}, which there is none of here"
-        return None
+
+def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
+    """Returns the folder of a step's checkpoint, below that of all checkpoints."""
+    return folder / f"{_PREFIX}{step:09d}"
 
 
-def damage(folder: pathlib.Path) -> str | None:
+def damage(path: pathlib.Path, variables: Mapping[str, tf.Variable] | None = None) -> str | None:
     """Returns what is wrong with a checkpoint; None if nothing is.
 
     Every variable is read, which compares it with its checksum, and must hold finite numbers.
+
+    Args:
+      path: Folder of the checkpoint.
+      variables: Variables that it must hold, by their names; None if they are not known.
     """
     try:
-        with plain_path(folder) as readable:
-            return _not_finite(str(readable / "variables"))
+        with plain_path(path) as readable:
+            found = variables and _difference(readable, variables, partial=True)
+            return found or _not_finite(str(readable / "variables"))
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         return str(error).strip().splitlines()[0]
+
+
+def _difference(
+    path: pathlib.Path, variables: Mapping[str, tf.Variable], partial: bool
+) -> str | None:
+    """Names the first variable in which a checkpoint and the variables here differ.
+
+    Args:
+      path: Folder of the checkpoint, which TensorFlow can read.
+      variables: The variables here, by their names.
+      partial: Whether the checkpoint may hold others beside these.
+    """
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    there = tf.train.load_checkpoint(str(path / "variables")).get_variable_to_shape_map()
+    there = {n.removesuffix(suffix): s for n, s in there.items() if n.endswith(suffix)}
+    there.pop("save_counter", None)
+    for name, variable in variables.items():
+        if name not in there:
+            return f"it is of another model: it has no {name}"
+        if variable.shape.as_list() != there[name]:
+            return (
+                f"it is of another model or dataset: {name} has shape {there[name]} there, "
+                f"{variable.shape.as_list()} here"
+            )
+    more = sorted(set(there) - set(variables))
+    if more and not partial:
+        return f"it is of another model: it has {more[0]}, which there is none of here"
+    return None
 
 
 def _not_finite(prefix: str) -> str | None:

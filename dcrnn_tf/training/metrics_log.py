@@ -4,10 +4,61 @@ import json
 import os
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics import PRIMARY, get
 from dcrnn_tf.metrics.auc import CHANCE
+from dcrnn_tf.system.json_form import (
+    ANY_NUMBER,
+    COUNT,
+    FROM_0,
+    NUMBER,
+    TEXT,
+    Form,
+    Named,
+    Object,
+    Optional,
+    parse,
+)
+
+METRICS_FILE = "metrics.jsonl"
+
+METRICS = Named(
+    Named(
+        Object(
+            {"rows": COUNT, "positives": COUNT, "population": Optional(TEXT)},
+            others=Optional(NUMBER),
+        )
+    )
+)
+"""Form of the metrics of splits, `{split: {task or derived output: {metric: value}}}`."""
+
+_EVERY_LINE: Mapping[str, Form] = {"kind": TEXT, "epoch": COUNT, "step": COUNT}
+_LINES = {
+    "train": Object(
+        {
+            **_EVERY_LINE,
+            "loss": NUMBER,
+            "losses": Named(NUMBER),
+            "statistics": Optional(Named(ANY_NUMBER)),
+            "rows_per_second": FROM_0,
+        }
+    ),
+    "evaluation": Object({**_EVERY_LINE, "split": TEXT, "metrics": METRICS.form}),
+}
+
+
+class _Line:
+    """The form of a line, which its `kind` decides."""
+
+    def problem(self, value: Any, place: str) -> str | None:
+        """Returns what is wrong with a line."""
+        kind = value.get("kind") if isinstance(value, Mapping) else None
+        form = _LINES.get(kind) if isinstance(kind, str) else None
+        return (form or Object(_EVERY_LINE)).problem(value, place)
+
+
+_LINE = _Line()
 
 
 def append(path: pathlib.Path, entry: Mapping) -> None:
@@ -22,7 +73,7 @@ def read(path: pathlib.Path) -> list[dict]:
     """Returns the entries; an unfinished last line, left by a killed run, is skipped.
 
     Raises:
-      DatasetError: Another line is not a JSON object.
+      DatasetError: Another line is not as `append` has written it.
     """
     if not path.exists():
         return []
@@ -51,7 +102,7 @@ def cut(path: pathlib.Path, size: int, step: int) -> None:
             f"{path} has lost lines: {len(content)} bytes, of {size} at the checkpoint of step "
             f"{step}; going on with those that are left."
         )
-        kept = b"".join(line + b"\n" for line, entry in entries if entry.get("step", 0) <= step)
+        kept = b"".join(line + b"\n" for line, entry in entries if entry["step"] <= step)
         path.write_bytes(kept)
     elif len(content) > size:
         os.truncate(path, size)
@@ -79,8 +130,9 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:
             tasks = [values for values in outputs.values() if "population" not in values]
-            values = [CHANCE if v[PRIMARY] is None else v[PRIMARY] for v in tasks]
-            means[step] = sum(values) / len(values)
+            values = [CHANCE if (v := task.get(PRIMARY)) is None else v for task in tasks]
+            if values:
+                means[step] = sum(values) / len(values)
     return min(means, key=lambda step: get(PRIMARY).penalty(means[step]), default=None)
 
 
@@ -89,12 +141,4 @@ def _lines(content: bytes) -> list[tuple[int, bytes]]:
 
 
 def _parsed(path: pathlib.Path, number: int, line: bytes) -> dict:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise DatasetError(
-            f"{path}, line {number}, is not JSON ({error}); mend or remove the line"
-        ) from None
-    if not isinstance(entry, dict):
-        raise DatasetError(f"{path}, line {number}, is no JSON object; mend or remove the line")
-    return entry
+    return parse(line, _LINE, f"{path}, line {number},", "mend or remove the line")

@@ -16,14 +16,14 @@ from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.interruption import Interrupted, Interruption
 from dcrnn_tf.training import metrics_log
-from dcrnn_tf.training.checkpoints import Checkpoints, numbered
+from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
 from dcrnn_tf.training.evaluation import Predictor, evaluate
 from dcrnn_tf.training.losses import multi_task_losses
+from dcrnn_tf.training.metrics_log import METRICS_FILE
 from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
 from dcrnn_tf.training.running_means import RunningMeans
 from dcrnn_tf.training.settings import TrainingSettings
 
-METRICS_FILE = "metrics.jsonl"
 _ALL_TASKS = "all tasks together"  # the penalties that the model adds included
 
 
@@ -105,7 +105,7 @@ class Trainer:
             "seconds": tf.Variable(0.0, dtype=tf.float64),
             "processor_seconds": tf.Variable(0.0, dtype=tf.float64),
         }
-        self._checkpoints = Checkpoints(self._run_dir / "checkpoints", self._state())
+        self._checkpoints = Checkpoints(self._run_dir / CHECKPOINTS, self._state())
         self._saved_step: int | None = None
         self._processor_seconds_before = 0.0
         self._interruption = Interruption()

@@ -14,12 +14,10 @@ from experiments.reports.document import Section
 from experiments.runs import run_folder
 from experiments.runs.run import Run
 
-METRICS_FILE = "metrics.jsonl"
-
 
 def read_metrics(run: Run) -> list[dict]:
     """Returns the lines of a run's `metrics.jsonl`, as `metrics_log.read` does."""
-    return metrics_log.read(run.folder / METRICS_FILE)
+    return metrics_log.read(run.folder / metrics_log.METRICS_FILE)
 
 
 def sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False) -> list[Section]:
@@ -32,9 +30,9 @@ def sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False) -> lis
     logs = {label: [read_metrics(run) for run in row_runs] for label, row_runs in runs.items()}
     curves = {
         label: [
-            run_folder.read_json(run.folder / run_folder.CURVES_FILE)
+            found
             for run in row_runs
-            if (run.folder / run_folder.CURVES_FILE).exists()
+            if (found := run_folder.read_if_there(run.folder, run_folder.CURVES_FILE)) is not None
         ]
         for label, row_runs in runs.items()
     }
@@ -56,16 +54,15 @@ def sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False) -> lis
 
 def explanations(run: Run) -> list[Section]:
     """Returns a section of heat maps of what the model says of itself, or nothing."""
-    path = run.folder / run_folder.EXPLANATION_FILE
-    found = run_folder.read_json(path) if path.exists() else {}
+    found = run_folder.read_if_there(run.folder, run_folder.EXPLANATION_FILE)
     if not found:
         return []
     split = list((run.result or {}).get("metrics") or ["evaluation"])[-1]
     caption = "The same for every example."
-    if any(one["std"] is not None for one in found.values()):
+    if any(one.get("std") is not None for one in found.values()):
         caption = f"Means over a sample of the {split} split, ± the standard deviation."
     pictures = [
-        plots.heat_map(name, one["mean"], one["rows"], one["columns"], one["std"])
+        plots.heat_map(name, one["mean"], one["rows"], one["columns"], one.get("std"))
         for name, one in found.items()
     ]
     return [Section("Inside the model", [Pictures(pictures, caption)])]

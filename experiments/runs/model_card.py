@@ -1,13 +1,12 @@
 """The model card of an export: what the model takes and gives, how good it is, how it was made."""
 
 import datetime
-import json
 import pathlib
 from collections.abc import Iterator, Mapping
 
 from dcrnn_tf.serving.export import ServingModel
 from dcrnn_tf.training import metrics_log
-from dcrnn_tf.training.trainer import METRICS_FILE
+from dcrnn_tf.training.metrics_log import METRICS_FILE
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.markdown import Trusted
@@ -75,7 +74,7 @@ def _settings(run: TrainedRun) -> dict[str, str]:
 
 
 def _origin(run_dir: pathlib.Path) -> dict[str, str]:
-    record = run_folder.read_json(run_dir / run_folder.RUN_FILE)
+    record = run_folder.read(run_dir, run_folder.RUN_FILE)
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "exported": now.isoformat(timespec="seconds"),
@@ -123,8 +122,7 @@ def _evaluations(run_dir: pathlib.Path, step: int) -> Mapping[str, Mapping[str, 
     """
     validated = metrics_log.evaluations(metrics_log.read(run_dir / METRICS_FILE), "validation")
     splits = {"validation": validated[step]} if step in validated else {}
-    result = run_dir / run_folder.RESULT_FILE
-    if result.exists():
-        result = json.loads(result.read_text(encoding="utf-8"))
-        splits |= result["metrics"] if result["steps"] == step else {}
+    result = run_folder.read_if_there(run_dir, run_folder.RESULT_FILE)
+    if result is not None and result.get("steps") == step:
+        splits |= result["metrics"]
     return splits

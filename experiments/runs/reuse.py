@@ -6,6 +6,7 @@ DCRNN's online experiment.
 """
 
 import pathlib
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +38,7 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
     for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
         if not run_folder.finished(path.parent):
             continue
-        record = run_folder.read_json(path)
+        record = run_folder.read(path.parent, run_folder.RUN_FILE)
         if (
             made_by(path.parent, command)
             and record["dataset"]["fingerprint"] == fingerprint
@@ -57,19 +58,24 @@ def same_code(record: Mapping) -> bool:
 
 def remark(folder: pathlib.Path) -> str:
     """Returns a sentence on a run that other code than this has made or begun; else nothing."""
-    record = run_folder.read_json(folder / run_folder.RUN_FILE)
+    record = run_folder.read(folder, run_folder.RUN_FILE)
     return "" if same_code(record) else " It was begun by other code than this."
 
 
 def made_by(folder: pathlib.Path, command: Sequence[str]) -> bool:
     """Whether a run was made by a command, but for its folder and the number of threads."""
-    made = run_folder.read_json(folder / run_folder.RUN_FILE)["command"]
-    return _words(made) == _words(" ".join(command))
+    made = run_folder.read(folder, run_folder.RUN_FILE)["command"]
+    if _deciding(made.split()) == _deciding(" ".join(command).split()):  # without its quotes
+        return True
+    try:
+        return _deciding(shlex.split(made)) == _deciding(command)
+    except ValueError:  # a quote is left open
+        return False
 
 
-def _words(command: str) -> list[str]:
+def _deciding(words: Sequence[str]) -> list[str]:
     """The words that decide the result: neither the interpreter nor the program's package do."""
-    words = [word for word in command.split()[1:] if not word.startswith(_WITHOUT_EFFECT)]
+    words = [word for word in words[1:] if not word.startswith(_WITHOUT_EFFECT)]
     return [words[0], words[1].rpartition(".")[2], *words[2:]] if len(words) > 1 else words
 
 

@@ -37,8 +37,9 @@ def load_run(folder: str | pathlib.Path) -> Run:
       DatasetError: The folder is no run, or one of its files is damaged.
     """
     folder = pathlib.Path(folder)
-    config = run_folder.read_json(folder / run_folder.CONFIG_FILE)
-    record = run_folder.read_json(folder / run_folder.RUN_FILE)
-    done = run_folder.finished(folder)
-    result = run_folder.read_json(folder / run_folder.RESULT_FILE) if done else None
-    return Run(folder, config, record, result)
+    return Run(
+        folder,
+        run_folder.read(folder, run_folder.CONFIG_FILE),
+        run_folder.read(folder, run_folder.RUN_FILE),
+        run_folder.read_if_there(folder, run_folder.RESULT_FILE),
+    )

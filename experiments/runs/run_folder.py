@@ -7,13 +7,15 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 
 from dcrnn_tf.dataset.schema import DatasetError, Schema
-from dcrnn_tf.system import code_identity
+from dcrnn_tf.system import code_identity, json_form
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, whole_file
+from experiments.runs import forms
 
 CONFIG_FILE = "config.json"
 RUN_FILE = "run.json"
@@ -21,7 +23,14 @@ RESULT_FILE = "result.json"
 CURVES_FILE = "curves.json"
 EXPLANATION_FILE = "explanation.json"
 LOCK_FILE = "lock"
-PRECISIONS = ("none", "bfloat16", "bfloat16_products")
+FORMS: Mapping[str, json_form.Form] = {
+    CONFIG_FILE: forms.CONFIG,
+    RUN_FILE: forms.RUN,
+    RESULT_FILE: forms.RESULT,
+    CURVES_FILE: forms.CURVES,
+    EXPLANATION_FILE: forms.EXPLANATION,
+}
+_REMEDY = "copy the run's folder again, or make the run again in another one"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")
 
 
@@ -54,7 +63,7 @@ def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathl
     if not path.exists():
         write_json(path, config)
         return run_dir
-    before = read_json(path)
+    before = json_form.read(path, json_form.OBJECT, _REMEDY)
     names = sorted((set(before) | set(config)) - {"data_dir"})
     other = [n for n in names if before.get(n) != config.get(n)]
     if other:
@@ -87,7 +96,7 @@ def describe(
 
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": " ".join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
+        "command": shlex.join([pathlib.Path(sys.executable).name, *sys.orig_argv[1:]]),
         "versions": versions(),
         "code": code_identity.identity(),
         "machine": _machine(),
@@ -116,8 +125,8 @@ def use_precision(mixed_precision: str) -> None:
     """Sets the precision of models that are built from now on.
 
     Args:
-      mixed_precision: One of `PRECISIONS`: `none`, float32 throughout; `bfloat16`, products and
-        activations in bfloat16; `bfloat16_products`, large products alone.
+      mixed_precision: One of `forms.PRECISIONS`: `none`, float32 throughout; `bfloat16`, products
+        and activations in bfloat16; `bfloat16_products`, large products alone.
     """
     import keras
 
@@ -133,21 +142,24 @@ def finished(run_dir: str | pathlib.Path) -> bool:
     return pathlib.Path(run_dir, RESULT_FILE).exists()
 
 
-def read_json(path: pathlib.Path) -> dict:
+def read(run_dir: str | pathlib.Path, name: str) -> dict:
     """Reads a JSON file of a run.
 
+    Args:
+      run_dir: Folder of the run.
+      name: Name of the file, one of `FORMS`.
+
     Raises:
-      DatasetError: The file is missing or holds no JSON object.
+      DatasetError: The file is missing, or its content has another form.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(f"{path} is missing; is this a run folder?") from None
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} is damaged: it holds {content!r:.40}, not a JSON object")
-    return content
+    path = pathlib.Path(run_dir, name)
+    remedy = _REMEDY if path.exists() else "is this a run folder?"
+    return json_form.read(path, FORMS[name], remedy)
+
+
+def read_if_there(run_dir: str | pathlib.Path, name: str) -> dict | None:
+    """Reads a JSON file of a run, as `read` does; None where the run has no such file."""
+    return read(run_dir, name) if pathlib.Path(run_dir, name).exists() else None
 
 
 def write_json(path: pathlib.Path, content: object) -> None:

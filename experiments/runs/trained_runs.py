@@ -1,15 +1,16 @@
 """Loads the model of a run: built as for its training, with the weights of a checkpoint."""
 
+import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.training import evaluation, metrics_log
-from dcrnn_tf.training.checkpoints import Checkpoints, numbered
-from dcrnn_tf.training.trainer import METRICS_FILE
+from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
+from dcrnn_tf.training.metrics_log import METRICS_FILE
 from experiments.runs import run_folder
 
 
@@ -37,37 +38,55 @@ def load(
       run_dir: Folder of the run.
       data_dir: Folder of the prepared dataset; that of the run if not given.
       step: Step of the checkpoint; the newest if not given.
-      mixed_precision: One of `run_folder.PRECISIONS`; as in training if not given.
+      mixed_precision: One of `forms.PRECISIONS`; as in training if not given.
 
     Raises:
       DatasetError: The folder is no run, has no checkpoint, or the dataset is another one.
     """
     run_dir = pathlib.Path(run_dir)
-    config = run_folder.read_json(run_dir / run_folder.CONFIG_FILE)
-    record = run_folder.read_json(run_dir / run_folder.RUN_FILE)
-    for name, content, keys in (
-        (run_folder.CONFIG_FILE, config, ("data_dir", "dataset_fingerprint", "model", "settings")),
-        (run_folder.RUN_FILE, record, ("positive_weights",)),
-    ):
-        if missing := [key for key in keys if key not in content]:
-            raise DatasetError(f"{run_dir / name} is damaged: it lacks {', '.join(missing)}")
-    weights = record["positive_weights"]
-    dataset = PreparedDataset(data_dir or config["data_dir"], config.get("fields"))
+    config = run_folder.read(run_dir, run_folder.CONFIG_FILE)
+    weights = run_folder.read(run_dir, run_folder.RUN_FILE)["positive_weights"]
+    with _naming(run_dir / run_folder.CONFIG_FILE):
+        dataset = PreparedDataset(data_dir or config["data_dir"], config.get("fields"))
     if dataset.schema.fingerprint != config["dataset_fingerprint"]:
         raise DatasetError(
             f"{dataset.folder} is not the dataset that {run_dir} was trained on "
             "(fingerprints differ), so ids would mean something else; give that one as --data_dir"
         )
-    run_folder.use_precision(mixed_precision or config.get("mixed_precision", "none"))
-    model = models.build(config["model"], dataset.schema, **config["settings"])
+    if set(weights) != set(dataset.schema.task_names):
+        raise DatasetError(
+            f"{run_dir / run_folder.RUN_FILE} has positive_weights of {', '.join(weights)}, "
+            f"expected those of {', '.join(dataset.schema.task_names)}; copy the run's folder again"
+        )
+    run_folder.use_precision(mixed_precision or config.get("mixed_precision") or "none")
+    with _naming(run_dir / run_folder.CONFIG_FILE):
+        model = build(config, dataset.schema)
     checkpoints = Checkpoints(
-        run_dir / "checkpoints", numbered("model", model.variables), partial=True
+        run_dir / CHECKPOINTS, numbered("model", model.variables), partial=True
     )
     step = checkpoints.restore(step)
     if step is None:
         raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
     predictor = evaluation.Predictor(model, weights)
     return TrainedRun(config, model, dataset, predictor, weights, step)
+
+
+def build(config: Mapping, schema: Schema) -> models.MultiTaskModel:
+    """Builds the model that a run's `config.json` asks for.
+
+    Raises:
+      ModelError: It cannot be built for the dataset.
+    """
+    return models.build(config["model"], schema, **config["settings"])
+
+
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+    """Adds the file that asks for it to errors of what cannot be built."""
+    try:
+        yield
+    except (DatasetError, models.ModelError) as error:
+        raise type(error)(f"{error} (asked for by {path})") from None
 
 
 def best_step(run_dir: str | pathlib.Path) -> int | None:
@@ -79,7 +98,7 @@ def best_step(run_dir: str | pathlib.Path) -> int | None:
     Raises:
       DatasetError: The folder has no checkpoint.
     """
-    steps = Checkpoints(pathlib.Path(run_dir, "checkpoints"), {}).steps()
+    steps = Checkpoints(pathlib.Path(run_dir, CHECKPOINTS), {}).steps()
     if not steps:
         raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
     return metrics_log.best_step(metrics_log.read(pathlib.Path(run_dir, METRICS_FILE)), steps)

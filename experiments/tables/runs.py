@@ -64,7 +64,7 @@ def check_finished(runs: Sequence[RunProcess]) -> None:
                 f"{run.folder} was made with other settings than the table has now; remove that "
                 "folder, or choose another --out_dir"
             )
-    records = [run_folder.read_json(run.folder / run_folder.RUN_FILE) for run in finished]
+    records = [run_folder.read(run.folder, run_folder.RUN_FILE) for run in finished]
     if others := [record for record in records if not reuse.same_code(record)]:
         print(
             f"{len(others)} of {len(runs)} runs were made by other code than this and stay as they "

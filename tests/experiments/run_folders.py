@@ -72,6 +72,7 @@ def write_run(
     }
     config = {
         "data_dir": "prepared",
+        "dataset_fingerprint": fingerprint,
         "model": model,
         "settings": settings or {},
         "seed": seed,

@@ -368,6 +368,13 @@ def test_calls_of_an_exported_model_are_timed(finished_run):
     assert all(0 < milliseconds < 60_000 for milliseconds in times.values())
 
 
+def evaluation(step, metrics):
+    """A line of an evaluation of the validation split in `metrics.jsonl`."""
+    metrics = {task: values | {"rows": 9, "positives": 4} for task, values in metrics.items()}
+    entry = {"kind": "evaluation", "epoch": 1, "step": step, "split": "validation"}
+    return json.dumps(entry | {"metrics": metrics}) + "\n"
+
+
 def test_best_step_is_that_of_the_best_epoch(tmp_path):
     for step in (10, 20, 30):
         (tmp_path / "checkpoints" / f"step_{step:09d}").mkdir(parents=True)
@@ -375,14 +382,11 @@ def test_best_step_is_that_of_the_best_epoch(tmp_path):
     with open(tmp_path / "metrics.jsonl", "w") as file:
         for step, (click, conversion) in aucs.items():
             metrics = {"click": {"auc": click}, "conversion": {"auc": conversion}}
-            entry = {"kind": "evaluation", "step": step, "split": "validation", "metrics": metrics}
-            file.write(json.dumps(entry) + "\n")
+            file.write(evaluation(step, metrics))
     assert trained_runs.best_step(tmp_path) == 20  # there is no checkpoint of step 40
     with open(tmp_path / "metrics.jsonl", "w") as file:
         for step, auc in {10: 0.4, 20: 0.0}.items():
-            metrics = {"click": {"auc": auc}}
-            entry = {"kind": "evaluation", "step": step, "split": "validation", "metrics": metrics}
-            file.write(json.dumps(entry) + "\n")
+            file.write(evaluation(step, {"click": {"auc": auc}}))
     assert trained_runs.best_step(tmp_path) == 10
     (tmp_path / "metrics.jsonl").unlink()
     assert trained_runs.best_step(tmp_path) is None

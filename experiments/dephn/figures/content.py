@@ -22,7 +22,7 @@ def figure_3(results: Results) -> list[DrawnFigure]:
     """Returns soft selection, and the shares of public and private experts, of a trained MTPHN."""
     result = results[tables.FIGURE_3.name]
     run = next(row.runs[0] for row in result.rows if row.row.model == "mtphn")
-    explained = run_folder.read_json(run.folder / run_folder.EXPLANATION_FILE)
+    explained = run_folder.read(run.folder, run_folder.EXPLANATION_FILE)
     gates = {
         name.removeprefix("soft selection, "): np.asarray(found["mean"])
         for name, found in explained.items()

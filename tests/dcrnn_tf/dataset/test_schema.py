@@ -149,5 +149,5 @@ def test_bad_files_are_refused(tmp_path):
         load_schema(tmp_path)
     del content["fields"]
     path.write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match="is not a schema"):
+    with pytest.raises(DatasetError, match="lacks the key 'fields'; prepare the dataset again"):
         load_schema(tmp_path)

@@ -134,8 +134,11 @@ def test_labels_in_no_sequence_are_refused(tmp_path):
 def test_the_best_step_is_that_of_the_tasks(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for step, task, derived in ((1, 0.6, 0.9), (2, 0.7, 0.5)):
-        figures = {"click": {"auc": task}, AFTER: {"auc": derived, "population": "few"}}
-        entry = {"kind": "evaluation", "split": "validation", "step": step, "metrics": figures}
+        counts = {"rows": 9, "positives": 4}
+        of_derived = {"auc": derived, "population": "few", **counts}
+        figures = {"click": {"auc": task, **counts}, AFTER: of_derived}
+        entry = {"kind": "evaluation", "epoch": 1, "step": step, "split": "validation"}
+        entry |= {"metrics": figures}
         metrics_log.append(path, entry)
     assert metrics_log.best_step(metrics_log.read(path)) == 2
 

@@ -1,9 +1,12 @@
 """Runs that a table takes over from another one."""
 
 import json
+import shlex
+import sys
 
 import pytest
 
+from dcrnn_tf.dataset.schema import load_schema
 from dcrnn_tf.system import code_identity
 from experiments.runs import reuse, run_folder
 from tests.experiments.run_folders import write_run
@@ -26,7 +29,7 @@ def other(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "versions", lambda: VERSIONS)
     folder = write_run(tmp_path / "tables" / "one" / "runs" / "mmoe" / "seed_2", {"click": 0.7})
     words = ["python3.12", *COMMAND[1:3], "--run_dir=old", *COMMAND[4:], "--threads=1"]
-    change(folder, command=" ".join(words))
+    change(folder, command=shlex.join(words))
     return folder
 
 
@@ -48,6 +51,29 @@ def test_the_same_run_is_copied_whole(other, mine):
     names = {path.name for path in other.iterdir()}
     assert {path.name for path in mine.iterdir()} == names
     assert [path.name for path in mine.parent.iterdir()] == ["seed_2"]
+
+
+@pytest.mark.parametrize(
+    ("command", "same"),
+    [
+        ("python -m train --run_dir=old --set=units=[8, 4] --seed=2", True),  # without quotes
+        ("python -m train --run_dir='o l d' '--set=units=[8, 4]' --seed=2", True),
+        ("python -m train --run_dir=old '--set=units=[8, 4] --seed=2'", False),
+        ("python -m train --run_dir=old '--set=units=[8, 5]' --seed=2", False),
+        ("python -m train '--run_dir=old", False),
+    ],
+)
+def test_commands_are_compared_word_by_word(other, command, same):
+    change(other, command=command)
+    assert reuse.made_by(other, COMMAND) is same
+
+
+def test_the_command_of_a_run_can_be_pasted(dataset_folder, monkeypatch):
+    words = [*COMMAND, "--run_dir=exp [v2]/$a", "--model=o'clock"]
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python 3")
+    monkeypatch.setattr(sys, "orig_argv", words)
+    record = run_folder.describe(load_schema(dataset_folder), {}, {})
+    assert shlex.split(record["command"]) == ["python 3", *words[1:]]
 
 
 def test_a_table_inside_something_larger_takes_over_too(other, tmp_path):

@@ -52,21 +52,21 @@ def test_what_a_process_killed_on_opening_left_is_taken_up(tmp_path):
     (tmp_path / "lock").write_text("pid 1 on nowhere\n")
     (tmp_path / "config.json.partial").write_text("{")
     run_folder.open_run(tmp_path, CONFIG)
-    assert run_folder.read_json(tmp_path / "config.json")["seed"] == 1
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 1
 
 
 def test_json_files_that_cannot_be_read(tmp_path):
     with pytest.raises(DatasetError, match="is missing; is this a run folder"):
-        run_folder.read_json(tmp_path / "config.json")
+        run_folder.read(tmp_path, "config.json")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(DatasetError, match="is not JSON"):
-        run_folder.read_json(tmp_path / "config.json")
+        run_folder.read(tmp_path, "config.json")
     (tmp_path / "config.json").write_text("[1]")
-    with pytest.raises(DatasetError, match=r"it holds \[1\], not a JSON object"):
-        run_folder.read_json(tmp_path / "config.json")
+    with pytest.raises(DatasetError, match=r"it is \[1\], expected a JSON object"):
+        run_folder.read(tmp_path, "config.json")
     (tmp_path / "config.json").write_bytes(b"\xff\x00")
     with pytest.raises(DatasetError, match="is not JSON"):
-        run_folder.read_json(tmp_path / "config.json")
+        run_folder.read(tmp_path, "config.json")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

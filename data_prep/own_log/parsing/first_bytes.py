@@ -1,9 +1,7 @@
 """What a file is by its first bytes, whatever its name."""
 
-import bz2
 import codecs
 import gzip
-import lzma
 import pathlib
 from collections.abc import Callable
 from typing import BinaryIO
@@ -17,16 +15,17 @@ PARQUET, CSV = "Parquet", "CSV"
 _FIRST = 512  # bytes
 _PARQUET_NAMES = (".parquet", ".pq")
 
+# Python's own readers of bzip2 and xz take what follows a damaged part for no part of the file.
 _PACKINGS: tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...] = (
     (b"\x1f\x8b", "gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
-    (b"BZh", "bzip2", bz2.BZ2File),
-    (b"\xfd7zXZ\0", "xz", lzma.LZMAFile),
+    (b"BZh", "bzip2", lambda raw: pa.CompressedInputStream(raw, "bz2")),
     (b"\x28\xb5\x2f\xfd", "zstd", lambda raw: pa.CompressedInputStream(raw, "zstd")),
     (b"\x04\x22\x4d\x18", "lz4", lambda raw: pa.CompressedInputStream(raw, "lz4")),
 )
 _UNREAD = (  # first bytes, what the file is, and what to do
     (b"PK\x03\x04", "a zip archive", "unpack it"),
     (b"PK\x05\x06", "an empty zip archive", "unpack another one"),
+    (b"\xfd7zXZ\0", "packed with xz", "unpack it, or pack it with gzip or zstd"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
     (b"\xd0\xcf\x11\xe0", "a workbook of Excel", "save its sheet as CSV"),
     (b"ARROW1", "an Arrow (Feather) file", "write it as Parquet"),

@@ -45,7 +45,7 @@ def packed(name, data):
         with pa.CompressedOutputStream(sink, name) as stream:
             stream.write(data)
         return sink.getvalue().to_pybytes()
-    return {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}[name](data)
+    return {"gzip": gzip.compress, "bzip2": bz2.compress}[name](data)
 
 
 def parquet():
@@ -54,7 +54,7 @@ def parquet():
     return file.getvalue()
 
 
-PACKINGS = ["gzip", "bzip2", "xz", "zstd", "lz4"]
+PACKINGS = ["gzip", "bzip2", "zstd", "lz4"]
 
 
 @pytest.mark.parametrize("name", ["log", "log.csv", "log.GZ", "log.csv.gz", "log.parquet"])
@@ -70,6 +70,16 @@ def test_csv_text_is_read_however_it_is_packed_and_named(tmp_path, monkeypatch, 
 def test_lines_are_named_in_packed_files(tmp_path, packing):
     (tmp_path / "log").write_bytes(packed(packing, (TEXT + "a\n").encode()))
     with pytest.raises(DatasetError, match=r"log, line 302: 1 cells, expected 2"):
+        read(tmp_path / "log")
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_file_packed_in_parts_loses_none(tmp_path, packing):
+    parts = [packed(packing, part) for part in (TEXT.encode(), b"c,1\n")]
+    (tmp_path / "log").write_bytes(b"".join(parts))
+    assert read(tmp_path / "log") == [*ROWS, ("c", 1)]
+    (tmp_path / "log").write_bytes(parts[0] + b"?" + parts[1][1:])
+    with pytest.raises(DatasetError, match=r"log cannot be read \(.*\); fetch it again"):
         read(tmp_path / "log")
 
 
@@ -152,7 +162,11 @@ def test_other_files_are_refused_by_what_they_are(tmp_path, content, message):
     [
         ("log.csv", gzip.compress(TEXT.encode()), "is packed with gzip, expected text; unpack it"),
         ("log.csv", bz2.compress(TEXT.encode()), "is packed with bzip2, expected text; unpack it"),
-        ("log.csv.gz", lzma.compress(TEXT.encode()), "is packed with xz, expected text; unpack it"),
+        (
+            "log.csv.gz",
+            lzma.compress(TEXT.encode()),
+            "is packed with xz, .*; unpack it, or .*",
+        ),
         ("log.csv", archive("log.csv"), "is a zip archive, expected text; unpack it"),
         ("log.csv.gz", parquet(), "is a Parquet file, expected text; write it as text"),
         ("log.csv", TEXT.encode("utf-16"), "is text in UTF-16, expected text; save it as UTF-8"),

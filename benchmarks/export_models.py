@@ -43,6 +43,7 @@ def write(
     from dcrnn_tf import models
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.serving import export
+    from dcrnn_tf.serving.serving_model import ServingModel
 
     out_dir.mkdir(parents=True, exist_ok=True)
     schema = PreparedDataset(data / "prepared").schema
@@ -60,7 +61,7 @@ def write(
     if mixed_precision != "none":
         model_name += f"_{mixed_precision}"
     model = models.build(kind, schema, embedding_dim=workload.EMBEDDING_DIM, **settings)
-    serving_model = export.ServingModel(
+    serving_model = ServingModel(
         model,
         schema,
         dict(zip(names, vocabularies, strict=True)),

@@ -16,6 +16,8 @@ from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.settings import required, setting
 from experiments.runs import forms, run_folder
 
+USER = "user"  # the entity table whose fields are the user's by default
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -31,7 +33,9 @@ class Settings:
         "best: the epoch with the highest AUC on the validation split, mean over tasks. last: the "
         "newest checkpoint. Or the number of a step.",
     )
-    version: int | None = setting(None, "Number of the version; the next one by default.", lower=1)
+    version: int | None = setting(
+        None, "Number of the version; the next one by default.", lower=1, upper=2**63 - 1
+    )
     user_fields: tuple[str, ...] | None = setting(
         None,
         "Names of the fields that are the user's in requests to rank; the fields of the entity "
@@ -48,12 +52,15 @@ def main(settings: Settings) -> None:
     """Runs the program."""
     step = _step(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
-    from dcrnn_tf.serving import export, warmup
+    from dcrnn_tf.serving import export
+    from dcrnn_tf.serving.serving_model import ServingModel
     from experiments.runs import model_card, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)
     run_folder.read(settings.run_dir, run_folder.CONFIG_FILE)  # else it is no run
+    if settings.version is not None:
+        export.check_version(settings.version, settings.export_dir)
     if step == "best":
         step = trained_runs.best_step(settings.run_dir)
         if step is None:
@@ -62,20 +69,21 @@ def main(settings: Settings) -> None:
     schema = run.dataset.schema
     user_fields = settings.user_fields
     if user_fields is None:
-        user_fields = [f.name for f in schema.fields if f.entity == export.USER]
-    if len(user_fields) == len(schema.fields):
-        user_fields = []
-    serving_model = export.ServingModel(
+        user_fields = tuple(f.name for f in schema.fields if f.entity == USER)
+        if len(user_fields) == len(schema.fields):
+            user_fields = ()
+    serving_model = ServingModel(
         run.model, schema, run.dataset.vocabularies(), run.positive_weights, user_fields
     )
-    name = pathlib.Path(settings.export_dir).resolve().name
 
     def write_extra(extra: pathlib.Path) -> None:
-        warmup.write(extra, name, serving_model.samples())
         schema.save(extra)
         model_card.write(extra, settings.run_dir, run, serving_model)
 
-    written = export.save(serving_model, settings.export_dir, settings.version, write_extra)
+    written = export.save(
+        serving_model, settings.export_dir, settings.version, write_extra, run.dataset
+    )
+    name = written.resolve().parent.name
     print(f"Step {run.step} of {settings.run_dir} written to {written}: model {name!r},")
     print(f"signatures {', '.join(serving_model.signatures())}.")
     if settings.user_fields is None and not user_fields:

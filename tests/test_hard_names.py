@@ -11,7 +11,9 @@ from data_prep.own_log.row_encoder import RowEncoder
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC
-from dcrnn_tf.serving import export
+from dcrnn_tf.serving.examples import serialize
+from dcrnn_tf.serving.serving_model import EXAMPLES
+from dcrnn_tf.serving.signatures import argument_names
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments import export as export_program
 from experiments import train
@@ -120,7 +122,7 @@ def test_a_run_is_trained_evaluated_exported_and_served(names, model, prepared, 
         for task in TASKS:
             np.testing.assert_allclose(answer[task], expected[task], rtol=2e-5)
     in_python = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures["serving_default"]
-    arguments = export.argument_names(raw)
+    arguments = argument_names(raw)
     answer = in_python(**{arguments[name]: tf.constant(value) for name, value in raw.items()})
     np.testing.assert_allclose(answer[TASK], expected[TASK], rtol=2e-5)
 
@@ -128,6 +130,6 @@ def test_a_run_is_trained_evaluated_exported_and_served(names, model, prepared, 
 def examples(raw):
     rows = len(next(iter(raw.values())))
     serialized = [
-        export.serialize({name: values[row] for name, values in raw.items()}) for row in range(rows)
+        serialize({name: values[row] for name, values in raw.items()}) for row in range(rows)
     ]
-    return {export.EXAMPLES: np.array(serialized, object)}
+    return {EXAMPLES: np.array(serialized, object)}

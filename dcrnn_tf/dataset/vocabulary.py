@@ -6,12 +6,20 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, PADDING_ROW, UNKNOWN_ROW, Ids
+from dcrnn_tf.dataset.encodings import (
+    FIRST_ID_ROW,
+    INTEGER,
+    PADDING_ROW,
+    TEXT,
+    UNKNOWN_ROW,
+    Ids,
+)
 from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file
 
 _NOTHING_MISSING = Ids()
+_TYPES = {TEXT: "O", INTEGER: "i"}  # NumPy's kinds of arrays of ids
 
 
 class Vocabulary:
@@ -27,7 +35,8 @@ class Vocabulary:
         self.counts = counts
         self._index = pd.Index(ids)
         # Builds the index's hash table; threads that did so at once would spoil it.
-        assert self._index.is_unique, "an id stands in a vocabulary twice"
+        if not self._index.is_unique:
+            raise ValueError("an id stands in it twice")
 
     @property
     def size(self) -> int:
@@ -68,8 +77,14 @@ def write_vocabulary(path: pathlib.Path, ids: np.ndarray, counts: np.ndarray) ->
 
 
 def read_vocabulary(path: pathlib.Path) -> Vocabulary:
-    """Reads what `write_vocabulary` has written."""
+    """Reads what `write_vocabulary` has written.
+
+    Raises:
+      ValueError: An id is null, or stands there twice.
+    """
     table = pl.read_parquet(path)
+    if nulls := table["id"].null_count():
+        raise ValueError(f"{nulls:,} of its ids are null")
     return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
 
 
@@ -106,8 +121,13 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{path} cannot be read ({reason}); {again}") from None
-    except AssertionError as error:
+    except ValueError as error:
         raise DatasetError(f"{path} is damaged ({error}); {again}") from None
+    expected = getattr(field.encoding, "values", "")
+    if _TYPES.get(expected, vocabulary.ids.dtype.kind) != vocabulary.ids.dtype.kind:
+        raise DatasetError(
+            f"{path} holds {vocabulary.ids.dtype} where the schema says {expected} ids; {again}"
+        )
     if vocabulary.size != field.vocabulary_size:
         raise DatasetError(
             f"{path} has {len(vocabulary.ids):,} ids, the schema says "

@@ -21,6 +21,11 @@ def use_bfloat16_products(use: bool) -> None:
     _low_precision = use
 
 
+def bfloat16_products() -> bool:
+    """Whether `product` rounds its operands and results to bfloat16."""
+    return _low_precision
+
+
 def product(inputs: tf.Tensor | SharedRows, kernel: tf.Tensor) -> tf.Tensor:
     """Returns `inputs @ kernel`, with the gradients that `tf.matmul` has.
 

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import (
@@ -22,6 +23,8 @@ from dcrnn_tf.dataset.encodings import (
     Scaling,
 )
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field, Schema
+
+GRAPH_BYTES = 2**31 - 2**26  # protocol buffers end at 2 GiB; the operations take a few MiB
 
 
 class _TensorFlow:
@@ -54,21 +57,23 @@ class RawFeatures(tf.Module):
 
     Raises:
       DatasetError: the schema does not say how a field was encoded, or a vocabulary holds an id
-        that stands for a missing one.
+        that stands for a missing one, or they are too large for a graph.
     """
 
     def __init__(self, schema: Schema, vocabularies: Mapping[str, np.ndarray]):
         super().__init__(name="raw_features")
-        encoders = []
         for field in schema.fields:
             if field.encoding is None:
                 raise DatasetError(
                     f"the schema of dataset {schema.name} does not say how field {field.name} was "
                     "encoded; prepare the dataset again"
                 )
-            encoder = _ENCODERS[type(field.encoding)]
-            encoders.append(encoder(field, field.encoding, vocabularies.get(field.name)))
-        self._encoders = tuple(encoders)
+        _check_size(schema, vocabularies)
+        self._encoders = tuple(
+            _ENCODERS[type(field.encoding)](field, field.encoding, vocabularies.get(field.name))
+            for field in schema.fields
+            if field.encoding
+        )
 
     def specs(self, fields: Sequence[str] | None = None) -> dict[str, tf.TensorSpec]:
         """Shapes and types of raw inputs, `{input: tf.TensorSpec}`.
@@ -114,10 +119,16 @@ class RawFeatures(tf.Module):
         counts = tf.stack([tf.shape(column)[0] for column in features.values()])
         # An empty batch stays empty though inputs that are left out have one row.
         rows = tf.where(tf.reduce_min(counts) == 0, 0, tf.reduce_max(counts))
-        return {
-            name: tf.broadcast_to(column, tf.concat([[rows], tf.shape(column)[1:]], axis=0))
-            for name, column in features.items()
-        }
+        fits = tf.debugging.Assert(
+            tf.reduce_all((counts == 1) | (counts == rows)),
+            ["inputs differ in their numbers of rows:", [*features], counts],
+            summarize=len(features),
+        )
+        with tf.control_dependencies([fits]):
+            return {
+                name: tf.broadcast_to(column, tf.concat([[rows], tf.shape(column)[1:]], axis=0))
+                for name, column in features.items()
+            }
 
     def parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Raw inputs of serialized `tf.Example`s, `(batch,)` of strings.
@@ -315,6 +326,36 @@ def _missing(field: Field, encoding: Ids, ids: np.ndarray) -> np.ndarray:
             "missing one; prepare the dataset again"
         )
     return np.array(missing, np.int64 if encoding.values == INTEGER else object)
+
+
+def graph_bytes(encoding: Encoding, ids: np.ndarray) -> int:
+    """Returns how much of a graph's file a field's raw ids and their rows take.
+
+    Args:
+      encoding: Encoding of the field.
+      ids: Raw ids, integers or texts.
+    """
+    if encoding.reads_numbers:
+        return 3 * 12 * len(ids)  # each of three signatures has them, float64 with int32
+    if ids.dtype != object:
+        return 16 * len(ids)
+    texts = pl.Series(ids, dtype=pl.String).str.len_bytes().sum()  # with two more bytes each
+    return int(texts) + 10 * len(ids)
+
+
+def _check_size(schema: Schema, vocabularies: Mapping[str, np.ndarray]) -> None:
+    sizes = {
+        field.name: graph_bytes(field.encoding, vocabularies[field.name])
+        for field in schema.fields
+        if field.encoding is not None and field.name in vocabularies
+    }
+    if (size := sum(sizes.values())) > GRAPH_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise DatasetError(
+            f"the vocabularies take {size / 2**30:.1f} GiB of a served model's graph, which holds "
+            f"{GRAPH_BYTES / 2**30:.1f} GiB at most; prepare the dataset with a larger min_count, "
+            f"above all of field {largest} with {len(vocabularies[largest]):,} ids"
+        )
 
 
 def _table(keys: np.ndarray, rows: np.ndarray) -> tf.lookup.StaticHashTable:

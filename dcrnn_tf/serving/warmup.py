@@ -55,3 +55,17 @@ def write(
                 )
             )
     return path
+
+
+def read(folder: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Returns the signature and the inputs of each warm-up request.
+
+    Args:
+      folder: `assets.extra` of an exported version.
+    """
+    requests = []
+    for record in tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        requests.append((request.model_spec.signature_name, inputs))
+    return requests

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
-from dcrnn_tf.models import MultiTaskModel
+from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.errors import UserError
 
@@ -22,13 +23,16 @@ class EvaluationError(UserError):
 class Predictor:
     """Scores whole splits with one traced function.
 
-    A model trained with a positive weight w tends to the logit `log(w p / (1 - p))`; to speak of
-    probabilities, `log w` is taken off again. Ranking, and so AUC, does not depend on it.
+    The weights that training gave to positives are taken off the logits again, so that they are
+    those of probabilities.
 
     Args:
       model: features in, `{task: logit (batch,)}` out.
       positive_weights: that the model was trained with, `{task: w}`.
       distribution: workers that share the batches of a split among them, each whole.
+
+    Raises:
+      DatasetError: A positive weight is no finite number above 0.
     """
 
     def __init__(
@@ -39,15 +43,11 @@ class Predictor:
     ):
         self._derived_outputs = model.derived_outputs
         self._distribution = distribution or Distribution()
-        self._shift = {task: float(np.log(weight)) for task, weight in positive_weights.items()}
+        self._log_weights = log_weights = probabilities.log_weights(positive_weights)
 
         @tf.function(autograph=False)  # there is no control flow to convert
         def logits(features):
-            outputs = model(features, training=False)
-            return {
-                task: tf.cast(outputs[task], tf.float32) - shift
-                for task, shift in self._shift.items()
-            }
+            return probabilities.unweighted(model(features, training=False), log_weights)
 
         self._logits = logits
 
@@ -65,8 +65,8 @@ class Predictor:
         Raises:
           EvaluationError: a task of a derived output is positive where the one before it is not.
         """
-        labels: dict[str, list] = {task: [] for task in self._shift}
-        logits: dict[str, list] = {task: [] for task in self._shift}
+        labels: dict[str, list] = {task: [] for task in self._log_weights}
+        logits: dict[str, list] = {task: [] for task in self._log_weights}
         worker, workers = self._distribution.worker, self._distribution.workers
         batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
@@ -78,10 +78,11 @@ class Predictor:
             progress(len(values))
         all_labels = {t: self._whole(parts, np.int8, batch_size) for t, parts in labels.items()}
         all_logits = {t: self._whole(parts, np.float32, batch_size) for t, parts in logits.items()}
-        for output in self._derived_outputs(dataset.schema.tasks):
+        derived_outputs = self._derived_outputs(dataset.schema.tasks)
+        for output in derived_outputs:
             all_labels[output.name] = _derived_labels(output, all_labels, split)
-            all_logits[output.name] = output.logit(all_logits).numpy()
-        return all_labels, all_logits
+        every = probabilities.with_derived(all_logits, derived_outputs)
+        return all_labels, {name: np.asarray(logit) for name, logit in every.items()}
 
     def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
         """All workers' batches in their order."""
@@ -108,7 +109,7 @@ class Predictor:
             for name, column in features.items()
         }
         score = self._logits.get_concrete_function(spec)
-        logits: dict[str, list] = {task: [] for task in self._shift}
+        logits: dict[str, list] = {task: [] for task in self._log_weights}
         rows = len(next(iter(features.values())))
         for start in range(0, rows, batch_size):
             batch = {
@@ -117,7 +118,26 @@ class Predictor:
             }
             for task, values in score(batch).items():
                 logits[task].append(values.numpy())
-        return {task: np.concatenate(parts) for task, parts in logits.items()}
+        none = np.empty(0, np.float32)
+        return {task: np.concatenate([none, *parts]) for task, parts in logits.items()}
+
+    def probabilities(
+        self,
+        features: Mapping[str, np.ndarray],
+        tasks: Sequence[Task] = (),
+        batch_size: int = 4096,
+    ) -> dict[str, np.ndarray]:
+        """Probabilities `{output: float32 (rows,)}` of rows of no dataset, as an export gives them.
+
+        Args:
+          features: As `score` takes them, such as a `RowEncoder` makes them of raw rows.
+          tasks: Tasks of the dataset; those with `only_where` have a derived output, which is left
+            out if they are not given.
+          batch_size: Number of rows that are scored at a time.
+        """
+        logits = self.score(features, batch_size)
+        every = probabilities.with_derived(logits, self._derived_outputs(tasks))
+        return {name: tf.sigmoid(logit).numpy() for name, logit in every.items()}
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.serving import export
+from dcrnn_tf.serving.serving_model import ServingModel
 from experiments.runs import trained_runs
 
 SIGNATURE = "serving_default"
@@ -36,7 +36,7 @@ def measure(
       DatasetError: The folder is no run that can be loaded.
     """
     run = trained_runs.load(run_dir)
-    model = export.ServingModel(
+    model = ServingModel(
         run.model, run.dataset.schema, run.dataset.vocabularies(), run.positive_weights
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ import datetime
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from dcrnn_tf.serving.export import ServingModel
+from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.metrics_log import METRICS_FILE
 from experiments.reports.document import Document, Section

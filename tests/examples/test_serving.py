@@ -18,7 +18,9 @@ from data_prep.ali_ccp.fields import FIELDS
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import NUMERIC, Task, load_schema
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
-from dcrnn_tf.serving import export, warmup
+from dcrnn_tf.serving import export
+from dcrnn_tf.serving.examples import serialize
+from dcrnn_tf.serving.serving_model import ServingModel
 from tests.examples.stand_in_server import StandInServer
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples" / "serving"
@@ -89,7 +91,7 @@ class Log:
             return len(values) and not (len(values) == 1 and (values[0] == -1 or values != values))
 
         return [
-            export.serialize({name: values for name, values in raw.items() if present(values)})
+            serialize({name: values for name, values in raw.items() if present(values)})
             for raw in self.rows
         ]
 
@@ -107,12 +109,8 @@ def exported(dataset_folder, tmp_path_factory):
         inputs = 1 if variable.path.endswith("table") else np.prod(variable.shape[-2:-1], dtype=int)
         scale = (2 / inputs) ** 0.5  # keeps the variance of what comes in
         variable.assign(random.normal(scale=scale, size=variable.shape))
-    served = export.ServingModel(model, schema, vocabularies, WEIGHTS, USER_FIELDS)
-    path = export.save(
-        served,
-        tmp_path_factory.mktemp("models") / "shop",
-        write_extra=lambda extra: warmup.write(extra, "shop", served.samples()),
-    )
+    served = ServingModel(model, schema, vocabularies, WEIGHTS, USER_FIELDS)
+    path = export.save(served, tmp_path_factory.mktemp("models") / "shop")
     log = Log(schema)
     expected = {}
     for task, logits in model(log.known, training=False).items():

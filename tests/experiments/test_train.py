@@ -348,6 +348,10 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     extra = models / "5" / "assets.extra"
     assert {path.name for path in extra.iterdir()} == {
         "model_card.md",
+        "models.config",
+        "request_columns.json",
+        "request_rank.json",
+        "request_rows.json",
         "schema.json",
         "tf_serving_warmup_requests",
     }

@@ -13,7 +13,7 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, Task
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.models import derived_outputs
-from dcrnn_tf.serving import export
+from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.training import evaluation, metrics_log
 from dcrnn_tf.training.trainer import Trainer, TrainingSettings
 from tests.conftest import write_dataset
@@ -162,7 +162,7 @@ def test_it_is_served(name, dataset):
     vocabularies = {field.name: load_vocabulary(dataset.folder, field).ids for field in fields}
     model = in_sequence(name, dataset)
     weights = {"click": 3.0, "conversion": 7.0}
-    served = export.ServingModel(model, dataset.schema, vocabularies, weights)
+    served = ServingModel(model, dataset.schema, vocabularies, weights)
     ids = np.arange(100, 118)
     raw = {"item": tf.constant(ids), "price": tf.constant(np.linspace(-2, 2, len(ids)))}
     found = {task: values.numpy() for task, values in served(raw | defaults(served, raw)).items()}

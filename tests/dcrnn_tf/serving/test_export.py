@@ -1,19 +1,25 @@
 """Served probabilities against those of the model in training, from raw rows."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
+from google.protobuf import text_format
 from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.config import model_server_config_pb2
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.serving import export, warmup
+from dcrnn_tf.serving.examples import serialize
+from dcrnn_tf.serving.request_samples import COLUMNS_FILE, RANK_FILE, ROWS_FILE, SERVER_FILE
+from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training.evaluation import Predictor
@@ -69,7 +75,7 @@ def serving_model(name, dataset, vocabularies, user_fields=USER_FIELDS, schema=N
     for variable in model.embedding.weights:  # initial ones are near 0, and so all rows alike
         variable.assign(random.normal(size=variable.shape))
     weights = {task: WEIGHTS[task] for task in schema.task_names}
-    served = export.ServingModel(model, schema, vocabularies, weights, user_fields)
+    served = ServingModel(model, schema, vocabularies, weights, user_fields)
     logits = Predictor(model, weights)
     return served, lambda known: {
         task: scipy.special.expit(values.astype(np.float64))
@@ -103,9 +109,7 @@ def test_every_model_gives_what_it_gave_in_training(name, dataset, vocabularies,
 def saved(dataset, vocabularies, tmp_path_factory):
     served, probabilities = serving_model("dcrnn", dataset, vocabularies)
     folder = tmp_path_factory.mktemp("exports") / "shop"
-    path = export.save(
-        served, folder, write_extra=lambda extra: warmup.write(extra, "shop", served.samples())
-    )
+    path = export.save(served, folder, dataset=dataset)
     return path, tf.saved_model.load(str(path)), probabilities
 
 
@@ -115,9 +119,7 @@ def test_saved_model_gives_the_same_by_every_signature(saved, rows):
     assert set(loaded.signatures) == {"serving_default", "serve_examples", "rank"}
     expected = probabilities(known)
     assert_close(loaded.signatures["serving_default"](**tensors(raw)), expected)
-    examples = [
-        export.serialize({n: column[row] for n, column in raw.items()}) for row in range(ROWS)
-    ]
+    examples = [serialize({n: column[row] for n, column in raw.items()}) for row in range(ROWS)]
     assert_close(loaded.signatures["serve_examples"](examples=tf.constant(examples)), expected)
 
 
@@ -170,6 +172,59 @@ def test_inputs_may_be_left_out(saved, rows):
         "click": (1,),
         "conversion": (1,),
     }
+
+
+def test_python_leaves_inputs_out_too(saved, rows):
+    known, raw = rows
+    _, loaded, probabilities = saved
+    for name in ("item", "history", "price"):
+        known = known | {name: np.zeros_like(known[name])}
+    given = {n: c for n, c in raw.items() if n not in ("item", "history", "price")}
+    assert_close(loaded.predict(**tensors(given)), probabilities(known))
+    user, items = {"age": [101]}, {"item": [101, 102, 103]}
+    found = loaded.rank(**user, **items)
+    expected = loaded.predict(age=[101] * 3, **items)
+    np.testing.assert_allclose(found["click"], expected["click"], rtol=0, atol=1e-6)
+
+
+def test_numbers_of_rows_that_do_not_fit_are_refused_inside_the_graph(saved):
+    _, loaded, _ = saved
+    with pytest.raises(tf.errors.InvalidArgumentError, match="rank takes one user, or one for"):
+        loaded.rank(age=[101, 102, 103], item=[101, 102])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="rank takes one user, or one for"):
+        loaded.rank(age=[101, 102, 103], item=[101])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="inputs differ in their numbers of"):
+        loaded.predict(age=[101, 102, 103], item=[101, 102])
+    for users in ([101], [101, 102]):
+        assert loaded.rank(age=users, item=[101, 102])["click"].shape == (2,)
+
+
+def test_samples_of_requests_are_what_the_signatures_take(saved):
+    path, loaded, _ = saved
+    folder = path / export.EXTRA_FOLDER
+    answers = {}
+    for name in (COLUMNS_FILE, ROWS_FILE, RANK_FILE):
+        body = json.loads((folder / name).read_text("utf-8"))
+        columns = body.get("inputs") or {
+            name: [row[name] for row in body["instances"]] for name in body["instances"][0]
+        }
+        signature = loaded.signatures[body["signature_name"]]
+        specs = signature.structured_input_signature[1]
+        answers[name] = signature(
+            **{name: tf.constant(column, specs[name].dtype) for name, column in columns.items()}
+        )["click"].numpy()
+    assert {name: len(values) for name, values in answers.items()} == {
+        COLUMNS_FILE: 1,
+        ROWS_FILE: 1,
+        RANK_FILE: 3,
+    }
+    assert answers[COLUMNS_FILE] == answers[ROWS_FILE]
+    config = text_format.Parse(
+        (folder / SERVER_FILE).read_text("utf-8"), model_server_config_pb2.ModelServerConfig()
+    )
+    (served,) = config.model_config_list.config
+    assert (served.name, served.base_path) == ("shop", "/models/shop")
+    assert export.next_version(path.parent) == 2  # none of these files is taken for a version
 
 
 def test_ids_lists_and_batches_of_any_size(saved, rows):
@@ -243,6 +298,20 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
     assert export.save(served, folder).name == "8"
     assert "Removing" in capsys.readouterr().out
     assert sorted(path.name for path in folder.iterdir()) == ["1", "7", "8"]
+
+
+def test_versions_that_a_server_cannot_read_are_refused(tmp_path):
+    for version in (0, -1, 2**63):
+        with pytest.raises(DatasetError, match=f"^{version} cannot be a version in"):
+            export.check_version(version, tmp_path)
+    (tmp_path / "9").mkdir()
+    (tmp_path / str(2**64)).mkdir()  # no version to a server
+    (tmp_path / "\N{SUPERSCRIPT TWO}").mkdir()
+    (tmp_path / "\N{ARABIC-INDIC DIGIT SEVEN}7").mkdir()
+    assert export.next_version(tmp_path) == 10
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(DatasetError, match="TensorFlow Serving reads numbers from 1 to 92233720"):
+        export.next_version(tmp_path)
 
 
 def test_a_folder_that_tensorflow_cannot_load_from_is_refused(dataset, vocabularies, tmp_path):

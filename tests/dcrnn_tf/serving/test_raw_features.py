@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from data_prep.own_log.row_encoder import RowEncoder
 from data_prep.own_log.scaling import ScalingLearner
-from dcrnn_tf.dataset.encodings import INTEGER, Bins, Ids, Scaling
+from dcrnn_tf.dataset.encodings import INTEGER, NUMBER, TEXT, Bins, Ids, Scaling
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
@@ -17,7 +17,7 @@ from dcrnn_tf.dataset.schema import (
     Field,
     Schema,
 )
-from dcrnn_tf.serving.raw_features import RawFeatures
+from dcrnn_tf.serving.raw_features import RawFeatures, graph_bytes
 from tests.shop import FIELDS, prepare_shop, raw_rows
 
 NUMBERS = ("row", "price", "price_log", "price_rank", "price_bins", "level_bins", "level")
@@ -238,6 +238,37 @@ def test_log_bins_are_those_of_preparation():
     bins = np.where(numbers > 2, np.floor(np.log(np.maximum(numbers, 2)) ** 2) + 3, numbers // 1)
     expected = np.where((bins < -4) | (bins >= 500), 1, bins + 6)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_vocabularies_too_large_for_a_graph_are_refused_before_anything_is_made_of_them():
+    fields = (
+        Field("item", CATEGORICAL, 130_000_002, encoding=Ids(("-1",), INTEGER)),
+        Field("shop", CATEGORICAL, 10_000_002, encoding=Ids(("-1",), INTEGER)),
+    )
+    sizes = {field.name: field.vocabulary_size - 2 for field in fields}
+    vocabularies = {n: np.broadcast_to(np.int64(7), size) for n, size in sizes.items()}
+    told = r"take 2\.1 GiB .* holds 1\.9 GiB .* above all of field item with 130,000,000 ids"
+    with pytest.raises(DatasetError, match=told):
+        RawFeatures(Schema("log", fields, (), {}), vocabularies)
+
+
+@pytest.mark.parametrize("values", [INTEGER, TEXT, NUMBER])
+def test_the_size_of_a_graph_is_known_beforehand(values, tmp_path):
+    ids = np.arange(10**9, 10**9 + 30_000)
+    if values != INTEGER:
+        ids = ids.astype(str).astype(object)
+    encoding = Ids(("-1",), values)
+    field = Field("item", CATEGORICAL, len(ids) + 2, encoding=encoding)
+    raw = RawFeatures(Schema("log", (field,), (), {}), {"item": ids})
+    (spec,) = raw.specs().values()
+    functions = [
+        tf.function(lambda item: raw.encode({"item": item})["item"], input_signature=[spec])
+        for _ in range(3)
+    ]
+    raw.functions = functions
+    tf.saved_model.save(raw, str(tmp_path), signatures={str(n): f for n, f in enumerate(functions)})
+    size = (tmp_path / "saved_model.pb").stat().st_size
+    assert size == pytest.approx(graph_bytes(encoding, ids), rel=0.1)
 
 
 def test_what_cannot_be_served_gets_one_sentence():

@@ -14,6 +14,7 @@ from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.layers.embedding import row_shards
 from dcrnn_tf.serving import export
+from dcrnn_tf.serving.serving_model import ServingModel
 from tests.dcrnn_tf.layers.embedding.test_field_embedding import DIM, FEATURES, FIELDS
 from tests.dcrnn_tf.training.test_trainer import SETTINGS, make_trainer, read_metrics
 
@@ -128,7 +129,7 @@ def test_exported_it_takes_raw_ids_and_says_the_same(dataset_folder, tmp_path):
         keras.utils.set_random_seed(1)
         model = models.build("dcrnn", dataset.schema, units=8, table_shards=shards)
         weights = {"click": 3.0, "conversion": 7.0}
-        served = export.ServingModel(model, dataset.schema, vocabularies, weights, ("age",))
+        served = ServingModel(model, dataset.schema, vocabularies, weights, ("age",))
         folder = export.save(served, tmp_path / str(shards))
         loaded = tf.saved_model.load(str(folder))
         for name, sample in served.samples(candidates=5).items():

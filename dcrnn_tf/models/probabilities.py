@@ -1,0 +1,58 @@
+"""From a model's logits to its outputs: positive weights taken off, derived outputs added."""
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.models.derived_outputs import DerivedOutput
+
+
+def log_weights(positive_weights: Mapping[str, float]) -> dict[str, float]:
+    """Returns what training with positive weights adds to logits, `{task: log w}`.
+
+    A model trained with a positive weight w tends to the logit `log(w p / (1 - p))`. Ranking, and
+    so AUC, does not depend on it; a probability does.
+
+    Args:
+      positive_weights: Factor w on the loss of each task's positives, `{task: w}`.
+
+    Raises:
+      DatasetError: A weight is no finite number above 0.
+    """
+    for task, weight in positive_weights.items():
+        if not (isinstance(weight, numbers.Real) and 0 < weight < math.inf):
+            raise DatasetError(
+                f"the positive weight of {task} is {weight!r:.80}, expected a finite number above "
+                "0; give the weights that the model was trained with"
+            )
+    return {task: math.log(weight) for task, weight in positive_weights.items()}
+
+
+def unweighted(
+    logits: Mapping[str, tf.Tensor], log_weights: Mapping[str, float]
+) -> dict[str, tf.Tensor]:
+    """Returns the logits of probabilities, float32: a model's with `log w` taken off.
+
+    Args:
+      logits: Outputs of the model, `{task: (rows,)}`.
+      log_weights: As the function of that name returns them.
+    """
+    return {task: tf.cast(logits[task], tf.float32) - log_w for task, log_w in log_weights.items()}
+
+
+def with_derived(
+    logits: Mapping[str, tf.Tensor], derived_outputs: Sequence[DerivedOutput]
+) -> dict[str, tf.Tensor]:
+    """Returns the logits of tasks, and after them those of derived outputs.
+
+    Args:
+      logits: Logits of the tasks with positive weights taken off, by name.
+      derived_outputs: Outputs in an order in which they can be computed.
+    """
+    every = dict(logits)
+    for output in derived_outputs:
+        every[output.name] = output.logit(every)
+    return every

@@ -1,0 +1,221 @@
+"""A model with its vocabularies as functions of raw features, which a SavedModel keeps."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.layers.product import bfloat16_products
+from dcrnn_tf.models import MultiTaskModel, probabilities
+from dcrnn_tf.serving.examples import serialize
+from dcrnn_tf.serving.raw_features import RawFeatures
+from dcrnn_tf.serving.raw_rows import raw_rows
+from dcrnn_tf.serving.signatures import argument_names, named_inputs
+from dcrnn_tf.serving.trial import Trial
+from dcrnn_tf.training.evaluation import Predictor
+
+EXAMPLES = "examples"  # the input of `serve_examples`
+TRIED_SPLITS = ("validation", "test", "train")
+TRIED_ROWS = 256
+# The table and its row numbers have names that no field has, for none has a line break.
+_USER_TABLE = "user\n"
+_USER_ROW = f"{_USER_TABLE}_row"
+
+
+class ServingModel(tf.Module):
+    """Raw features to probabilities, with the vocabularies inside.
+
+    Signatures, all of them with the outputs of `output_names`, float32 `(batch,)` each:
+
+    - `serving_default`: an input per field, as `RawFeatures.specs` has them. Inputs that are left
+      out are missing values; an input with one row counts for all rows.
+    - `serve_examples`: serialized `tf.Example`s, one input `examples`.
+    - `rank`: one user and n candidates. The user's fields have one row and are looked up and pooled
+      once, the others n rows. n users are one for each candidate; any other number is refused.
+
+    A loaded SavedModel has `serving_default` as its method `predict`, and `rank` under its name:
+    these are called from Python without the inputs that are missing.
+
+    A task's output is its probability; that of a task defined only where another one is positive
+    is the probability given that one. Derived outputs are there by their names: such a task's
+    `TASK_per_exposure`, and `TASK_after_GIVEN` of a model whose tasks are in sequence.
+
+    Args:
+      model: trained.
+      schema: of its dataset.
+      vocabularies: `{field: raw ids}`, as `RawFeatures` takes them.
+      positive_weights: that the model was trained with, `{task: w}`; log w is taken off its logits.
+      user_fields: Fields of the user; without them there is no `rank`.
+
+    Raises:
+      DatasetError: there is no such field, or no other one; a positive weight is no finite number
+        above 0; or as `RawFeatures`.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        schema: Schema,
+        vocabularies: Mapping[str, np.ndarray],
+        positive_weights: Mapping[str, float],
+        user_fields: Sequence[str] = (),
+    ):
+        super().__init__(name="serving_model")
+        names = [field.name for field in schema.fields]
+        if unknown := sorted(set(user_fields) - set(names)):
+            raise DatasetError(f"the model has no field {', '.join(unknown)} to be the user's")
+        if user_fields and not set(names) - set(user_fields):
+            raise DatasetError("all fields are the user's, so that no two candidates differ")
+        self._user_fields = [name for name in names if name in user_fields]
+        self._candidate_fields = [name for name in names if name not in user_fields]
+        self.tasks = schema.tasks
+        self.derived_outputs = model.derived_outputs(schema.tasks)
+        positive_weights = {n: positive_weights.get(n, math.nan) for n in schema.task_names}
+        self._log_weights = probabilities.log_weights(positive_weights)
+        self.raw_features = RawFeatures(schema, vocabularies)
+        predictor = Predictor(model, positive_weights)
+        # In functions out of sight of TensorFlow, which would save the whole model a second time.
+        self._trained = lambda features: predictor.probabilities(features, schema.tasks)
+        self._raw_rows = lambda features: raw_rows(schema, vocabularies, features)
+        self._low_precision = model.compute_dtype != "float32" or bfloat16_products()
+        copy = _with_user(model, self._user_fields)
+        # The variables alone: of a Keras model more would be saved than a server needs.
+        self.weights = tuple(variable.value for variable in copy.variables)
+        self._logits = lambda features: copy(features, training=False)
+        self._rank_logits = copy.rank_logits
+        raw, arguments = self.raw_features, self.arguments
+        self.predict = named_inputs(self, raw.specs(), arguments, raw.defaults())
+        if user_fields:
+            specs = raw.specs(self._user_fields) | raw.specs(self._candidate_fields)
+            self.rank = named_inputs(self._rank, specs, arguments, raw.defaults())
+
+    def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Probabilities of a batch of raw inputs."""
+        return self._probabilities(self._logits(self.raw_features.encode(raw)))
+
+    def examples(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Probabilities of serialized `tf.Example`s."""
+        return self(self.raw_features.parse(serialized))
+
+    def _rank(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Probabilities of one user's candidates, or of a candidate each of as many users."""
+        user = self.raw_features.encode(raw, self._user_fields)
+        candidates = self.raw_features.encode(raw, self._candidate_fields)
+        users, count = (tf.shape(next(iter(part.values())))[0] for part in (user, candidates))
+        # A server that batches puts requests of one candidate together, each with its user.
+        fits = tf.debugging.Assert(
+            (users == 1) | (users == count),
+            ["rank takes one user, or one for each candidate; users and candidates:", users, count],
+        )
+        with tf.control_dependencies([fits]):
+            row = tf.where(users == 1, 0, tf.range(count))
+        return self._probabilities(self._rank_logits(user | candidates | {_USER_ROW: row}))
+
+    def specs(self) -> dict[str, dict[str, tf.TensorSpec]]:
+        """Shapes and types of the inputs of each signature, `{signature: {input: spec}}`."""
+        fields = self.raw_features.specs()
+        specs = {
+            "serving_default": fields,
+            "serve_examples": {EXAMPLES: tf.TensorSpec((None,), tf.string)},
+        }
+        return specs | ({"rank": fields} if self._user_fields else {})
+
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """The functions behind the signatures, by name."""
+        examples = self.specs()["serve_examples"]
+        signatures = {
+            "serving_default": self.predict,
+            "serve_examples": named_inputs(
+                lambda i: self.examples(i[EXAMPLES]), examples, {EXAMPLES: EXAMPLES}
+            ),
+        }
+        return signatures | ({"rank": self.rank} if self._user_fields else {})
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The argument of each input when the signatures are called in Python, by input."""
+        return argument_names(self.raw_features.specs())
+
+    def samples(self, candidates: int = 100) -> dict[str, dict[str, np.ndarray]]:
+        """Inputs to try each signature with, `{signature: {input: array}}`.
+
+        Args:
+          candidates: of `rank`; the other signatures get one row.
+        """
+        row = self.raw_features.samples()
+        samples = {
+            "serving_default": row,
+            "serve_examples": {EXAMPLES: np.array([serialize(row)], object)},
+        }
+        if self._user_fields:
+            rows = self.raw_features.samples(self._candidate_fields, candidates)
+            samples["rank"] = self.raw_features.samples(self._user_fields) | rows
+        return samples
+
+    def trials(self, dataset: PreparedDataset) -> list[Trial]:
+        """Rows of a dataset for each signature, with their probabilities by the model in training.
+
+        Args:
+          dataset: that the model belongs to; of validation, test and training split the first that
+            has rows is taken.
+        """
+        splits = dataset.schema.splits
+        split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
+        features, _ = next(iter(dataset.batches(split, TRIED_ROWS, joined=True)))
+        raw, known = self._raw_rows({name: column.numpy() for name, column in features.items()})
+        rows = len(next(iter(raw.values())))
+        examples = [serialize({n: column[row] for n, column in raw.items()}) for row in range(rows)]
+        expected = self._expected(known)
+        trials = [
+            Trial("serving_default", raw, *expected),
+            Trial("serve_examples", {EXAMPLES: np.array(examples, object)}, *expected),
+        ]
+        if self._user_fields:
+            user = self.raw_features.specs(self._user_fields)
+            first = {name: column[:1] for name, column in raw.items() if name in user}
+            same = {name: np.repeat(known[name][:1], rows, axis=0) for name in user}
+            trials.append(Trial("rank", raw | first, *self._expected(known | same)))
+        return trials
+
+    def _expected(self, features: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
+        """Probabilities by the model in training, and how far sums in another order may bring them.
+
+        Large numbers that are not scaled leave few digits to a logit. How few shows the difference
+        that it makes to round every number up or down.
+        """
+        expected = self._trained(features)
+        rounding, tolerance = (2.0**-9, 2.0**-6) if self._low_precision else (2.0**-23, 2.0**-16)
+        random = np.random.default_rng(0)
+        rounded = {
+            name: column * random.choice([1 - rounding, 1 + rounding], column.shape).astype("f4")
+            for name, column in features.items()
+            if column.dtype == np.float32
+        }
+        others = self._trained({**features, **rounded})
+        differences = [np.abs(others[name] - expected[name]).max() for name in expected]
+        return expected, tolerance + 4 * float(max(differences))
+
+    def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        tasks = probabilities.unweighted(logits, self._log_weights)
+        every = probabilities.with_derived(tasks, self.derived_outputs)
+        return {name: tf.sigmoid(logit) for name, logit in every.items()}
+
+
+def _with_user(model: MultiTaskModel, user_fields: Sequence[str]) -> MultiTaskModel:
+    """The model with the user's fields, and no others, in an entity table."""
+    fields = [
+        dataclasses.replace(field, entity=_USER_TABLE if field.name in user_fields else None)
+        for field in model.fields
+    ]
+    copy = type(model).from_config(
+        model.get_config()
+        | {"fields": [dataclasses.asdict(field) for field in fields], "table_devices": None}
+    )
+    copy.build()
+    for variable, trained in zip(copy.variables, model.variables, strict=True):
+        variable.assign(trained)
+    return copy

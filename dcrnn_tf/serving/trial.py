@@ -1,0 +1,101 @@
+"""The trial of an export before it gets its name: it must give what the model in training gives."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.saved_model import loader_impl  # the reader has no public name
+
+from dcrnn_tf.system.errors import UserError
+
+Inputs = Mapping[str, np.ndarray]
+
+
+class ExportError(UserError):
+    """An exported model does not give what the model in training gives."""
+
+
+class Trial(NamedTuple):
+    """Inputs of a signature, and what it must answer.
+
+    Attributes:
+      signature: Name of the signature.
+      inputs: Inputs, `{input: array}`.
+      expected: Probabilities by the model in training, `{output: (rows,)}`; None asks for any.
+      tolerance: Largest difference from them.
+    """
+
+    signature: str
+    inputs: Inputs
+    expected: Mapping[str, np.ndarray] | None = None
+    tolerance: float = 0.0
+
+
+def check(
+    folder: pathlib.Path,
+    inputs: Mapping[str, Mapping[str, tf.TensorSpec]],
+    arguments: Mapping[str, str],
+    outputs: Sequence[str],
+    trials: Sequence[Trial],
+) -> None:
+    """Loads a SavedModel and tries its signatures.
+
+    Args:
+      folder: Folder of the SavedModel.
+      inputs: Inputs that each signature must have, `{signature: {input: tf.TensorSpec}}`.
+      arguments: Argument of an input in Python where it has another name, by input.
+      outputs: Names of the outputs that each signature must have.
+      trials: What is asked, and what must be answered.
+
+    Raises:
+      ExportError: A signature, an input or an output is missing, or a probability is none, or
+        another one than expected.
+    """
+    _check_inputs(folder, inputs)
+    signatures = tf.saved_model.load(str(folder)).signatures
+    for trial in trials:
+        arrays = {
+            arguments.get(name, name): tf.constant(array) for name, array in trial.inputs.items()
+        }
+        found = signatures[trial.signature](**arrays)
+        if set(found) != set(outputs):
+            raise _refused(f"gives {', '.join(found)} instead of {', '.join(outputs)}")
+        for output in outputs:
+            _check_values(trial, output, found[output].numpy())
+
+
+def _check_inputs(folder: pathlib.Path, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> None:
+    """Reads the signatures as a server does, which knows no arguments of functions."""
+    (graph,) = loader_impl.parse_saved_model(str(folder)).meta_graphs
+    for name, specs in inputs.items():
+        found = graph.signature_def[name].inputs if name in graph.signature_def else {}
+        types = {key: (info.dtype, len(info.tensor_shape.dim)) for key, info in found.items()}
+        expected = {
+            key: (spec.dtype.as_datatype_enum, spec.shape.rank) for key, spec in specs.items()
+        }
+        if types != expected:
+            raise _refused(f"has no signature {name} with the inputs {', '.join(specs)}")
+
+
+def _check_values(trial: Trial, output: str, found: np.ndarray) -> None:
+    expected = found if trial.expected is None else trial.expected[output]
+    if found.shape != expected.shape:
+        raise _refused(f"gives {len(found)} values of {output} for {len(expected)} rows")
+    # A value that is not a number is in no interval.
+    sound = (found >= 0) & (found <= 1) & (np.abs(found - expected) <= trial.tolerance)
+    if not sound.all():
+        row = int(np.argmin(sound))
+        told = "" if trial.expected is None else f", the model in training {expected[row]:.6f},"
+        raise _refused(
+            f"gives {found[row]:.6f} as probability of {output}{told} in row {row} (counted from "
+            f"0) of a request to {trial.signature}"
+        )
+
+
+def _refused(what: str) -> ExportError:
+    return ExportError(
+        f"the exported model {what}, so that nothing was exported; report this with the command "
+        "that exports it"
+    )

@@ -1,4 +1,4 @@
-"""Exact AUC of many scores, in a process of its own: seconds and peak memory.
+"""Measures time and memory of the exact AUC of many scores, in a process of its own.
 
 python -m benchmarks.auc 40000000
 """

@@ -1,4 +1,4 @@
-"""What is timed runs in a process of its own, and obeys the benchmark line by line.
+"""Runs a contender, a program that is timed, for as long as each line of its input says.
 
 It needs nothing but Python, as the peers run in environments of their own. The benchmark writes a
 number of seconds; the contender works for so long and answers with a line of JSON.
@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def serve(work: Callable[[], object], rows: int, told: Mapping[str, object] | None = None) -> None:
+def serve(work: Callable[[], object], rows: int, facts: Mapping[str, object] | None = None) -> None:
     """Answers until the benchmark closes the connection.
 
     Args:
       work: does one piece of work, such as a training step.
       rows: Number of rows of one piece.
-      told: Further facts for the benchmark, reported at the start.
+      facts: Further facts for the benchmark, reported at the start.
     """
     # What libraries print must not get among the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
@@ -31,7 +31,7 @@ def serve(work: Callable[[], object], rows: int, told: Mapping[str, object] | No
     def answer(content: dict) -> None:
         print(json.dumps(content), file=answers, flush=True)
 
-    answer({"ready": True, **(told or {})})
+    answer({"ready": True, **(facts or {})})
     for line in sys.stdin:
         times = [time.perf_counter()]
         while times[-1] - times[0] < float(line):

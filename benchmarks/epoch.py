@@ -1,4 +1,4 @@
-r"""An epoch of four million rows of each model of DCRNN's Table 4, and its hours as a whole.
+r"""Measures an epoch of four million rows of each model of DCRNN's Table 4.
 
   python -m benchmarks.epoch
 

@@ -1,4 +1,4 @@
-"""Writes what the serving part calls: a model as SavedModels, and ids to ask them.
+"""Writes the SavedModels of the serving benchmark, and ids to call them with.
 
 python -m benchmarks.export_models --workload=FOLDER --model=mmoe --user_fields=13 --out_dir=EXPORTS
 """

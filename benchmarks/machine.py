@@ -1,4 +1,4 @@
-"""What the machine can do at most: the floor that a training step stands on."""
+"""Measures the rates of matrix products and memory copies, which bound a training step."""
 
 import os
 import pathlib

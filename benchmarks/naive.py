@@ -1,4 +1,4 @@
-"""A contender: the models as one writes them in Keras without further thought.
+"""A contender: the models written in plain Keras, without any optimisation.
 
 An `Embedding` per field, a `Dense` per expert layer, the sequence `X_i = X_0 + A_i` made
 explicitly and read by a `Bidirectional(LSTM)` per task, `keras.optimizers.Adam` for all weights.

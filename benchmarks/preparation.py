@@ -1,4 +1,4 @@
-"""Preparation of simulated Ali-CCP logs: time and memory against the number of rows."""
+"""Measures the preparation of simulated Ali-CCP logs: time and memory by number of rows."""
 
 import json
 import pathlib

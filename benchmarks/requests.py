@@ -1,4 +1,4 @@
-"""What the contenders of the serving part are asked; needs NumPy alone."""
+"""Inputs of the calls that the serving benchmark times; needs NumPy alone."""
 
 import pathlib
 from collections.abc import Sequence

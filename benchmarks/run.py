@@ -1,4 +1,4 @@
-r"""Measures what this project's speed claims rest on, on the machine it runs on.
+r"""Measures the speeds of this project and of other libraries on the machine it runs on.
 
   python -m benchmarks.run --out_dir=runs/benchmark
   python -m benchmarks.run --quick

@@ -43,8 +43,8 @@ def main(settings: Settings) -> None:
     started = time.perf_counter()
     loaded = tf.saved_model.load(settings.model)
     function = loaded.signatures[settings.signature]
-    told = {"load_seconds": time.perf_counter() - started, "bytes_before": before}
-    told["bytes_after"] = contender.resident_bytes()
+    facts = {"load_seconds": time.perf_counter() - started, "bytes_before": before}
+    facts["bytes_after"] = contender.resident_bytes()
 
     inputs = function.structured_input_signature[1]
     once = settings.user_fields if settings.signature == "rank" else 0
@@ -61,9 +61,9 @@ def main(settings: Settings) -> None:
 
     started = time.perf_counter()
     work(named[0])
-    told["first_call_seconds"] = time.perf_counter() - started
+    facts["first_call_seconds"] = time.perf_counter() - started
     cycle = itertools.cycle(named)
-    contender.serve(lambda: work(next(cycle)), settings.rows, told)
+    contender.serve(lambda: work(next(cycle)), settings.rows, facts)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a training on several workers should take: a model on paper, with measured constants.
+"""Predicts the speed of training on several workers, from measured constants.
 
 python -m benchmarks.scaling
 """

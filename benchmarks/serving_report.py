@@ -1,4 +1,4 @@
-"""Writes the results of the serving part as a Markdown page."""
+"""Writes the results of the serving benchmark as a Markdown page."""
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -132,9 +132,9 @@ _CALL = (
     Number("at most", lambda s: MOST_SECONDS.get(s["label"]), milliseconds(0), missing=""),
 )
 _PROCESS = (
-    Number("load", lambda speed: speed["told"]["load_seconds"], "{:.1f} s".format),
-    Number("first call", lambda speed: speed["told"]["first_call_seconds"], "{:.1f} s".format),
-    Number("memory before", lambda speed: speed["told"]["bytes_before"], gib(2)),
-    Number("after", lambda speed: speed["told"]["bytes_after"], gib(2)),
+    Number("load", lambda speed: speed["facts"]["load_seconds"], "{:.1f} s".format),
+    Number("first call", lambda speed: speed["facts"]["first_call_seconds"], "{:.1f} s".format),
+    Number("memory before", lambda speed: speed["facts"]["bytes_before"], gib(2)),
+    Number("after", lambda speed: speed["facts"]["bytes_after"], gib(2)),
     Number("at most, in use", "peak_bytes", gib(2)),
 )

@@ -1,4 +1,4 @@
-"""Runs contenders one at a time in short windows that are interleaved, round after round.
+"""Times several programs fairly: one at a time in short windows that alternate, in rounds.
 
 So a machine that is slow for a while is slow for all of them.
 """
@@ -91,7 +91,7 @@ class Process:
 
     Attributes:
       contender: Contender that runs.
-      told: What it reported of itself when it was ready.
+      facts: Facts that it reported when it was ready.
     """
 
     def __init__(self, contender: Contender, plan: Plan):
@@ -106,7 +106,7 @@ class Process:
                 text=True,
                 env=_environment(),
             )
-        self.told = self._read()
+        self.facts = self._read()
 
     def window(self, seconds: float) -> dict:
         """Lets it work."""
@@ -152,7 +152,7 @@ def measure(groups: Sequence[Sequence[Contender]], plan: Plan) -> list[dict]:
     Returns:
       For each contender its label, workload and group, `rows_per_second`, median over `windows`,
       `call_seconds`, percentiles of a piece of work over all windows, `calls`, how many there were,
-      `peak_bytes`, and `told`, what it told when it was ready.
+      `peak_bytes`, and `facts`, which it reported when it was ready.
     """
     results = []
     total = plan.rounds * sum(map(len, groups))
@@ -182,7 +182,7 @@ def _result(process: Process, group: int, windows: Sequence[dict]) -> dict:
         "calls": len(calls),
         "call_seconds": {f"p{p}": float(np.percentile(calls, p)) for p in (50, 99)},
         "peak_bytes": max(window["peak_bytes"] for window in windows),
-        "told": process.told,
+        "facts": process.facts,
     }
 
 

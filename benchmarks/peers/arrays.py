@@ -1,4 +1,4 @@
-"""The workload as the peers get it; needs NumPy alone."""
+"""Reads the benchmark's workload as arrays for other libraries; needs NumPy alone."""
 
 import json
 import pathlib

@@ -25,8 +25,8 @@ import onnxruntime  # noqa: E402  it counts the cores
 before = contender.resident_bytes()
 started = time.perf_counter()
 session = onnxruntime.InferenceSession(given.path, providers=["CPUExecutionProvider"])
-told = {"load_seconds": time.perf_counter() - started, "bytes_before": before}
-told["bytes_after"] = contender.resident_bytes()
+facts = {"load_seconds": time.perf_counter() - started, "bytes_before": before}
+facts["bytes_after"] = contender.resident_bytes()
 
 names = [node.name for node in session.get_inputs()]
 loaded = requests.load(given.ids, given.rows, given.user_fields)
@@ -41,5 +41,5 @@ def work() -> None:
 
 started = time.perf_counter()
 work()
-told["first_call_seconds"] = time.perf_counter() - started
-contender.serve(work, given.rows, told)
+facts["first_call_seconds"] = time.perf_counter() - started
+contender.serve(work, given.rows, facts)

@@ -1,4 +1,4 @@
-"""Ali-CCP's parsed rows in chunk files, and what was found out about them."""
+"""Chunk files of Ali-CCP's parsed rows, and the counts of what they hold."""
 
 import collections
 import dataclasses
@@ -79,7 +79,7 @@ class ChunkedLog:
       settings: Settings of what to keep.
 
     Attributes:
-      users: lines of both common files; a user's number is its place among them, train first.
+      users: Number of lines of both common files; they are numbered in order, those of train first.
       user_chunks: chunk files of the user fields, in the order of the users; none if no user
         field is wanted.
       rows: exposures kept, by split.
@@ -101,7 +101,7 @@ class ChunkedLog:
         self._chunks: dict[str, list[tuple[pathlib.Path, int]]] = {}
 
     def state(self) -> dict:
-        """All that was found out so far, as JSON."""
+        """Returns everything but the chunk files' content, as JSON."""
         return {
             "users": self.users,
             "user_chunks": [path.name for path in self.user_chunks],
@@ -116,7 +116,7 @@ class ChunkedLog:
         }
 
     def take_up(self, state: Mapping) -> None:
-        """Goes back to a state."""
+        """Takes over what `state` returned."""
         self.users = state["users"]
         self.user_chunks = [self._folder / name for name in state["user_chunks"]]
         self.counts = {split: collections.Counter(n) for split, n in state["counts"].items()}

@@ -1,4 +1,4 @@
-"""From Ali-CCP's parsed chunks to rows: who is held out, what is counted, how it is encoded."""
+"""Encodes Ali-CCP's parsed chunks: draws validation users, counts and encodes ids."""
 
 import dataclasses
 import pathlib

@@ -97,8 +97,8 @@ class ParsedLog(ChunkedLog):
 
         for lines, faults in ordered(work, read_blocks(path, self._progress)):
             self.register(path, faults)
-            lines, found = settle(lines, self._settings.keep_conversions_without_click)
-            self.add_exposures(split, self._save(lines.columns), len(lines.line), found)
+            lines, counts = settle(lines, self._settings.keep_conversions_without_click)
+            self.add_exposures(split, self._save(lines.columns), len(lines.line), counts)
             self.add_list_lengths(list_lengths(lines))
         self.check_rows(split, path)
 

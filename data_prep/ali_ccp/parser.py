@@ -278,7 +278,7 @@ def parse(
 def _lists(
     rows: np.ndarray, ids: np.ndarray, weights: np.ndarray | None, count: int, max_values: int
 ) -> tuple[Ragged, np.ndarray]:
-    """The lists of `count` rows, given end to end, and which were longer than `max_values`."""
+    """Returns lists that come end to end, one for each of `count` rows, and which were cut."""
     lengths = np.bincount(rows, minlength=count)
     kept = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths) < max_values
     ragged = Ragged(
@@ -292,7 +292,7 @@ def _lists(
 def _field_numbers(
     words: np.ndarray, begin: np.ndarray, end: np.ndarray, fields: Sequence[RawField]
 ) -> np.ndarray:
-    """Position in `fields` of the name that stands from `begin` to `end`, -1 if in none."""
+    """Returns the position in `fields` of each cell's name, -1 of a name that is not in it."""
     codes = [int.from_bytes(f.raw_name.encode().rjust(8, b"\0"), "little") for f in fields]
     slots = next(n for n in range(len(codes), 9999) if len({c % n for c in codes}) == len(codes))
     code_of_slot = np.zeros(slots, np.uint64)

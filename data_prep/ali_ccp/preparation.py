@@ -239,16 +239,16 @@ def find_files(raw_dir: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
-    found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
-    if not found:
+    paths = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
+    if not paths:
         raise DatasetError(
             f"{raw_dir} has neither {name} nor {name}.gz; Ali-CCP is four files, "
             f"{', '.join(n for split in SPLITS for n in file_names(split))}"
         )
-    if len(found) == 2:
+    if len(paths) == 2:
         raise DatasetError(f"{raw_dir} has both {name} and {name}.gz; remove one of them")
-    check_text(found[0])
-    return found[0]
+    check_text(paths[0])
+    return paths[0]
 
 
 def source_of(raw_dir: pathlib.Path, files: Mapping[str, pathlib.Path]) -> dict[str, object]:

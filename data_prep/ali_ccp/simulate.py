@@ -1,4 +1,4 @@
-"""Simulates Ali-CCP: writes the four raw files, and the truth behind their labels.
+"""Simulates Ali-CCP: writes the four raw files, and the true probabilities of their labels.
 
     python -m data_prep.ali_ccp.simulate --out_dir=data/simulated_ali_ccp --preset=small
 
@@ -112,13 +112,13 @@ class TokenPool:
         )
         ends = np.cumsum(lengths.ravel()).reshape(lengths.shape)
         line = np.empty(ends[-1, -1], np.int64)
-        line[_places(ends[:, 0], lengths[:, 0])] = columns.ravel()
+        line[_positions(ends[:, 0], lengths[:, 0])] = columns.ravel()
         for number, (source, tokens) in enumerate(fields.items(), start=1):
             counts = 1 if tokens.counts is None else np.minimum(tokens.counts + 1, _LARGEST_COUNT)
             entries = np.empty((len(tokens.numbers), 2), np.int64)
             entries[:, 0] = self.field[source] + tokens.numbers
             entries[:, 1] = self.value - 1 + counts
-            line[_places(ends[:, number], lengths[:, number])] = entries.ravel()
+            line[_positions(ends[:, number], lengths[:, number])] = entries.ravel()
         line[ends[:, -1] - 1] += self.last_value - self.value
         return line
 
@@ -130,7 +130,7 @@ class TokenPool:
         return memoryview(content)[:size]
 
 
-def _places(ends: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _positions(ends: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Positions of runs of the given lengths that end before `ends`."""
     return np.repeat(ends - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
 

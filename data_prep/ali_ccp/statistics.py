@@ -1,4 +1,4 @@
-"""What is published of the Ali-CCP fields, or of that order: what the simulation follows."""
+"""Statistics of Ali-CCP's fields, published or of that order, which the simulator follows."""
 
 # Published field statistics of the training file: share of exposures without the field. The
 # demographic fields of a user are missing together.

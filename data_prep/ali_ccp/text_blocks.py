@@ -1,6 +1,6 @@
-"""Text files by blocks of whole lines, and what stands at many places of a block at once.
+"""Reads text files in blocks of whole lines, and reads many cells of a block at once.
 
-A place is given by the positions of its first character and of the one after its last.
+A cell is given by the positions of its first character and of the one after its last.
 """
 
 import gzip
@@ -72,7 +72,7 @@ def read_blocks(
 
 
 def block_count(path: pathlib.Path, block_bytes: int = BLOCK_BYTES) -> int:
-    """How many numbers `read_block` knows for a plain file."""
+    """Returns the number of blocks of a plain file that `read_block` reads."""
     return -(-path.stat().st_size // block_bytes) + 1
 
 
@@ -105,14 +105,14 @@ def read_block(path: pathlib.Path, number: int, block_bytes: int = BLOCK_BYTES) 
 
 
 def _line_begin(file: BinaryIO, position: int, longest: int) -> int | None:
-    """Where the line of a position begins; None if that is more than `longest` bytes before."""
+    """Returns where the line of a position begins; None if more than `longest` bytes before."""
     end = position
     while end > 0 and position - end <= longest:
         start = max(0, end - _STEP)
         file.seek(start)
-        found = file.read(end - start).rfind(b"\n") + 1
-        if found:
-            begin = start + found
+        after_line_feed = file.read(end - start).rfind(b"\n") + 1
+        if after_line_feed:
+            begin = start + after_line_feed
             return begin if position - begin <= longest else None
         end = start
     return 0 if position - end <= longest else None
@@ -156,7 +156,7 @@ def differs_from_previous(words: np.ndarray, begin: np.ndarray, end: np.ndarray)
 def integers(
     words: np.ndarray, begin: np.ndarray, end: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers that stand from `begin` to `end`, and whether each is 1 to 16 digits."""
+    """Returns the whole numbers of cells, `(cells,)` int64, and whether each has 1 to 16 digits."""
     length = end - begin
     values, valid = _joined_digits(last_characters(words, end, length, ord("0")))
     long = np.flatnonzero(length > 8)
@@ -184,7 +184,7 @@ def _joined_digits(digits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def numbers(data: bytes, begin: np.ndarray, end: np.ndarray) -> np.ndarray | None:
-    """The float32 numbers that stand from `begin` to `end`; None if any is not one."""
+    """Returns the numbers of cells, `(cells,)` float32; None if any cell is not a number."""
     length = end - begin
     width = int(length.max(initial=1))
     if width > MAX_NUMBER_CHARACTERS:

@@ -1,4 +1,4 @@
-"""Ids counted by many workers."""
+"""Counts raw ids with many workers."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,8 +1,8 @@
-"""Rows from any worker into shards: exposures in random order, entity tables in theirs.
+"""Writes the rows of all workers into shards: exposures in random order, entity tables in theirs.
 
 Each row of a chunk draws a number from a generator seeded by the dataset's seed and the chunk's
-number. It says which shard the row goes to and its place there. So the order is a uniform shuffle
-of all rows and depends on neither how many workers there are nor who is first.
+number, which decides the row's shard and its position there. So the order is a uniform shuffle of
+all rows, whatever the number of workers and the order in which they finish.
 """
 
 import collections
@@ -39,13 +39,14 @@ class Part:
     """Rows of one chunk that go to one shard.
 
     Attributes:
-      place: Number of the chunk among all.
+      order: Number by which the parts of a shard are ordered: the chunk's among all chunks, or
+        that of the part's first row in an entity table.
       drawn: a number from 0 to 1 for each row that is to be shuffled, None where rows keep their
         order.
       columns: the rows.
     """
 
-    place: int
+    order: int
     drawn: np.ndarray | None
     columns: DiskColumns
 
@@ -72,7 +73,7 @@ class Written:
 
 
 def shard_count(rows: int) -> int:
-    """Over how many shards a split is spread."""
+    """Returns the number of shards of a split."""
     return max(1, -(-rows // SHARD_ROWS))
 
 
@@ -143,7 +144,7 @@ def _write(
     element: tuple[tuple[str, int], Iterable[Part]], folder: pathlib.Path, schema: Schema
 ) -> Written:
     (table, number), parts = element
-    parts = sorted(parts, key=lambda part: part.place)
+    parts = sorted(parts, key=lambda part: part.order)
     columns = {
         name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
     }
@@ -162,25 +163,26 @@ def _write(
 
 def name_shards(folder: pathlib.Path, schema: Schema, written: Sequence[Written]) -> Schema:
     """Gives shards their names, and returns the schema with them."""
-    found: dict[str, list[Written]] = collections.defaultdict(list)
+    by_table: dict[str, list[Written]] = collections.defaultdict(list)
     for one in sorted(written, key=lambda one: one.number):
-        found[one.table].append(one)
+        by_table[one.table].append(one)
     entities, splits = {}, {}
     for name in schema.entities:
         (folder / name).mkdir()
         shards = [
-            _named(folder, f"{name}/{shard_name(name, 'train', number, len(found[name]))}", one)
-            for number, one in enumerate(found[name])
+            _named(folder, f"{name}/{shard_name(name, 'train', number, len(by_table[name]))}", one)
+            for number, one in enumerate(by_table[name])
         ]
         entities[name] = Entity(name, sum(shard.rows for shard in shards), tuple(shards))
-    for name in in_order(found.keys() - schema.entities.keys()):
+    for name in in_order(by_table.keys() - schema.entities.keys()):
         shards = [
-            _named(folder, shard_name(schema.name, name, number, len(found[name])), one)
-            for number, one in enumerate(found[name])
+            _named(folder, shard_name(schema.name, name, number, len(by_table[name])), one)
+            for number, one in enumerate(by_table[name])
         ]
         counts = {
             what: {
-                task: sum(getattr(w, what)[task] for w in found[name]) for task in schema.task_names
+                task: sum(getattr(w, what)[task] for w in by_table[name])
+                for task in schema.task_names
             }
             for what in ("positives", "defined")
         }

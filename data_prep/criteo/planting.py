@@ -1,4 +1,4 @@
-"""The two functions that plant a task beside a confidence, and what is known of them then."""
+"""Plants the second tasks of Criteo-R and Criteo-UR, whose labels are functions of a confidence."""
 
 import math
 from collections.abc import Mapping
@@ -40,16 +40,18 @@ def unrelated(confidence: np.ndarray) -> np.ndarray:
 
 
 def choose_scale(confidence: np.ndarray) -> float:
-    """The factor on c that brings its correlation with `unrelated(c)` to the published one.
+    """Returns the factor on c that brings its correlation with `unrelated(c)` to the published one.
 
-    From where the correlation is highest the factor grows until it has come down so far; where it
-    never does, it is the factor that comes nearest.
+    From where the correlation is highest the factor grows until the correlation has come down to
+    the published one; where it never does, the factor of the nearest correlation is taken.
     """
     confidence = np.asarray(confidence, np.float64)
 
     def above(scale: float) -> float:
-        found = correlation(confidence, unrelated(scale * confidence))
-        return found - PUBLISHED_CORRELATIONS[UNRELATED]
+        return (
+            correlation(confidence, unrelated(scale * confidence))
+            - PUBLISHED_CORRELATIONS[UNRELATED]
+        )
 
     apart = np.array([above(scale) for scale in SCALES])
     top = int(apart.argmax())
@@ -60,7 +62,7 @@ def choose_scale(confidence: np.ndarray) -> float:
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's."""
+    """Returns Pearson's correlation of two columns, `(rows,)` each."""
     first, second = first - np.mean(first, dtype=np.float64), second - np.mean(second)
     size = math.sqrt(float(first @ first)) * math.sqrt(float(second @ second))
     return float(first @ second) / size if size else 0.0
@@ -92,7 +94,7 @@ def plant(task: str, confidences: Splits, noise: float, seed: int) -> Splits:
 
 
 def measure(task: str, confidences: Splits, planted: Splits) -> dict[str, object]:
-    """What is known of a relation once it is planted, over the rows of all splits.
+    """Measures a planted relation over the rows of all splits: correlations, and labels that agree.
 
     Args:
       task: `related` or `unrelated`.

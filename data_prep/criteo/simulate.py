@@ -1,4 +1,4 @@
-"""Simulates Criteo's Kaggle display advertising data, and the truth behind its clicks.
+"""Simulates Criteo's Kaggle display advertising data, and its clicks' true probabilities.
 
   python -m data_prep.criteo.simulate --out_dir=data/simulated_criteo --rows=200000
 

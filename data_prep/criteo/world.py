@@ -167,8 +167,8 @@ class Simulation:
         if name == NEGATIVE_COUNT:
             count[random.random(rows) < NEGATIVE_SHARE] = -1
         missing = random.random(rows) < missing_share
-        place = np.clip((np.log1p(np.maximum(count, 0)) - mean) / deviation, -2.5, 2.5)
-        factor = (np.square(place) - 1) / np.sqrt(2) if name in HUMPS else place
+        scaled = np.clip((np.log1p(np.maximum(count, 0)) - mean) / deviation, -2.5, 2.5)
+        factor = (np.square(scaled) - 1) / np.sqrt(2) if name in HUMPS else scaled
         column = pl.Series(count).set(pl.Series(missing), None)
         return column, np.where(missing, 0.0, factor)
 

@@ -1,4 +1,4 @@
-"""Simulates the log of an album recommender, after Xiaomi Radio's, whose own is private.
+"""Simulates the log of an album recommender such as Xiaomi Radio, whose log is private.
 
   python -m data_prep.radio.simulate --out_dir=data/simulated_radio --rows=200000
 

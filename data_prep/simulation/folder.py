@@ -1,4 +1,4 @@
-"""A simulator's folder, complete or absent, and the file in it that says what was simulated.
+"""The folder of a simulator, complete or absent, and its file `simulation.json`.
 
 There is no such file beside real data.
 """

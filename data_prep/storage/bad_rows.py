@@ -19,12 +19,12 @@ class BadRows:
         self.limit = limit
         self.counts: collections.Counter[str] = collections.Counter()
 
-    def add(self, reason: str, place: Callable[[], str], what: str) -> None:
+    def add(self, reason: str, where: Callable[[], str], what: str) -> None:
         """Counts a row.
 
         Args:
           reason: Reason under which the row is counted.
-          place: says where the row is; called only if it is one too many.
+          where: Function that says where the row is; called for the row that is one too many.
           what: Description of what is wrong with it.
 
         Raises:
@@ -33,6 +33,6 @@ class BadRows:
         self.counts[reason] += 1
         if self.counts.total() > self.limit:
             raise DatasetError(
-                f"{place()}: {what}; correct the row, or have such rows left out and counted with "
+                f"{where()}: {what}; correct the row, or have such rows left out and counted with "
                 f"--max_bad_rows (now {self.limit})"
             )

@@ -1,4 +1,4 @@
-"""Columns of rows: as preparations give them, with lists, and flattened as they lie on disk."""
+"""Columns of rows: with lists, as preparations make them, and flattened, as they lie on disk."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence

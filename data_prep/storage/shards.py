@@ -120,11 +120,11 @@ def write_tfds_metadata(folder: pathlib.Path, schema: Schema) -> None:
     """Writes what `tfds.builder_from_directory` reads, for the dataset and its entity tables."""
     import tensorflow_datasets as tfds
 
-    def write(place: pathlib.Path, name: str, columns: Mapping[str, str], shards) -> None:
+    def write(folder: pathlib.Path, name: str, columns: Mapping[str, str], shards) -> None:
         tfds.folder_dataset.write_metadata(
-            data_dir=place,
+            data_dir=folder,
             features=tfds_features(columns),
-            split_infos=tfds_splits(place, name, shards),
+            split_infos=tfds_splits(folder, name, shards),
             description=f"{name}: each record is a block of up to {BLOCK_ROWS} rows.",
         )
 
@@ -149,7 +149,7 @@ def tfds_features(columns: Mapping[str, str]):
     return tfds.features.FeaturesDict(features)
 
 
-def tfds_splits(place: pathlib.Path, name: str, shards: Mapping[str, Sequence[Shard]]) -> list:
+def tfds_splits(folder: pathlib.Path, name: str, shards: Mapping[str, Sequence[Shard]]) -> list:
     """The `SplitInfo` of each split whose shards lie in a folder."""
     import tensorflow_datasets as tfds
 
@@ -159,7 +159,7 @@ def tfds_splits(place: pathlib.Path, name: str, shards: Mapping[str, Sequence[Sh
             shard_lengths=[shard.records for shard in files],
             num_bytes=sum(shard.bytes for shard in files),
             filename_template=tfds.core.ShardedFileTemplate(
-                data_dir=place,
+                data_dir=folder,
                 dataset_name=prefix(name),
                 split=split,
                 filetype_suffix="tfrecord",

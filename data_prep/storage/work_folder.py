@@ -1,4 +1,4 @@
-"""The work folder of a preparation: a stage that is done is not done again after a kill."""
+"""The work folder of a preparation, in which finished stages outlast a kill."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ _TASK_FILE = "task.json"
 
 
 class WorkFolder:
-    """Holds intermediate files and what each finished stage found out.
+    """Holds the intermediate files of a preparation and the results of its finished stages.
 
     A folder that an interrupted preparation left is taken up if it was made for the same task,
     and removed otherwise; either is said.
@@ -29,16 +29,16 @@ class WorkFolder:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(path.with_name(path.name + ".lock"), path)
-        found = False
+        same_task = False
         if path.exists():
-            found = self.load(_TASK_FILE) == json.loads(json.dumps(task))
-            if found:
+            same_task = self.load(_TASK_FILE) == json.loads(json.dumps(task))
+            if same_task:
                 print(f"Going on with {path}, left behind by a preparation that was interrupted.")
             else:
                 print(f"Removing {path}, left behind by a preparation of something else.")
                 shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
-        if not found:
+        if not same_task:
             self.save(_TASK_FILE, task)
 
     def load(self, name: str) -> dict | None:

@@ -132,7 +132,7 @@ class DatasetWriter:
         progress: Callable[[int], object] = lambda rows: None,
         clean_up: Callable[[], object] = lambda: None,
     ) -> Schema:
-        """Shuffles, writes shards, metadata and schema, and renames the folder into place.
+        """Shuffles, writes shards, metadata and schema, and gives the folder its name.
 
         Args:
           source: the schema's `source`.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ class Faults:
                 held = "is empty" if text[cell] is None else f"holds {text[cell]!r}"
                 self._bad_rows.add(
                     f"{column} is not {expected}",
-                    lambda place=int(row[cell]): self._chunk.place(place),
+                    lambda number=int(row[cell]): self._chunk.place(number),
                     f"column {column!r} {held}, expected {expected}",
                 )
 
@@ -134,7 +134,7 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
     kinds |= dict.fromkeys(LISTS, MULTI_CATEGORICAL)
     singles = [pl.DataFrame(schema=dict.fromkeys(FEED_IDS, pl.Int64) | {SECONDS: pl.Float64})]
     lists: list[dict[str, Ragged]] = [_no_lists()]
-    places: list[tuple[Callable[[int], str], np.ndarray]] = []
+    rows_of_chunks: list[tuple[Callable[[int], str], np.ndarray]] = []
     for chunk in open_csv(path, declare(path, kinds)).chunks(bad_rows, progress):
         faults = Faults(chunk, bad_rows)
         single = _single(chunk.frame, faults)
@@ -142,9 +142,9 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
         good = ~faults.bad
         singles.append(single.filter(pl.Series(good)))
         lists.append(select(columns, good))
-        places.append((chunk.place, np.flatnonzero(good)))
+        rows_of_chunks.append((chunk.place, np.flatnonzero(good)))
     single = pl.concat(singles)
-    _check_distinct(single[FEED_ID], places)
+    _check_distinct(single[FEED_ID], rows_of_chunks)
     cut, truncated = {}, {}
     for name in LISTS:
         column = _joined([part[name] for part in lists])
@@ -225,22 +225,30 @@ def _cut(column: Ragged, longest: int) -> Ragged:
     return Ragged(column.values[kept], np.minimum(lengths, longest), weights)
 
 
-def _check_distinct(ids: pl.Series, places: list[tuple[Callable[[int], str], np.ndarray]]) -> None:
-    """Refuses two rows of one feed."""
+def _check_distinct(
+    ids: pl.Series, rows_of_chunks: Sequence[tuple[Callable[[int], str], np.ndarray]]
+) -> None:
+    """Refuses two rows of one feed.
+
+    Args:
+      ids: Ids of the feeds, `(feeds,)`.
+      rows_of_chunks: Of each chunk a function that says where one of its rows is, and the rows of
+        its feeds.
+    """
     again = ~ids.is_first_distinct()
     if not again.any():
         return
     second = int(again.arg_max())
     first = int((ids == ids[second]).arg_max())
 
-    def place(position: int) -> str:
-        for chunk_place, rows in places:
+    def where(position: int) -> str:
+        for where_in_chunk, rows in rows_of_chunks:
             if position < len(rows):
-                return chunk_place(int(rows[position]))
+                return where_in_chunk(int(rows[position]))
             position -= len(rows)
         raise AssertionError("a row of no chunk")
 
     raise DatasetError(
-        f"{place(second)}: feedid {ids[second]} stands in {place(first)} already; a feed has one "
+        f"{where(second)}: feedid {ids[second]} stands in {where(first)} already; a feed has one "
         "row, remove the other"
     )

@@ -139,10 +139,10 @@ class DaySplit:
         self._validation_days = tuple(validation_days)
         self.validation_fraction = 0.0 if validation_days else validation_fraction
         self._seed = seed
-        found = f"the log has the days {', '.join(map(str, log.days))}"
+        days_of_log = f"the log has the days {', '.join(map(str, log.days))}"
         for flag, days in (("test_days", self.test_days), ("validation_days", validation_days)):
             if absent := [day for day in days if day not in log.days]:
-                raise DatasetError(f"--{flag}={absent[0]} is not a day of the log; {found}")
+                raise DatasetError(f"--{flag}={absent[0]} is not a day of the log; {days_of_log}")
         first = min(self.test_days)
         if late := [day for day in validation_days if day >= first]:
             raise DatasetError(
@@ -151,7 +151,7 @@ class DaySplit:
         training = [day for day in log.days if day < first and day not in validation_days]
         if not training:
             raise DatasetError(
-                f"no training day is left before the first test day, {first}; {found}"
+                f"no training day is left before the first test day, {first}; {days_of_log}"
             )
         used = sum(log.days[day] for day in {*training, *validation_days, *self.test_days})
         self.rows_after = log.rows - used

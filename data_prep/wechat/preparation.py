@@ -205,8 +205,8 @@ def _vocabularies(
             train = splits == TRAIN
             for name in EXPOSURE_IDS:
                 counters[name].add(without_missing(pl.Series(columns[name][train]), _IDS))
-            found = index.get_indexer(columns[FEED_ID][train])
-            exposures += np.bincount(found, minlength=feeds.rows)
+            feed_rows = index.get_indexer(columns[FEED_ID][train])
+            exposures += np.bincount(feed_rows, minlength=feeds.rows)
             bar.update(len(splits))
     for name in FEED_IDS:
         counters[name].add(without_missing(feeds.single[name], _IDS), pl.Series(exposures))
@@ -351,15 +351,15 @@ def summary(schema: Schema) -> str:
 
 
 def _find(raw_dir: pathlib.Path, name: str) -> pathlib.Path:
-    found = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
-    if not found:
+    paths = [path for path in (raw_dir / name, raw_dir / f"{name}.gz") if path.is_file()]
+    if not paths:
         raise DatasetError(
             f"{raw_dir} has neither {name} nor {name}.gz; the data are two files, {ACTION_FILE} "
             f"and {FEED_FILE}"
         )
-    if len(found) == 2:
+    if len(paths) == 2:
         raise DatasetError(f"{raw_dir} has both {name} and {name}.gz; remove one of them")
-    return found[0]
+    return paths[0]
 
 
 def _source(files: list[pathlib.Path], simulation: dict | None) -> dict[str, object]:

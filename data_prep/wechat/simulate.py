@@ -1,4 +1,4 @@
-"""Simulates the WeChat Big Data Challenge 2021: the two raw files, and the truth behind the labels.
+"""Simulates the WeChat Big Data Challenge 2021: both raw files, and the labels' true probabilities.
 
     python -m data_prep.wechat.simulate --out_dir=data/simulated_wechat
 

@@ -165,8 +165,8 @@ class Simulation:
         feed = self.settings.feeds * random.random(rows) ** FEED_SKEW
         return user.astype(np.int64), feed.astype(np.int64)
 
-    def _places(self, user: np.ndarray, feed: np.ndarray) -> dict[str, np.ndarray]:
-        """Each exposure's place in the table of each effect."""
+    def _indices(self, user: np.ndarray, feed: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns each exposure's index in the table of each effect, `{effect: (rows,)}`."""
         feeds = self.feeds
         topic = feeds.topic[feed]
         steps = np.log(feeds.seconds / 3) / np.log(60 / 3) * LENGTH_STEPS
@@ -181,7 +181,7 @@ class Simulation:
         }
 
     def _draw_tables(self, random: np.random.Generator) -> dict[str, dict[str, np.ndarray]]:
-        """For each behaviour and effect, values by place."""
+        """Draws the table of each behaviour's effects, `{behaviour: {effect: values}}`."""
         sizes = {
             "user": (self.settings.users,),
             "circle x topic": (CIRCLES, TOPICS),
@@ -212,9 +212,9 @@ class Simulation:
         }
 
     def _logits(self, user: np.ndarray, feed: np.ndarray) -> dict[str, np.ndarray]:
-        places = self._places(user, feed)
+        indices = self._indices(user, feed)
         return {
-            name: sum(table[places[effect]] for effect, table in tables.items())
+            name: sum(table[indices[effect]] for effect, table in tables.items())
             + self._intercepts.get(name, 0.0)
             for name, tables in self._tables.items()
         }
@@ -222,10 +222,10 @@ class Simulation:
     def _calibrate(self, random: np.random.Generator) -> None:
         """Standardises the effects, scales the logits, and finds the intercepts."""
         user, feed = self._draw_exposures(random, PILOT_ROWS)
-        places = self._places(user, feed)
+        indices = self._indices(user, feed)
         for tables in self._tables.values():
             for effect, table in tables.items():
-                values = table[places[effect]]
+                values = table[indices[effect]]
                 # A topic alone, or one author, has no spread.
                 table[:] = EFFECTS[effect] * (table - values.mean()) / max(values.std(), 1e-9)
         for name, logit in self._logits(user, feed).items():

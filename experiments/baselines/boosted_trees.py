@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on a prepared dataset: the figure a network has to beat on small tables.
+"""Fits gradient-boosted trees on a prepared dataset, the reference for networks on small data.
 
 scikit-learn's HistGradientBoostingClassifier fits each task on the first `--max_rows` training
 rows, a random sample since the rows of a prepared dataset lie in random order. How many of the

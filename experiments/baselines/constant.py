@@ -1,4 +1,4 @@
-"""The constant predictor: each task's share of positives in the training split, for every row.
+"""Makes a run of the constant predictor: a task's share of positives in the training split.
 
 Its logloss is what any model has to stay below. The run folder is like that of experiments.train.
 

@@ -1,4 +1,4 @@
-"""A prepared dataset as a plain table of numbers, for models that know neither ids nor lists.
+"""Turns a prepared dataset into plain columns of numbers, for models without embeddings.
 
 A number stays as it is. An id is its row in the vocabulary, whose ids are in the order of their
 counts in the training split, the most frequent first: an order that knows nothing of labels, or of

@@ -1,4 +1,4 @@
-"""One-hot logistic regression on a prepared dataset: the figure every table is read against.
+"""Fits one-hot logistic regression on a prepared dataset, the reference of every table.
 
 Each id of a categorical field is a column, a list spreads one over its ids, a numeric field is a
 column of its own. scikit-learn fits one regression a task on the first `--max_rows` training

@@ -1,4 +1,4 @@
-"""Every registered model on one dataset: about the same size, paired seeds, quality beside cost.
+"""Makes a leaderboard: every registered model on one dataset, of about the same size.
 
   python -m experiments.leaderboard --data_dir=data/census_income
   python -m experiments.leaderboard --preset=smoke

@@ -1,4 +1,4 @@
-"""The files of a leaderboard: CSV, Markdown, an HTML page, and its picture as PNG and SVG."""
+"""Writes the files of a leaderboard: CSV, Markdown, an HTML page, and its picture."""
 
 import pathlib
 

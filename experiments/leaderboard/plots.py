@@ -1,4 +1,4 @@
-"""Quality against cost: a panel per task."""
+"""Draws the picture of a leaderboard: test metric against training speed, a panel per task."""
 
 from collections.abc import Callable, Sequence
 

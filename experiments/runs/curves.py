@@ -1,4 +1,4 @@
-"""Sections of pictures of runs: training, ROC curves and scores, and what models say of themselves.
+"""Sections of pictures of runs: training curves, ROC curves, scores, and models' explanations.
 
 They are drawn from `metrics.jsonl`, `curves.json` and `explanation.json` of run folders.
 """

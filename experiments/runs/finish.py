@@ -1,4 +1,4 @@
-"""The end of a run of any model: the metrics of its splits, its curves, report and result."""
+"""Ends a run of any model: evaluates its splits, writes curves, report and result."""
 
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence

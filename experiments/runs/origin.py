@@ -1,4 +1,4 @@
-"""What runs were made of and with: sections on their data and their origin."""
+"""Sections on the data of runs, and on the code, the libraries and the machine behind them."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Takes over runs that another table has made already, instead of making them again.
+"""Copies runs that another table has made already, instead of making them again.
 
 Tables of one folder, `FOLDER/TABLE/runs/ROW/seed_N`, often share models: Table II of DEPHN holds
 most of Table I. So does a table inside the folder of something larger, as that of the models of

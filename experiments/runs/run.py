@@ -1,4 +1,4 @@
-"""A run, read from its folder."""
+"""Reads a run from its folder: configuration, record and result."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""Figures of finished tables: writes the pictures, and one page of all of them."""
+"""Writes the figures of finished tables, and one page of all of them."""
 
 import dataclasses
 import pathlib

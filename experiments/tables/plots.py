@@ -1,4 +1,4 @@
-"""The pictures of a paper table, each one panel."""
+"""Draws the pictures of a paper table, each one panel."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator

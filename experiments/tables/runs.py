@@ -1,4 +1,4 @@
-"""The runs of a table: which there are, what is finished, what other tables have made."""
+"""Plans the runs of a table: their commands, which are finished, which another table has made."""
 
 import json
 import math

@@ -60,9 +60,9 @@ def test_a_saved_model_is_loaded_called_and_timed_in_a_process_of_its_own(export
     (found,) = windows.measure([[contender]], plan)
     assert found["calls"] >= 2
     assert 0 < found["call_seconds"]["p50"] <= found["call_seconds"]["p99"]
-    told = found["told"]
-    assert 10**7 < told["bytes_before"] < told["bytes_after"] <= found["peak_bytes"]
-    assert told["load_seconds"] > 0
+    facts = found["facts"]
+    assert 10**7 < facts["bytes_before"] < facts["bytes_after"] <= found["peak_bytes"]
+    assert facts["load_seconds"] > 0
 
 
 def test_raw_ids_are_those_of_the_rows():
@@ -104,7 +104,7 @@ def test_windows_are_put_together(tmp_path):
     assert found["calls"] == 101
     assert found["call_seconds"] == pytest.approx({"p50": 0.1, "p99": 0.2})
     assert found["peak_bytes"] == 2
-    assert found["told"]["load_seconds"] == 2.0
+    assert found["facts"]["load_seconds"] == 2.0
 
 
 def test_a_contender_that_fails_is_named_with_its_log(tmp_path):
@@ -126,7 +126,7 @@ def test_one_core_is_used():
 
 
 def speed(label, rates, p99=0.02):
-    told = {"load_seconds": 2.0, "first_call_seconds": 1.0, "bytes_before": 2**29}
+    facts = {"load_seconds": 2.0, "first_call_seconds": 1.0, "bytes_before": 2**29}
     return {
         "label": label,
         "windows": rates,
@@ -134,7 +134,7 @@ def speed(label, rates, p99=0.02):
         "calls": 1200,
         "call_seconds": {"p50": 0.005, "p99": p99},
         "peak_bytes": 2**31,
-        "told": told | {"bytes_after": 2**30},
+        "facts": facts | {"bytes_after": 2**30},
     }
 
 

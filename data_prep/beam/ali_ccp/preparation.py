@@ -1,7 +1,7 @@
-"""The preparation of Ali-CCP on Beam: three stages, each a pipeline, and what lies between them.
+"""Prepares Ali-CCP on Beam in three stages, each a pipeline.
 
-What is small goes through this program: counts, faulty lines, who is in validation. What is large
-stays with the workers, in chunk files that all of them see.
+Small results go through this program: counts, faulty lines, the users in validation. Rows stay with
+the workers, in chunk files that all of them see.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Reads Ali-CCP's four files with many workers: blocks parsed, users found by a join.
+"""Reads Ali-CCP's four files with many workers: parses blocks, and finds users by a join.
 
 A block is the unit of work. Parsed, its indices go to the join, and come back as users; then its
 lines are settled: faulty ones left out, the others counted and saved.
@@ -37,7 +37,7 @@ _PARSED = "-parsed"  # in the names of chunk files whose lines have no users yet
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """What parsing a block found out.
+    """Results of parsing a block.
 
     Attributes:
       key: Key of the block.
@@ -74,7 +74,7 @@ class Settled:
 
 
 class ReadLog:
-    """Builds the stage that reads the files, and makes a log of what it found out.
+    """Builds the stage that reads the files, and makes a log of their results.
 
     Args:
       files: the four, plain or .gz: for each split the common file, then the skeleton.
@@ -129,7 +129,9 @@ class ReadLog:
             parsed.indices
             | "Group by index" >> beam.GroupByKey()
             | "Join"
-            >> beam.ParDo(Join(self._settings.max_bad_lines)).with_outputs("repeated", main="found")
+            >> beam.ParDo(Join(self._settings.max_bad_lines)).with_outputs(
+                "repeated", main="matches"
+            )
         )
         lines = (
             parsed.parsed
@@ -148,7 +150,7 @@ class ReadLog:
             {
                 "parsed": parsed.parsed
                 | "By block" >> beam.Map(lambda parsed: (parsed.key, parsed)),
-                "found": joined.found,
+                "matches": joined.matches,
                 "repeated": joined.repeated,
             }
             | "Meet" >> beam.CoGroupByKey()
@@ -279,13 +281,13 @@ class _Parse(beam.DoFn):
         _save_lines(_chunk(self._folder, key, _PARSED), lines)
         numbers = lines.run if common else np.arange(len(lines.indices))
         parts: dict[int, tuple[list, list]] = collections.defaultdict(lambda: ([], []))
-        for place, run in enumerate(numbers.tolist()):
+        for position, run in enumerate(numbers.tolist()):
             index = lines.indices[run]
             part = parts[zlib.crc32(index) % self._partitions]
-            part[0].append(place)
+            part[0].append(position)
             part[1].append(index)
-        for partition, (places, indices) in parts.items():
-            content = (key, np.array(places), indices)
+        for partition, (positions, indices) in parts.items():
+            content = (key, np.array(positions), indices)
             yield beam.pvalue.TaggedOutput("indices", ((key[0] // 2, partition), content))
         faults = faults[: self._settings.max_bad_lines + 1]
         yield Parsed(key, data.count(b"\n"), len(lines.line), faults)
@@ -306,11 +308,13 @@ class _Settle(beam.DoFn):
         counts: Mapping[str, int] = {}
         if key[0] % 2 == 0:
             kept = np.ones(len(lines.line), bool)
-            for places in groups["repeated"]:
-                kept[places] = False
+            for positions in groups["repeated"]:
+                kept[positions] = False
             fault_of = repeated_index
         else:
-            user = users_of_runs(key[0] - 1, len(lines.indices), groups["found"], users)[lines.run]
+            user = users_of_runs(key[0] - 1, len(lines.indices), groups["matches"], users)[
+                lines.run
+            ]
             lines.columns["user_row"] = user
             kept = user >= 0
             fault_of = unknown_index

@@ -1,4 +1,4 @@
-r"""Prepares anyone's logs on Apache Beam: the dataset of `data_prep.own_log`, made by many workers.
+r"""Prepares an own log on Apache Beam: the dataset of `data_prep.own_log`, made by many workers.
 
   python -m data_prep.beam.own_log --declaration=shop.yaml --raw_dir=logs --out_dir=data/shop \
       --beam_options="--direct_num_workers=2 --direct_running_mode=multi_processing"

@@ -1,4 +1,4 @@
-"""Reads the files of a declared table with many workers, into chunk files of checked rows."""
+"""Reads the files of an own log with many workers, into chunk files of checked rows."""
 
 import collections
 import dataclasses
@@ -26,12 +26,12 @@ class Chunk:
     """Rows of one file.
 
     Attributes:
-      place: Number of the chunk among all.
+      number: Number of the chunk among all.
       path: Path of the chunk file.
       drawn: rows of the chunks before.
     """
 
-    place: int
+    number: int
     path: pathlib.Path
     drawn: int
 
@@ -50,7 +50,7 @@ class Chunk:
 
 @dataclasses.dataclass(frozen=True)
 class Read:
-    """What reading a file found out.
+    """Results of reading a file.
 
     Attributes:
       file: Number of the file among all.
@@ -66,10 +66,10 @@ class Read:
 
 
 class ReadTable:
-    """Builds the stage that reads the files, and makes chunks of what it found out.
+    """Builds the stage that reads the files, and makes chunks of their results.
 
     Args:
-      table: the files.
+      table: Files of the log.
       declaration: Declaration of what they hold.
       folder: Folder of the chunk files.
       max_bad_rows: Number of bad rows that are tolerated.
@@ -117,8 +117,8 @@ class ReadTable:
         without_rows = list(self._table.empty_files)
         drawn = 0
         for one in sorted(read, key=lambda one: one.file):
-            found = sum(one.bad_rows.values())
-            if one.failure or bad_rows.counts.total() + found > self._max_bad_rows:
+            bad = sum(one.bad_rows.values())
+            if one.failure or bad_rows.counts.total() + bad > self._max_bad_rows:
                 self._explain(one.file, bad_rows)
                 raise DatasetError(one.failure)  # gone at the second reading
             bad_rows.counts.update(one.bad_rows)

@@ -1,4 +1,4 @@
-"""Learns and encodes the fields of a declared table with many workers."""
+"""Learns and encodes the fields of an own log with many workers."""
 
 import collections
 import dataclasses
@@ -30,17 +30,17 @@ from dcrnn_tf.dataset.vocabulary import read_vocabulary, write_vocabulary
 
 @dataclasses.dataclass(frozen=True)
 class FieldPart:
-    """What one chunk says of one field beside its ids.
+    """Counts and scaling of one field in one chunk; its ids are counted apart.
 
     Attributes:
-      place: Number of the chunk.
+      chunk: Number of the chunk.
       missing: rows without the field.
       truncated: lists that are longer than kept.
       values: training values that are not missing, of a field of quantile scaling.
       scaling: ScalingLearner that has seen the training values; a quantile scaling has seen none.
     """
 
-    place: int
+    chunk: int
     missing: int
     truncated: int
     values: int
@@ -83,14 +83,14 @@ class LearnTable:
             | "Sum ids" >> CountIds(partitions(max((c.drawn for c in self._chunks), default=0)))
             | "Frequent ids" >> beam.Map(_frequent, fields)
         )
-        places = beam.pvalue.AsList(
+        sizes = beam.pvalue.AsList(
             learned.parts
             | "Quantile parts" >> beam.Filter(lambda part: fields[part[0]].scaling == QUANTILE)
-            | "Their sizes" >> beam.MapTuple(lambda name, part: (name, part.place, part.values))
+            | "Their sizes" >> beam.MapTuple(lambda name, part: (name, part.chunk, part.values))
         )
         samples = (
             chunks
-            | "Sample" >> beam.FlatMap(_sample, self._declaration, self._seed, places)
+            | "Sample" >> beam.FlatMap(_sample, self._declaration, self._seed, sizes)
             | "Merge samples" >> beam.CombinePerKey(_MergeScalings())
         )
         finished = (
@@ -117,7 +117,7 @@ class _Learn(beam.DoFn):
                 # Its sample depends on how many values there were in the chunks before.
                 values = int(np.count_nonzero(~np.isnan(learner.numbers(frame)[train])))
                 scaling = ScalingLearner(QUANTILE)
-            part = FieldPart(chunk.place, learner.missing, learner.truncated, values, scaling)
+            part = FieldPart(chunk.number, learner.missing, learner.truncated, values, scaling)
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind != NUMERIC:
                 yield beam.pvalue.TaggedOutput("ids", (field.name, learner.counter.table()))
@@ -137,7 +137,7 @@ def _frequent(
 
 
 def _sample(
-    chunk: Chunk, declaration: Declaration, seed: int, places: Sequence[tuple[str, int, int]]
+    chunk: Chunk, declaration: Declaration, seed: int, sizes: Sequence[tuple[str, int, int]]
 ) -> Iterator[tuple[str, ScalingLearner]]:
     """Samples the training values of the fields of quantile scaling."""
     fields = [f for f in declaration.fields if f.kind == NUMERIC and f.scaling == QUANTILE]
@@ -145,8 +145,8 @@ def _sample(
         return
     frame, splits, _ = chunk.load(declaration, seed)
     before = collections.Counter()
-    for name, place, values in places:
-        if place < chunk.place:
+    for name, number, values in sizes:
+        if number < chunk.number:
             before[name] += values
     for field in fields:
         learner = FieldLearner(field, declaration, seed)
@@ -185,7 +185,7 @@ def _finish(
     name, groups = element
     (declared,) = (field for field in declaration.fields if field.name == name)
     learner = FieldLearner(declared, declaration, seed)
-    for part in sorted(groups["parts"], key=lambda part: part.place):
+    for part in sorted(groups["parts"], key=lambda part: part.chunk):
         learner.missing += part.missing
         learner.truncated += part.truncated
         learner.scaling.merge(part.scaling)
@@ -277,7 +277,7 @@ class _Encode(beam.DoFn):
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
             name = SPLIT_NAMES[split]
             unknown.add(name, columns, self._vocabularies)
-            yield from scatter(self._schema, name, chunk.place, columns, self._shards[name])
+            yield from scatter(self._schema, name, chunk.number, columns, self._shards[name])
         yield beam.pvalue.TaggedOutput("unknown", unknown)
 
 

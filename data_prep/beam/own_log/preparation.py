@@ -1,7 +1,7 @@
-"""The preparation of a declared table on Beam: three stages, each a pipeline.
+"""Prepares an own log on Beam in three stages, each a pipeline.
 
-What is small goes through this program: counts, bad rows, scalings. What is large stays with the
-workers, in chunk files that all of them see.
+Small results go through this program: counts, bad rows, scalings. Rows stay with the workers, in
+chunk files that all of them see.
 """
 
 import dataclasses
@@ -73,7 +73,7 @@ def prepare(
             bad_rows,
             rows,
             without_rows,
-            {field.name: found for field, found in learned},
+            {field.name: counted for field, counted in learned},
             never_met(declaration, counts),
         )
         schema = Schema(
@@ -126,8 +126,8 @@ def _learn(
     for part in results["counted"]:
         counts.merge(part)
     check_rows(declaration, counts)
-    found = {field.name: (field, learned) for field, learned in results["fields"]}
-    return [found[field.name] for field in declaration.fields], counts
+    fields = {field.name: (field, learned) for field, learned in results["fields"]}
+    return [fields[field.name] for field in declaration.fields], counts
 
 
 def _write(

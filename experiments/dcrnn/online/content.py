@@ -1,4 +1,4 @@
-"""The result of an online experiment beside the paper's Table 3, and the sentences on it."""
+"""Puts the result of an online experiment beside the paper's Table 3, and into sentences."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

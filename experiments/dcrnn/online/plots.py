@@ -1,4 +1,4 @@
-"""The picture of DCRNN's Table 3."""
+"""Draws the picture of DCRNN's Table 3."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The policies of an online experiment: trained models, and what they are seen beside."""
+"""Policies of an online experiment: trained models, and references to compare them with."""
 
 import dataclasses
 import pathlib

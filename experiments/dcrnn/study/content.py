@@ -1,4 +1,4 @@
-"""What the study of DCRNN's claims shows: the results of its tables, drawn and put in words."""
+"""Content of the study of DCRNN's claims: results of its tables as figures and verdicts."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The figures of the study of DCRNN's claims, drawn."""
+"""Draws the figures of the study of DCRNN's claims."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the figures of the DEPHN paper show: the results of tables, drawn and put in words."""
+"""Content of the figures of the DEPHN paper: results of tables as figures and sentences."""
 
 import pathlib
 

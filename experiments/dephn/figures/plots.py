@@ -1,4 +1,4 @@
-"""The figures of the DEPHN paper, drawn."""
+"""Draws the figures of the DEPHN paper."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import setting
+from experiments.programs import shielded
 from experiments.runs.supervisor import Supervisor, Worker
 
 
@@ -41,14 +42,13 @@ def main(settings: Settings, train_flags: Sequence[str]) -> None:
     if taken := [flag for flag in train_flags if flag.split("=")[0].replace("--no", "--") in own]:
         raise command_line.UsageError(f"{taken[0]} is set by experiments.launch itself")
 
+    train = (sys.executable, "-m", "experiments.train", *train_flags)
+
     def workers(heartbeat_files: Sequence[pathlib.Path]) -> list[Worker]:
         addresses = [f"127.0.0.1:{port}" for port in _ports(settings.workers)]
         return [
             Worker(
-                [
-                    *(sys.executable, "-m", "experiments.train", *train_flags),
-                    *("--strategy=multi_worker", f"--heartbeat_file={beat}"),
-                ],
+                shielded([*train, "--strategy=multi_worker", f"--heartbeat_file={beat}"]),
                 os.environ | {"TF_CONFIG": _cluster(addresses, number)},
             )
             for number, beat in enumerate(heartbeat_files)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import tqdm
 
 from dcrnn_tf.system.errors import UserError
+from experiments.programs import shielded
 from experiments.runs.run_folder import finished
 
 
@@ -57,7 +58,10 @@ class RunProcess:
         command = [*self.command, *([f"--threads={threads}"] if self.trains else [])]
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+                shielded(command),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,
             )
 
     def last_words(self) -> str:

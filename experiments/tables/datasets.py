@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from dcrnn_tf.dataset.schema import SCHEMA_FILE
 from dcrnn_tf.system import command_line, interruption
+from experiments.programs import shielded
 from experiments.tables.spec import Preset
 
 _NETWORK_ROWS = 120_000  # rows that Criteo's network for confidences is to see, repeated or not
@@ -83,7 +84,7 @@ def call(module: str, *arguments: str) -> None:
 
     After a signal it waits for that program to end, which prints the reason.
     """
-    with subprocess.Popen([sys.executable, "-m", module, *arguments]) as process:
+    with subprocess.Popen(shielded([sys.executable, "-m", module, *arguments])) as process:
         try:
             code = process.wait()
         except interruption.Interrupted as error:

@@ -70,7 +70,7 @@ class ParquetFile:
         columns = list(self._declaration.columns)
         first = 1  # number of a batch's first row
         with self._open() as file:
-            for batch in file.iter_batches(PARQUET_ROWS, columns=columns):
+            for batch in _batches(file, columns):
                 frame, good = frame_of(batch.select(columns), self._uuids)
                 frame = cleaned(frame, self._declaration.missing_values)
                 numbers = first + np.flatnonzero(good)
@@ -82,3 +82,9 @@ class ParquetFile:
 
     def _place(self, number: int) -> str:
         return f"{self.path}, row {number}"
+
+
+def _batches(file: pa.parquet.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows, one row group after the other: Arrow cannot join lists of dictionaries."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(PARQUET_ROWS, row_groups=[group], columns=columns)

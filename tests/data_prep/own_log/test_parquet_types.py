@@ -185,6 +185,17 @@ def test_other_types_are_refused_with_what_to_do(tmp_path, column, kind, message
     assert message in str(error.value)
 
 
+def test_lists_of_dictionaries_are_read_over_many_row_groups(tmp_path):
+    path = tmp_path / "log.parquet"
+    lists = [["a"], None, ["b", "a"]] * 4
+    dtype = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    table = pa.table({"x": pa.array(lists, dtype), "click": [1] * 12})
+    pa.parquet.write_table(table, path, row_group_size=2)
+    file = open_file(path, declared("multi_categorical"))
+    chunks = file.chunks(BadRows(0), lambda done: None)
+    assert [cell for chunk in chunks for cell in chunk.frame["x"].to_list()] == lists
+
+
 def test_lists_of_one_size_of_which_some_are_none_are_refused_or_read(tmp_path):
     lists = pa.array([[1, 2], None], pa.list_(pa.int64(), 2))
     with pytest.raises(

@@ -62,6 +62,7 @@ class Written:
       shard: Entry of the shard in the schema.
       positives: rows of a split on which each task is positive.
       defined: rows of a split on which each task is defined.
+      out_of_sequence: rows on which each task is positive and the one before it is not.
     """
 
     table: str
@@ -70,6 +71,7 @@ class Written:
     shard: Shard
     positives: Mapping[str, int]
     defined: Mapping[str, int]
+    out_of_sequence: Mapping[str, int]
 
 
 def shard_count(rows: int) -> int:
@@ -184,7 +186,7 @@ def name_shards(folder: pathlib.Path, schema: Schema, written: Sequence[Written]
                 task: sum(getattr(w, what)[task] for w in by_table[name])
                 for task in schema.task_names
             }
-            for what in ("positives", "defined")
+            for what in ("positives", "defined", "out_of_sequence")
         }
         splits[name] = Split(name, sum(s.rows for s in shards), shards=tuple(shards), **counts)
     shutil.rmtree(folder / _UNNAMED)  # what workers that were lost have left is there too

@@ -56,7 +56,7 @@ class RowCounts:
         """Counts rows as `TableRows.read` yields them."""
         self.rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
         training = {task: label[splits == TRAIN] for task, label in labels.items()}
-        positives, defined = count_labels(training, self._tasks)
+        positives, defined, _ = count_labels(training, self._tasks)
         self.positives.update(positives)
         self.defined.update(defined)
         for column, counter in self.values.items():

@@ -1,6 +1,7 @@
 """What the preparation of an own log counted: the schema's `filters`, and the summary."""
 
 import collections
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -134,4 +135,17 @@ def notes(schema: Schema) -> Iterator[str]:
                 yield (
                     f"{split.name}: task {task.name} has {positives:,} positives among "
                     f"{defined:,} rows, so its AUC is not defined there"
+                )
+    yield from _out_of_sequence(schema)
+
+
+def _out_of_sequence(schema: Schema) -> Iterator[str]:
+    """Yields where a task is positive without the task before it, and most often is with it."""
+    for split in schema.splits.values():
+        for before, task in itertools.pairwise(schema.task_names):
+            alone = (split.out_of_sequence or {}).get(task, 0)
+            if 0 < alone < split.positives[task] / 2:
+                yield (
+                    f"{split.name}: {task} is positive and {before} is not on {alone:,} of "
+                    f"{split.positives[task]:,} rows, so models of tasks in sequence refuse them"
                 )

@@ -74,16 +74,18 @@ def disk_columns(
 
 def count_labels(
     labels: Mapping[str, np.ndarray], tasks: Sequence[Task]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """By task, the rows on which it is positive, and those on which it is defined."""
-    positives, defined = {}, {}
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Counts rows by task: `positives`, `defined` and `out_of_sequence` of a `Split`."""
+    positives, defined, out_of_sequence = {}, {}, {}
+    before: np.ndarray = np.array(True)  # where the task before is positive
     for task in tasks:
-        label = labels[task.name]
-        if task.only_where is not None:
-            label = label[labels[task.only_where] > 0]
-        positives[task.name] = int(label.sum())
-        defined[task.name] = len(label)
-    return positives, defined
+        positive = labels[task.name] > 0
+        there = np.ones_like(positive) if task.only_where is None else labels[task.only_where] > 0
+        positives[task.name] = int(np.sum(positive & there))
+        defined[task.name] = int(np.sum(there))
+        out_of_sequence[task.name] = int(np.sum(positive & there & ~before))
+        before = positive
+    return positives, defined, out_of_sequence
 
 
 def disk_labels(columns: DiskColumns, tasks: Sequence[Task]) -> dict[str, np.ndarray]:

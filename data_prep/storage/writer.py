@@ -164,8 +164,7 @@ class DatasetWriter:
 
     def _write_split(self, name: str, progress: Callable[[int], object]) -> Split:
         buckets = self._splits[name]
-        positives: collections.Counter[str] = collections.Counter()
-        defined: collections.Counter[str] = collections.Counter()
+        counts: list[collections.Counter[str]] = [collections.Counter() for _ in range(3)]
         folder = self._folder.partial
         writer = ShardWriter(folder, self._schema.name, name)
         with contextlib.ExitStack() as stack:
@@ -180,12 +179,14 @@ class DatasetWriter:
                 rows = row_count(columns)
                 for column, file in files.items():
                     file.write(columns.pop(column).data)
-                counts = count_labels(disk_labels(columns, self._schema.tasks), self._schema.tasks)
-                positives.update(counts[0])
-                defined.update(counts[1])
+                labels = disk_labels(columns, self._schema.tasks)
+                of_bucket = count_labels(labels, self._schema.tasks)
+                for count, found in zip(counts, of_bucket, strict=True):
+                    count.update(found)
                 writer.add(columns)
                 progress(rows)
-        return Split(name, buckets.rows, dict(positives), dict(defined), writer.close())
+        positives, defined, out_of_sequence = map(dict, counts)
+        return Split(name, buckets.rows, positives, defined, writer.close(), out_of_sequence)
 
 
 class _SplitBuckets:

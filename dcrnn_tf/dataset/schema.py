@@ -141,13 +141,24 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """The rows of one split; `positives` counts the ones of each task, `defined` its population."""
+    """The rows of one split.
+
+    Attributes:
+      name: Name of the split.
+      rows: Number of its rows.
+      positives: Number of rows on which each task is positive.
+      defined: Number of rows on which each task is defined.
+      shards: Files of the split.
+      out_of_sequence: Number of rows on which a task is positive and the task before it is not, by
+        task; None where the preparation has not counted them.
+    """
 
     name: str
     rows: int
     positives: Mapping[str, int]
     defined: Mapping[str, int]
     shards: tuple[Shard, ...]
+    out_of_sequence: Mapping | None = None
 
     def __post_init__(self) -> None:
         _check_folder_name("split", self.name)
@@ -382,7 +393,10 @@ def _to_dict(schema: Schema) -> dict:
     del content["former"]
     content["fields"] = [dataclasses.asdict(field) for field in schema.fields]
     content["tasks"] = [dataclasses.asdict(task) for task in schema.tasks]
-    content["splits"] = [dataclasses.asdict(split) for split in schema.splits.values()]
+    content["splits"] = [
+        {name: value for name, value in dataclasses.asdict(split).items() if value is not None}
+        for split in schema.splits.values()
+    ]
     content["entities"] = [dataclasses.asdict(entity) for entity in schema.entities.values()]
     return content
 
@@ -408,10 +422,11 @@ def _from_dict(content: dict) -> Schema:
         },
     )
     for split in splits:
-        for counts in (split.positives, split.defined):
-            if set(counts) != set(schema.task_names) or not all(
-                map(json_form.is_count, counts.values())
-            ):
+        for counts in (split.positives, split.defined, split.out_of_sequence):
+            if counts is None:
+                continue
+            counted = set(counts) == set(schema.task_names)
+            if not (counted and all(map(json_form.is_count, counts.values()))):
                 raise TypeError(f"split {split.name} does not count the rows of each task")
     if schema.former is not None:
         raise TypeError("former is no part of a schema in a file")

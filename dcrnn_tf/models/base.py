@@ -142,7 +142,8 @@ class MultiTaskModel(Configured, FitByTask):
 
         Raises:
           ModelError: A task has the name of a derived output; or, where they must be in sequence,
-            is not defined on every exposure, or has more positives than the one before it.
+            is not defined on every exposure, or is positive where the one before it is not, as
+            far as the schema tells.
         """
         for output in self.derived_outputs(schema.tasks):
             if output.name in self.tasks:
@@ -157,6 +158,13 @@ class MultiTaskModel(Configured, FitByTask):
                 )
         for split in schema.splits.values():
             for before, name in itertools.pairwise(self.tasks):
+                if alone := (split.out_of_sequence or {}).get(name):
+                    raise ModelError(
+                        f"{name} is positive and {before} is not on {alone:,} rows of the "
+                        f"{split.name} split, and the model needs tasks each of which is positive "
+                        "only where the one before it is; leave these rows out of the raw files, "
+                        "or choose another model"
+                    )
                 if split.positives[name] > split.positives[before]:
                     raise ModelError(
                         f"the {split.name} split has {split.positives[name]} positives of {name} "

@@ -12,7 +12,7 @@ from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import TableRows
 from data_prep.own_log.statistics import notes, summary
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import DatasetError, Schema, Split, Task
 
 # Days 1 to 4; 4 new, 3 paid, 3 Paid and 2 shipped orders.
 STATES = ["paid", "new", "shipped", "new", "Paid", "paid", "new", "shipped", "Paid", "Paid", "paid"]
@@ -165,3 +165,17 @@ def test_the_summary_notes_what_may_be_a_mistake(log):
         "test: task buy has 0 positives among 3 rows, so its AUC is not defined there",
     ]
     assert "  note: field none: every row lacks a value\n" in summary(schema)
+
+
+@pytest.mark.parametrize(("alone", "noted"), [(0, False), (3, True), (5, False)])
+def test_a_few_positives_without_the_task_before_are_noted(alone, noted):
+    """Where half of them are alone, the tasks are in no sequence."""
+    positives, defined = {"click": 20, "buy": 10}, {"click": 99, "buy": 99}
+    split = Split("train", 99, positives, defined, (), {"click": 0, "buy": alone})
+    tasks = (Task("click"), Task("buy"))
+    schema = Schema("shop", (), tasks, {"train": split}, filters={"missing": {}})
+    sentence = (
+        "train: buy is positive and click is not on 3 of 10 rows, so models of tasks in sequence "
+        "refuse them"
+    )
+    assert list(notes(schema)) == ([sentence] if noted else [])

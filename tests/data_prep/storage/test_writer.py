@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from data_prep.storage import shards as shards_module
 from data_prep.storage import writer as writer_module
+from data_prep.storage.columns import count_labels
 from data_prep.storage.work_folder import WorkFolder
 from data_prep.storage.writer import BLOCK_ROWS, DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import (
@@ -108,7 +109,22 @@ def test_schema_counts_rows_and_positives(tmp_path):
     assert train.rows == 3000
     assert train.positives == {"click": 1500, "conversion": 500}  # odd; odd multiples of 3
     assert train.defined == {"click": 3000, "conversion": 1500}
+    assert train.out_of_sequence == {"click": 0, "conversion": 0}  # not defined without a click
     assert schema == load_schema(tmp_path / "made")
+
+
+def test_labels_are_counted_task_by_task():
+    tasks = (Task("click"), Task("buy"), Task("return", only_where="buy"))
+    labels = {
+        "click": np.array([1, 1, 0, 0, 0, 1], np.uint8),
+        "buy": np.array([1, 0, 1, 1, 0, 0], np.uint8),
+        "return": np.array([1, 1, 0, 1, 1, 0], np.uint8),
+    }
+    assert count_labels(labels, tasks) == (
+        {"click": 3, "buy": 3, "return": 2},
+        {"click": 6, "buy": 6, "return": 3},
+        {"click": 0, "buy": 2, "return": 0},
+    )
 
 
 def test_blocks_shards_and_checksums(tmp_path, monkeypatch):

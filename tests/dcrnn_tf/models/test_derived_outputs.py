@@ -111,13 +111,20 @@ def test_scores_of_loose_rows_are_those_of_tasks_alone(dataset):
 def test_labels_in_no_sequence_are_refused(tmp_path):
     tasks = (Task("conversion"), Task("click"))  # the wrong way round
     dataset = PreparedDataset(write_dataset(tmp_path / "tiny", {"test": 200}, tasks))
-    click, conversion = (
-        dataset.schema.split("test").positives[task] for task in ("click", "conversion")
-    )
-    sentence = f"the test split has {click} positives of click and {conversion} of conversion, and"
+    test = dataset.schema.split("test")
+    click, conversion = (test.positives[task] for task in ("click", "conversion"))
+    alone = click - conversion
+    assert test.out_of_sequence == {"conversion": 0, "click": alone}
+    sentence = f"click is positive and conversion is not on {alone} rows of the test split, and"
     for name, settings in (("mmoe", {}), ("esmm", {"tasks_in_sequence": False})):
         with pytest.raises(models.ModelError, match=sentence):
             in_sequence(name, dataset, **settings)
+    # Where the preparation has not counted them, the positives are compared.
+    test = dataclasses.replace(test, out_of_sequence=None)
+    schema = dataclasses.replace(dataset.schema, splits={"test": test})
+    sentence = f"the test split has {click} positives of click and {conversion} of conversion, and"
+    with pytest.raises(models.ModelError, match=sentence):
+        models.build("esmm", schema)
     # Counts alone do not always show it.
     names = dataset.schema.task_names
     model = models.model_class("mmoe")(dataset.schema.fields, names, tasks_in_sequence=True)

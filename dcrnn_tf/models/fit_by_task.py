@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 
 
 class FitByTask(keras.Model):
@@ -48,7 +49,12 @@ class FitByTask(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
-        """Returns the metrics of `fit`, from labels and logits by task."""
+        """Returns the metrics of `fit` and `evaluate`, from labels and logits by task.
+
+        A task's metrics get the examples on which it is defined: a label of -1 is no label.
+        """
+        if isinstance(y, Mapping):
+            y, y_pred, sample_weight = _where_defined(y, y_pred, sample_weight)
         y, y_pred, sample_weight = (self._by_scope(part) for part in (y, y_pred, sample_weight))
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
@@ -58,3 +64,18 @@ class FitByTask(keras.Model):
             return values
         scopes = dict(zip(self.tasks, self.task_scopes, strict=True))
         return {scopes.get(task, task): value for task, value in values.items()}
+
+
+def _where_defined(labels: Mapping, logits: Mapping, weights: object) -> tuple:
+    """Returns labels and logits `(rows, 1)`, and weights `(rows,)` or None, by task."""
+    defined = {task: tf.reshape(label, (-1,)) >= 0 for task, label in labels.items()}
+
+    def chosen(task: str, values: tf.Tensor, shape: tuple) -> tf.Tensor:
+        return tf.boolean_mask(tf.reshape(values, shape), defined[task])
+
+    by_task = weights if isinstance(weights, Mapping) else dict.fromkeys(labels, weights)
+    return (
+        {task: chosen(task, label, (-1, 1)) for task, label in labels.items()},
+        {task: chosen(task, logits[task], (-1, 1)) for task in labels},
+        None if weights is None else {task: chosen(task, by_task[task], (-1,)) for task in labels},
+    )

@@ -1,11 +1,76 @@
 """Cells of raw columns, whatever their types: as text, as numbers, as lists, or missing."""
 
+import functools
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from dcrnn_tf.dataset.encodings import Ids, finite_numbers
+from dcrnn_tf.dataset.encodings import Ids
+from dcrnn_tf.dataset.values import DAY, SPELLINGS, decimal_of, words_of
+
+
+class ListedValues:
+    """Values that a declaration lists, and which cells of a column are among them.
+
+    Args:
+      texts: The values as the declaration has them.
+    """
+
+    def __init__(self, texts: Sequence[str]):
+        self._texts = sorted({word for text in texts for word in words_of(text)})
+        self._numbers = {number for text in texts if (number := decimal_of(text)) is not None}
+        days = [text for text in texts if re.match(DAY, text)]
+        self._moments = set(spelled(pl.Series(days, dtype=pl.String)))
+
+    def hold(self, column: pl.Series) -> pl.Series:
+        """Returns whether each cell is one of the values; false where it is null.
+
+        Args:
+          column: A column without lists, texts without white space at their ends.
+        """
+        if column.dtype.is_integer() or column.dtype.is_float():
+            return column.is_in(self._typed(column.dtype).implode()).fill_null(False)
+        return self._texts_hold(text_of(column)).fill_null(False)
+
+    def _typed(self, dtype: pl.DataType) -> pl.Series:
+        """The values that a type of numbers has, as it has them."""
+        texts = [text for text in self._texts if text in ("inf", "-inf")]
+        for number in self._numbers:
+            whole = number.to_integral_value()
+            texts.append(format(whole if number == whole else number, "f"))
+        values = pl.Series(texts, dtype=pl.String).cast(dtype, strict=False)
+        # A rounded number is another number.
+        shortest = values.cast(pl.String).to_list()
+        same = [
+            text is not None and (text in texts or decimal_of(text) in self._numbers)
+            for text in shortest
+        ]
+        return values.filter(pl.Series(same, dtype=pl.Boolean))
+
+    def _texts_hold(self, column: pl.Series) -> pl.Series:
+        held = column.is_in(self._texts)
+        near = pl.Series(np.zeros(len(column), bool))
+        if self._numbers:
+            floats = [float(number) for number in self._numbers]
+            near |= column.cast(pl.Float64, strict=False).is_in(floats)
+        if self._moments:
+            days = [moment[:10] for moment in self._moments]
+            near |= column.str.slice(0, 10).is_in(days)
+        # Few different texts are left, which are looked at one by one.
+        others = column.filter(near & ~held).unique()
+        if others.is_empty():
+            return held
+        same = spelled(others).is_in(sorted(self._moments))
+        same |= pl.Series([decimal_of(text) in self._numbers for text in others])
+        return held | column.is_in(others.filter(same).implode())
+
+
+@functools.lru_cache(maxsize=64)
+def listed_values(texts: Sequence[str]) -> ListedValues:
+    """Returns the values that a tuple of texts lists."""
+    return ListedValues(texts)
 
 
 def cleaned(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
@@ -17,18 +82,20 @@ def clean(column: pl.Series, missing_values: Sequence[str]) -> pl.Series:
     """Strips the text cells of a column, and makes null what stands for a missing value."""
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-        return column.set(column.is_in(missing_values), None)
-    if column.dtype.is_numeric():
-        if column.dtype.is_float():
-            column = column.fill_nan(None)
-        if numbers := finite_numbers(missing_values):
-            column = column.set(column.cast(pl.Float64).is_in(numbers), None)
-        return column
     if column.dtype.is_nested() or column.dtype == pl.Null:
         return column
-    return column.set(column.cast(pl.String).is_in(missing_values), None)
+    if column.dtype == pl.String:
+        column = column.str.strip_chars()
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+    return column.set(listed_values(tuple(missing_values)).hold(column), None)
+
+
+def spelled(texts: pl.Series) -> pl.Series:
+    """Returns texts as the ids of their values are spelled."""
+    for pattern, replacement in SPELLINGS:
+        texts = texts.str.replace(pattern, re.sub(r"\\(\d)", r"${\1}", replacement))
+    return texts
 
 
 def as_text(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -57,6 +124,10 @@ def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:
     """Returns a column of lists as lists of text, without missing values and not cut."""
     if not isinstance(column.dtype, pl.List):
         column = text_of(column).str.split(encoding.separator)
-    text = as_text(pl.element(), column.dtype.inner).str.strip_chars()
-    lists = column.list.eval(text.filter(~text.is_in(encoding.missing)))
-    return lists.fill_null([])
+    element = pl.element().fill_nan(None) if column.dtype.inner.is_float() else pl.element()
+    lists = column.list.eval(as_text(element, column.dtype.inner).str.strip_chars())
+    texts = lists.explode()
+    missing = texts.filter(listed_values(encoding.missing).hold(texts)).unique()
+    return lists.list.eval(pl.element().filter(~pl.element().is_in(missing.implode()))).fill_null(
+        []
+    )

@@ -6,8 +6,11 @@ before a row is read.
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+import polars as pl
+
+from data_prep.own_log.cells import listed_values
 from data_prep.own_log.declared_keys import Keys
 from data_prep.own_log.written import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
@@ -23,8 +26,7 @@ from dcrnn_tf.dataset.schema import (
 )
 from dcrnn_tf.system.nearest import did_you_mean
 
-# Labels of a task that declares none, as the usual writers of CSV and Parquet spell them.
-ONE, ZERO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False")
+ONE, ZERO = ("1", "true"), ("0", "false")  # labels of a task that declares none
 SPLIT_NAMES = ("train", "validation", "test")
 SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
     "file": ("by", "train", "validation", "test", "validation_fraction"),
@@ -66,7 +68,7 @@ class DeclaredTask:
     Attributes:
       name: of the task.
       column: of the label in the files.
-      positive: values, as text, that make the label 1.
+      positive: values that make the label 1.
       negative: values that make it 0; None if every other value does.
       only_where: an earlier task without whose positive label this one may be missing.
     """
@@ -86,7 +88,7 @@ class DeclaredSplit:
       by: `file`, `column`, `group` or `fraction`.
       files: file patterns of each split (by file), or of all rows under `train`.
       column: the column that decides (by column) or that names the group (by group).
-      values: the column's values of each split, as text; an absent split has none, an absent
+      values: the column's values of each split; an absent split has none, an absent
         `train` has all that no other split has.
       test_fraction: share of the rows, or groups, that become test rows.
       validation_fraction: share of the remaining ones that become validation rows.
@@ -197,10 +199,10 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     tasks = []
     for task, entry in top.mapping("tasks").items():
         keys = Keys(entry, f"task {task}", ("column", "positive", "negative", "only_where"))
-        positive = keys.values("positive")
-        negative = keys.values("negative")
-        if both := set(positive or ()) & set(negative or ()):
-            raise DatasetError(f"task {task}: {min(both)!r} is positive and negative")
+        positive = keys.cells("positive")
+        negative = keys.cells("negative")
+        if both := _in_both(positive or (), negative or ()):
+            raise DatasetError(f"task {task}: {both!r} is positive and negative")
         if negative and not positive:
             raise DatasetError(f"task {task}: negative values without positive ones")
         tasks.append(
@@ -222,7 +224,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
             f"separator {separator!r} must be one ASCII character, no line break and no quote "
             "(spaces around cells do not count)"
         )
-    missing = top.values("missing_values", may_be_empty=True)
+    missing = top.cells("missing_values", may_be_empty=True)
     declaration = Declaration(
         path=path,
         name=name,
@@ -243,7 +245,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
 def _split(keys: Keys) -> DeclaredSplit:
     by = keys.choice("by", tuple(SPLIT_KEYS))
     keys = Keys(keys.entry, "split", SPLIT_KEYS[by], f" of a split by {by}")
-    parts = {name: keys.values(name) for name in SPLIT_NAMES if name in keys.entry}
+    values = keys.cells if by == "column" else keys.values
+    parts = {name: values(name) for name in SPLIT_NAMES if name in keys.entry}
     if by in ("file", "column"):
         if "test" not in parts:
             keys.get("test")
@@ -253,8 +256,8 @@ def _split(keys: Keys) -> DeclaredSplit:
         keys.get("train")
     elif by == "column":
         for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
-            if both := set(parts.get(first, ())) & set(parts.get(second, ())):
-                raise DatasetError(f"split: {min(both)!r} is a value of {first} and of {second}")
+            if both := _in_both(parts.get(first, ()), parts.get(second, ())):
+                raise DatasetError(f"split: {both!r} is a value of {first} and of {second}")
     else:
         keys.get("test_fraction")
     return DeclaredSplit(
@@ -265,6 +268,12 @@ def _split(keys: Keys) -> DeclaredSplit:
         test_fraction=keys.fraction("test_fraction"),
         validation_fraction=keys.fraction("validation_fraction"),
     )
+
+
+def _in_both(first: Sequence[str], second: Sequence[str]) -> str | None:
+    """Returns the least of the values that are in both lists, as the first one spells it."""
+    values = pl.Series(first, dtype=pl.String)
+    return values.filter(listed_values(tuple(second)).hold(values)).min()
 
 
 def _all_split_keys() -> list[str]:

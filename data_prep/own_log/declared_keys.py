@@ -102,6 +102,11 @@ class Keys:
             self.fail(key, "a value or a list of values; quote words such as 'no' and 'true'")
         return tuple(str(item) for item in items)
 
+    def cells(self, key: str, may_be_empty: bool = False) -> tuple[str, ...] | None:
+        """Returns values that cells are compared with, of which white space around is no part."""
+        values = self.values(key, may_be_empty=may_be_empty)
+        return values and tuple(value.strip() for value in values)
+
     def mapping(self, key: str) -> dict[str, object]:
         """Returns a mapping of names, which is not empty."""
         value = self.get(key)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import numbers_of, text_of
+from data_prep.own_log.cells import listed_values, numbers_of, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.files import LogFile, find_files, open_file
@@ -141,7 +141,7 @@ class RowReader:
             text = text_of(frame[task.column])
             where = f"task {task.name}: column {task.column!r}"
             missing = text.is_null().to_numpy()
-            positive = text.is_in(task.positive).fill_null(False).to_numpy()
+            positive = listed_values(task.positive).hold(frame[task.column]).to_numpy()
             asked = np.ones(len(text), bool)
             if task.only_where is not None:
                 asked = labels[task.only_where] > 0
@@ -149,7 +149,7 @@ class RowReader:
                 "label missing", missing & asked, lambda row, where=where: f"{where} has no label"
             )
             if task.negative is not None:
-                known = positive | text.is_in(task.negative).fill_null(False).to_numpy()
+                known = positive | listed_values(task.negative).hold(frame[task.column]).to_numpy()
                 allowed = ", ".join(dict.fromkeys((*task.positive, *task.negative)))
                 faults.add(
                     "label not allowed",
@@ -177,13 +177,15 @@ class RowReader:
         text = text_of(frame[declared.column])
         where = f"split: column {declared.column!r}"
         faults.add("split unknown", text.is_null().to_numpy(), lambda row: f"{where} is empty")
+        listed = np.zeros(frame.height, bool)
         for name, values in declared.values.items():
-            splits[text.is_in(values).fill_null(False).to_numpy()] = SPLIT_NAMES.index(name)
+            held = listed_values(values).hold(frame[declared.column]).to_numpy()
+            splits[held] = SPLIT_NAMES.index(name)
+            listed |= held
         if "train" in declared.values:
-            listed = [value for values in declared.values.values() for value in values]
             faults.add(
                 "split unknown",
-                ~text.is_in(listed).fill_null(True).to_numpy(),
+                ~listed & ~text.is_null().to_numpy(),
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dcrnn_tf.dataset.checked import checked
+from dcrnn_tf.dataset.values import floats_of, numbers_of
 
 PADDING_ROW = 0  # padding, and the value of a field that an exposure lacks
 UNKNOWN_ROW = 1  # an id that the vocabulary does not know
@@ -53,8 +54,8 @@ class Encoding:
 
     @property
     def missing_numbers(self) -> tuple[float, ...]:
-        """The finite numbers among the missing values."""
-        return finite_numbers(self.missing)
+        """The numbers among the missing values that float64 has without rounding them."""
+        return tuple(floats_of(numbers_of(self.missing)))
 
     def cleaned(self, x: Any, xp: Any) -> tuple[Any, Any]:
         """Returns numbers without missing ones, which become 0, and which of them are present.
@@ -101,7 +102,8 @@ class Ids(Encoding):
     def missing_ids(self) -> list[str] | list[int]:
         """The missing values in the type of the ids."""
         if self.values == INTEGER:
-            return [int(number) for number in self.missing_numbers]
+            numbers = [n for n in numbers_of(self.missing) if n == n.to_integral_value()]
+            return [int(number) for number in numbers if -(2**63) <= number < 2**63]
         return list(self.missing)
 
     def rows(self, x: Any, vocabulary: "NumberRows", xp: Any) -> Any:
@@ -219,17 +221,6 @@ def from_dict(content: Mapping[str, object] | None) -> Encoding | None:
         raise TypeError(f"the encoding {content!s:.80} is of none of the kinds {[*ENCODINGS]}")
     attributes = {name: value for name, value in content.items() if name != "kind"}
     return checked(ENCODINGS[kind], attributes)
-
-
-def finite_numbers(texts: Sequence[str]) -> tuple[float, ...]:
-    """The finite numbers among texts."""
-    numbers = []
-    for text in texts:
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            continue
-    return tuple(number for number in numbers if math.isfinite(number))
 
 
 class NumberRows:

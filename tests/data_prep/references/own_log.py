@@ -10,6 +10,7 @@ import numpy as np
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
 from tests.data_prep.references.csv_records import Record
+from tests.data_prep.references.values import holds
 
 # Unicode's property White_Space; Python strips some control characters more.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -62,7 +63,7 @@ def declared_cells(cells: dict, columns, missing) -> dict | None:
             text = cells[column].decode().strip(WHITE_SPACE)
         except UnicodeDecodeError:
             return None
-        row[column] = None if text in missing else text
+        row[column] = None if holds(missing, text) else text
     return row
 
 
@@ -91,9 +92,9 @@ def _labels(row: dict, declaration: Declaration, labels: dict) -> str | None:
         if text is None and asked:
             return "label missing"
         allowed = (*task.positive, *(task.negative or (text,)))
-        if text is not None and text not in allowed:
+        if text is not None and not holds(allowed, text):
             return "label not allowed"
-        labels[task.name] = text in task.positive
+        labels[task.name] = holds(task.positive, text)
         if labels[task.name] and not asked:
             return "label without its parent"
     return None
@@ -107,7 +108,7 @@ def _split(row: dict, declaration: Declaration) -> tuple[str, str | None]:
     if text is None:
         return "", "split unknown"
     for name in SPLIT_NAMES:
-        if text in declared.values.get(name, ()):
+        if holds(declared.values.get(name, ()), text):
             return name, None
     return "train", "split unknown" if "train" in declared.values else None
 
@@ -136,7 +137,7 @@ def encode(read: Read, field, missing) -> list:
 
 def _list(text: str | None, field, missing) -> list[str]:
     parts = [part.strip(WHITE_SPACE) for part in (text or "").split(field.separator)]
-    return [part for part in parts if part not in missing][: field.max_values]
+    return [part for part in parts if not holds(missing, part)][: field.max_values]
 
 
 def log_bin(value: float) -> int:

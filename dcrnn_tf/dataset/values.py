@@ -1,0 +1,69 @@
+r"""When two texts are the same value, and which text of a value is its id.
+
+What a declaration lists, what files hold and what clients send are compared by these rules alone:
+
+  * Texts that are written as numbers are the same value if their numbers are the same decimal, so
+    -999, -999.0 and -9.99e2 are one value, and no two integers are, however large they are.
+  * Other texts are the same value if `SPELLINGS` give them the same text, or if they are words of
+    one line of `_WORDS`.
+  * Everything else is told apart as it is written: `007` and `+5` are no numbers.
+"""
+
+import contextlib
+import decimal
+import re
+from collections.abc import Iterable, Mapping
+
+_EXPONENT = "[eE][+-]?[0-9]{1,4}"
+# An integer with an exponent does not begin with 0: 0e12 is rather a hexadecimal id.
+_NUMBER = re.compile(
+    rf"-?(?:0|[1-9][0-9]*(?:{_EXPONENT})?|(?:0|[1-9][0-9]*)\.[0-9]*(?:{_EXPONENT})?"
+    rf"|\.[0-9]+(?:{_EXPONENT})?)"
+)
+_INFINITY = ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
+_WORDS = (
+    ("true", "True", "TRUE"),
+    ("false", "False", "FALSE"),
+    ("nan", "NaN", "-nan", "-NaN"),
+    (*_INFINITY, *(f"+{word}" for word in _INFINITY)),
+    tuple(f"-{word}" for word in _INFINITY),
+)
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_ZONE, _FRACTION = r"Z|[+-][0-9]{2}:[0-9]{2}", r"(\.[0-9]*[1-9])0*|\.0*"
+# Patterns and what takes their place, one after the other, in the syntax of RE2.
+SPELLINGS = (
+    (r"^(-?(?:0|[1-9][0-9]*))\.0*$", r"\1"),
+    (r"^-0$", "0"),
+    (r"^(?:True|TRUE)$", "true"),
+    (r"^(?:False|FALSE)$", "false"),
+    (rf"^({DAY})[ T]({_TIME})(?:{_FRACTION})?({_ZONE})?$", r"\1 \2\3\4"),
+    (rf"^({DAY} {_TIME}(?:\.[0-9]+)?)Z$", r"\1+00:00"),
+    (rf"^({DAY}) 00:00:00$", r"\1"),
+)
+_SPELLED_OTHERWISE: Mapping[str, tuple[str, ...]] = {w: words for words in _WORDS for w in words}
+
+
+def decimal_of(text: str) -> decimal.Decimal | None:
+    """Returns the number that a text without white space at its ends is written as."""
+    return decimal.Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Returns the texts that are the same word as `text`, which is one of them."""
+    return _SPELLED_OTHERWISE.get(text, (text,))
+
+
+def numbers_of(texts: Iterable[str]) -> list[decimal.Decimal]:
+    """Returns the finite numbers among texts, those too that decimal_of does not take: +5, 007."""
+    numbers = []
+    for text in texts:
+        with contextlib.suppress(decimal.InvalidOperation):
+            numbers.append(decimal.Decimal(text))
+    return [number for number in numbers if number.is_finite()]
+
+
+def floats_of(numbers: Iterable[decimal.Decimal]) -> list[float]:
+    """Returns those among decimals that are the shortest text of a float64."""
+    floats = ((number, float(number)) for number in numbers)
+    return [x for number, x in floats if decimal.Decimal(repr(x)) == number]

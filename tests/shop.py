@@ -35,8 +35,8 @@ def raw_rows():
             "city": [("rome ", "oslo", "-", "", *"abcd")[n] for n in random.integers(0, 8, ROWS)],
             "tags": tags,
             "price": ["" if row % 9 == 0 else text for row, text in enumerate(price)],
-            # Twice used: as numbers for its bins, and so as numbers for its ids as well.
-            "level": [f"{n:02d}" for n in level],
+            # Twice used: as numbers for its bins, as values for its ids.
+            "level": [str(n) for n in level],
             "click": [str(int(n)) for n in random.random(ROWS) < 0.3],
         }
     )

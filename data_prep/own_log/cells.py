@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from dcrnn_tf.dataset.encodings import Ids
-from dcrnn_tf.dataset.values import DAY, SPELLINGS, decimal_of, words_of
+from dcrnn_tf.dataset.encodings import TEXT, Ids
+from dcrnn_tf.dataset.values import DAY, RESPELLED, SPELLINGS, decimal_of, words_of
 
 
 class ListedValues:
@@ -68,7 +68,7 @@ class ListedValues:
 
 
 @functools.lru_cache(maxsize=64)
-def listed_values(texts: Sequence[str]) -> ListedValues:
+def as_values(texts: Sequence[str]) -> ListedValues:
     """Returns the values that a tuple of texts lists."""
     return ListedValues(texts)
 
@@ -88,46 +88,81 @@ def clean(column: pl.Series, missing_values: Sequence[str]) -> pl.Series:
         column = column.str.strip_chars()
     if column.dtype.is_float():
         column = column.fill_nan(None)
-    return column.set(listed_values(tuple(missing_values)).hold(column), None)
+    return column.set(as_values(tuple(missing_values)).hold(column), None)
+
+
+def clean_text(column: pl.Series, missing: Sequence[str]) -> pl.Series:
+    """Cleans a column whose ids are texts: a text alone stands for what is missing, not a value."""
+    if column.dtype != pl.String:
+        return clean(column, missing)
+    column = column.str.strip_chars()
+    return column.set(column.is_in(missing), None)
 
 
 def spelled(texts: pl.Series) -> pl.Series:
     """Returns texts as the ids of their values are spelled."""
+    others = texts.str.contains(RESPELLED).arg_true()
+    if others.is_empty():
+        return texts
+    changed = texts.gather(others)
     for pattern, replacement in SPELLINGS:
-        texts = texts.str.replace(pattern, re.sub(r"\\(\d)", r"${\1}", replacement))
-    return texts
+        changed = changed.str.replace(pattern, re.sub(r"\\(\d)", r"${\1}", replacement))
+    return texts.clone().scatter(others, changed)
 
 
-def as_text(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Returns values of a type as text, whole numbers without a decimal point."""
+def as_text(values: pl.Expr, dtype: pl.DataType, former: bool = False) -> pl.Expr:
+    """Returns values of a type as text, whole numbers without a decimal point.
+
+    Args:
+      values: The values.
+      dtype: Their type.
+      former: Whether whole numbers beyond int64 are spelled with an exponent, as they once were.
+    """
     if dtype.is_float():
-        whole = values.cast(pl.Int64, strict=False)
+        whole = values.cast(pl.Int64 if former else pl.Int128, strict=False)
         return (
             pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
         )
     return values.cast(pl.String)
 
 
-def text_of(column: pl.Series) -> pl.Series:
-    """Returns a column of single values as text."""
-    return pl.select(as_text(pl.lit(column), column.dtype)).to_series()
+def text_of(column: pl.Series, former: bool = False) -> pl.Series:
+    """Returns a column of single values as text; of `former` see `as_text`."""
+    return pl.select(as_text(pl.lit(column), column.dtype, former)).to_series()
 
 
-def numbers_of(column: pl.Series) -> tuple[pl.Series, np.ndarray]:
-    """Returns a column as Float64, and which rows are finite numbers or missing."""
-    numbers = column.cast(pl.Float64, strict=False)
-    usable = numbers.cast(pl.Float32).is_finite().fill_null(column.is_null())
-    return numbers, usable.to_numpy()
+def ids_of(column: pl.Series, encoding: Ids) -> pl.Series:
+    """Returns a column of single values as the texts of ids, not yet spelled as ids are."""
+    return text_of(column, former=encoding.values == TEXT)
+
+
+def numbers_of(column: pl.Series) -> pl.Series:
+    """Returns a column as Float64, null where a cell is missing or no number."""
+    return column.cast(pl.Float64, strict=False)
+
+
+def unusable_numbers(column: pl.Series, numbers: pl.Series) -> np.ndarray:
+    """Returns which cells are neither missing nor finite numbers.
+
+    Args:
+      column: The cells.
+      numbers: What `numbers_of` makes of them.
+    """
+    return ~numbers.cast(pl.Float32).is_finite().fill_null(column.is_null()).to_numpy()
 
 
 def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:
     """Returns a column of lists as lists of text, without missing values and not cut."""
+    former = encoding.values == TEXT
     if not isinstance(column.dtype, pl.List):
-        column = text_of(column).str.split(encoding.separator)
+        column = text_of(column, former).str.split(encoding.separator)
     element = pl.element().fill_nan(None) if column.dtype.inner.is_float() else pl.element()
-    lists = column.list.eval(as_text(element, column.dtype.inner).str.strip_chars())
-    texts = lists.explode()
-    missing = texts.filter(listed_values(encoding.missing).hold(texts)).unique()
-    return lists.list.eval(pl.element().filter(~pl.element().is_in(missing.implode()))).fill_null(
-        []
-    )
+    lists = column.list.eval(as_text(element, column.dtype.inner, former).str.strip_chars())
+    if former:
+        missing = pl.Series(encoding.missing)
+    else:
+        texts = lists.explode()
+        missing = texts.filter(as_values(encoding.missing).hold(texts)).unique()
+    present = pl.element().filter(~pl.element().is_in(missing.implode()))
+    # Of empty lists alone Polars would not know what they are lists of.
+    return lists.list.eval(present).fill_null([]).cast(pl.List(pl.String))

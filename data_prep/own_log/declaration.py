@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
-from data_prep.own_log.cells import listed_values
+from data_prep.own_log.cells import as_values
 from data_prep.own_log.declared_keys import Keys
 from data_prep.own_log.written import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
@@ -126,9 +126,19 @@ class Declaration:
         return columns | ({self.split.column: "split"} if self.split.column else {})
 
     @property
-    def number_columns(self) -> set[str]:
-        """The columns whose cells are numbers, because a field reads them as such."""
-        return {field.column for field in self.fields if field.reads_numbers}
+    def number_columns(self) -> dict[str, str]:
+        """The columns whose cells are numbers, each with the first field that reads them so."""
+        columns: dict[str, str] = {}
+        for field in self.fields:
+            if field.reads_numbers:
+                columns.setdefault(field.column, field.name)
+        return columns
+
+    @property
+    def text_columns(self) -> set[str]:
+        """The columns whose cells are read as they are written: ids, and what decides the split."""
+        columns = {field.column for field in self.fields if not field.reads_numbers}
+        return columns | ({self.split.column} if self.split.column else set())
 
 
 def load_declaration(path: str | pathlib.Path) -> Declaration:
@@ -273,7 +283,7 @@ def _split(keys: Keys) -> DeclaredSplit:
 def _in_both(first: Sequence[str], second: Sequence[str]) -> str | None:
     """Returns the least of the values that are in both lists, as the first one spells it."""
     values = pl.Series(first, dtype=pl.String)
-    return values.filter(listed_values(tuple(second)).hold(values)).min()
+    return values.filter(as_values(tuple(second)).hold(values)).min()
 
 
 def _all_split_keys() -> list[str]:

@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import lists_of, text_of
+from data_prep.own_log.cells import ids_of, lists_of, numbers_of, spelled
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import NumberRows
+from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -28,15 +28,23 @@ class FieldEncoder:
         """Returns the field's column of the dataset.
 
         Args:
-          frame: Raw columns as `cells.cleaned` gives them, numbers as Float64.
+          frame: Raw columns as `cells.cleaned` gives them, those of numbers without other cells.
         """
         column, encoding = frame[self.field.raw_name], self.field.encoding
-        if encoding.gives_numbers:
-            return encoding.numbers(column.to_numpy(), np)
         if encoding.reads_numbers:
-            return encoding.rows(column.to_numpy(), self._number_rows, np)
+            numbers = numbers_of(column).to_numpy()
+            if encoding.gives_numbers:
+                return encoding.numbers(numbers, np)
+            return encoding.rows(numbers, self._number_rows, np)
         if self.field.kind == CATEGORICAL:
-            return self.vocabulary.encode(text_of(column))
+            return self._rows(ids_of(column, encoding))
         lists = lists_of(column, encoding).list.head(encoding.max_values)
-        values = self.vocabulary.encode(lists.explode().drop_nulls())
-        return Ragged(values, lists.list.len().to_numpy())
+        return Ragged(self._rows(lists.explode().drop_nulls()), lists.list.len().to_numpy())
+
+    def _rows(self, ids: pl.Series) -> np.ndarray:
+        rows = self.vocabulary.encode(ids)
+        if self.field.encoding.values == VALUE:
+            # The vocabulary's ids are spelled as ids are, so that few are to be spelled anew.
+            unknown = np.flatnonzero(rows == UNKNOWN_ROW)
+            rows[unknown] = self.vocabulary.encode(spelled(ids.gather(unknown)))
+        return rows

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.binning import BinsLearner
-from data_prep.own_log.cells import lists_of, text_of
+from data_prep.own_log.cells import ids_of, lists_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.scaling import ScalingLearner
 from data_prep.storage.vocabulary import IdCounter
-from dcrnn_tf.dataset.encodings import NUMBER, TEXT, Bins, Encoding, Ids, Scaling
+from dcrnn_tf.dataset.encodings import VALUE, Bins, Encoding, Ids, Scaling
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -20,7 +20,7 @@ class FieldCounts:
     """Counts of one field; `truncated` is None where the field has no lists.
 
     Attributes:
-      missing: Number of rows without a value.
+      missing: Number of rows without a value, those with an empty list among them.
       truncated: Number of lists that were cut.
     """
 
@@ -43,7 +43,7 @@ class FieldLearner:
         self.truncated = 0
         self.scaling = ScalingLearner(declared.scaling, seed)
         self._bins = BinsLearner(declared.bins) if declared.bins else None
-        self._counter = IdCounter()
+        self._counter = IdCounter(spelled)
         self._encoding = _not_learned(declared, declaration)
 
     @property
@@ -59,24 +59,25 @@ class FieldLearner:
 
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
-        column = frame[self.declared.column]
-        if self._encoding.reads_numbers:
+        column, encoding = frame[self.declared.column], self._encoding
+        if encoding.reads_numbers:
             numbers = self.numbers(frame)
-            column = pl.Series(numbers, nan_to_null=True)
-        self.missing += column.null_count()
-        if self.declared.reads_numbers:
+            self.missing += int(np.isnan(numbers).sum())
             (self._bins or self.scaling).add(numbers[train])
             return
         if self.declared.kind == CATEGORICAL:
-            self._counter.add(text_of(column).filter(pl.Series(train)))
+            self.missing += column.null_count()
+            self._counter.add(ids_of(column, encoding).filter(pl.Series(train)))
             return
-        lists, longest = lists_of(column, self._encoding), self.declared.max_values
+        lists, longest = lists_of(column, encoding), self.declared.max_values
+        self.missing += int((lists.list.len() == 0).sum())
         self.truncated += int((lists.list.len() > longest).sum())
         self._counter.add(lists.list.head(longest).filter(pl.Series(train)).explode().drop_nulls())
 
     def numbers(self, frame: pl.DataFrame) -> np.ndarray:
         """Returns the column of numbers, NaN where they are missing."""
-        numbers, present = self._encoding.cleaned(frame[self.declared.column].to_numpy(), np)
+        numbers = numbers_of(frame[self.declared.column]).to_numpy()
+        numbers, present = self._encoding.cleaned(numbers, np)
         return np.where(present, numbers, np.nan)
 
     def finish(self) -> tuple[Field, Vocabulary | None]:
@@ -109,6 +110,5 @@ def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:
         return Bins(missing)
     if declared.kind == MULTI_CATEGORICAL:
         lists = {"separator": declared.separator, "max_values": declared.max_values}
-        return Ids(missing, TEXT, declared.min_count, **lists)
-    numbers = declared.column in declaration.number_columns
-    return Ids(missing, NUMBER if numbers else TEXT, declared.min_count)
+        return Ids(missing, VALUE, declared.min_count, **lists)
+    return Ids(missing, VALUE, declared.min_count)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import text_of
+from data_prep.own_log.cells import ListedValues, as_values, text_of
 from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
 from data_prep.own_log.rows import TRAIN
 from data_prep.storage.columns import count_labels
@@ -48,7 +48,9 @@ class RowCounts:
             listed.column: collections.Counter() for listed in listed_values(declaration)
         }
         self._tasks = declaration.tasks
-        self._listed = {value for listed in listed_values(declaration) for value in listed.values}
+        self._listed: dict[str, tuple[str, ...]] = {}
+        for listed in listed_values(declaration):
+            self._listed[listed.column] = self._listed.get(listed.column, ()) + listed.values
 
     def add(
         self, frame: pl.DataFrame, splits: np.ndarray, labels: Mapping[str, np.ndarray]
@@ -59,23 +61,26 @@ class RowCounts:
         positives, defined, _ = count_labels(training, self._tasks)
         self.positives.update(positives)
         self.defined.update(defined)
-        for column, counter in self.values.items():
+        for column in self.values:
             counts = text_of(frame[column]).drop_nulls().value_counts()
-            self._update(counter, dict(counts.iter_rows()))
+            self._update(column, dict(counts.iter_rows()))
 
     def merge(self, other: "RowCounts") -> None:
         """Adds the counts of other rows of the same log."""
         self.rows += other.rows
         self.positives.update(other.positives)
         self.defined.update(other.defined)
-        for column, counter in self.values.items():
-            self._update(counter, other.values[column])
+        for column in self.values:
+            self._update(column, other.values[column])
 
-    def _update(self, counter: collections.Counter[str], counts: Mapping[str, int]) -> None:
+    def _update(self, column: str, counts: Mapping[str, int]) -> None:
+        counter = self.values[column]
         counter.update(counts)
         if len(counter) > COUNTED_VALUES:
             kept = dict(frequent(counter, COUNTED_VALUES // 2))
-            kept |= {value: counter[value] for value in counter.keys() & self._listed}
+            values = pl.Series(counter.keys(), dtype=pl.String)
+            listed = values.filter(as_values(self._listed[column]).hold(values))
+            kept |= {value: counter[value] for value in listed}
             counter.clear()
             counter.update(kept)
 
@@ -97,9 +102,11 @@ def never_met(declaration: Declaration, counts: RowCounts) -> dict[str, dict[str
     """Returns the listed values that no row has, by part, each with what its column holds."""
     absent: dict[str, dict[str, str]] = {}
     for listed in listed_values(declaration):
+        counted = counts.values[listed.column]
+        texts = pl.Series(counted.keys(), dtype=pl.String)
         for value in listed.values:
-            if not counts.values[listed.column][value]:
-                held = holds(listed.column, counts.values[listed.column], value)
+            if value not in counted and not ListedValues([value]).hold(texts).any():
+                held = holds(listed.column, counted, value)
                 absent.setdefault(listed.part, {})[value] = held
     return absent
 

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import as_text, clean, numbers_of
+from data_prep.own_log.cells import clean, clean_text, numbers_of, unusable_numbers
 from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.id_types import IdTypes
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, Ids
+from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
 from dcrnn_tf.dataset.schema import NUMERIC, SCHEMA_FILE, DatasetError, Field, load_schema
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 
@@ -34,9 +35,6 @@ class RowEncoder:
 
     def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
         schema = load_schema(folder)
-        # One field that reads a column's numbers makes them numbers for every field.
-        encoded = [field for field in schema.fields if field.encoding]
-        self._numbers = {f.raw_name: f.name for f in encoded if f.encoding.reads_numbers}
         if fields is not None:
             schema = schema.select_fields(list(fields))
         for field in schema.fields:
@@ -46,7 +44,13 @@ class RowEncoder:
             for field in schema.fields
         ]
         self._missing = {field.raw_name: field.encoding.missing for field in schema.fields}
-        self._spelled: dict[str, str | None] = {}  # an id that no number is written as, by field
+        self._numbers = {f.raw_name: f.name for f in schema.fields if f.encoding.reads_numbers}
+        self._texts = {f.raw_name for f in schema.fields if _values(f) == TEXT}
+        self._types = {
+            encoder.field.name: IdTypes(encoder.field, encoder.vocabulary.ids)
+            for encoder in self._encoders
+            if _values(encoder.field) in (VALUE, TEXT)
+        }
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -65,8 +69,8 @@ class RowEncoder:
           a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one.
 
         Raises:
-          DatasetError: a column is missing, a cell that must be a number is none, or ids are given
-            as numbers that were spelled otherwise in the preparation.
+          DatasetError: a column is missing, a cell that must be a number is none, or a column of
+            ids has a type whose values are never spelled like the ids of the dataset.
         """
         for encoder in self._encoders:
             if encoder.field.raw_name not in frame.columns:
@@ -74,13 +78,16 @@ class RowEncoder:
                     f"the rows have no column {encoder.field.raw_name!r}, which field "
                     f"{encoder.field.name} is made of; they have {', '.join(frame.columns)}"
                 )
-        self._check_types(frame)
-        frame = pl.DataFrame([clean(frame[name], self._missing[name]) for name in self.columns])
-        frame = frame.with_columns(
-            self._parsed(frame[column], field)
-            for column, field in self._numbers.items()
-            if column in frame.columns
+            if encoder.field.name in self._types:
+                self._types[encoder.field.name].check(frame[encoder.field.raw_name])
+        frame = pl.DataFrame(
+            [
+                (clean_text if name in self._texts else clean)(frame[name], missing)
+                for name, missing in self._missing.items()
+            ]
         )
+        for column, field in self._numbers.items():
+            _check_numbers(frame[column], field)
         features = {}
         for encoder in self._encoders:
             column = encoder(frame)
@@ -89,41 +96,21 @@ class RowEncoder:
             features[encoder.field.name] = column
         return features
 
-    def _check_types(self, frame: pl.DataFrame) -> None:
-        """Refuses numbers where the vocabulary holds ids that no number is written as: `02139`."""
-        for encoder in self._encoders:
-            field = encoder.field
-            dtype = frame.schema[field.raw_name]
-            dtype = dtype.inner if isinstance(dtype, pl.List) else dtype
-            ids = isinstance(field.encoding, Ids) and dtype.is_numeric()
-            if ids and (spelled := self._spelled_otherwise(encoder)):
-                raise DatasetError(
-                    f"field {field.name}: column {field.raw_name!r} holds "
-                    f"numbers, and the dataset has ids such as {spelled!r}, which no number is "
-                    "written as; give that column as text"
-                )
 
-    def _spelled_otherwise(self, encoder: FieldEncoder) -> str | None:
-        name = encoder.field.name
-        if name not in self._spelled:
-            ids = pl.DataFrame({"id": pl.Series(encoder.vocabulary.ids, dtype=pl.String)})
-            number, id_ = pl.col("id").cast(pl.Float64, strict=False), pl.col("id")
-            whole = id_.cast(pl.Int64, strict=False).cast(pl.String)
-            same = (whole == id_).fill_null(False) | (as_text(number, pl.Float64()) == id_)
-            odd = ids.filter(number.is_finite() & ~same.fill_null(False))
-            self._spelled[name] = odd["id"][0] if odd.height else None
-        return self._spelled[name]
+def _values(field: Field) -> str | None:
+    """The type of the ids of a field; None of a field without."""
+    return getattr(field.encoding, "values", None)
 
-    def _parsed(self, column: pl.Series, field: str) -> pl.Series:
-        """A column of numbers as such."""
-        numbers, usable = numbers_of(column)
-        if not usable.all():
-            row = int(np.flatnonzero(~usable)[0])
-            raise DatasetError(
-                f"field {field}: column {column.name!r} holds {column[row]!r} in row {row} "
-                "(counted from 0), expected a number"
-            )
-        return numbers
+
+def _check_numbers(column: pl.Series, field: str) -> None:
+    """Refuses a column in which a cell is no number."""
+    unusable = unusable_numbers(column, numbers_of(column))
+    if unusable.any():
+        row = int(np.flatnonzero(unusable)[0])
+        raise DatasetError(
+            f"field {field}: column {column.name!r} holds {column[row]!r} in row {row} "
+            "(counted from 0), expected a number"
+        )
 
 
 def _check_encoding(field: Field, path: pathlib.Path) -> None:
@@ -132,7 +119,7 @@ def _check_encoding(field: Field, path: pathlib.Path) -> None:
         raise DatasetError(
             f"{path} does not say how field {field.name} was encoded; prepare the dataset again"
         )
-    if getattr(field.encoding, "values", TEXT) == INTEGER:
+    if _values(field) == INTEGER:
         raise DatasetError(
             f"{path} has integers as ids of field {field.name}, which are no cells of an own log, "
             "so raw rows cannot be encoded; that takes a dataset made by data_prep.own_log"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import listed_values, numbers_of, text_of
+from data_prep.own_log.cells import as_values, numbers_of, spelled, text_of, unusable_numbers
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.files import LogFile, find_files, open_file
@@ -72,7 +72,7 @@ class TableRows:
     def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
 
-        Every call yields the same rows. Numbers come as Float64 columns.
+        Every call yields the same rows. Columns that are read as numbers alone are Float64.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
@@ -118,21 +118,21 @@ class RowReader:
             yield frame.filter(pl.Series(good)), splits[good], labels
 
     def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
-        """Parses the columns of numbers."""
-        for field in self._declaration.fields:
-            if field.reads_numbers:
-                text = frame[field.column]
-                numbers, usable = numbers_of(text)
-                faults.add(
-                    "not a number",
-                    ~usable,
-                    lambda row, field=field, text=text: (
-                        f"field {field.name}: column {field.column!r} holds {text[row]!r}, "
-                        "expected a number"
-                    ),
-                )
-                frame = frame.with_columns(numbers.alias(field.column))
-        return frame
+        """Checks the columns of numbers, and parses those of which nothing else is read."""
+        parsed = []
+        for column, field in self._declaration.number_columns.items():
+            cells = frame[column]
+            numbers = numbers_of(cells)
+            faults.add(
+                "not a number",
+                unusable_numbers(cells, numbers),
+                lambda row, column=column, field=field, cells=cells: (
+                    f"field {field}: column {column!r} holds {cells[row]!r}, expected a number"
+                ),
+            )
+            if column not in self._declaration.text_columns:
+                parsed.append(numbers)
+        return frame.with_columns(parsed)
 
     def _labels(self, frame: pl.DataFrame, faults: "_Faults") -> dict[str, np.ndarray]:
         """Reads the labels; a missing one where the parent is 0 becomes 0."""
@@ -141,7 +141,7 @@ class RowReader:
             text = text_of(frame[task.column])
             where = f"task {task.name}: column {task.column!r}"
             missing = text.is_null().to_numpy()
-            positive = listed_values(task.positive).hold(frame[task.column]).to_numpy()
+            positive = as_values(task.positive).hold(frame[task.column]).to_numpy()
             asked = np.ones(len(text), bool)
             if task.only_where is not None:
                 asked = labels[task.only_where] > 0
@@ -149,7 +149,7 @@ class RowReader:
                 "label missing", missing & asked, lambda row, where=where: f"{where} has no label"
             )
             if task.negative is not None:
-                known = positive | listed_values(task.negative).hold(frame[task.column]).to_numpy()
+                known = positive | as_values(task.negative).hold(frame[task.column]).to_numpy()
                 allowed = ", ".join(dict.fromkeys((*task.positive, *task.negative)))
                 faults.add(
                     "label not allowed",
@@ -179,7 +179,7 @@ class RowReader:
         faults.add("split unknown", text.is_null().to_numpy(), lambda row: f"{where} is empty")
         listed = np.zeros(frame.height, bool)
         for name, values in declared.values.items():
-            held = listed_values(values).hold(frame[declared.column]).to_numpy()
+            held = as_values(values).hold(frame[declared.column]).to_numpy()
             splits[held] = SPLIT_NAMES.index(name)
             listed |= held
         if "train" in declared.values:
@@ -207,6 +207,7 @@ def draw_splits(
         groups, of_row = np.unique(
             text_of(frame[declared.column]).to_numpy().astype(object), return_inverse=True
         )
+        groups = spelled(pl.Series(groups, dtype=pl.String))
         key = seed.to_bytes(8, "little")
         digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
         numbers = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)

@@ -1,5 +1,7 @@
 """Counts of raw ids in the training split, from which vocabularies are made."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
@@ -9,9 +11,14 @@ _MERGE_AT = 1_000_000  # counted rows held aside before they are merged, at leas
 
 
 class IdCounter:
-    """Counts raw ids (integers or strings) chunk by chunk, in memory of the distinct ids."""
+    """Counts raw ids (integers or strings) chunk by chunk, in memory of the distinct ids.
 
-    def __init__(self):
+    Args:
+      spelling: What makes ids that are spelled otherwise the same ones; None changes none.
+    """
+
+    def __init__(self, spelling: Callable[[pl.Series], pl.Series] | None = None):
+        self._spelling = spelling
         self._merged: pl.DataFrame | None = None
         self._waiting: list[pl.DataFrame] = []
         self._waiting_rows = 0
@@ -27,8 +34,9 @@ class IdCounter:
             distinct, counts = np.unique(ids.drop_nulls().to_numpy(), return_counts=True)
             table = pl.DataFrame({"id": distinct, "count": counts})  # five times faster
         else:
-            table = pl.DataFrame({"id": ids, "count": 1 if weights is None else weights})
-            table = _summed(table.drop_nulls("id"))
+            table = pl.DataFrame({"id": ids})
+            count = pl.lit(1) if weights is None else weights
+            table = _summed(table.with_columns(count=count).drop_nulls("id"))
         self._waiting.append(table)
         self._waiting_rows += self._waiting[-1].height
         merged_rows = 0 if self._merged is None else self._merged.height
@@ -40,6 +48,10 @@ class IdCounter:
         self._merge()
         if self._merged is None:
             return pl.DataFrame(schema={"id": pl.Int64, "count": pl.Int64})
+        if self._spelling is not None:
+            ids = self._spelling(self._merged["id"])
+            if not ids.equals(self._merged["id"]):
+                self._merged = _summed(self._merged.with_columns(ids))
         return self._merged
 
     def vocabulary(self, min_count: int = 1) -> Vocabulary:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dcrnn_tf.dataset.checked import checked
-from dcrnn_tf.dataset.values import floats_of, numbers_of
+from dcrnn_tf.dataset.values import floats_of, numbers_of, spelled_text, words_of
 
 PADDING_ROW = 0  # padding, and the value of a field that an exposure lacks
 UNKNOWN_ROW = 1  # an id that the vocabulary does not know
@@ -22,7 +22,7 @@ FIRST_ID_ROW = 2  # the vocabulary's first id
 
 MISSING_ID = -1  # stands for a missing id where ids are integers
 
-TEXT, INTEGER, NUMBER = "text", "integer", "number"
+VALUE, TEXT, INTEGER, NUMBER = "value", "text", "integer", "number"
 NONE, STANDARD, LOG, QUANTILE = "none", "standard", "log", "quantile"
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -75,8 +75,10 @@ class Ids(Encoding):
     """An id, or each id of a list, becomes its row in the field's vocabulary.
 
     Attributes:
-      values: Type of the raw ids: `text`, which does not count white space at its ends; `integer`;
-        or `number`, for a column whose cells are numbers for another field's sake.
+      values: Type of the raw ids: `value`, texts that are one id if they are one value, as
+        `dcrnn_tf.dataset.values` tells; `integer`; or what earlier preparations wrote: `text`,
+        without white space at its ends and else as it is spelled, and `number`, for a column whose
+        cells are numbers for another field's sake.
       min_count: Least number of training rows of an id with a row of its own.
       separator: Text between the ids of a list in one cell; None if lists come as such.
       max_values: Longest list; of a longer one the first ids that are not missing are taken.
@@ -89,7 +91,7 @@ class Ids(Encoding):
     kind: str = dataclasses.field(default="ids", init=False)
 
     def __post_init__(self) -> None:
-        _check_choice("values", self.values, (TEXT, INTEGER, NUMBER))
+        _check_choice("values", self.values, (VALUE, TEXT, INTEGER, NUMBER))
         if self.max_values < 1:
             raise ValueError(f"max_values {self.max_values} is below 1")
 
@@ -100,10 +102,13 @@ class Ids(Encoding):
 
     @property
     def missing_ids(self) -> list[str] | list[int]:
-        """The missing values in the type of the ids."""
+        """The missing values in the type of the ids; numbers among texts in one spelling alone."""
         if self.values == INTEGER:
             numbers = [n for n in numbers_of(self.missing) if n == n.to_integral_value()]
             return [int(number) for number in numbers if -(2**63) <= number < 2**63]
+        if self.values == VALUE:
+            texts = [(*words_of(text), spelled_text(text)) for text in self.missing]
+            return list(dict.fromkeys(itertools.chain(*texts)))
         return list(self.missing)
 
     def rows(self, x: Any, vocabulary: "NumberRows", xp: Any) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 
 _EXPONENT = "[eE][+-]?[0-9]{1,4}"
 # An integer with an exponent does not begin with 0: 0e12 is rather a hexadecimal id.
-_NUMBER = re.compile(
+NUMBER = (
     rf"-?(?:0|[1-9][0-9]*(?:{_EXPONENT})?|(?:0|[1-9][0-9]*)\.[0-9]*(?:{_EXPONENT})?"
     rf"|\.[0-9]+(?:{_EXPONENT})?)"
 )
@@ -41,12 +41,28 @@ SPELLINGS = (
     (rf"^({DAY} {_TIME}(?:\.[0-9]+)?)Z$", r"\1+00:00"),
     (rf"^({DAY}) 00:00:00$", r"\1"),
 )
+RESPELLED = "|".join(pattern for pattern, _ in SPELLINGS)  # what they change
 _SPELLED_OTHERWISE: Mapping[str, tuple[str, ...]] = {w: words for words in _WORDS for w in words}
 
 
 def decimal_of(text: str) -> decimal.Decimal | None:
     """Returns the number that a text without white space at its ends is written as."""
-    return decimal.Decimal(text) if _NUMBER.fullmatch(text) else None
+    return decimal.Decimal(text) if re.fullmatch(NUMBER, text) else None
+
+
+def spelled_text(text: str) -> str:
+    """Returns a text as the id of its value is spelled."""
+    for pattern, replacement in SPELLINGS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def decimal_key(number: decimal.Decimal) -> str:
+    """Returns a text that no other number has: its digits without outer zeros, and a power."""
+    sign, digits, power = number.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    kept = text.rstrip("0")
+    return f"{'-' * sign}{kept}e{int(power) + len(text) - len(kept)}" if kept else "0"
 
 
 def words_of(text: str) -> tuple[str, ...]:

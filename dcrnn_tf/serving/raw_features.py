@@ -12,10 +12,7 @@ import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import (
-    FIRST_ID_ROW,
-    INTEGER,
     PADDING_ROW,
-    UNKNOWN_ROW,
     Bins,
     Encoding,
     Ids,
@@ -23,6 +20,7 @@ from dcrnn_tf.dataset.encodings import (
     Scaling,
 )
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field, Schema
+from dcrnn_tf.serving.raw_ids import IdRows
 
 GRAPH_BYTES = 2**31 - 2**26  # protocol buffers end at 2 GiB; the operations take a few MiB
 
@@ -214,10 +212,10 @@ class _Id(_Encoder):
     """A categorical field."""
 
     def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
-        missing = _missing(field, encoding, ids)
-        known = np.concatenate([ids, missing])[:1]
-        super().__init__(field, {field.name: known}, {field.name: missing[:1]})
-        self._rows = _Rows(ids, missing)
+        rows = IdRows(field, encoding, ids)
+        known = np.concatenate([ids, rows.missing])[:1]
+        super().__init__(field, {field.name: known}, {field.name: rows.missing[:1]})
+        self._rows = rows
 
     def encode(self, raw):
         return {self.field.name: self._rows(raw[self.field.name])}
@@ -227,7 +225,8 @@ class _IdList(_Encoder):
     """A multi-categorical field."""
 
     def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
-        missing = _missing(field, encoding, ids)
+        rows = IdRows(field, encoding, ids)
+        missing = rows.missing
         known = np.concatenate([ids, missing])[None, :2]
         weights = {}
         if field.weighted:
@@ -235,8 +234,7 @@ class _IdList(_Encoder):
         super().__init__(
             field, {field.name: known} | weights, {field.name: missing[None, :0]} | weights
         )
-        self._rows = _Rows(ids, missing)
-        self._missing = tf.constant(missing, self.defaults[field.name].dtype)
+        self._rows = rows
         # The schema's max_values may be that of the longest list found, which was no limit.
         self._max_values = encoding.max_values
 
@@ -260,48 +258,17 @@ class _IdList(_Encoder):
         # Cut before they are padded: one endless list must not make all the others as long.
         name = self.field.name
         ids = parsed[name]
-        flat = _stripped(ids.values) if ids.dtype == tf.string else ids.values
-        given = tf.reduce_all(flat[:, None] != self._missing, axis=1)
-        given = ids.with_values(given)
+        given = ids.with_values(self._rows(ids.values) != PADDING_ROW)
 
         def padded(lists: tf.RaggedTensor, padding: tf.Tensor) -> tf.Tensor:
             kept = tf.ragged.boolean_mask(lists, given)[:, : self._max_values]
             return kept.to_tensor(padding)
 
-        raw = {name: padded(ids, self._missing[0])}
+        raw = {name: padded(ids, self._rows.missing[0])}
         if self.field.weighted:
             weights = _as_long(parsed[self.field.weight_name], ids)
             raw[self.field.weight_name] = padded(weights, tf.ones((), tf.float32))
         return raw
-
-
-def _stripped(text: tf.Tensor) -> tf.Tensor:
-    """Texts without white space at their ends, of Unicode too, as preparations strip them."""
-    text = tf.strings.strip(text)
-    beyond_ascii = tf.strings.length(text) != tf.strings.length(text, unit="UTF8_CHAR")
-    space = r"[\s\x0b\x{85}\pZ]+"
-    return tf.cond(
-        tf.reduce_any(beyond_ascii),  # seldom, and slower
-        lambda: tf.strings.regex_replace(text, f"^{space}|{space}$", ""),
-        lambda: text,
-    )
-
-
-class _Rows(tf.Module):
-    """Rows of raw ids, int32: 0 of a missing one, 1 of an unknown one."""
-
-    def __init__(self, ids: np.ndarray, missing: np.ndarray):
-        super().__init__()
-        self._text = missing.dtype == object
-        keys = np.concatenate([missing, ids])
-        rows = np.arange(len(keys)) - len(missing) + FIRST_ID_ROW
-        rows[: len(missing)] = PADDING_ROW
-        self._table = _table(keys, rows)
-
-    def __call__(self, ids: tf.Tensor) -> tf.Tensor:
-        if self._text:
-            ids = _stripped(ids)
-        return tf.cast(self._table.lookup(ids), tf.int32)
 
 
 def _ids(field: Field, encoding: Ids, ids: np.ndarray) -> _Encoder:
@@ -315,17 +282,6 @@ _ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any], _En
     Bins: _NumberedRow,
     Scaling: _Number,
 }
-
-
-def _missing(field: Field, encoding: Ids, ids: np.ndarray) -> np.ndarray:
-    """The ids that stand for a missing one."""
-    missing = encoding.missing_ids
-    if both := set(missing) & set(ids.tolist()):
-        raise DatasetError(
-            f"the vocabulary of field {field.name} holds the id {both.pop()}, which stands for a "
-            "missing one; prepare the dataset again"
-        )
-    return np.array(missing, np.int64 if encoding.values == INTEGER else object)
 
 
 def graph_bytes(encoding: Encoding, ids: np.ndarray) -> int:
@@ -356,13 +312,6 @@ def _check_size(schema: Schema, vocabularies: Mapping[str, np.ndarray]) -> None:
             f"{GRAPH_BYTES / 2**30:.1f} GiB at most; prepare the dataset with a larger min_count, "
             f"above all of field {largest} with {len(vocabularies[largest]):,} ids"
         )
-
-
-def _table(keys: np.ndarray, rows: np.ndarray) -> tf.lookup.StaticHashTable:
-    dtype = tf.string if keys.dtype == object else tf.int64
-    return tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(keys, rows, dtype, tf.int64), UNKNOWN_ROW
-    )
 
 
 def _as_long(weights: tf.RaggedTensor, lists: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -128,8 +128,8 @@ def test_prepared_dataset_has_the_values_worked_out_by_hand(tmp_path):
     missing = ("", "NaN", "nan")
     assert [field.encoding for field in schema.fields] == [
         Scaling(missing, "none"),
-        Ids(missing, "text", 2),
-        Ids(missing, "text", 1, ";", 2),
+        Ids(missing, "value", 2),
+        Ids(missing, "value", 1, ";", 2),
         Scaling(missing, "standard", 2.0, 1.0),
     ]
     assert [field.attended_by for field in schema.fields] == [None, None, "city", None]

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.row_counts import RowCounts, never_met
 from data_prep.own_log.rows import TableRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -49,10 +50,13 @@ def test_labels_and_splits_are_those_of_the_declared_numbers(name, tmp_path):
     write(tmp_path / name)
     declared = declaration(tmp_path, split=DECLARED["split"] | {"files": name})
     log = TableRows(declared, tmp_path, seed=0, max_bad_rows=1)
-    ((_, splits, labels),) = log.read(lambda done: None)
+    ((rows, splits, labels),) = log.read(lambda done: None)
     assert log.bad_rows.counts == {"label missing": 1}
     assert labels["like"].tolist() == [1, 0, 1, 1, 0, 1, 0, 1]
     assert np.flatnonzero(splits == 2).tolist() == [2, 4, 5, 7]
+    counts = RowCounts(declared)
+    counts.add(rows, splits, labels)
+    assert not never_met(declared, counts)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
 from tests.data_prep.references.csv_records import Record
-from tests.data_prep.references.values import holds
+from tests.data_prep.references.values import holds, id_of
 
 # Unicode's property White_Space; Python strips some control characters more.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -21,7 +21,10 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 @dataclasses.dataclass
 class Read:
-    """Rows kept, as `{column: text or number or None}` with labels and split, and faulty ones."""
+    """Rows kept, as `{column: text or None}` with labels and split, and faulty ones.
+
+    The numbers of a column that fields read as numbers are under `(column, "number")`.
+    """
 
     rows: list[dict] = dataclasses.field(default_factory=list)
     splits: list[str] = dataclasses.field(default_factory=list)
@@ -78,9 +81,10 @@ def number(text: str) -> float | None:
 
 def _numbers(row: dict, declaration: Declaration) -> str | None:
     for field in declaration.fields:
-        if field.reads_numbers and row[field.column] is not None:
-            row[field.column] = number(row[field.column])
-            if row[field.column] is None:
+        if field.reads_numbers:
+            text = row[field.column]
+            row[field.column, "number"] = None if text is None else number(text)
+            if text is not None and row[field.column, "number"] is None:
                 return "not a number"
     return None
 
@@ -115,13 +119,16 @@ def _split(row: dict, declaration: Declaration) -> tuple[str, str | None]:
 
 def encode(read: Read, field, missing) -> list:
     """The embedding rows, lists of them, or numbers of one field."""
-    values = [row[field.column] for row in read.rows]
+    key = (field.column, "number") if field.reads_numbers else field.column
+    values = [row[key] for row in read.rows]
     if field.bins:
         values = [None if value is None else log_bin(value) for value in values]
     elif field.kind == MULTI_CATEGORICAL:
         values = [_list(value, field, missing) for value in values]
     elif field.kind != CATEGORICAL:
         return [float(np.float32(value or 0.0)) for value in values]
+    else:
+        values = [None if value is None else id_of(value) for value in values]
     counts: collections.Counter = collections.Counter()
     for value, split in zip(values, read.splits, strict=True):
         if split == "train" and value is not None:
@@ -137,7 +144,7 @@ def encode(read: Read, field, missing) -> list:
 
 def _list(text: str | None, field, missing) -> list[str]:
     parts = [part.strip(WHITE_SPACE) for part in (text or "").split(field.separator)]
-    return [part for part in parts if not holds(missing, part)][: field.max_values]
+    return [id_of(part) for part in parts if not holds(missing, part)][: field.max_values]
 
 
 def log_bin(value: float) -> int:

@@ -38,6 +38,22 @@ def moment(text: str) -> datetime.datetime | None:
         return None
 
 
+def id_of(text: str) -> str:
+    """The text of a value's id."""
+    number = written_number(text)
+    if number is not None and text.removeprefix("-")[0] != "." and "e" not in text.lower():
+        return str(int(number)) if number == int(number) else text
+    for words, word in zip(WORDS, ("true", "false"), strict=False):
+        if text in words:
+            return word
+    if when := moment(text):
+        day, time = when.isoformat(" ").split(" ")
+        if "." in time and "+" not in time:
+            time = time.rstrip("0")
+        return day if time == "00:00:00" else f"{day} {time}"
+    return text
+
+
 def same(first: str, second: str) -> bool:
     """Whether two texts are one value."""
     for read in (written_number, moment):

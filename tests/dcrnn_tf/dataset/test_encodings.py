@@ -125,7 +125,10 @@ def test_every_kind_of_encoding_can_be_served_and_read_again():
     [
         ({"kind": "hat"}, "is of none of the kinds"),
         ("ids", "is of none of the kinds"),
-        ({"kind": "ids", "values": "colour"}, "values 'colour' is not one of text, integer, num"),
+        (
+            {"kind": "ids", "values": "colour"},
+            "values 'colour' is not one of value, text, integer, num",
+        ),
         ({"kind": "ids", "max_values": 0}, "max_values 0 is below 1"),
         ({"kind": "ids", "hat": 1}, "hat is no part of a Ids"),
         ({"kind": "ids", "missing": [-1]}, "missing of a Ids is"),

@@ -20,7 +20,7 @@ from dcrnn_tf.dataset.schema import (
 from dcrnn_tf.serving.raw_features import RawFeatures, graph_bytes
 from tests.shop import FIELDS, prepare_shop, raw_rows
 
-NUMBERS = ("row", "price", "price_log", "price_rank", "price_bins", "level_bins", "level")
+NUMBERS = ("row", "price", "price_log", "price_rank", "price_bins", "level_bins")
 IDS = {"item": np.array([7, 2**62, 5]), "tags": np.array([11, 12, 13, 14])}
 
 

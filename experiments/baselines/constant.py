@@ -54,7 +54,7 @@ def fit(dataset: "PreparedDataset") -> "Fitted":
     }
     labels, logits = {}, {}
     for split in [name for name in ("validation", "test") if name in schema.splits]:
-        parts = {task: [] for task in constants}
+        parts: dict[str, list[np.ndarray]] = {task: [] for task in constants}
         for _, batch_labels in dataset.batches(split, 8192):
             for task, values in batch_labels.items():
                 parts[task].append(values.numpy())
@@ -72,8 +72,8 @@ def logit(positives: int, rows: int) -> float:
 
     Without a positive or without a negative, half a row counts as one, so that the logit is finite.
     """
-    positives = min(max(positives, 0.5), rows - 0.5)
-    return math.log(positives / (rows - positives))
+    count = min(max(positives, 0.5), rows - 0.5)
+    return math.log(count / (rows - count))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Example:
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -77,14 +78,13 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         choice_rows, choice_known = rows, known
         if choice is not None and (there := choice[1][task] >= 0).any():
             choice_rows, choice_known = choice[0][there], choice[1][task][there]
-        best = None
+        least = math.inf
         for strength in strengths:
             model = LogisticRegression(C=strength, max_iter=300)
             model.fit(rows, known)
             loss = logloss(choice_known, model.decision_function(choice_rows))
-            if best is None or loss < best[0]:
-                best = (loss, strength, model)
-        _, chosen[task], models[task] = best
+            if loss < least or task not in models:
+                least, chosen[task], models[task] = loss, strength, model
         print(f"{task}: C {chosen[task]} of {strengths}")
 
     def score_batch(task: str, rows: "scipy.sparse.csr_matrix") -> np.ndarray:
@@ -101,7 +101,8 @@ def one_hot(dataset, split: str, max_rows: int | None = None) -> tuple:
     import numpy as np
     import scipy.sparse
 
-    parts, labels, count = [], {task: [] for task in dataset.schema.task_names}, 0
+    labels: dict[str, list[np.ndarray]] = {task: [] for task in dataset.schema.task_names}
+    parts, count = [], 0
     for matrix, batch_labels in batches(dataset, split):
         parts.append(matrix)
         for task, label in batch_labels.items():

@@ -60,6 +60,8 @@ def make(
     source, work = SOURCES[name], pathlib.Path(work_dir)
     if data_dir is None:
         raw = work / f"simulated_{source.raw}-{preset.rows}"
+        if preset.rows is None:
+            raise command_line.UsageError("data to simulate need a number of rows; give --rows")
         if not raw.exists():
             source.simulate(raw, preset.rows)
         prepared = work / f"{raw.name}-prepared"

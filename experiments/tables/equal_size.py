@@ -62,7 +62,7 @@ def match(
 
     A weight is as large as the product of two widths, so the number of parameters is a polynomial
     of degree 2 at most in any of them. Its values at the widths 1, 2 and 3 give it everywhere: four
-    models are built, the last one the model found.
+    models are built, the last one that of the result.
 
     Args:
       schema: fields and tasks; sizes of vocabularies do not matter.
@@ -84,13 +84,12 @@ def match(
         return parameters(schema, model, with_width(width))
 
     def with_width(width: int) -> dict:
-        return {**settings, matched_width: [width, *others] if is_list else width}
+        return {**settings, matched_width: width if others is None else [width, *others]}
 
     if target < 1:
         raise MatchingError(f"target={target} must be a number of parameters, at least 1")
     value = {**models.settings(model), **settings}.get(matched_width)
-    is_list = isinstance(value, list | tuple)
-    others = list(value[1:]) if is_list else []
+    others = list(value[1:]) if isinstance(value, list | tuple) else None
     first, second, third = (count(width) for width in (1, 2, 3))
     slope, bend = second - first, third - 2 * second + first
     if slope < 1 or bend < 0:
@@ -105,14 +104,14 @@ def match(
     # With at least one parameter more for each step of width, the target itself is wide enough.
     above = bisect.bisect_left(range(1, target + 1), target, key=predicted) + 1
     width = min((max(above - 1, 1), above), key=lambda width: abs(predicted(width) - target))
-    found = Match(with_width(width), count(width))
-    if abs(found.parameters - target) > tolerance * target:
+    matched = Match(with_width(width), count(width))
+    if abs(matched.parameters - target) > tolerance * target:
         raise MatchingError(
-            f"model {model} comes no nearer to {target:,} parameters than {found.parameters:,}, "
-            f"with {matched_width}={found.settings[matched_width]}, which is further than "
+            f"model {model} comes no nearer to {target:,} parameters than {matched.parameters:,}, "
+            f"with {matched_width}={matched.settings[matched_width]}, which is further than "
             f"{100 * tolerance:g} % off; choose another setting, or change those that stay"
         )
-    return found
+    return matched
 
 
 def of_equal_size(

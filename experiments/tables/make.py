@@ -143,15 +143,15 @@ def _raw_dirs(tables: Sequence[Table], folder: str | None) -> list[pathlib.Path 
     if not folder:
         return [None] * len(tables)
     names = [datasets.SOURCES[table.data].raw for table in tables]
-    folder = pathlib.Path(folder)
+    path = pathlib.Path(folder)
     if len(set(names)) == 1:
-        return [folder] * len(tables)
-    if missing := [name for name in dict.fromkeys(names) if not (folder / name).is_dir()]:
+        return [path] * len(tables)
+    if missing := [name for name in dict.fromkeys(names) if not (path / name).is_dir()]:
         raise command_line.UsageError(
             f"these tables are of {' and '.join(dict.fromkeys(names))}, so --raw_dir={folder} "
             f"must hold a folder of each, and lacks {' and '.join(missing)}"
         )
-    return [folder / name for name in names]
+    return [path / name for name in names]
 
 
 def _make(

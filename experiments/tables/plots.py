@@ -27,11 +27,11 @@ def by_seed(result: TableResult, task: str) -> Picture:
         for line, row in enumerate(result.ranking):
             primary, colour = row.tasks[task].primary, COLOURS[line % len(COLOURS)]
             values = list(primary.by_seed.values())
-            style = {"color": colour, "alpha": 0.5, "ms": 5, "mew": 0}
-            axes.plot(values, [line + 0.14] * len(values), "o", **style)
+            heights = [line + 0.14] * len(values)
+            axes.plot(values, heights, "o", color=colour, alpha=0.5, ms=5, mew=0)
             words = f"{row.row.label}: no finished run"
             if primary.summary:
-                mean, ends = primary.mean, primary.summary.interval
+                mean, ends = primary.summary.mean, primary.summary.interval
                 words = f"{row.row.label}: mean {mean:{metric.form}}"
                 axes.plot([mean], [line - 0.1], marker(line), color=colour, ms=6)
                 if ends:
@@ -40,8 +40,8 @@ def by_seed(result: TableResult, task: str) -> Picture:
             axes.annotate(
                 literal(words), (0.01, line - 0.29), xycoords=("axes fraction", "data"), fontsize=8
             )
-            paper = (row.row.paper or {}).get(task, {})
-            paper = next((paper[name] for name in _PUBLISHED_MEANS if name in paper), None)
+            of_task = (row.row.paper or {}).get(task, {})
+            paper = next((of_task[name] for name in _PUBLISHED_MEANS if name in of_task), None)
             if published and paper is not None:
                 axes.plot([paper], [line - 0.1], "x", color=INK, ms=6)
         known = [row.tasks[task].bayes_auc for row in result.ranking if row.tasks[task].bayes_auc]

@@ -38,7 +38,7 @@ class MetricResult:
     @property
     def mean(self) -> float | None:
         """Mean of the values over seeds."""
-        return self.summary and self.summary.mean
+        return None if self.summary is None else self.summary.mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +67,10 @@ class TaskResult:
     @property
     def attained(self) -> float | None:
         """Share of the way from chance to the Bayes-optimal AUC that the mean AUC has come."""
-        if self.gap is None or self.bayes_auc <= CHANCE:
+        mean = self.metrics["auc"].mean
+        if mean is None or self.bayes_auc is None or self.bayes_auc <= CHANCE:
             return None
-        return (self.metrics["auc"].mean - CHANCE) / (self.bayes_auc - CHANCE)
+        return (mean - CHANCE) / (self.bayes_auc - CHANCE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,12 +172,12 @@ def aggregate(
     """
     table_dir = pathlib.Path(table_dir)
     if seeds is None:
-        seeds = {
-            int(folder.name.removeprefix("seed_"))
+        names = {
+            folder.name.removeprefix("seed_")
             for row in table.rows
             for folder in (table_dir / "runs" / row.slug).glob("seed_*")
-            if folder.name.removeprefix("seed_").isdecimal()
         }
+        seeds = [int(name) for name in names if name.isdecimal()]
     seeds = tuple(sorted(seeds))
     runs = {row.label: _finished_runs(table, table_dir, row, seeds) for row in table.rows}
     _refuse_mixtures(runs)

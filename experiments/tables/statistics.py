@@ -48,30 +48,30 @@ class PairedDifference:
     p_value: float | None
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval | None:
     """The 95 % interval `mean ± t(0.975, n - 1) * std / sqrt(n)`.
 
     Returns:
       Low and high end. None for fewer than two values, and for values without any spread, such as
       those of a deterministic model, from which no noise can be estimated.
     """
-    values = np.asarray(values, np.float64)
-    if len(values) < 2 or np.ptp(values) <= _NO_SPREAD:
+    numbers = np.asarray(values, np.float64)
+    if len(numbers) < 2 or np.ptp(numbers) <= _NO_SPREAD:
         return None
-    error = float(stats.sem(values))
-    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=values.mean(), scale=error)
+    error = float(stats.sem(numbers))
+    low, high = stats.t.interval(CONFIDENCE, len(numbers) - 1, loc=numbers.mean(), scale=error)
     return float(low), float(high)
 
 
 def summarise(values: Sequence[float], best: Callable[[Sequence[float]], float] = max) -> Summary:
     """Summarises at least one value; `best` chooses the best of them."""
-    values = np.asarray(values, np.float64)
+    numbers = np.asarray(values, np.float64)
     return Summary(
-        count=len(values),
+        count=len(numbers),
         best=float(best(values)),
-        mean=float(values.mean()),
-        std=float(values.std(ddof=1)) if len(values) > 1 else None,
-        interval=mean_interval(values),
+        mean=float(numbers.mean()),
+        std=float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
+        interval=mean_interval(numbers),
     )
 
 

@@ -130,5 +130,5 @@ def test_what_the_filters_do_not_say_is_not_known(tmp_path):
     assert [field.encoding for field in schema.fields] == [Ids(("-1",), "integer"), None]
     with pytest.raises(DatasetError, match="does not say how field seconds was encoded; prepare"):
         RawFeatures(schema, {"item": np.array([5, 6])})
-    with pytest.raises(DatasetError, match="lacks the key .item."):
+    with pytest.raises(DatasetError, match=r"lacks the key .item."):
         version_1(tmp_path, [ITEM], {"declaration": {"fields": {}}})

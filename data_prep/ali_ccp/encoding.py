@@ -10,6 +10,7 @@ import polars as pl
 from data_prep.ali_ccp.chunks import ChunkedLog, Settings, load_chunk
 from data_prep.ali_ccp.fields import USER
 from data_prep.storage.columns import select
+from data_prep.storage.group_draw import draw_groups
 from data_prep.storage.writer import Columns, Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field
@@ -17,7 +18,7 @@ from dcrnn_tf.dataset.vocabulary import Vocabulary
 
 
 def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:
-    """Draws users for validation until they have the wanted share of the training rows.
+    """Draws users for validation who together have the wanted share of the training rows.
 
     Args:
       exposures: each user's training rows, `(users,)`.
@@ -26,13 +27,8 @@ def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:
     Returns:
       Who is in validation, `(users,)` bool.
     """
-    users = np.flatnonzero(exposures)
-    users = np.random.default_rng([settings.seed, 1]).permutation(users)
-    rows = np.cumsum(exposures[users])
-    wanted = round(settings.validation_fraction * int(rows[-1]))
-    validation = np.zeros(len(exposures), bool)
-    validation[users[: np.searchsorted(rows, wanted, side="right")]] = True
-    return validation
+    wanted = round(settings.validation_fraction * int(exposures.sum()))
+    return draw_groups(exposures, wanted, np.random.default_rng([settings.seed, 1]))
 
 
 def training_rows(path: pathlib.Path, kept: np.ndarray, validation: np.ndarray) -> Columns:

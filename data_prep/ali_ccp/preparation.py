@@ -27,6 +27,7 @@ from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
+from data_prep.storage.group_draw import reached
 from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.work_folder import WorkFolder, identity
 from data_prep.storage.writer import Columns, DatasetWriter, Ragged
@@ -208,6 +209,7 @@ def summary(schema: Schema) -> str:
     for split in schema.splits.values():
         positives = ", ".join(f"{n:,} {task}s" for task, n in split.positives.items())
         lines.append(f"{split.name} split: {split.rows:,} rows, {positives}")
+    lines.append(reached(schema, settings["validation_fraction"], "users"))
     for entity in schema.entities.values():
         lines.append(f"entity table {entity.name}: {entity.rows:,} rows")
     total = sum(field.vocabulary_size for field in schema.fields)

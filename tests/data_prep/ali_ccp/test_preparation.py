@@ -266,7 +266,8 @@ def test_same_as_a_join_in_plain_python(log, tmp_path):
         "validation": [row for row in rows["train"] if row[2] in held_out],
         "test": rows["test"],
     }
-    assert 0.15 < len(expected["validation"]) / len(rows["train"]) <= 0.2
+    assert len(expected["validation"]) == round(0.2 * len(rows["train"]))
+    assert "validation: whole users with 0.2" in summary(schema)
 
     row_of = {}
     for field in FIELDS:

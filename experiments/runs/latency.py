@@ -46,7 +46,7 @@ def measure(
         serve = loaded.signatures[SIGNATURE]
         inputs = {
             rows: {
-                name: tf.constant(value)
+                model.arguments[name]: tf.constant(value)
                 for name, value in model.raw_features.samples(rows=rows).items()
             }
             for rows in batches

@@ -23,7 +23,7 @@ def serve(work: Callable[[], object], rows: int, facts: Mapping[str, object] | N
       facts: Further facts for the benchmark, reported at the start.
     """
     # What libraries print must not get among the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for _ in range(3):  # compiles, allocates
         work()
@@ -56,11 +56,11 @@ def use_one_core() -> None:
 
 def peak_bytes() -> int:
     """The most memory that this process has held; not, as in `ru_maxrss`, the one it came from."""
-    status = pathlib.Path("/proc/self/status").read_text()
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
 
 
 def resident_bytes() -> int:
     """Memory that this process holds now."""
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

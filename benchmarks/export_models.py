@@ -48,7 +48,7 @@ def write(
     out_dir.mkdir(parents=True, exist_ok=True)
     schema = PreparedDataset(data / "prepared").schema
     names = [field.name for field in schema.fields]
-    vocabularies = raw_vocabularies(json.loads((data / "sizes.json").read_text()))
+    vocabularies = raw_vocabularies(json.loads((data / "sizes.json").read_text(encoding="utf-8")))
     encoded = np.load(data / "ids.npy", mmap_mode="r", allow_pickle=False)[
         : requests.REQUESTS * MOST_ROWS
     ]

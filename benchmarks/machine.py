@@ -20,7 +20,7 @@ def describe() -> dict[str, str | int]:
     name = platform.processor() or "unknown"
     information = pathlib.Path("/proc/cpuinfo")
     if information.exists():
-        for line in information.read_text().splitlines():
+        for line in information.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 name = line.split(":", 1)[1].strip()
                 break
@@ -63,7 +63,7 @@ def one_core_product_rate() -> float:
         "from benchmarks import contender; contender.use_one_core()\n"
         "from benchmarks import machine; print(machine.product_rate())"
     )
-    output = subprocess.check_output([sys.executable, "-c", program], text=True)
+    output = subprocess.check_output([sys.executable, "-c", program], encoding="utf-8")
     return float(output.splitlines()[-1])
 
 

@@ -36,7 +36,7 @@ def main(settings: Settings) -> None:
     import tensorflow as tf
 
     folder = pathlib.Path(settings.workload)
-    sizes = json.loads((folder / "sizes.json").read_text())
+    sizes = json.loads((folder / "sizes.json").read_text(encoding="utf-8"))
     rows = BATCHES * workload.BATCH
     ids = np.load(folder / "ids.npy", mmap_mode="r", allow_pickle=False)[:rows]
     labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)[:rows]

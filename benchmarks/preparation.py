@@ -29,7 +29,7 @@ print(json.dumps({"code": code, "seconds": time.perf_counter() - started,
 def measured(module: str, *arguments: str) -> dict:
     """Runs a program of this project: seconds, processor seconds and peak memory."""
     command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", module, *arguments]
-    found = json.loads(subprocess.check_output(command, text=True))
+    found = json.loads(subprocess.check_output(command, encoding="utf-8"))
     if found.pop("code"):
         raise RuntimeError(f"{module} {' '.join(arguments)} failed")
     return found

@@ -102,7 +102,7 @@ def main(settings: windows.Settings) -> None:
         "machine": machine.describe,
         "lists": lambda: _lists(lists),
         "preparation": lambda: preparation.curve(work, sizes),
-        "auc": lambda: json.loads(subprocess.check_output(auc, text=True)),
+        "auc": lambda: json.loads(subprocess.check_output(auc, encoding="utf-8")),
         "product_rate": machine.product_rate,
         "copy_rate": machine.copy_rate,
         "operations_per_row": machine.operations_per_row,

@@ -61,7 +61,7 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
             writer.finish(source={"simulated": True}, settings={}, filters={})
         np.save(partial / "ids.npy", ids)
         np.save(partial / "labels.npy", labels.astype(np.float32))
-        (partial / "sizes.json").write_text(json.dumps([size] * FIELDS))
+        (partial / "sizes.json").write_text(json.dumps([size] * FIELDS), encoding="utf-8")
     return folder
 
 

@@ -1,9 +1,6 @@
 """A small prepared dataset with every kind of field, made afresh for each test session."""
 
-import os
 from dataclasses import replace
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ import pytest
 from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, Ids, Scaling
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field, Task
-from dcrnn_tf.system import command_line
+from dcrnn_tf.system import command_line, process_start
 
 USERS = 40
 IDS = Ids(("-1",), INTEGER)
@@ -71,7 +68,9 @@ def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
 
 
 def pytest_configure():
-    command_line.use_threads(0)  # as the programs do: before TensorFlow starts
+    # As the programs do, before TensorFlow starts.
+    process_start.prepare()
+    command_line.use_threads(0)
 
 
 @pytest.fixture(scope="session")

@@ -85,3 +85,28 @@ def test_no_module_uses_a_private_name_of_another():
         if alias.name.startswith("_") and not alias.name.startswith("__")
     ]
     assert found == []
+
+
+def calls() -> Iterator[tuple[str, ast.Call, str]]:
+    """Yields the module's name, the call, and the last name of what is called."""
+    for name, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                yield name, node, getattr(node.func, "id", None) or node.func.attr
+
+
+def test_text_is_read_and_written_in_an_encoding_that_is_named():
+    """Not in that of the user's locale, which is another on another machine."""
+    found = []
+    for name, call, called in calls():
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        modes = [c.value for c in (*call.args[1:2], keywords.get("mode")) if hasattr(c, "value")]
+        text = {
+            "read_text": not call.args,
+            "write_text": len(call.args) < 2,
+            "open": isinstance(call.func, ast.Name) and "b" not in "".join(map(str, modes)),
+            "fdopen": "b" not in "".join(map(str, modes)),
+        }.get(called, {"text", "universal_newlines"} & set(keywords))
+        if text and not {"encoding", None} & set(keywords):  # None stands for **keywords
+            found.append((name, call.lineno, called))
+    assert found == []

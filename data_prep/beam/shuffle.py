@@ -28,6 +28,7 @@ from data_prep.storage.columns import (
 from data_prep.storage.dataset_folder import in_order
 from data_prep.storage.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
 from dcrnn_tf.dataset.schema import Entity, Schema, Shard, Split
+from dcrnn_tf.system import process_start
 
 SHARD_ROWS = SHARD_BLOCKS * BLOCK_ROWS
 
@@ -158,6 +159,7 @@ def _write(
         columns = take(columns, np.argsort(drawn, kind="stable"))
     path = folder / _UNNAMED / f"{table}.shard{number}"
     path.parent.mkdir(exist_ok=True)
+    process_start.import_tensorflow_quietly()  # this process may be a worker of Beam's
     with replaced(path) as partial:
         shard = write_shard(partial, columns)
     return Written(table, number, path, shard, *count_labels(disk_labels(columns, tasks), tasks))

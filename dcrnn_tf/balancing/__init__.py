@@ -6,6 +6,10 @@ The sum of the losses is the base class, `Balancing`.
 import importlib
 import pkgutil
 
+from dcrnn_tf.system import keras_backend
+
+keras_backend.check()
+
 from dcrnn_tf.balancing.base import Balancing, BalancingError
 from dcrnn_tf.balancing.registry import Registration, build, names, register, registration
 

@@ -10,9 +10,7 @@ import sys
 import tempfile
 import time
 
-import tensorflow as tf
-
-from dcrnn_tf import kernels
+from dcrnn_tf.system import command_line
 
 # Products and sums are not contracted, as in TensorFlow's operations: the bits are theirs.
 FLAGS = (
@@ -23,18 +21,22 @@ _PARTIAL = "partial-"
 _LONGEST_SECONDS = 3600  # of a compilation; an older folder was left by one that was killed
 
 
-def main() -> int:
-    """Compiles what is not compiled; returns the exit code, 0 also where there is no compiler."""
-    file = kernels.library_file()
+def main() -> None:
+    """Compiles what is not compiled."""
+    import tensorflow as tf
+
+    from dcrnn_tf.kernels import operations
+
+    file = operations.library_file()
     if file.is_file():
-        return 0
+        return
     compiler = os.environ.get("CXX", "c++")
     if shutil.which(compiler) is None:
         print(
             f"There is no C++ compiler ({compiler}; CXX names another): embedding updates will be "
             "computed by TensorFlow's operations, to the same bits, more slowly."
         )
-        return 0
+        return
     for left in file.parent.glob(f"{_PARTIAL}*"):
         if time.time() - left.stat().st_mtime > _LONGEST_SECONDS:  # else it is in use
             shutil.rmtree(left, ignore_errors=True)
@@ -44,10 +46,10 @@ def main() -> int:
             compiler,
             *FLAGS,
             *tf.sysconfig.get_compile_flags(),
-            *map(str, kernels.sources()),
+            *map(str, operations.sources()),
         ]
         command += [*tf.sysconfig.get_link_flags(), "-o", partial]
-        compiled = subprocess.run(command, capture_output=True, text=True, check=False)
+        compiled = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if compiled.returncode:
             print(f"{' '.join(command)} failed:\n{compiled.stderr}", file=sys.stderr)
             print(
@@ -55,13 +57,12 @@ def main() -> int:
                 "same bits, more slowly.",
                 file=sys.stderr,
             )
-            return 0
+            return
         for stale in file.parent.glob("operations-*.so"):
             stale.unlink()
         os.replace(partial, file)
     print(f"Compiled {file.name}.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run(main)

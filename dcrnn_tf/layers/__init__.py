@@ -1,5 +1,9 @@
 """Layers, a module for each idea of the papers."""
 
+from dcrnn_tf.system import keras_backend
+
+keras_backend.check()
+
 from dcrnn_tf.layers.crossing.bi_interaction import BiInteraction
 from dcrnn_tf.layers.crossing.compressed_interaction import CompressedInteraction
 from dcrnn_tf.layers.crossing.crnn import CRNN

@@ -7,6 +7,10 @@ the registered models are attributes of this package too, such as `models.MMoE`.
 import importlib
 import pkgutil
 
+from dcrnn_tf.system import keras_backend
+
+keras_backend.check()
+
 from dcrnn_tf.models import multi_task, single_task
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.registry import (

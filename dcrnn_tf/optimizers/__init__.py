@@ -3,6 +3,10 @@
 import importlib
 import pkgutil
 
+from dcrnn_tf.system import keras_backend
+
+keras_backend.check()
+
 from dcrnn_tf.optimizers.deferred_adam import DeferredAdam
 from dcrnn_tf.optimizers.fused_adam import FusedAdam
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf import kernels
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import write_rows
 from dcrnn_tf.optimizers.registry import register
@@ -107,8 +107,8 @@ class DeferredAdam(LazyAdam):
         weight = variable.value
         slots = (self._momentums, self._velocities, self._last_steps)
         m, v, last = (slot[position].value for slot in slots)
-        if not self.static_shapes and kernels.usable(weight, m, v):
-            kernels.library().dcrnn_catch_up(
+        if not self.static_shapes and operations.usable(weight, m, v):
+            operations.library().dcrnn_catch_up(
                 *(weight.handle, m.handle, v.handle, last.handle),
                 rows=tf.cast(rows, tf.int32),
                 step=tf.cast(self.iterations.value, tf.int32),

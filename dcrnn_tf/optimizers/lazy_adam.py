@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from dcrnn_tf import kernels
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.optimizers.merging import merge_repeated_rows, write_rows
 from dcrnn_tf.optimizers.registry import register
 
@@ -91,8 +91,8 @@ class LazyAdam(keras.optimizers.Optimizer):
             v.assign(new_v)
             weight.assign_sub(rate * new_m / (tf.sqrt(new_v) + self.epsilon))
             return
-        if not self.static_shapes and kernels.usable(weight, m, v):
-            kernels.library().dcrnn_row_wise_adam(
+        if not self.static_shapes and operations.usable(weight, m, v):
+            operations.library().dcrnn_row_wise_adam(
                 *(weight.handle, m.handle, v.handle),
                 *(tf.cast(gradient.indices, tf.int32), tf.cast(gradient.values, dtype)),
                 *(rate, beta_1, beta_2, tf.cast(self.epsilon, dtype)),

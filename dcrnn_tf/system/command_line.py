@@ -1,6 +1,5 @@
 """What all programs share: how they start, and how they speak of a user's mistake."""
 
-import os
 import pathlib
 import runpy
 import shutil
@@ -12,7 +11,7 @@ from typing import NoReturn
 from absl import app, flags
 
 from dcrnn_tf.system import flags as settings_flags
-from dcrnn_tf.system import interruption
+from dcrnn_tf.system import interruption, process_start
 from dcrnn_tf.system.errors import UsageError, UserError
 from dcrnn_tf.system.whole_file import full_disk
 
@@ -38,7 +37,7 @@ def run(
     told to end (SIGTERM).
     """
     interruption.raise_on_signals()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    process_start.prepare()
     settings_flags.define(*settings)
 
     def start(arguments: list[str]) -> None:

@@ -92,7 +92,8 @@ def describe(
     schema: Schema, parameters: Mapping[str, int | None], positive_weights: Mapping
 ) -> dict:
     """The content of `run.json`: versions, machine, dataset, numbers of parameters."""
-    from dcrnn_tf import kernels  # and TensorFlow with it, which other programs here do without
+    # TensorFlow comes with it, which other programs here do without.
+    from dcrnn_tf.kernels import operations
 
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -100,7 +101,7 @@ def describe(
         "versions": versions(),
         "code": code_identity.identity(),
         "machine": _machine(),
-        "compiled_kernels": kernels.library() is not None,
+        "compiled_kernels": operations.library() is not None,
         "dataset": {
             "name": schema.name,
             "fingerprint": schema.fingerprint,
@@ -173,7 +174,11 @@ def _machine() -> dict:
     processor = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         processor = names[0].partition(":")[2].strip() if names else processor
     memory = None
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

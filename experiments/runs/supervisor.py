@@ -136,7 +136,7 @@ class _Group:
             for number, worker in enumerate(self._started):
                 streams: dict[str, Any] = {}
                 if number:
-                    log = stack.enter_context(open(self._logs[number], "w"))
+                    log = stack.enter_context(open(self._logs[number], "w", encoding="utf-8"))
                     streams = {"stdout": subprocess.DEVNULL, "stderr": log}
                 # A session of its own: Ctrl-C reaches the supervisor alone, which passes it on.
                 process = subprocess.Popen(

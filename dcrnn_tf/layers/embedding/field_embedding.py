@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf import kernels
 from dcrnn_tf.dataset.encodings import PADDING_ROW
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import pooling, row_shards
 from dcrnn_tf.layers.embedding.list_values import ListValues
@@ -258,9 +258,9 @@ class FieldEmbedding(Layer):
 
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
         compiled &= not self.static_shapes and not any(field.weighted for field in fields)
-        if compiled and self.table is not None and kernels.usable(self.table.value):
+        if compiled and self.table is not None and operations.usable(self.table.value):
             tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tapes then watch the table
-            pooled = kernels.library().dcrnn_pooled_rows(
+            pooled = operations.library().dcrnn_pooled_rows(
                 self.table.value.handle,
                 [tf.cast(features[field.name], tf.int32) for field in fields],
                 offsets=[self.offsets[field.name] for field in fields],

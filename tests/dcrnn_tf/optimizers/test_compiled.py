@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import kernels, optimizers
+from dcrnn_tf import optimizers
+from dcrnn_tf.kernels import operations
 
 compiled = pytest.mark.skipif(
-    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+    operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
 
 
@@ -21,7 +22,7 @@ def lazy_adam(table, steps, monkeypatch=None):
     optimizer = optimizers.LazyAdam(0.01)
     optimizer.build([variable])
     if monkeypatch is not None:
-        monkeypatch.setattr(kernels, "library", lambda: None)
+        monkeypatch.setattr(operations, "library", lambda: None)
     step = tf.function(
         lambda rows, values: optimizer.apply(
             [tf.IndexedSlices(values, rows, tf.constant(table.shape))], [variable]
@@ -103,8 +104,8 @@ def test_a_table_that_was_read_as_a_whole_keeps_what_was_read():
 def test_a_library_that_cannot_be_loaded_is_said_and_not_used(monkeypatch, tmp_path, caplog):
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
-    monkeypatch.setattr(kernels, "library_file", lambda: broken)
-    assert kernels.library.__wrapped__() is None
+    monkeypatch.setattr(operations, "library_file", lambda: broken)
+    assert operations.library.__wrapped__() is None
     assert "cannot be loaded" in caplog.text
 
 

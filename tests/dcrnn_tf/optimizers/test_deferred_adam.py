@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import kernels, optimizers
+from dcrnn_tf import optimizers
+from dcrnn_tf.kernels import operations
 
 ROWS, DIM = 300, 4
 
@@ -48,7 +49,7 @@ def train(optimizer, steps=1000, scale=1.0):
 )
 def test_is_dense_adam_at_every_read_and_at_the_end(rate, scale, compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(kernels, "library", lambda: None)
+        monkeypatch.setattr(operations, "library", lambda: None)
     weight, reads = train(optimizers.DeferredAdam(rate), scale=scale)
     dense_weight, dense_reads = train(optimizers.Adam(rate), scale=scale)
     np.testing.assert_allclose(reads, dense_reads, rtol=0, atol=1e-5)
@@ -90,7 +91,7 @@ def test_catching_up_twice_changes_nothing():
 
 
 @pytest.mark.skipif(
-    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+    operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
 def test_compiled_operation_agrees_with_tensorflows(monkeypatch):
     def state():
@@ -106,7 +107,7 @@ def test_compiled_operation_agrees_with_tensorflows(monkeypatch):
         return [variable.numpy() for variable in (weight, *(slot[0] for slot in slots))]
 
     found = state()
-    monkeypatch.setattr(kernels, "library", lambda: None)
+    monkeypatch.setattr(operations, "library", lambda: None)
     expected = state()
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 
-from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
 from dcrnn_tf.system.whole_folder import whole_folder
@@ -43,6 +42,8 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
       field's ids from 0, `labels.npy`, `(rows, tasks)`, the labels, `sizes.json` the fields'
       vocabulary sizes.
     """
+    from data_prep.storage.writer import DatasetWriter  # late: it takes long to import
+
     if folder.exists():
         return folder
     random = np.random.default_rng(0)
@@ -71,6 +72,8 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
     13 fields of 6,900 users, four of them histories cut to 200 values, and 10 fields of an
     exposure, two of them lists; 2.5 M embedding rows.
     """
+    from data_prep.storage.writer import DatasetWriter, Ragged
+
     if folder.exists():
         return folder
     random = np.random.default_rng(0)

@@ -15,11 +15,10 @@ import dataclasses
 
 from absl import logging
 
-from data_prep.ali_ccp.chunks import Settings
 from data_prep.ali_ccp.fields import FIELDS
-from data_prep.ali_ccp.preparation import prepare, summary
-from dcrnn_tf.dataset.schema import DatasetError
+from data_prep.ali_ccp.settings import Settings
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.settings import required, setting
 
 
@@ -52,6 +51,8 @@ def with_fields(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 def main(files: Files, settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.ali_ccp.preparation import prepare, summary  # late: they take long to import
+
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     settings = with_fields(settings, files.fields)
     print(summary(prepare(files.raw_dir, files.out_dir, settings)))

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from data_prep.ali_ccp.chunks import ChunkedLog, Settings, load_chunk
+from data_prep.ali_ccp.chunks import ChunkedLog, load_chunk
 from data_prep.ali_ccp.fields import USER
+from data_prep.ali_ccp.settings import Settings
 from data_prep.storage.columns import select
 from data_prep.storage.group_draw import draw_groups
 from data_prep.storage.writer import Columns, Ragged

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from data_prep.ali_ccp.chunks import ChunkedLog, Settings, list_lengths, save_chunk, settle
+from data_prep.ali_ccp.chunks import ChunkedLog, list_lengths, save_chunk, settle
 from data_prep.ali_ccp.fields import COMMON_FILE, SKELETON_FILE, SPLITS
 from data_prep.ali_ccp.parser import COMMON, SKELETON, Fault, Layout, Lines, parse_block
+from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.text_blocks import read_blocks
 from data_prep.storage.work_folder import WorkFolder
 from data_prep.storage.writer import Ragged

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tqdm
 
-from data_prep.ali_ccp.chunks import ChunkedLog, Settings, listed, load_chunk, load_users
+from data_prep.ali_ccp.chunks import ChunkedLog, listed, load_chunk, load_users
 from data_prep.ali_ccp.encoding import (
     counted,
     divide,
@@ -23,6 +23,7 @@ from data_prep.ali_ccp.encoding import (
 )
 from data_prep.ali_ccp.fields import PUBLISHED_COUNTS, SPLITS, USER
 from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
+from data_prep.ali_ccp.settings import Settings
 from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.simulation.folder import read_simulation
 from data_prep.storage.columns import select

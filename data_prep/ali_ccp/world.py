@@ -37,7 +37,7 @@ from data_prep.ali_ccp.statistics import (
     SAME_THING,
     SMALL_FIELDS,
 )
-from dcrnn_tf.system.settings import required, setting
+from data_prep.ali_ccp.world_settings import Settings
 
 GROUPS = 4
 LINES_PER_BLOCK = 256  # lines of the common file that are made at a time
@@ -79,51 +79,6 @@ EFFECTS = {
     },
 }
 SCALES = {"click": 0.87, "conversion": 0.45}
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What is simulated."""
-
-    train_rows: int = required(
-        "Number of exposures of the training split.", lower=1, upper=99_999_999
-    )
-    test_rows: int = required("Number of exposures of the test split.", lower=1, upper=99_999_999)
-    click_rate: float = setting(1 / 24, "Number of clicks per exposure, 1/24 by default.", above=0)
-    conversion_rate: float = setting(
-        1 / 300,
-        "Number of conversions per exposure, 1/300 by default, 1/4584 in the preset full.",
-        above=0,
-    )
-    task_correlation: float = setting(
-        0.3,
-        "Correlation, across exposures, of the logit of a click with that of a conversion after a "
-        "click.",
-        lower=-1,
-        upper=1,
-    )
-    noise: float = setting(
-        0.1,
-        "Share of clicks and conversions that happen whatever the features say.",
-        lower=0,
-        upper=1,
-    )
-    list_scale: float = setting(
-        1.0, "Length of the users' histories as a share of the real one.", above=0, upper=1
-    )
-    seed: int = setting(0, "Seed of the simulator's random numbers.", lower=0)
-
-    def rows(self, split: str) -> int:
-        """Exposures of a split."""
-        return self.train_rows if split == "train" else self.test_rows
-
-
-PRESETS = {
-    "small": Settings(200_000, 100_000, list_scale=0.1),
-    "full": Settings(
-        PUBLISHED_COUNTS["train"].rows, PUBLISHED_COUNTS["test"].rows, conversion_rate=1 / 4584
-    ),
-}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,7 @@ import dataclasses
 
 from absl import logging
 
-from data_prep.criteo.preparation import NUMERIC_CHOICES, prepare_criteo
-from data_prep.own_log.statistics import summary
+from data_prep.criteo.fields import NUMERIC_CHOICES
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
 
@@ -50,6 +49,9 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.criteo.preparation import prepare_criteo  # late: these take long to import
+    from data_prep.own_log.statistics import summary
+
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     print(summary(prepare_criteo(**dataclasses.asdict(settings))))
     print(f"Written to {settings.out_dir}.")

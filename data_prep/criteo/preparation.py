@@ -3,27 +3,13 @@
 import glob
 import pathlib
 
+from data_prep.criteo.fields import COLUMNS, COUNTS, IDS, LABEL
 from data_prep.own_log.declaration import Declaration, parse_declaration
 from data_prep.own_log.preparation import prepare
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError, Schema
 
 NAME = "criteo"
-
-
-LABEL = "click"
-
-
-COUNTS = tuple(f"I{number}" for number in range(1, 14))
-
-
-IDS = tuple(f"C{number}" for number in range(1, 27))
-
-
-COLUMNS = (LABEL, *COUNTS, *IDS)
-
-
-NUMERIC_CHOICES = ("log", "quantile", "standard")
 
 
 def declaration(

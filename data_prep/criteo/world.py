@@ -19,8 +19,8 @@ import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from data_prep.criteo.preparation import COUNTS, IDS, LABEL
-from dcrnn_tf.system.settings import setting
+from data_prep.criteo.fields import COUNTS, IDS, LABEL
+from data_prep.criteo.world_settings import Settings
 
 BLOCK_ROWS = 1 << 16
 PILOT_BLOCKS = 2
@@ -93,16 +93,6 @@ EFFECTS = {
     ("I9", "I13"): 0.05,
 }
 HUMPS = ("I6",)  # counts in the middle have the smallest factor, rather than small ones
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What is simulated."""
-
-    rows: int = setting(200_000, "Number of rows of train.txt.", lower=1)
-    click_rate: float = setting(0.25, "Share of clicks.", lower=0.001, upper=0.999)
-    signal: float = setting(1.5, "Standard deviation of the planted logit.", above=0, upper=10)
-    seed: int = setting(0, "Seed of the simulator's random numbers.", lower=0)
 
 
 @dataclasses.dataclass(frozen=True)

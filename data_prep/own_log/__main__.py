@@ -10,15 +10,16 @@ fit scalings on the training rows, once to encode and write.
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import logging
 
-from data_prep.own_log.declaration import Declaration, load_declaration, with_min_count
-from data_prep.own_log.preparation import prepare
-from data_prep.own_log.statistics import summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
+
+if TYPE_CHECKING:  # as all that takes long to import
+    from data_prep.own_log.declaration import Declaration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +42,10 @@ class Settings:
         0, "Largest number of bad rows that are left out and counted.", lower=0
     )
 
-    def declared(self) -> Declaration:
+    def declared(self) -> "Declaration":
         """The declaration, with what the flags change of it."""
+        from data_prep.own_log.declaration import load_declaration, with_min_count
+
         declaration = load_declaration(self.declaration)
         if self.min_count is None:
             return declaration
@@ -51,6 +54,9 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.own_log.preparation import prepare
+    from data_prep.own_log.statistics import summary
+
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     schema = prepare(
         settings.declared(),

@@ -8,7 +8,7 @@ import json
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.whole_folder import whole_folder
 
 SIMULATION_FILE = "simulation.json"

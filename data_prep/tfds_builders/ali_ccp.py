@@ -14,8 +14,9 @@ import pathlib
 import tensorflow_datasets as tfds
 
 from data_prep.ali_ccp import preparation
-from data_prep.ali_ccp.chunks import ChunkedLog, Settings
+from data_prep.ali_ccp.chunks import ChunkedLog
 from data_prep.ali_ccp.encoding import schema_fields
+from data_prep.ali_ccp.settings import Settings
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.schema import Entity, Schema

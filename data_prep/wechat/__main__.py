@@ -14,7 +14,7 @@ import dataclasses
 
 from absl import logging
 
-from data_prep.wechat.preparation import Settings, prepare, summary
+from data_prep.wechat.settings import Settings
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required
 
@@ -29,6 +29,8 @@ class Files:
 
 def main(files: Files, settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.wechat.preparation import prepare, summary  # late: they take long to import
+
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     if settings.validation_days and settings.validation_fraction != Settings.validation_fraction:
         raise command_line.UsageError(

@@ -29,7 +29,6 @@ from data_prep.wechat.fields import (
     FEED_ID,
     FEED_IDS,
     LISTS,
-    PAPER_TASKS,
     PUBLISHED_DAYS,
     PUBLISHED_ROWS,
     SCORED_LIST,
@@ -37,6 +36,7 @@ from data_prep.wechat.fields import (
     USER_ID,
 )
 from data_prep.wechat.log import TEST, TRAIN, ActionLog, DaySplit
+from data_prep.wechat.settings import Settings
 from dcrnn_tf.dataset.encodings import INTEGER, LOG, MISSING_ID, Ids, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
@@ -49,7 +49,6 @@ from dcrnn_tf.dataset.schema import (
 )
 from dcrnn_tf.dataset.vocabulary import Vocabulary, without_missing
 from dcrnn_tf.system.folder_lock import FolderLock
-from dcrnn_tf.system.settings import setting
 
 NAME = "wechat"
 
@@ -60,44 +59,7 @@ _FIELDS = (*EXPOSURE_IDS, *FEED_IDS, SECONDS, *LISTS)
 _IDS = Ids((str(MISSING_ID),), INTEGER)
 
 
-_DAYS = "days, such as 13,14"
-
-
 FEED_CHUNK = 1 << 16  # feeds that are handed to the writer at a time
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What to keep."""
-
-    tasks: tuple[str, ...] = setting(
-        PAPER_TASKS,
-        f"Behaviours that become tasks, in the dataset's order, of {', '.join(BEHAVIOURS)}.",
-    )
-    test_days: tuple[int, ...] = setting(
-        (), "Days of the test split; the last one by default.", noun=_DAYS
-    )
-    validation_days: tuple[int, ...] = setting(
-        (),
-        "Days of the validation split; by default it is a random share of the training rows.",
-        noun=_DAYS,
-    )
-    validation_fraction: float = setting(
-        0.05, "Share of the training rows for validation.", lower=0.0, upper=0.9
-    )
-    min_count: int = setting(
-        10, "Least number of occurrences of an id that gets an embedding row.", lower=1
-    )
-    max_values: int = setting(
-        50, "Longest list; longer ones are cut to their first values.", lower=1, upper=65535
-    )
-    rows: int | None = setting(
-        None, "Number of rows drawn without replacement; all by default.", lower=1
-    )
-    max_bad_rows: int = setting(
-        0, "Largest number of bad rows of each file that are left out and counted.", lower=0
-    )
-    seed: int = setting(0, "Seed of sampling, validation and shuffling.", lower=0, upper=2**32 - 1)
 
 
 def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: Settings) -> Schema:

@@ -24,11 +24,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_prep.wechat.fields import BEHAVIOURS
-from dcrnn_tf.system.settings import setting
+from data_prep.wechat.world_settings import CIRCLES, DAYS, TOPICS, Settings
 
-DAYS = 14
-TOPICS = 4
-CIRCLES = 4
 DEVICES = 2
 BLOCK_ROWS = 1 << 16
 PILOT_ROWS = 1 << 17
@@ -67,16 +64,6 @@ SCALES = {
     "favorite": 1.7,
 }
 LENGTH_STEPS = 8  # the effect of the length is a step function of its logarithm
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What is simulated."""
-
-    rows: int = setting(200_000, "Number of exposures, in equal parts on 14 days.", lower=DAYS)
-    users: int = setting(2_000, "Number of users; few of them have most exposures.", lower=CIRCLES)
-    feeds: int = setting(3_000, "Number of feeds; few of them have most exposures.", lower=TOPICS)
-    seed: int = setting(0, "Seed of the simulator's random numbers.", lower=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,16 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.system import code_identity, json_form
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, whole_file
 from experiments.runs import forms
+
+if TYPE_CHECKING:
+    from dcrnn_tf.dataset.schema import Schema
 
 CONFIG_FILE = "config.json"
 RUN_FILE = "run.json"
@@ -89,7 +93,7 @@ def _lock(run_dir: pathlib.Path) -> None:
 
 
 def describe(
-    schema: Schema, parameters: Mapping[str, int | None], positive_weights: Mapping
+    schema: "Schema", parameters: Mapping[str, int | None], positive_weights: Mapping
 ) -> dict:
     """The content of `run.json`: versions, machine, dataset, numbers of parameters."""
     # TensorFlow comes with it, which other programs here do without.

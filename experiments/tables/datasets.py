@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from dcrnn_tf.dataset.schema import SCHEMA_FILE
 from dcrnn_tf.system import command_line, interruption
 from experiments.programs import shielded
 from experiments.tables.spec import Preset
@@ -160,6 +159,8 @@ def _prepare_declared(
     raw: pathlib.Path, prepared: pathlib.Path, preset: Preset, sample: bool
 ) -> pathlib.Path:
     """Prepares a log by the declaration beside it; a prepared dataset stays as it is."""
+    from dcrnn_tf.dataset.schema import SCHEMA_FILE
+
     if sample:
         raise command_line.UsageError(
             "--rows is not for a log of your own, which is prepared with all of its rows"

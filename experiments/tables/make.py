@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcrnn_tf.dataset.schema import SCHEMA_FILE, Schema, load_schema
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import setting
 from experiments.runs import processes, run_folder
@@ -19,6 +18,7 @@ from experiments.tables import datasets, runs
 from experiments.tables.spec import Preset, Table
 
 if TYPE_CHECKING:
+    from dcrnn_tf.dataset.schema import Schema
     from experiments.tables.result import TableResult
 
 PRESETS = ("small", "smoke")
@@ -130,6 +130,8 @@ def _make_each(
 
 def _tell_of_raw_files(settings: Settings) -> None:
     """Tells a user who names raw files by `--data_dir`, as was usual, that there is a flag."""
+    from dcrnn_tf.dataset.schema import SCHEMA_FILE
+
     if settings.data_dir and not pathlib.Path(settings.data_dir, SCHEMA_FILE).exists():
         print(
             f"{settings.data_dir} is no prepared dataset: folders of raw files are now given as "
@@ -158,6 +160,8 @@ def _make(
     table: Table, settings: Settings, raw_dir: pathlib.Path | None, out_dir: pathlib.Path
 ) -> "tuple[TableResult, pathlib.Path]":
     """Makes one table; returns its result and the path of its report."""
+    from dcrnn_tf.dataset.schema import load_schema
+
     preset = _preset(table, settings)
     prepared = datasets.make(table.data, preset, raw_dir, settings.work_dir)
     schema = load_schema(prepared)
@@ -200,7 +204,7 @@ def _preset(table: Table, settings: Settings) -> Preset:
     return dataclasses.replace(table.presets[settings.size], **given)
 
 
-def _of_equal_size(table: Table, schema: Schema) -> tuple[Table, tuple[str, ...]]:
+def _of_equal_size(table: Table, schema: "Schema") -> tuple[Table, tuple[str, ...]]:
     """The table with matched widths, and a sentence for each row that is left out."""
     command_line.use_threads(0)  # before TensorFlow computes anything, and nobody can any more
     from experiments.tables import equal_size

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcrnn_tf.dataset.schema import Schema
-
 if TYPE_CHECKING:
+    from dcrnn_tf.dataset.schema import Schema
     from dcrnn_tf.metrics import Metric
 
 
@@ -241,7 +240,7 @@ class Table:
         rows = tuple(dataclasses.replace(row, paper=None) for row in self.rows)
         return dataclasses.replace(self, rows=rows)
 
-    def complete(self, schema: Schema, models: Sequence[str] | None = None) -> "Table":
+    def complete(self, schema: "Schema", models: Sequence[str] | None = None) -> "Table":
         """The table with all rows, and with the dataset's tasks where it names none.
 
         Args:

@@ -8,8 +8,7 @@ shards. Workers must see both folders under the same paths.
 """
 
 from data_prep.ali_ccp.__main__ import Files, with_fields
-from data_prep.ali_ccp.chunks import Settings
-from data_prep.ali_ccp.preparation import summary
+from data_prep.ali_ccp.settings import Settings
 from data_prep.beam import program
 from dcrnn_tf.system import command_line
 
@@ -17,6 +16,7 @@ from dcrnn_tf.system import command_line
 def main(files: Files, settings: Settings, beam: program.BeamSettings) -> None:
     """Runs the program."""
     program.start()
+    from data_prep.ali_ccp.preparation import summary
     from data_prep.beam.ali_ccp.preparation import prepare
     from data_prep.beam.stage import pipeline_options
 

@@ -14,8 +14,9 @@ import pyarrow.parquet
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.ali_ccp import preparation
-from data_prep.ali_ccp.chunks import ChunkedLog, Settings
+from data_prep.ali_ccp.chunks import ChunkedLog
 from data_prep.ali_ccp.encoding import schema_fields
+from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.text_blocks import BLOCK_BYTES
 from data_prep.beam.ali_ccp.reading import ReadLog
 from data_prep.beam.ali_ccp.rows import CountLog, EncodeLog

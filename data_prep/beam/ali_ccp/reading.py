@@ -13,17 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import apache_beam as beam
 import numpy as np
 
-from data_prep.ali_ccp.chunks import (
-    ChunkedLog,
-    Settings,
-    list_lengths,
-    load_chunk,
-    save_chunk,
-    settle,
-)
+from data_prep.ali_ccp.chunks import ChunkedLog, list_lengths, load_chunk, save_chunk, settle
 from data_prep.ali_ccp.fields import SPLITS
 from data_prep.ali_ccp.log import parser, repeated_index, unknown_index
 from data_prep.ali_ccp.parser import COMMON, SKELETON, Fault, Lines
+from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.text_blocks import block_count, read_block, read_blocks
 from data_prep.beam.ali_ccp.join import Join, Key, UserNumbers, number_users, users_of_runs
 from data_prep.beam.stage import Results, replaced

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from apache_beam.utils.shared import Shared
 
-from data_prep.ali_ccp.chunks import ChunkedLog, Sample, Settings, load_chunk, load_users
+from data_prep.ali_ccp.chunks import ChunkedLog, Sample, load_chunk, load_users
 from data_prep.ali_ccp.encoding import (
     counted,
     divide,
@@ -18,6 +18,7 @@ from data_prep.ali_ccp.encoding import (
     training_rows,
 )
 from data_prep.ali_ccp.fields import SPLITS, USER
+from data_prep.ali_ccp.settings import Settings
 from data_prep.beam.counting import CountIds, partitions, sum_tables
 from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced

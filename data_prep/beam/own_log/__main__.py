@@ -12,7 +12,6 @@ import pathlib
 
 from data_prep.beam import program
 from data_prep.own_log.__main__ import Settings
-from data_prep.own_log.statistics import summary
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 
@@ -22,6 +21,7 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
     program.start()
     from data_prep.beam.own_log.preparation import prepare
     from data_prep.beam.stage import pipeline_options  # both need Beam
+    from data_prep.own_log.statistics import summary
 
     schema = prepare(
         settings.declared(),

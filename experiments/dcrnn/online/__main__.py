@@ -14,7 +14,7 @@ import pathlib
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import changes, given, setting
 from experiments.dcrnn import tables
-from experiments.dcrnn.online.experiment import Design
+from experiments.dcrnn.online.design import Design
 from experiments.tables import make
 
 OFFLINE = "offline"  # folder of the runs and of their AUC

@@ -17,31 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcrnn_tf.dataset.schema import DatasetError
-from dcrnn_tf.system.settings import setting
+from experiments.dcrnn.online.design import Design
 
-if TYPE_CHECKING:  # the programs that need a `Design` alone do without
+if TYPE_CHECKING:
     from data_prep.own_log.row_encoder import RowEncoder
     from data_prep.radio.world import RadioWorld
 
 BLOCK_ROWS = 1 << 16  # candidates scored at a time
 _TRIES = 1000  # to draw albums that are not among a visit's candidates yet
 _STREAM = 4  # of random numbers, apart from those that the world and the log are made of
-
-
-@dataclasses.dataclass(frozen=True)
-class Design:
-    """The size of an experiment."""
-
-    users: int = setting(20_000, "Number of fresh users of the experiment.", lower=1)
-    visits: int = setting(2, "Number of visits of each user.", lower=1)
-    candidates: int = setting(30, "Number of albums to choose from in a visit.", lower=1)
-    shown: int = setting(1, "Number of albums of these that are shown.", lower=1)
-    seed: int = setting(0, "Seed of the experiment's random numbers.", lower=0)
-
-    @property
-    def exposures(self) -> int:
-        """Albums that each policy shows."""
-        return self.users * self.visits * self.shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,10 @@ import tempfile
 
 from hypothesis import strategies as st
 
-from data_prep.ali_ccp.chunks import Settings, load_chunk
+from data_prep.ali_ccp.chunks import load_chunk
 from data_prep.ali_ccp.log import ParsedLog
 from data_prep.ali_ccp.parser import COMMON, SKELETON, parse_block
+from data_prep.ali_ccp.settings import Settings
 from data_prep.storage.work_folder import WorkFolder
 from tests.data_prep.ali_ccp.test_parser import as_lists, random_line
 from tests.data_prep.references.ali_ccp import read_line, read_log

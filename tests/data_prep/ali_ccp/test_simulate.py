@@ -13,7 +13,7 @@ import pytest
 from data_prep.ali_ccp import preparation
 from data_prep.ali_ccp.fields import FIELDS, USER
 from data_prep.ali_ccp.log import Settings as PreparationSettings
-from data_prep.ali_ccp.simulate import simulate
+from data_prep.ali_ccp.simulated_files import simulate
 from data_prep.ali_ccp.world import PRESETS
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import auc

@@ -13,9 +13,9 @@ pytest.importorskip("apache_beam")
 
 import apache_beam as beam
 
-from data_prep.ali_ccp.chunks import Settings
 from data_prep.ali_ccp.preparation import prepare as prepare_alone
 from data_prep.ali_ccp.preparation import summary
+from data_prep.ali_ccp.settings import Settings
 from data_prep.beam import counting, shuffle
 from data_prep.beam.ali_ccp import reading
 from data_prep.beam.ali_ccp.preparation import prepare
@@ -138,7 +138,7 @@ def test_a_file_that_the_system_does_not_give_is_named(raw, tmp_path, monkeypatc
 
 KILL = """
 import os, signal, sys
-from data_prep.ali_ccp.chunks import Settings
+from data_prep.ali_ccp.settings import Settings
 from data_prep.beam import shuffle
 from data_prep.beam.ali_ccp.preparation import prepare
 shuffle.write_shard = lambda *args: os.kill(os.getpid(), signal.SIGKILL)

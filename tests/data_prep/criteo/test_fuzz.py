@@ -9,7 +9,8 @@ import tempfile
 import numpy as np
 from hypothesis import strategies as st
 
-from data_prep.criteo.preparation import COLUMNS, COUNTS, IDS, NUMERIC_CHOICES, declaration
+from data_prep.criteo.fields import COLUMNS, COUNTS, IDS, NUMERIC_CHOICES
+from data_prep.criteo.preparation import declaration
 from data_prep.own_log.rows import TableRows
 from dcrnn_tf.dataset.encodings import Bins
 from tests.data_prep.ali_ccp.test_fuzz import write

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_prep.criteo.preparation import COLUMNS, declaration, prepare_criteo
+from data_prep.criteo.fields import COLUMNS
+from data_prep.criteo.preparation import declaration, prepare_criteo
 from data_prep.own_log.declaration import parse_declaration
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError

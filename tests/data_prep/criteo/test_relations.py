@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.criteo import relations
+from data_prep.criteo import related_tasks
 from data_prep.criteo.planting import choose_scale, correlation, plant, related, unrelated
 from data_prep.criteo.preparation import prepare_criteo
-from data_prep.criteo.relations import make, summary
-from data_prep.criteo.simulate import simulate
+from data_prep.criteo.related_tasks import make, summary
+from data_prep.criteo.simulated_files import simulate
 from data_prep.criteo.world import Settings
 from data_prep.storage import shards
 from dcrnn_tf.dataset.reader import PreparedDataset
@@ -51,7 +51,7 @@ def confidence_from(columns):
 def made(prepared, tmp_path_factory):
     logits = {split: confidence_from(rows_of(prepared, split)) for split in SPLITS}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relations, "_confidences", lambda *_: (logits, {"test": 0.7}))
+        patch.setattr(related_tasks, "_confidences", lambda *_: (logits, {"test": 0.7}))
         folder = tmp_path_factory.mktemp("made") / "out"
         return folder, make(prepared, folder, confidence_scale=0.5)
 
@@ -216,7 +216,7 @@ def test_confidences_follow_the_order_of_several_shards(small_shards, tmp_path):
         for split in SPLITS
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relations, "_confidences", lambda *_: (logits, {"test": 0.7}))
+        patch.setattr(related_tasks, "_confidences", lambda *_: (logits, {"test": 0.7}))
         schemas = make(tmp_path / "data", tmp_path / "out", confidence_scale=0.5)
     assert len(schemas["criteo_r"].splits["train"].shards) > 4
     for name in schemas:
@@ -234,8 +234,8 @@ def test_real_features_with_planted_labels_count_as_simulated(prepared, tmp_path
     real = dataclasses.replace(schema, source={"files": [], "simulated": False})
     confidences = {split: np.linspace(-2, 2, 50, dtype=np.float32) for split in SPLITS}
     planted = plant("unrelated", confidences, 0.0, 0)
-    facts = relations.measure("unrelated", confidences, planted)
-    source = relations.source_of(real, {"seed": 0}, facts, confidences, planted)
+    facts = related_tasks.measure("unrelated", confidences, planted)
+    source = related_tasks.source_of(real, {"seed": 0}, facts, confidences, planted)
     assert source["simulated"]
     assert source["simulation"]["labels"] == "labels planted on real features"
     assert "features" not in source["simulation"]
@@ -246,7 +246,7 @@ def test_confidences_of_one_sign_and_unfit_datasets_are_refused(prepared, datase
     negative = {split: np.linspace(-2, -1, 50, dtype=np.float32) for split in SPLITS}
     planted = plant("unrelated", negative, 0.0, 0)
     with pytest.raises(DatasetError, match=r"task base would be 0 on every training row, .*epochs"):
-        relations.measure("unrelated", negative, planted)
+        related_tasks.measure("unrelated", negative, planted)
     with pytest.raises(DatasetError, match="has the tasks click, conversion, expected click alone"):
         make(dataset_folder, tmp_path / "out")
     with pytest.raises(DatasetError, match="exists already"):

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from data_prep.criteo import world
-from data_prep.criteo.preparation import COLUMNS, COUNTS, IDS, prepare_criteo
-from data_prep.criteo.simulate import simulate
+from data_prep.criteo.fields import COLUMNS, COUNTS, IDS
+from data_prep.criteo.preparation import prepare_criteo
+from data_prep.criteo.simulated_files import simulate
 from data_prep.criteo.world import COUNT_STATISTICS, ID_STATISTICS, Settings, Simulation
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import auc

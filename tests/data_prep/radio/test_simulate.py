@@ -10,9 +10,9 @@ from scipy.special import logit
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.preparation import prepare
-from data_prep.radio import simulate as simulate_radio
+from data_prep.radio import simulated_files as simulate_radio
 from data_prep.radio import world as radio_world
-from data_prep.radio.simulate import BLOCK_ROWS, draw_block, simulate
+from data_prep.radio.simulated_files import BLOCK_ROWS, draw_block, simulate
 from data_prep.radio.world import STATISTICS, RadioWorld, Settings
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError
 from dcrnn_tf.metrics.auc import auc

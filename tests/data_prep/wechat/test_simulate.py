@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from data_prep.wechat import preparation
 from data_prep.wechat.fields import BEHAVIOURS, PAPER_TASKS
-from data_prep.wechat.simulate import simulate
+from data_prep.wechat.simulated_files import simulate
 from data_prep.wechat.world import DAYS, RATES, TOPICS, Settings
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.errors import UserError

@@ -10,7 +10,7 @@ import pytest
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
-from data_prep.radio.simulate import DECLARATION_FILE, simulate
+from data_prep.radio.simulated_files import DECLARATION_FILE, simulate
 from data_prep.radio.world import RadioWorld, Settings
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset

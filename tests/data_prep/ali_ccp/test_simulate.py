@@ -14,7 +14,7 @@ from data_prep.ali_ccp import preparation
 from data_prep.ali_ccp.fields import FIELDS, USER
 from data_prep.ali_ccp.log import Settings as PreparationSettings
 from data_prep.ali_ccp.simulated_files import simulate
-from data_prep.ali_ccp.world import PRESETS
+from data_prep.ali_ccp.world_settings import PRESETS
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import auc
 from dcrnn_tf.system.errors import UserError

@@ -6,8 +6,6 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from dcrnn_tf.metrics import PRIMARY, get
-from dcrnn_tf.metrics.auc import CHANCE
 from dcrnn_tf.system.json_form import (
     ANY_NUMBER,
     COUNT,
@@ -126,6 +124,9 @@ def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) 
       entries: Entries of the log of a run.
       among: Steps to choose from; None chooses from all.
     """
+    from dcrnn_tf.metrics import PRIMARY, get  # late: programs know a log's form without NumPy
+    from dcrnn_tf.metrics.auc import CHANCE
+
     means = {}
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import kernels
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers import FieldEmbedding
 
 DIM = 3
@@ -242,7 +242,7 @@ def test_one_kind_of_field_alone(field):
 
 
 compiled = pytest.mark.skipif(
-    kernels.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+    operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
 
 

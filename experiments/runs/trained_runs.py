@@ -5,6 +5,8 @@ import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, Schema
@@ -24,6 +26,14 @@ class TrainedRun:
     predictor: evaluation.Predictor
     positive_weights: Mapping[str, float]
     step: int
+
+    def probabilities(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns probabilities of rows, float32 `(rows,)` by output, as an export gives them.
+
+        Args:
+          features: Features of the rows, such as a `RowEncoder` makes them of raw ones.
+        """
+        return self.predictor.probabilities(features, self.dataset.schema.tasks)
 
 
 def load(

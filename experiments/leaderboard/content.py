@@ -67,14 +67,15 @@ def ranking(result: TableResult, task: str) -> list[Ranked]:
     among others that have intervals.
     """
     penalty = metrics.get(metrics.PRIMARY).penalty
-    primary = {row.row.label: row.tasks[task].primary for row in result.rows}
-    rows = [row for row in result.rows if primary[row.row.label].summary is not None]
-    varying = {row.row.label for row in rows if primary[row.row.label].summary.interval}
+    results = {row.row.label: row.tasks[task].primary for row in result.rows}
+    summaries = {label: one.summary for label, one in results.items() if one.summary is not None}
+    rows = [row for row in result.rows if row.row.label in summaries]
+    varying = {label for label, one in summaries.items() if one.interval}
     with_rank = [r for r in rows if r.row.label in varying or (varying and r.row.deterministic)]
-    with_rank.sort(key=lambda row: penalty(primary[row.row.label].mean))
+    with_rank.sort(key=lambda row: penalty(summaries[row.row.label].mean))
 
     def by_seed(row: RowResult) -> Mapping[int, float]:
-        return for_every_seed(row.row, primary[row.row.label].by_seed, result.seeds)
+        return for_every_seed(row.row, results[row.row.label].by_seed, result.seeds)
 
     def penalties(row: RowResult) -> Mapping[int, float]:
         return {seed: penalty(value) for seed, value in by_seed(row).items()}
@@ -91,9 +92,9 @@ def summary(result: TableResult, task: str) -> str:
     """One sentence on a task: who is first, and whom the seeds do not tell apart from it."""
     ranked = ranking(result, task)
     first = ranked[0] if ranked and ranked[0].rank else None
-    if first is None:
+    if first is None or (summary := first.task.primary.summary) is None:
         return f"{task}: no ranks, since no model has an interval; give more seeds."
-    summary, metric = first.row.tasks[task].primary.summary, metrics.get(metrics.PRIMARY)
+    metric = metrics.get(metrics.PRIMARY)
     ends = f" (95 % interval {interval(summary.interval)})" if summary.interval else ""
     words = f"{task}: {_best_mean(metric)} is that of {first.row.row.label}, "
     words += f"{summary.mean:{metric.form}}{ends}"
@@ -119,8 +120,9 @@ def summary(result: TableResult, task: str) -> str:
 
 
 def _best_mean(metric: metrics.Metric) -> str:
-    words = {"high": f"the highest mean {metric.label}", "low": f"the lowest mean {metric.label}"}
-    return words.get(metric.better) or f"the mean {metric.label} nearest to {metric.better:g}"
+    if metric.better in ("high", "low"):
+        return f"the {metric.better}est mean {metric.label}"
+    return f"the mean {metric.label} nearest to {metric.better:g}"
 
 
 def ranking_grid(result: TableResult, task: str) -> Grid:
@@ -204,12 +206,16 @@ def _difference(
 ) -> list[Column]:
     """Returns the columns of a difference and its interval, empty where there is no difference."""
 
+    def mean(ranked: Ranked) -> float | None:
+        difference = get(ranked)
+        return None if difference is None else difference.mean
+
     def ends(ranked: Ranked) -> object:
         difference = get(ranked)
         return "" if difference is None else difference.interval
 
     return [
-        Number(label, lambda p: get(p) and get(p).mean, "+.4f", key=key, missing=""),
+        Number(label, mean, "+.4f", key=key, missing=""),
         Interval("95 % interval of it", ends, "+.4f", key=key),
     ]
 
@@ -220,7 +226,7 @@ def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
 
     def ratio(row: RowResult) -> float | None:
         other = row.parameters("other")
-        return None if None in (other, target) else other / target
+        return None if other is None or target is None else other / target
 
     calls = {
         rows: lambda row, rows=rows: latencies.get(row.row.label, {}).get(rows)
@@ -243,7 +249,8 @@ def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
 def notes(result: TableResult) -> list[str]:
     """Returns how the values are to be read."""
     baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY)
-    side = {"high": "below 0", "low": "above 0"}.get(primary.better, "on the worse side of 0")
+    sides: dict[object, str] = {"high": "below 0", "low": "above 0"}
+    side = sides.get(primary.better, "on the worse side of 0")
     lines = [
         f"Ranks are by the mean {primary.label} over seeds. A model is told apart from the first "
         f"if the 95 % interval of their paired difference lies {side}; the first was chosen by "
@@ -274,7 +281,7 @@ def _other_sizes(result: TableResult) -> Iterator[tuple[str, float]]:
     target = _parameters(result)
     for row in result.rows:
         size = row.parameters("other")
-        if row.row.deterministic or None in (size, target):
+        if row.row.deterministic or size is None or target is None:
             continue
         if abs(size / target - 1) > TOLERANCE:
             yield row.row.label, size / target

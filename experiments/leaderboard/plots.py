@@ -40,12 +40,11 @@ def _panel(
     summaries = [row.tasks[task].primary.summary for row in result.rows]
     bottom = _bottom([summary for summary in summaries if summary])
     pairs = zip(result.rows, summaries, strict=True)
-    rows = [(row, summary) for row, summary in pairs if summary and cost(row) is not None]
-    rows.sort(key=lambda pair: pair[1].mean)
-    for number, (row, summary) in enumerate(rows):
-        x = cost(row)
+    rows = [(row, s, x) for row, s in pairs if s and (x := cost(row)) is not None]
+    rows.sort(key=lambda line: line[1].mean)
+    for number, (row, summary, x) in enumerate(rows):
         below = bottom is not None and summary.mean < bottom
-        y = bottom if below else summary.mean
+        y = summary.mean if bottom is None else max(bottom, summary.mean)
         baseline = row.row.label == result.table.baseline
         colour = COLOURS[1] if baseline else COLOURS[0]
         if summary.interval and not below:
@@ -63,7 +62,7 @@ def _panel(
             annotation_clip=False,
         )
     _levels(axes, [row for row in result.rows if cost(row) is None], task, bottom)
-    speeds = np.array([cost(row) for row, _ in rows])
+    speeds = np.array([x for _, _, x in rows])
     if len(speeds) and speeds.max() > 4 * speeds.min():
         axes.set_xscale("log")
     if bottom is not None:

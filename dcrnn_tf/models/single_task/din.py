@@ -27,27 +27,43 @@ class ListsAndFields(NamedTuple):
 
 @register("din", label="DIN", width="hidden_units")
 class DIN(SingleTaskModel):
-    """`y = MLP([E, u_1, .., u_n])`, u_j a list as a field of the candidate sees it (1706.06978).
+    """A network for each task, in which a field of the candidate attends to the user's lists.
 
-    `u = sum_i w_i a(e_i, t) e_i`, see `TargetAttention`, takes the place of the mean of a list's
-    embeddings, t is the embedding of the field that attends to it. E are the embeddings of all
-    fields but these lists. A user's lists are read once for all exposures of a batch.
+    `y = MLP([E, u_1, .., u_n])` (arXiv 1706.06978). `u = sum_i w_i a(e_i, t) e_i`, see
+    `TargetAttention`, replaces the mean of a list's embeddings; t is the embedding of the field
+    that attends to the list. E are the embeddings of all other fields. A user's lists are read once
+    for all exposures of a batch.
 
     Args:
-      fields: as `MultiTaskModel`.
-      tasks: as `MultiTaskModel`.
-      attention: `{list: field that attends to it}`, by name; the field must not be such a list
+      fields: Fields of the dataset, as `MultiTaskModel` takes them.
+      tasks: Names of the tasks, as `MultiTaskModel` takes them.
+      attention: Names of the attending fields, `{list: field}`; the field must not be such a list
         itself. None takes the pairs that the fields name (`Field.attended_by`) and, if they name
         none, pairs each list with the first categorical field that belongs to no entity table. A
         dataset without lists leaves a perceptron.
-      attention_units: hidden layers of a.
-      attention_activation: of them, as `ActivatedTower`.
-      softmax: whether factors a are made to sum to 1, as `TargetAttention`.
-      hidden_units: layers of the perceptron before its logit.
-      activation: of them, as `ActivatedTower`.
+      attention_units: Widths of the hidden layers of a.
+      attention_activation: Activation of these layers, as `ActivatedTower` takes it.
+      softmax: Whether the factors a of a list sum to 1, as in `TargetAttention`.
+      hidden_units: Widths of the layers of the perceptron.
+      activation: Activation of these layers, as `ActivatedTower` takes it.
+      **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
-      ValueError: a pair that the fields do not allow, or an unknown activation.
+      ValueError: The fields do not allow a pair, or an activation is unknown.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from dcrnn_tf import models
+      >>> from dcrnn_tf.dataset.schema import Field, Schema, Task
+      >>> item = Field("item", vocabulary_size=90)
+      >>> history = Field("history", "multi_categorical", 90, max_values=3, attended_by="item")
+      >>> schema = Schema("shop", (item, history), (Task("click"),), splits={})
+      >>> model = models.build("din", schema, hidden_units=[16, 8])
+      >>> model.get_config()["attention"]
+      {'history': 'item'}
+      >>> features = {"item": tf.constant([7, 8]), "history": tf.constant([[7, 9, 0], [5, 0, 0]])}
+      >>> {task: logits.shape for task, logits in model(features).items()}
+      {'click': TensorShape([2])}
     """
 
     def __init__(
@@ -124,7 +140,13 @@ class DIN(SingleTaskModel):
 
 
 class _Network(keras.layers.Layer):
-    """Args: attention of each list, the place of its target among the fields, the perceptron."""
+    """The network of one task.
+
+    Args:
+      attention: Attention over each list.
+      targets: Position among the fields of each list's attending field.
+      tower: Perceptron on all embeddings.
+    """
 
     def __init__(
         self,

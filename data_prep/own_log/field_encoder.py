@@ -1,4 +1,4 @@
-"""Raw columns of an own log, encoded as the schema says."""
+"""Encodes raw columns of an own log as the schema says."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""Dynamic weight average."""
+"""Dynamic weight average: a task whose loss goes down slowly gets a larger weight."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Fixed weights."""
+"""Fixed weights of the tasks' losses."""
 
 import math
 from collections.abc import Mapping, Sequence

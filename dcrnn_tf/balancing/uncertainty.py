@@ -1,4 +1,4 @@
-"""Uncertainty weighting."""
+"""Uncertainty weighting: a learned variance of each task weighs its loss."""
 
 from collections.abc import Mapping, Sequence
 

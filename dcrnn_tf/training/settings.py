@@ -1,4 +1,4 @@
-"""How to train."""
+"""Settings of a training: epochs, batch size, optimizers, balancing, checkpoints."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from dcrnn_tf.system.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
-    """How to train; with the model's own settings it decides the result."""
+    """Settings of a training; with those of the model they decide the result."""
 
     epochs: int = setting(3, "Number of passes over the training split.", lower=1)
     batch_size: int = setting(1024, "Number of examples of a training step.", lower=1)

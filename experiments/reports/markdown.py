@@ -1,4 +1,4 @@
-"""The Markdown of a page's parts, and the one place where text is escaped for it."""
+"""The Markdown of a page's parts, and the escaping of text for it."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
 from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
+from data_prep.own_log.rows import RowReader
 from data_prep.storage.bad_rows import BadRows
 from tests import hard_names
 from tests.data_prep.own_log.test_files_fuzz import declared
@@ -24,6 +26,20 @@ ODD = st.one_of(
     st.sampled_from(["log", "group", "fraction", "file", "click", "1", 1, 65536, "🙂", " "]),
 )
 
+# Numbers, moments and words as YAML and JSON take them, and what is nearly one.
+SCALARS = st.one_of(
+    st.sampled_from(["07", "010", "0x1F", "0b1", "1_000", "1.10", "22:00", "1:60:99", "-0", "+5"]),
+    st.sampled_from(["1e400", "-1e400", ".inf", "-.INF", ".nan", "NaN", "Infinity", "1e5", "1."]),
+    st.sampled_from(["2024-01-02", "2024-01-02T03:04:05Z", "2020-13-45", "no", "on", "~", "null"]),
+    st.sampled_from(
+        ["!!int 07", "!!str 07", "!!float x", "'07'", '"07"', "[]", "{}", "*a", "&a 1"]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.text(max_size=4).map(json.dumps),
+    st.text("0123456789.eE+-_:xT ", max_size=8),
+)
+
 
 def parsed(read):
     """The declaration, or None for one that is refused in one line that names the file."""
@@ -33,21 +49,32 @@ def parsed(read):
 
 
 def used(declaration):
-    """Reads a small file with it, which must give rows or a sentence."""
+    """Reads a small file with it, each row of which must be counted or a bad one."""
     if declaration is None:
         return "refused"
     with_min_count(declaration, 3)
     names = list(declaration.column_names or declaration.columns)
+    bad_rows, counts = BadRows(10), RowCounts(declaration)
+
+    def read():
+        file = open_file(path, declaration)
+        for frame, splits, labels in RowReader(declaration)(file, 0, bad_rows, lambda done: None):
+            counts.add(frame, splits, labels)
+
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "log.csv")
-        rows = [declaration.separator.join(cells) for cells in (names, ["1"] * len(names))]
-        path.write_bytes("\n".join(rows).encode(errors="replace"))
-        chunks, message = result(
-            lambda: list(open_file(path, declaration).chunks(BadRows(0), lambda count: None))
-        )
+        rows = [names, *([value] * len(names) for value in ("1", "0", "07", "yes"))]
+        lines = [declaration.separator.join(cells) for cells in rows]
+        path.write_bytes("\n".join(lines).encode(errors="replace"))
+        _, message = result(read)
     if message is not None:
         return "taken"
-    assert sum(chunk.frame.height for chunk in chunks) == (2 if declaration.column_names else 1)
+    rows = len(lines) - (declaration.column_names is None)
+    assert counts.rows.sum() + bad_rows.counts.total() == rows
+    for values in never_met(declaration, counts).values():
+        assert all("holds" in held for held in values.values())
+    _, message = result(lambda: check_rows(declaration, counts))
+    assert message is None or message.startswith(f"{declaration.path}: ")
     return "taken"
 
 
@@ -59,6 +86,18 @@ def check_text(mutations, suffix):
         return used(parsed(lambda: load_declaration(path)))
 
 
+def check_scalar(scalar, part, suffix):
+    """Writes a scalar, quoted or not, in the place of a value."""
+    marked = yaml.safe_dump(CONTENT) if suffix == "yaml" else json.dumps(CONTENT)
+    mark = {"test": "'3'", "positive": "'yes'", "negative": "'no'", "missing": "'-'"}[part]
+    mark = mark if suffix == "yaml" else mark.replace("'", '"')
+    assert mark in marked
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, f"declaration.{suffix}")
+        path.write_text(marked.replace(mark, scalar, 1), encoding="utf-8")
+        return used(parsed(lambda: load_declaration(path)))
+
+
 def check_content(changes):
     content = CONTENT
     for change in changes:
@@ -66,19 +105,31 @@ def check_content(changes):
     return used(parsed(lambda: parse_declaration(content, pathlib.Path("declaration.yaml"))))
 
 
-@cases(quick=10, slow=700)
+@cases(quick=100, slow=5_000)
 def test_damaged_text(examples):
     outcomes = {"taken", "refused"}
     fuzz(
         check_text,
         examples,
         outcomes,
-        mutations=MUTATIONS,
+        mutations=MUTATIONS.map(lambda mutations: mutations[:2]),
         suffix=st.sampled_from(["yaml", "json"]),
     )
 
 
-@cases(quick=10, slow=800)
+@cases(quick=100, slow=10_000)
+def test_scalars_in_the_place_of_values(examples):
+    fuzz(
+        check_scalar,
+        examples,
+        {"taken", "refused"},
+        scalar=SCALARS,
+        part=st.sampled_from(["test", "positive", "negative", "missing"]),
+        suffix=st.sampled_from(["yaml", "yaml", "json"]),
+    )
+
+
+@cases(quick=150, slow=5_000)
 def test_changed_content(examples):
     change = st.tuples(SEEDS, ODD, st.sampled_from(["replace", "replace", "remove", "add"]))
     changes = st.lists(change, max_size=3)

@@ -10,6 +10,8 @@ import polars as pl
 from dcrnn_tf.dataset.encodings import TEXT, Ids
 from dcrnn_tf.dataset.values import DAY, RESPELLED, SPELLINGS, decimal_of, words_of
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class ListedValues:
     """Values that a declaration lists, and which cells of a column are among them.
@@ -123,6 +125,8 @@ def as_text(values: pl.Expr, dtype: pl.DataType, former: bool = False) -> pl.Exp
         return (
             pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
         )
+    if dtype == pl.Time:
+        return values.dt.to_string("%H:%M:%S%.f")  # a cast leaves out parts of seconds
     return values.cast(pl.String)
 
 
@@ -149,6 +153,14 @@ def unusable_numbers(column: pl.Series, numbers: pl.Series) -> np.ndarray:
       numbers: What `numbers_of` makes of them.
     """
     return ~numbers.cast(pl.Float32).is_finite().fill_null(column.is_null()).to_numpy()
+
+
+def expected_number(cell: object) -> str:
+    """Says what was expected in the place of a cell that `unusable_numbers` finds."""
+    (number,) = pl.Series([cell]).cast(pl.Float64, strict=False)
+    if number is not None and abs(number) > _LARGEST:
+        return f"expected a number from -{_LARGEST:.1e} to {_LARGEST:.1e}, the range of float32"
+    return "expected a number"
 
 
 def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:

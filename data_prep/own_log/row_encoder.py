@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import clean, clean_text, numbers_of, unusable_numbers
+from data_prep.own_log.cells import clean, clean_text, expected_number, numbers_of, unusable_numbers
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
 from data_prep.storage.writer import Ragged
@@ -109,7 +109,7 @@ def _check_numbers(column: pl.Series, field: str) -> None:
         row = int(np.flatnonzero(unusable)[0])
         raise DatasetError(
             f"field {field}: column {column.name!r} holds {column[row]!r} in row {row} "
-            "(counted from 0), expected a number"
+            f"(counted from 0), {expected_number(column[row])}"
         )
 
 

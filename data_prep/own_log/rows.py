@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import as_values, numbers_of, spelled, text_of, unusable_numbers
+from data_prep.own_log.cells import (
+    as_values,
+    expected_number,
+    numbers_of,
+    spelled,
+    text_of,
+    unusable_numbers,
+)
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.files import LogFile, find_files, open_file
@@ -127,7 +134,8 @@ class RowReader:
                 "not a number",
                 unusable_numbers(cells, numbers),
                 lambda row, column=column, field=field, cells=cells: (
-                    f"field {field}: column {column!r} holds {cells[row]!r}, expected a number"
+                    f"field {field}: column {column!r} holds {cells[row]!r}, "
+                    + expected_number(cells[row])
                 ),
             )
             if column not in self._declaration.text_columns:

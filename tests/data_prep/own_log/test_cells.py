@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from data_prep.own_log.cells import ListedValues
+from data_prep.own_log.cells import ListedValues, expected_number, text_of
 from tests.data_prep.references.values import holds
 
 SPELLINGS = {
@@ -84,3 +84,26 @@ def typed(values, dtype):
 )
 def test_typed_cells_are_the_declared_values(declared, cells, held):
     assert ListedValues(declared).hold(cells).to_list() == list(map(bool, held))
+
+
+def test_times_of_day_are_told_apart_to_their_parts_of_seconds():
+    times = [
+        datetime.time(1, 2, 3),
+        datetime.time(1, 2, 3, 250_000),
+        datetime.time(1, 2, 3, 1),
+        None,
+    ]
+    texts = text_of(pl.Series(times)).to_list()
+    assert texts == ["01:02:03", "01:02:03.250", "01:02:03.000001"]
+
+
+@pytest.mark.parametrize("cell", ["1.5e50", "-1e39", "inf", 1e39, float("inf")])
+def test_numbers_beyond_float32_are_told_from_what_is_none(cell):
+    assert expected_number(cell) == (
+        "expected a number from -3.4e+38 to 3.4e+38, the range of float32"
+    )
+
+
+@pytest.mark.parametrize("cell", ["cheap", "1 000", "nan", "", "3,5"])
+def test_what_is_no_number(cell):
+    assert expected_number(cell) == "expected a number"

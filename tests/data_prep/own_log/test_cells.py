@@ -94,7 +94,7 @@ def test_times_of_day_are_told_apart_to_their_parts_of_seconds():
         None,
     ]
     texts = text_of(pl.Series(times)).to_list()
-    assert texts == ["01:02:03", "01:02:03.250", "01:02:03.000001"]
+    assert texts == ["01:02:03", "01:02:03.250", "01:02:03.000001", None]
 
 
 @pytest.mark.parametrize("cell", ["1.5e50", "-1e39", "inf", 1e39, float("inf")])

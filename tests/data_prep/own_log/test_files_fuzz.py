@@ -69,7 +69,10 @@ def declared(separator, quoted, header, listed):
 def valid_text(seed, separator, quoted, header):
     """A file of valid rows; quoted cells hold separators, quotes and line feeds."""
     draw = random.Random(seed)
-    plain = [["w x", "-", "", "é"], ["a", "b", "item 7", "１", "7", "7.0", "007", "TRUE", "true"]]
+    plain = [
+        ["w x", "-", "", "é", "\0", "x\0😀" * 9, "é" * draw.randrange(200)],
+        ["a", "b", "item 7", "１", "7", "7.0", "007", "TRUE", "true"],
+    ]
     plain += [["1;2.0; 3;;4", "2;1.00", "x", "", "-;y", "nan; NaN"]]
     awkward = ['"', '""', separator, "\n", "\r\n", "x"]
     lines = [separator.join(COLUMNS)] if header else []
@@ -186,7 +189,7 @@ def listed(column):
     return [part.tolist() for part in np.split(column.values, ends)[:-1]]
 
 
-@cases(quick=12, slow=4000)
+@cases(quick=40, slow=20_000)
 def test_damaged_tables(examples):
     fuzz(
         check_table,

@@ -9,6 +9,7 @@ import numpy as np
 from data_prep.own_log.field_learner import FieldCounts
 from data_prep.own_log.rows import TableRows
 from data_prep.storage.columns import Columns, Ragged
+from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.schema import NUMERIC, Schema
 
@@ -84,6 +85,9 @@ def summary(schema: Schema) -> str:
             for task in schema.tasks
         )
         lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
+    declared = schema.settings["declaration"]["split"]
+    if declared["by"] == "group" and (wanted := declared.get("validation_fraction")):
+        lines.append(f"  {reached(schema, wanted, 'groups')}")
     filters = schema.filters
     for field in schema.fields:
         what = f"{field.kind}, " + (

@@ -1,4 +1,4 @@
-"""Settings of a training: epochs, batch size, optimizers, balancing, checkpoints."""
+"""Settings of a training: epochs, batch size, learning rate, optimizers, checkpoints."""
 
 import dataclasses
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from data_prep.own_log.written_lists import split_lists
 from dcrnn_tf.dataset.encodings import TEXT, Ids
 from dcrnn_tf.dataset.values import DAY, RESPELLED, SPELLINGS, decimal_of, words_of
 
@@ -167,7 +168,9 @@ def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:
     """Returns a column of lists as lists of text, without missing values and not cut."""
     former = encoding.values == TEXT
     if not isinstance(column.dtype, pl.List):
-        column = text_of(column, former).str.split(encoding.separator)
+        texts = text_of(column, former).rename(column.name)
+        separator = encoding.separator or ""
+        column = texts.str.split(separator) if former else split_lists(texts, separator)
     element = pl.element().fill_nan(None) if column.dtype.inner.is_float() else pl.element()
     lists = column.list.eval(as_text(element, column.dtype.inner, former).str.strip_chars())
     if former:

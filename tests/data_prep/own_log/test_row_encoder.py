@@ -1,18 +1,21 @@
 """Raw rows encoded after preparation, against what preparation wrote."""
 
 import dataclasses
+import datetime
 import json
 import re
 
 import numpy as np
 import polars as pl
 import pytest
+import tensorflow as tf
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, load_schema
+from dcrnn_tf.serving.raw_features import RawFeatures
 from tests.conftest import write_dataset
 from tests.shop import FIELDS, ROWS, prepare_shop, raw_rows
 
@@ -81,6 +84,90 @@ def test_numbers_are_refused_where_ids_are_spelled_otherwise(tmp_path, zip_code,
             encoder(typed)
     else:
         np.testing.assert_array_equal(encoder(typed)["zip"], as_text)
+
+
+DAYS = [datetime.date(2024, 1, 1) + datetime.timedelta(days=n % 3) for n in range(12)]
+
+
+def prepare_ids(folder, ids, former=False, **field):
+    """Prepares a log of one field; `former` as preparations once described it."""
+    pl.DataFrame({"x": ids, "click": [0, 1, 1] * (len(ids) // 3)}).write_csv(folder / "log.csv")
+    declaration = {
+        "name": "log",
+        "split": {"by": "fraction", "files": "log.csv", "test_fraction": 0.2},
+        "fields": {"x": {"kind": "categorical", "min_count": 1} | field},
+        "tasks": {"click": {}},
+        "missing_values": [-1],
+    }
+    path = folder / "log.json"
+    path.write_text(json.dumps(declaration))
+    prepare(load_declaration(path), folder, folder / "out")
+    if former:
+        schema = load_schema(folder / "out")
+        encoding = dataclasses.replace(schema.fields[0].encoding, values="text")
+        fields = (dataclasses.replace(schema.fields[0], encoding=encoding),)
+        dataclasses.replace(schema, fields=fields).save(folder / "out")
+    return folder / "out"
+
+
+@pytest.mark.parametrize(
+    ("texts", "typed"),
+    [
+        (["True", "False", "TRUE"] * 4, [True, False, True] * 4),
+        ([str(day) for day in DAYS], DAYS),
+        (
+            [f"{day}T10:00:00.000" for day in DAYS],
+            [datetime.datetime.combine(day, datetime.time(10)) for day in DAYS],
+        ),
+        (["7.0", "8", "9.00"] * 4, pl.Series([7, 8, 9] * 4, dtype=pl.UInt8)),
+        (["18446744073709551615", "5", "5.0"] * 4, pl.Series([2**64 - 1, 5, 5] * 4)),
+    ],
+)
+def test_typed_values_are_the_ids_of_their_texts(texts, typed, tmp_path):
+    encoder = RowEncoder(prepare_ids(tmp_path, texts))
+    found = encoder(pl.DataFrame({"x": typed}))["x"]
+    np.testing.assert_array_equal(found, encoder(pl.DataFrame({"x": texts}))["x"])
+    assert set(found) <= {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("texts", "typed", "message"),
+    [
+        (["yes", "no", "no"] * 4, [True] * 3, "type Boolean, and the dataset has ids such as 'no'"),
+        ([f"{day:%d.%m.%Y}" for day in DAYS], DAYS, r"type Date, .* ids such as '0.\.01\.2024'"),
+        (["a", "b", "c"] * 4, DAYS, "column 'x' holds values of type Date, .* as text"),
+        (["a", "b", "c"] * 4, [[1], [2]], r"type List\(Int64\), which have no text"),
+        (["a", "b", "c"] * 4, [b"a"], "type Binary, which have no text; give that column as text"),
+        (["a", "b", "c"] * 4, [DAYS[1] - DAYS[0]], "type Duration.* which have no text"),
+    ],
+)
+def test_typed_values_that_no_id_is_spelled_as_are_refused(texts, typed, message, tmp_path):
+    encoder = RowEncoder(prepare_ids(tmp_path, texts))
+    with pytest.raises(DatasetError, match=message):
+        encoder(pl.DataFrame({"x": typed}))
+
+
+def test_datasets_of_before_keep_their_ids_as_they_were_spelled(tmp_path):
+    folder = prepare_ids(tmp_path, ["5", "6", "7"] * 4, former=True)
+    encoder = RowEncoder(folder)
+    texts = ["5", "5.0", " 5 ", "-1", "-1.0"]
+    found = encoder(pl.DataFrame({"x": texts}))["x"]
+    assert (found > 1).tolist() == [True, False, True, False, False]
+    assert found[3:].tolist() == [0, 1]
+    dataset = PreparedDataset(folder)
+    served = RawFeatures(dataset.schema, dataset.vocabularies())
+    np.testing.assert_array_equal(served.encode({"x": tf.constant(texts)})["x"], found)
+    with pytest.raises(DatasetError, match="type Boolean"):
+        encoder(pl.DataFrame({"x": [True]}))
+
+
+def test_lists_in_brackets_are_lists(tmp_path):
+    cells = ["[1, 2]", "['1', '2.0']", "[1 2]"] * 4
+    folder = prepare_ids(tmp_path, cells, kind="multi_categorical", max_values=5)
+    encoder = RowEncoder(folder)
+    found = encoder(pl.DataFrame({"x": [*cells[:3], "[]", "2"]}))["x"]
+    assert found.tolist() == [[2, 3, 0, 0, 0]] * 3 + [[0] * 5, [3, 0, 0, 0, 0]]
+    assert encoder(pl.DataFrame({"x": [[1.0, 2.0]]}))["x"].tolist() == [[2, 3, 0, 0, 0]]
 
 
 def test_some_fields_alone_are_encoded_as_with_the_others(prepared):

@@ -1,0 +1,71 @@
+"""Lists in one cell of text: between separators, or in brackets as programs write them."""
+
+import ast
+import contextlib
+import json
+
+import polars as pl
+
+from dcrnn_tf.dataset.schema import DatasetError
+
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_BARE = r"""[^\s\[\]'",][^\[\],]*"""
+_NUMBER = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?|-?inf|nan|True|False"
+_ITEM, _WORD = rf"(?:{_QUOTED}|{_BARE})?", rf"(?:{_QUOTED}|{_NUMBER})"
+# Python, JSON and most others write commas, NumPy writes spaces.
+_WITH_COMMAS = rf"^\[\s*{_ITEM}(?:\s*,\s*{_ITEM})*\s*\]$"
+_WITH_SPACES = rf"^\[\s*{_WORD}(?:\s+{_WORD})*\s*\]$"
+_NOTHING = ("None", "null")
+
+
+def split_lists(cells: pl.Series, separator: str) -> pl.Series:
+    """Returns cells of text as lists of items.
+
+    Args:
+      cells: A column of text.
+      separator: Text between the items of a cell that is not in brackets.
+
+    Raises:
+      DatasetError: A list lacks items because NumPy left them out as it was written.
+    """
+    split = cells.str.split(separator)
+    bracketed = cells.str.contains(f"{_WITH_COMMAS}|{_WITH_SPACES}").fill_null(False)
+    if not bracketed.any():
+        return split
+    spaced = cells.str.contains(_WITH_SPACES)
+    items = pl.select(
+        pl.when(spaced)
+        .then(cells.str.extract_all(rf"{_QUOTED}|[^\s\[\]]+"))
+        .otherwise(cells.str.extract_all(f"{_QUOTED}|{_BARE}"))
+    ).to_series()
+    item = pl.element().str.strip_chars()
+    if len(cut := cells.filter(bracketed & items.list.contains("..."))):
+        raise DatasetError(
+            f"column {cells.name!r} holds {cut[0]!r:.80}, a list that NumPy wrote without all of "
+            "its items; write lists with `.tolist()`"
+        )
+    plain = (
+        pl.when(item.str.contains("^['\"]"))
+        .then(item.str.slice(1, item.str.len_chars() - 2))
+        .otherwise(item.str.replace(r"^np\.\w+\((.*)\)$", "${1}"))
+    )
+    lists = items.list.eval(plain.filter(~item.is_in(_NOTHING)))
+    escaped = bracketed & cells.str.contains("\\", literal=True).fill_null(False)
+    if escaped.any():
+        unescaped: list[list[str] | None] = [None] * len(cells)
+        for row in escaped.arg_true():
+            unescaped[row] = [_unescaped(i) for i in items[row] if i.strip() not in _NOTHING]
+        whole = pl.Series(unescaped, dtype=lists.dtype)
+        lists = pl.select(pl.when(escaped).then(whole).otherwise(lists)).to_series()
+    return pl.select(pl.when(bracketed).then(lists).otherwise(split)).to_series()
+
+
+def _unescaped(item: str) -> str:
+    """Returns what an item of Python or JSON stands for."""
+    if not item.startswith(("'", '"')):
+        return item.strip()
+    with contextlib.suppress(ValueError, SyntaxError):
+        return str((json.loads if item.startswith('"') else ast.literal_eval)(item))
+    with contextlib.suppress(ValueError, SyntaxError):  # Python's "it's \\x41"
+        return str(ast.literal_eval(item))
+    return item[1:-1]

@@ -23,8 +23,8 @@ help:  ## List the targets
 install: $(READY)  ## Create the environment in .venv
 
 $(READY): setup.cfg pyproject.toml $(wildcard dcrnn_tf/kernels/*.cc dcrnn_tf/kernels/*.h)
-	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), \
-		"Python 3.10 to 3.13 is needed, this is " + sys.version; import venv'
+	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or sys.exit( \
+		"Python 3.10 to 3.13 is needed, this is " + sys.version); import venv'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --editable '.[test,docs,beam]'

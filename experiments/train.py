@@ -91,6 +91,11 @@ class Settings:
         (),
         "Addresses of experiments.parameter_server: they are the devices /job:ps/task:0 and so on.",
     )
+    join_seconds: float = setting(
+        600.0,
+        "Seconds that a process of --strategy=multi_worker waits for the others at its start.",
+        lower=0,
+    )
     heartbeat_file: str | None = setting(
         None, "File that is touched once a second as long as steps are made."
     )
@@ -110,7 +115,10 @@ def main(settings: Settings, training: TrainingSettings) -> None:
     command_line.use_threads(settings.threads)
     _check_balancing(settings)
     replicas = distribution.build(
-        settings.strategy, settings.heartbeat_file, settings.parameter_servers
+        settings.strategy,
+        settings.heartbeat_file,
+        settings.parameter_servers,
+        settings.join_seconds,
     )
     with replicas.scope(), replicas.naming_lost_workers():
         _train(replicas, settings, training, choice, model_settings, balancing_settings)

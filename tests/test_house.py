@@ -110,3 +110,14 @@ def test_text_is_read_and_written_in_an_encoding_that_is_named():
         if text and not {"encoding", None} & set(keywords):  # None stands for **keywords
             found.append((name, call.lineno, called))
     assert found == []
+
+
+def test_no_check_is_an_assertion():
+    """They are left out where Python is told to optimize (`python -O`)."""
+    found = [
+        (name, node.lineno)
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []

@@ -104,7 +104,8 @@ def parse_block(
             good.append(text + b"\n")
             numbers.append(number)
     lines = parse(0, b"".join(good), layout, fields, max_values, keep_values)
-    assert lines is not None, "parse and explain disagree"
+    if lines is None:
+        raise RuntimeError("parse and explain disagree")
     return dataclasses.replace(lines, line=np.array(numbers, np.int64)), faults
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.distribution import rendezvous
 from dcrnn_tf.distribution.heartbeat import Heartbeat
 from dcrnn_tf.distribution.replicas import sum_over_replicas
 from dcrnn_tf.optimizers import merge_repeated_rows
@@ -199,7 +200,10 @@ class Distribution:
 
 
 def build(
-    name: str, heartbeat_file: str | None = None, parameter_servers: Sequence[str] = ()
+    name: str,
+    heartbeat_file: str | None = None,
+    parameter_servers: Sequence[str] = (),
+    join_seconds: float = 600.0,
 ) -> Distribution:
     """Returns a distribution by name; called before TensorFlow computes anything.
 
@@ -209,6 +213,7 @@ def build(
       heartbeat_file: Path of a file whose age is the time since the last step.
       parameter_servers: addresses of running parameter servers, whose devices become
         `/job:ps/task:0` and so on; for `none` alone.
+      join_seconds: Longest time to wait for the other processes; for `multi_worker` alone.
 
     Raises:
       DistributionError: TF_CONFIG is missing or has another form.
@@ -221,7 +226,8 @@ def build(
         return Distribution(None, heartbeat, bool(parameter_servers))
     if name == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(), heartbeat)
-    _check_cluster(os.environ.get("TF_CONFIG"))
+    own, others = _addresses(os.environ.get("TF_CONFIG"))
+    rendezvous.wait_for(own, others, join_seconds)
     logging.set_verbosity(logging.WARNING)  # at INFO, every collective operation is logged
     try:
         return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), heartbeat)
@@ -295,19 +301,29 @@ def _number_of_worker(resolver: tf.distribute.cluster_resolver.ClusterResolver |
     return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
 
 
-def _check_cluster(config: str | None) -> None:
+def _addresses(config: str | None) -> tuple[str, list[str]]:
+    """Returns the address of this process and those of the others, which TF_CONFIG describes."""
     example = (
         '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
         '"task": {"type": "worker", "index": 0}}'
     )
     try:
         described = json.loads(config or "")
-        addresses = described["cluster"]
-        task = described["task"]
-        known = task["type"] in ("chief", "worker") and addresses[task["type"]][task["index"]]
-        if not known or set(addresses) - {"chief", "worker"}:
+        cluster, task = described["cluster"], described["task"]
+        kind, index = task["type"], task["index"]
+        own = cluster[kind][index]
+        addresses = [address for job in cluster.values() for address in job]
+        for address in addresses:
+            rendezvous.split(address)
+        if (
+            set(cluster) - {"chief", "worker"}
+            or isinstance(index, bool)
+            or index < 0
+            or len(set(addresses)) < len(addresses)
+        ):
             raise ValueError
-    except (ValueError, TypeError, LookupError):
+        return own, [address for address in addresses if address != own]
+    except (ValueError, TypeError, LookupError, AttributeError):
         raise DistributionError(
             "the strategy multi_worker needs the environment variable TF_CONFIG, such as "
             f"{example}, and it is {config!r}; set it in the environment of every process"

@@ -128,6 +128,7 @@ class _Group:
         for beat in self._beats:
             beat.touch()
         self._processes: list[subprocess.Popen] = []
+        self._seen: dict[int, tuple[int | None, float]] = {}  # last beat, and when it was new
         self._started = workers(self._beats)
 
     def __enter__(self) -> "_Group":
@@ -169,7 +170,11 @@ class _Group:
         """The seconds since a worker's last heartbeat; 0 when it has ended."""
         if self._processes[number].poll() is not None:
             return 0.0
-        return time.time() - self._beats[number].stat().st_mtime
+        # The clock of the day may be set, so that a beat is a change of the file's time, whichever.
+        beat = self._beats[number].stat().st_mtime_ns
+        if self._seen.get(number, (None, 0.0))[0] != beat:
+            self._seen[number] = (beat, time.monotonic())
+        return time.monotonic() - self._seen[number][1]
 
     def most_silent(self) -> int:
         """The number of the worker whose last heartbeat is the oldest."""

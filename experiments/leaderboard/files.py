@@ -1,6 +1,7 @@
 """Writes the files of a leaderboard: CSV, Markdown, an HTML page, and its picture."""
 
 import pathlib
+from collections.abc import Sequence
 
 import matplotlib
 
@@ -20,7 +21,7 @@ _PICTURE = "quality_cost"
 def write(
     out_dir: str | pathlib.Path, result: TableResult, latencies: content.Latencies
 ) -> Document:
-    """Writes all files and returns the page.
+    """Writes all files and returns the page; those without pictures first.
 
     Args:
       out_dir: Folder of the files.
@@ -28,23 +29,30 @@ def write(
       latencies: Times of calls of the exported models.
     """
     out_dir = pathlib.Path(out_dir)
+    write_numbers(out_dir, result, latencies)
     with matplotlib.rc_context(plots.STYLE):
         label = metrics.get(metrics.PRIMARY).label
         words = f"Test {label} over rows a second of training, a dot per model"
         picture = plots.save(quality_against_cost(result), out_dir / _PICTURE, words)
-    runs = pathlib.PurePath(result.folder / REPORT_FILE).relative_to(out_dir).as_posix()
-    page = _document(result, latencies, picture, runs)
-    page.write(out_dir / "leaderboard.csv", out_dir / "leaderboard.md", out_dir / REPORT_FILE)
+    page = _document(out_dir, result, latencies, [picture])
+    page.write(out_dir / REPORT_FILE)
     return page
 
 
+def write_numbers(out_dir: pathlib.Path, result: TableResult, latencies: content.Latencies) -> None:
+    """Writes the CSV and the Markdown file, which have no pictures; arguments as of `write`."""
+    page = _document(out_dir, result, latencies, [])
+    page.write(out_dir / "leaderboard.csv", out_dir / "leaderboard.md")
+
+
 def _document(
+    out_dir: pathlib.Path,
     result: TableResult,
     latencies: content.Latencies,
-    picture: Picture,
-    runs: str,
+    pictures: Sequence[Picture],
 ) -> Document:
-    """Returns the page; `runs` is the address of the report of all runs."""
+    """Returns the page with these pictures."""
+    runs = pathlib.PurePath(result.folder / REPORT_FILE).relative_to(out_dir).as_posix()
     tasks, data = result.table.tasks, result.data
     rows = ", ".join(f"{n:,} {split}" for split, n in data["rows"].items())
     dataset = f"Dataset {data['name']}, fingerprint {data['fingerprint']}; rows: {rows}."
@@ -52,7 +60,7 @@ def _document(
         f"Leaderboard on {data['name']}",
         Section("In short", [Bullets([content.summary(result, task) for task in tasks])]),
         [
-            Section("Quality and cost", [Pictures([picture])]),
+            Section("Quality and cost", [Pictures(pictures)]),
             *(
                 Section.of(grid(result, task))
                 for task in tasks

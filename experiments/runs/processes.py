@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 
 import tqdm
 
-from dcrnn_tf.system.errors import UserError
 from experiments.programs import shielded
 from experiments.runs.run_folder import finished
 
@@ -50,7 +49,10 @@ class RunProcess:
         path = self.folder / "metrics.jsonl"
         # What stands behind the last line end is being written right now.
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        return json.loads(lines[-1])["step"] if lines else 0
+        try:
+            return int(json.loads(lines[-1])["step"]) if lines else 0
+        except (ValueError, LookupError, TypeError):
+            return 0  # the run itself names the damaged line
 
     def start(self, threads: int) -> None:
         """Starts the process, which ends when this one does."""
@@ -70,8 +72,14 @@ class RunProcess:
         return last_line(self.log) or f"it said nothing, with {free:,.1f} MiB free on the disk"
 
 
-def run_all(runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: int = 0) -> None:
+def run_all(
+    runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: int = 0
+) -> dict[pathlib.Path, str]:
     """Makes the runs that are not finished, several at a time, under one progress bar.
+
+    Where a run fails, the runs of other models go on, and no further run of its model begins. Where
+    the runs of two models have failed, the reason is most likely none of the models': the runs that
+    are under way are asked to end, and no other begins.
 
     Args:
       runs: All runs of a table.
@@ -79,14 +87,15 @@ def run_all(runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: i
       batch_size: Number of rows of a step.
       parallel: Number of runs at a time; 0 is one per core.
 
-    Raises:
-      UserError: A run has failed; the others have been asked to end, and have ended.
+    Returns:
+      What the runs that failed have said last, by their folders.
     """
     cores = os.cpu_count() or 1
     waiting = [run for run in runs if not run.done()]
     parallel = min(parallel or cores, max(len(waiting), 1))
     trainings = [run for run in waiting if run.trains]
     active: list[RunProcess] = []
+    failed: dict[pathlib.Path, str] = {}
     done = len(runs) - len(waiting)
     with (
         tqdm.tqdm(
@@ -106,11 +115,17 @@ def run_all(runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: i
             for run in [run for run in active if run.process.poll() is not None]:
                 active.remove(run)
                 if run.process.returncode:
-                    raise UserError(f"{run.folder} failed: {run.last_words()} (see {run.log})")
+                    failed[run.folder] = f"{run.last_words()} (see {run.log})"
+                    models = {folder.parent for folder in failed}
+                    if len(models) > 1:
+                        return failed
+                    waiting = [other for other in waiting if other.folder.parent not in models]
+                    continue
                 done += 1
                 bar.set_description(f"{done}/{len(runs)} runs")
             bar.n = batch_size * sum(run.steps() for run in trainings)
             bar.refresh()
+    return failed
 
 
 @contextlib.contextmanager

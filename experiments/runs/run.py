@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from dcrnn_tf.system.errors import DatasetError
+from dcrnn_tf.training import metrics_log
 from experiments.runs import run_folder
 
 
@@ -43,3 +45,23 @@ def load_run(folder: str | pathlib.Path) -> Run:
         run_folder.read(folder, run_folder.RUN_FILE),
         run_folder.read_if_there(folder, run_folder.RESULT_FILE),
     )
+
+
+def damage_of(folder: str | pathlib.Path) -> str | None:
+    """Returns a sentence on the first damaged file of a run's folder; None if there is none."""
+    folder = pathlib.Path(folder)
+    try:
+        load_run(folder)
+        return damage_of_curves(folder)
+    except DatasetError as error:
+        return str(error)
+
+
+def damage_of_curves(folder: pathlib.Path) -> str | None:
+    """Returns the same of the files that pictures alone are drawn from."""
+    try:
+        metrics_log.read(folder / metrics_log.METRICS_FILE)
+        run_folder.read_if_there(folder, run_folder.CURVES_FILE)
+    except DatasetError as error:
+        return str(error)
+    return None

@@ -8,10 +8,11 @@ import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.settings import setting
 from experiments.runs import processes, run_folder
 from experiments.tables import datasets, runs
@@ -93,9 +94,35 @@ def make(table: Table, settings: Settings, out_dir: str | pathlib.Path) -> "Tabl
       The result, as the files have it.
 
     Raises:
-      UserError: The settings do not suit the table or its data, or a run has failed.
+      UserError: The settings do not suit the table or its data; or a run has failed or cannot be
+        read, which the files of the table say as well.
     """
+    result = attempt(table, settings, out_dir)
+    refuse_failures([result])
+    return result
+
+
+def attempt(table: Table, settings: Settings, out_dir: str | pathlib.Path) -> "TableResult":
+    """Makes one table as `make` does, and returns it where runs have failed too."""
     return _make_each([table], settings, [pathlib.Path(out_dir)])[0]
+
+
+def refuse_failures(results: "Sequence[TableResult]", others: Sequence[str] = ()) -> None:
+    """Ends a program whose tables are written, where some of their runs have failed.
+
+    Args:
+      results: Results of the tables.
+      others: Clauses on what else has failed.
+
+    Raises:
+      UserError: It names the runs, and why they failed.
+    """
+    failures = [clause for result in results for clause in result.failures]
+    if failures := [*failures, *others]:
+        raise UserError(
+            f"{'; '.join(failures)}; everything else is written, and the same command makes what "
+            "is missing"
+        )
 
 
 def make_all(
@@ -108,6 +135,7 @@ def make_all(
     """
     out_dirs = [pathlib.Path(folder, table.folder_name(settings.size)) for table in tables]
     results = _make_each(tables, settings, out_dirs)
+    refuse_failures(results)
     return {result.table.name: result for result in results}
 
 
@@ -186,8 +214,8 @@ def _make(
     runs.check_finished(planned)
     runs.take_over(planned, schema.fingerprint)
     steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
-    processes.run_all(planned, steps, preset.batch_size, settings.parallel_runs)
-    return _write(table, preset, out_dir, left_out)
+    failed = processes.run_all(planned, steps, preset.batch_size, settings.parallel_runs)
+    return _write(table, preset, out_dir, left_out, failed)
 
 
 def _preset(table: Table, settings: Settings) -> Preset:
@@ -216,14 +244,18 @@ def _of_equal_size(table: Table, schema: "Schema") -> tuple[Table, tuple[str, ..
 
 
 def _write(
-    table: Table, preset: Preset, out_dir: pathlib.Path, left_out: tuple[str, ...]
+    table: Table,
+    preset: Preset,
+    out_dir: pathlib.Path,
+    left_out: tuple[str, ...],
+    failed: Mapping[pathlib.Path, str],
 ) -> "tuple[TableResult, pathlib.Path]":
     """Computes the result of finished runs, writes its files and prints it."""
     from experiments.runs.report import REPORT_FILE
     from experiments.tables import report
     from experiments.tables.result import aggregate
 
-    result = aggregate(table, out_dir, range(1, preset.seeds + 1))
+    result = aggregate(table, out_dir, range(1, preset.seeds + 1), failed)
     result = dataclasses.replace(result, left_out=left_out)
     print(report.write(result, out_dir).markdown())
     return result, out_dir / REPORT_FILE

@@ -15,33 +15,40 @@ from experiments.tables.result import RowResult, TableResult
 
 
 def write(result: TableResult, folder: pathlib.Path) -> Document:
-    """Writes `report.html`, and `NAME.md` and `NAME.csv` of the table's name; returns the page.
+    """Writes `NAME.csv` and `NAME.md` of the table's name, then `report.html`; returns the page.
 
-    Raises:
-      DatasetError: A file of a run is damaged.
+    The first two have no pictures: they are there even where a picture cannot be drawn.
     """
-    page, name = document(result, folder), result.table.name
-    page.write(folder / f"{name}.csv", folder / f"{name}.md", folder / REPORT_FILE)
+    name = result.table.name
+    document(result, folder, pictures=False).write(folder / f"{name}.csv", folder / f"{name}.md")
+    page = document(result, folder)
+    page.write(folder / REPORT_FILE)
     return page
 
 
-def document(result: TableResult, folder: pathlib.Path) -> Document:
-    """Returns the page of a table, with links to runs' reports as seen from its folder."""
+def document(result: TableResult, folder: pathlib.Path, pictures: bool = True) -> Document:
+    """Returns the page of a table.
+
+    Args:
+      result: The result of the table.
+      folder: Folder of the page, from which links lead to the runs' reports.
+      pictures: Whether pictures are drawn, which only the HTML page has.
+    """
     table, data = result.table, result.data
-    drawn = result.ranking or result.rows
+    runs = {row.row.label: row.drawn for row in result.ranking or result.rows if row.drawn}
     first, *others, cost, settings = grids.grids(result)
     caption = "Dots are seeds, the bar is the 95 % interval of their mean."
-    by_seed = Pictures([plots.by_seed(result, task) for task in table.tasks], caption)
+    by_seed = Pictures([plots.by_seed(result, t) for t in table.tasks if pictures], caption)
     dataset = f"Dataset {data['name']}, fingerprint {data['fingerprint']}."
     links = Links([(row.row.label, found) for row in result.rows if (found := _links(row, folder))])
     return Document(
         table.title,
         Section.of(first),
         [
-            *_verdict_sections(result),
+            *_verdict_sections(result, pictures),
             Section(f"{metrics.get(metrics.PRIMARY).label} by seed", [by_seed]),
             *map(Section.of, others),
-            *curves.sections({row.row.label: row.runs for row in drawn if row.runs}),
+            *(curves.sections(runs) if pictures and runs else ()),
             *map(Section.of, (cost, settings)),
             *origin.sections(result.runs),
             Section("", [dataset], only="markdown"),
@@ -56,12 +63,14 @@ def document(result: TableResult, folder: pathlib.Path) -> Document:
     )
 
 
-def _verdict_sections(result: TableResult) -> list[Section]:
+def _verdict_sections(result: TableResult, drawn: bool) -> list[Section]:
     """Returns the differences to the baseline: sentences, or pictures where they are many."""
     heading, table = f"Against {result.table.compared_with}", result.table
     verdicts = Bullets([f"{label}, {words}." for label, words in sentences.verdicts(result)])
     if len(result.rows) < MANY:
         return [Section(heading, [verdicts])]
+    if not drawn:
+        return [Section(heading, [verdicts], only="markdown")]
     pictures = Pictures(
         [
             plots.differences(result, task, metric)

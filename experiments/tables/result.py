@@ -3,6 +3,7 @@
 The runs of a table lie in `TABLE_DIR/runs/ROW_SLUG/seed_N/`, each a run folder.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.auc import CHANCE
 from experiments.runs import run_folder
-from experiments.runs.run import Run, load_run
+from experiments.runs.run import Run, damage_of_curves, load_run
 from experiments.tables.spec import Row, Table
 from experiments.tables.statistics import PairedDifference, Summary, paired_difference, summarise
 
@@ -83,6 +84,8 @@ class RowResult:
       tasks: `{task: metrics}`.
       missing: seeds without a run.
       unfinished: seeds whose run has not come to its end.
+      failed: Reasons why runs failed or cannot be read, by seed. A run whose numbers can be read is
+        among `runs` all the same.
     """
 
     row: Row
@@ -90,6 +93,12 @@ class RowResult:
     tasks: Mapping[str, TaskResult]
     missing: tuple[int, ...]
     unfinished: tuple[int, ...]
+    failed: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def drawn(self) -> tuple[Run, ...]:
+        """The runs of which pictures can be drawn."""
+        return tuple(run for run in self.runs if run.seed not in self.failed)
 
     @property
     def constant(self) -> bool:
@@ -132,6 +141,15 @@ class TableResult:
         return tuple(run for row in self.rows for run in row.runs)
 
     @property
+    def failures(self) -> list[str]:
+        """A clause on each run that failed or cannot be read."""
+        return [
+            f"{row.row.label}: seed {seed} failed ({reason})"
+            for row in self.rows
+            for seed, reason in row.failed.items()
+        ]
+
+    @property
     def metrics(self) -> tuple[metrics.Metric, ...]:
         """The registered metrics and references that runs have on the test split."""
         tasks = (run.value(f"result.metrics.{TEST}") or {} for run in self.runs)
@@ -157,7 +175,10 @@ class TableResult:
 
 
 def aggregate(
-    table: Table, table_dir: str | pathlib.Path, seeds: Sequence[int] | None = None
+    table: Table,
+    table_dir: str | pathlib.Path,
+    seeds: Sequence[int] | None = None,
+    failed: Mapping[pathlib.Path, str] | None = None,
 ) -> TableResult:
     """Computes a table from the finished runs of its folder.
 
@@ -165,6 +186,7 @@ def aggregate(
       table: the whole table; rows and seeds without a finished run are listed as missing.
       table_dir: holds `runs/`.
       seeds: Seeds of the table; by default those of its runs.
+      failed: Reasons why runs failed, by their folders.
 
     Raises:
       DatasetError: no run is finished, runs were made on different data, or seeds of one row with
@@ -179,10 +201,15 @@ def aggregate(
         }
         seeds = [int(name) for name in names if name.isdecimal()]
     seeds = tuple(sorted(seeds))
+    reasons = {row.label: _failed(table, table_dir, row, seeds, failed or {}) for row in table.rows}
     runs = {row.label: _finished_runs(table, table_dir, row, seeds) for row in table.rows}
     _refuse_mixtures(runs)
     if not any(runs.values()):
-        raise DatasetError(f"{table_dir} has no finished run of {table.name}; make them first")
+        first = next((reason for row in reasons.values() for reason in row.values()), None)
+        raise DatasetError(
+            f"{table_dir} has no finished run of {table.name}; "
+            + ("make them first" if first is None else f"the first that failed: {first}")
+        )
     by_label = {row.label: row for row in table.rows}
     rows = []
     for row in table.rows:
@@ -191,11 +218,12 @@ def aggregate(
         tasks = {
             task: _task_result(task, row, runs[row.label], baseline, seeds) for task in table.tasks
         }
-        done = {run.seed for run in runs[row.label]}
+        done = {run.seed for run in runs[row.label]} | set(reasons[row.label])
         left = [] if row.deterministic and done else [seed for seed in seeds if seed not in done]
         begun = [seed for seed in left if table.run_dir(table_dir, row, seed).exists()]
         missing = tuple(seed for seed in left if seed not in begun)
-        rows.append(RowResult(row, runs[row.label], tasks, missing, tuple(begun)))
+        failures = reasons[row.label]
+        rows.append(RowResult(row, runs[row.label], tasks, missing, tuple(begun), failures))
     return TableResult(table, table_dir, seeds, tuple(rows))
 
 
@@ -205,8 +233,35 @@ def _finished_runs(
     folders = [table.run_dir(table_dir, row, seed) for seed in seeds]
     if row.deterministic:  # any one will do, also of a seed that is not asked for
         folders += sorted((table_dir / "runs" / row.slug).glob("seed_*"))
-    runs = [load_run(folder) for folder in folders if run_folder.finished(folder)]
+    runs = []
+    for folder in filter(run_folder.finished, folders):
+        with contextlib.suppress(DatasetError):  # `_failed` tells of it
+            runs.append(load_run(folder))
     return tuple(runs[:1] if row.deterministic else runs)
+
+
+def _failed(
+    table: Table,
+    table_dir: pathlib.Path,
+    row: Row,
+    seeds: Sequence[int],
+    failed: Mapping[pathlib.Path, str],
+) -> dict[int, str]:
+    """The reasons why runs of a row failed or cannot be read, by seed."""
+    reasons = {}
+    for seed in seeds:
+        folder = table.run_dir(table_dir, row, seed)
+        if folder in failed:
+            reasons[seed] = failed[folder]
+        elif run_folder.finished(folder):
+            try:
+                run = load_run(folder)
+            except DatasetError as error:
+                reasons[seed] = str(error)
+            else:
+                if (damage := damage_of_curves(folder)) is not None:
+                    reasons[run.seed] = damage
+    return reasons
 
 
 def _refuse_mixtures(runs: Mapping[str, Sequence[Run]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dcrnn_tf.system.errors import UserError
 from experiments.runs import reuse, run_folder
 from experiments.runs.processes import RunProcess
+from experiments.runs.run import damage_of
 from experiments.tables.spec import PROGRAMS, Preset, Row, Table
 
 
@@ -54,12 +55,17 @@ def _planned_run(
 def check_finished(runs: Sequence[RunProcess]) -> None:
     """Refuses finished runs of another command, and tells of those that other code has made.
 
+    A run whose files are damaged is named here already, before others are made.
+
     Raises:
       UserError: A run was made by a command that the table does not have now.
     """
     finished = [run for run in runs if run.done()]
-    for run in finished:
-        if not reuse.made_by(run.folder, run.command):
+    for run in list(finished):
+        if damage := damage_of(run.folder):
+            print(f"{damage}.", file=sys.stderr)
+            finished.remove(run)
+        elif not reuse.made_by(run.folder, run.command):
             raise UserError(
                 f"{run.folder} was made with other settings than the table has now; remove that "
                 "folder, or choose another --out_dir"

@@ -31,7 +31,7 @@ def incomplete(result: TableResult) -> list[str]:
         parts = [f"{_seeds(seeds)} {state}" for seeds, state in states if seeds]
         if parts:
             sentences.append(f"{row.row.label}: {', '.join(parts)}")
-    return sentences
+    return sentences + result.failures
 
 
 def verdicts(result: TableResult) -> list[tuple[str, str]]:

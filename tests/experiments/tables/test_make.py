@@ -43,7 +43,7 @@ def test_raw_files_given_as_a_prepared_dataset_are_taken_with_a_notice(
 
     def record(table, settings, raw_dir, out_dir):
         made.append(raw_dir)
-        return SimpleNamespace(table=table), out_dir / "report.html"
+        return SimpleNamespace(table=table, failures=[]), out_dir / "report.html"
 
     monkeypatch.setattr(make, "_make", record)
     notices = []
@@ -83,7 +83,7 @@ def test_tables_lie_side_by_side(monkeypatch, capsys):
 
     def record(table, settings, raw_dir, out_dir):
         made.append(out_dir)
-        return SimpleNamespace(table=table), out_dir / "report.html"
+        return SimpleNamespace(table=table, failures=[]), out_dir / "report.html"
 
     monkeypatch.setattr(make, "_make", record)
     two = [dephn_tables.TABLE_2_ALI_CCP, dephn_tables.TABLE_2_WECHAT]
@@ -121,6 +121,7 @@ def run_all(dataset_folder, monkeypatch):
         for run in runs:
             assert f"--data_dir={dataset_folder}" in run.command
             write_run(run.folder, {"click": 0.7, "conversion": 0.6}, simulated=False, curves=False)
+        return {}
 
     monkeypatch.setattr(processes, "run_all", write)
 
@@ -279,23 +280,27 @@ def test_ended_by_a_signal_it_is_taken_up_and_repeats_no_finished_run(
     assert len(started(tmp_path)) == 4
 
 
-def test_a_run_that_fails_ends_the_table_and_the_other_runs(start, tmp_path):
+def test_a_run_that_fails_leaves_a_table_of_the_others(start, tmp_path):
     (tmp_path / "fail").touch()
     process = start(parallel=3)
+    wait_until(lambda: len(started(tmp_path)) == 3 and is_gone(dict(started(tmp_path))["c"]))
+    (tmp_path / "go").touch()  # `b` goes on all the same
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
+    reason = "c: seed 1 failed (It hailed. (see table/runs/c/seed_1.log))"
     assert errors.rstrip().splitlines()[-1] == (
-        "Error: table/runs/c/seed_1 failed: It hailed. (see table/runs/c/seed_1.log)"
+        f"Error: {reason}; everything else is written, and the same command makes what is missing"
     )
-    assert all(is_gone(pid) for _, pid in started(tmp_path))
-    assert (tmp_path / "table" / "runs" / "a" / "seed_1" / "result.json").exists()
-    assert not (tmp_path / "table" / "fakes.md").exists()
+    assert f"**Incomplete.** {reason}." in (tmp_path / "table" / "fakes.md").read_text()
+    table = pd.read_csv(tmp_path / "table" / "fakes.csv").set_index(["row", "task"])
+    assert table["auc_mean"].xs("click", level="task").fillna(0).to_dict() == {
+        **{"a": 0.7, "b": 0.7, "c": 0.0},
+    }
     # What failed is made, and nothing else is made again.
     (tmp_path / "fail").unlink()
-    (tmp_path / "go").touch()
     output, errors = start(parallel=3).communicate(timeout=120)
     assert output.endswith("3 runs\n"), errors
-    assert sorted(name for name, _ in started(tmp_path)) == ["a", "b", "b", "c", "c"]
+    assert sorted(name for name, _ in started(tmp_path)) == ["a", "b", "c", "c"]
 
 
 def test_a_finished_run_of_another_command_is_refused(start, tmp_path):

@@ -142,3 +142,42 @@ def test_pictures_leave_out_a_model_that_ranks_nothing(long_page):
     # Letters are drawn as paths; Matplotlib notes the words in comments.
     assert "Constant" not in "".join(page.svgs())
     assert "Model 7" in "".join(page.svgs())
+
+
+@pytest.fixture
+def damaged_table(tmp_path):
+    """A table of two models and two seeds, which the tests damage."""
+    for seed in (1, 2):
+        for row in TABLE.rows[:2]:
+            aucs = {"click": 0.6 + seed / 100, "conversion": 0.7}
+            write_run(TABLE.run_dir(tmp_path, row, seed), aucs, seed=seed, model=row.model)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("metrics.jsonl", [1, 2]), ("curves.json", [1, 2]), ("result.json", [1])]
+)
+def test_a_damaged_run_is_named_and_the_rest_of_the_table_written(damaged_table, name, values):
+    path = TABLE.run_dir(damaged_table, TABLE.rows[0], 2) / name
+    path.write_text("{\n")
+    result = aggregate(TABLE, damaged_table, seeds=[1, 2])
+    mmoe = result.rows[0]
+    assert list(mmoe.tasks["click"].primary.by_seed) == values
+    assert [run.seed for run in mmoe.drawn] == [1]
+    (failure,) = result.failures
+    assert failure.startswith(f"MMoE: seed 2 failed ({path}")
+    report.write(result, damaged_table)
+    text = (damaged_table / "table0.md").read_text("utf-8")
+    assert "**Incomplete.** Linear: seeds 1, 2 not run; MMoE: seed 2 failed (" in text
+    assert (damaged_table / "table0.csv").exists()
+    assert "MMoE: seed 2 failed" in Page(damaged_table / "report.html").text
+
+
+def test_where_no_picture_can_be_drawn_the_numbers_are_written(damaged_table, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(report.plots, "by_seed", fail)
+    with pytest.raises(RuntimeError, match="no font"):
+        report.write(aggregate(TABLE, damaged_table), damaged_table)
+    assert {path.name for path in damaged_table.glob("table0.*")} == {"table0.csv", "table0.md"}

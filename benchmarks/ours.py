@@ -1,4 +1,4 @@
-"""A contender: a model of this project, in one of several forms.
+"""A contender: a model of this project, its data source, precision and optimizer of choice.
 
 python -m benchmarks.ours --workload=FOLDER --model=mmoe --form=disk
 """

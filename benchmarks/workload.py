@@ -1,4 +1,4 @@
-"""The workloads W and W10: 400,000 synthetic rows of 23 single-valued fields on disk; and lists."""
+"""The workloads W and W10, 400,000 synthetic rows of 23 fields, and one with lists."""
 
 import dataclasses
 import json

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.storage.writer import DatasetWriter
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
@@ -330,7 +330,7 @@ def test_declared_files_may_be_read_anywhere_below_a_relative_path(tmp_path):
             "fields": {"x": {"kind": "categorical"}},
             "tasks": {"click": {}},
         }
-        table = TableRows(parse_declaration(content, tmp_path / "d.json"), data, 0, 0)
+        table = LogRows(parse_declaration(content, tmp_path / "d.json"), data, 0, 0)
         return sum(frame.height for frame, _, _ in table.read(lambda count: None))
 
     assert rows("*.csv") == 2

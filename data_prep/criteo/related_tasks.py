@@ -1,4 +1,4 @@
-"""The datasets Criteo-R and Criteo-UR, made of a prepared Criteo."""
+"""Makes the datasets Criteo-R and Criteo-UR of a prepared Criteo."""
 
 import contextlib
 import pathlib

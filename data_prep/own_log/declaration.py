@@ -1,4 +1,4 @@
-"""What a table of logs holds, as its owner declares it in a YAML or JSON file.
+"""The declaration of an own log in YAML or JSON: its files, fields, tasks and splits.
 
 `docs/own_data.md` describes the format. Everything that is wrong with a declaration is found here,
 before a row is read.
@@ -12,7 +12,7 @@ import polars as pl
 
 from data_prep.own_log.cells import as_values
 from data_prep.own_log.declared_keys import Keys
-from data_prep.own_log.written import read_json, read_yaml
+from data_prep.own_log.yaml_json import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,

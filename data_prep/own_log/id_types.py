@@ -1,4 +1,4 @@
-"""Whether the type of a column fits the ids that a vocabulary holds."""
+"""Checks that the type of a column spells its values as the ids of a vocabulary are spelled."""
 
 import functools
 

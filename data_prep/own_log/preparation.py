@@ -10,7 +10,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldLearner
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import TRAIN, TableRows
+from data_prep.own_log.rows import TRAIN, LogRows
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
@@ -42,7 +42,7 @@ def prepare(
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
     check_absent(pathlib.Path(out_dir))
-    table = TableRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
+    table = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
     learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
     counts = RowCounts(declaration)
     with _bar("1/3 counting", table.bytes, "B") as bar:
@@ -84,7 +84,7 @@ def prepare(
 
 
 def source_of(
-    declaration: Declaration, table: TableRows, simulation: Mapping[str, object] | None
+    declaration: Declaration, table: LogRows, simulation: Mapping[str, object] | None
 ) -> dict[str, object]:
     """The schema's `source`: what the files are, and what a simulator said of them."""
     source: dict[str, object] = {

@@ -55,7 +55,7 @@ class RowCounts:
     def add(
         self, frame: pl.DataFrame, splits: np.ndarray, labels: Mapping[str, np.ndarray]
     ) -> None:
-        """Counts rows as `TableRows.read` yields them."""
+        """Counts rows as `LogRows.read` yields them."""
         self.rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
         training = {task: label[splits == TRAIN] for task, label in labels.items()}
         positives, defined, _ = count_labels(training, self._tasks)

@@ -24,7 +24,7 @@ from dcrnn_tf.dataset.schema import DatasetError
 TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
 
 
-class TableRows:
+class LogRows:
     """The usable rows of all files: checked, labelled and assigned to splits, in file order.
 
     Args:
@@ -107,7 +107,7 @@ class RowReader:
     def __call__(
         self, file: LogFile, split: int, bad_rows: BadRows, progress: Progress
     ) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
-        """Yields as `TableRows.read` does, but with splits as far as the declaration says them.
+        """Yields as `LogRows.read` does, but with splits as far as the declaration says them.
 
         Args:
           file: to read.

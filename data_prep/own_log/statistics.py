@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from data_prep.own_log.field_learner import FieldCounts
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
@@ -48,7 +48,7 @@ class UnknownIds:
 
 def filters_of(
     bad_rows: Mapping[str, int],
-    table: TableRows,
+    table: LogRows,
     files_without_rows: Sequence[str],
     fields: Mapping[str, FieldCounts],
     never_met: Mapping[str, Mapping[str, str]],

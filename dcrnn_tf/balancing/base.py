@@ -1,4 +1,4 @@
-"""The base of all ways of balancing, which is the plainest of them, the sum."""
+"""The base class of loss balancing, which is itself the plain sum of the tasks' losses."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""Schemas of the version before, in which the filters said how fields were encoded."""
+"""Turns schemas of format version 1, whose filters hold the encodings, into those of version 2."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-r"""When two texts are the same value, and which text of a value is its id.
+r"""Rules that decide when two texts are the same value, and which text of a value is its id.
 
 What a declaration lists, what files hold and what clients send are compared by these rules alone:
 

@@ -1,4 +1,7 @@
-"""Layers, a module for each idea of the papers."""
+"""Layers, a module for each idea of the papers.
+
+Adding one: a module in one of the folders here, and a line below that exports it.
+"""
 
 from dcrnn_tf.system import keras_backend
 

@@ -1,4 +1,4 @@
-"""The matrix product of a layer, with a gradient that the CPU computes faster."""
+"""The matrix product of layers: a gradient that is fast on CPUs, and bfloat16 on request."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Keras' own training of a model of tasks, whatever the names of these."""
+"""A Keras model whose `compile` and `fit` take losses, metrics and labels by task name."""
 
 from collections.abc import Mapping
 

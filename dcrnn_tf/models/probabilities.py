@@ -1,4 +1,4 @@
-"""From a model's logits to its outputs: positive weights taken off, derived outputs added."""
+"""Turns a model's logits into probabilities: takes positive weights off, adds derived outputs."""
 
 import math
 import numbers

@@ -1,4 +1,4 @@
-"""Adam for embedding tables at a lazy price: a row's missed updates are made up when it is read."""
+"""Adam for embedding tables that makes up for a row's missed updates when the row is read."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Keras' optimizers, right for the gradients of embedding tables, in which rows repeat."""
+"""Keras' optimizers with the gradients of repeated embedding rows summed before the update."""
 
 import keras
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Rows of a prepared dataset back as clients have them: ids and numbers instead of rows."""
+"""Decodes examples of a prepared dataset into raw features: ids and numbers."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a client and a server of an export begin with: requests as JSON, and the server's settings.
+"""Sample requests as JSON, and the configuration of TensorFlow Serving, beside an export.
 
 The folder `assets.extra` is passed over by TensorFlow Serving but for the warm-up requests, so that
 nothing in it is taken for a version.

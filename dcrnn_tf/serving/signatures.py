@@ -1,4 +1,4 @@
-"""Signatures of a SavedModel whose inputs bear the names of fields, whatever these are.
+"""Signatures of a SavedModel whose inputs have the names of fields, in any language.
 
 TensorFlow makes signatures of functions, whose arguments have names that Python takes, and in which
 upper and lower case count as the same. The signatures that servers read take any name. A SavedModel

@@ -1,4 +1,4 @@
-"""The word that was perhaps meant, for messages about a word that does not exist."""
+"""Finds the known word that is nearest to a misspelled one, for error messages."""
 
 import contextlib
 import difflib

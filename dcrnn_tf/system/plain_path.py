@@ -1,4 +1,4 @@
-"""Paths that TensorFlow reads as they are written.
+"""Refuses paths that TensorFlow takes for file patterns.
 
 TensorFlow takes the path of a checkpoint, also that within a SavedModel, for a pattern of files
 when it reads, though not when it writes: `[`, `*`, `?` and a backslash do not stand for themselves.

@@ -1,4 +1,4 @@
-"""Folders that are whole or not there, whenever the process ends."""
+"""Folders that are complete or absent, whenever the process ends."""
 
 import contextlib
 import pathlib

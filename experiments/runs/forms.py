@@ -1,4 +1,4 @@
-"""The forms of a run's files, which all programs that read them compare them with."""
+"""The forms that a run's files must have, and the reading of the files by them."""
 
 from collections.abc import Mapping
 

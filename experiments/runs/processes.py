@@ -1,4 +1,4 @@
-"""Runs as processes: several at a time, under one progress bar."""
+"""Starts the processes that make runs, several at a time, under one progress bar."""
 
 import contextlib
 import ctypes

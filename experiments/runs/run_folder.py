@@ -1,4 +1,4 @@
-"""Opens, describes and reads run folders, which hold all that is needed to repeat a run."""
+"""Makes, locks and describes run folders, which hold all that is needed to repeat a run."""
 
 import atexit
 import datetime

@@ -13,7 +13,7 @@ import polars as pl
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import open_file
-from data_prep.own_log.rows import RowReader, TableRows, draw_splits
+from data_prep.own_log.rows import LogRows, RowReader, draw_splits
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -38,7 +38,7 @@ class Chunk:
     def load(
         self, declaration: Declaration, seed: int
     ) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
-        """The rows as `TableRows.read` yields them."""
+        """The rows as `LogRows.read` yields them."""
         table = pl.read_parquet(self.path)
         named = {c: c.removeprefix(_COLUMN) for c in table.columns if c.startswith(_COLUMN)}
         frame = table.select(*named).rename(named)
@@ -77,7 +77,7 @@ class ReadTable:
 
     def __init__(
         self,
-        table: TableRows,
+        table: LogRows,
         declaration: Declaration,
         folder: pathlib.Path,
         max_bad_rows: int,

@@ -19,7 +19,7 @@ from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_learner import FieldCounts
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
@@ -55,7 +55,7 @@ def prepare(
     options = options or pipeline_options("")
     data_dir, out_dir = pathlib.Path(data_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
-    rows = TableRows(declaration, data_dir, seed, max_bad_rows)
+    rows = LogRows(declaration, data_dir, seed, max_bad_rows)
     task = {
         "on": "Beam",
         "declaration": declaration.content,

@@ -1,4 +1,4 @@
-"""The bytes of a CSV file in a form that Arrow's parser reads rightly."""
+"""A CSV file made safe for the parser of Arrow: UTF-8 without NUL, a last line that ends."""
 
 import codecs
 import uuid

@@ -1,4 +1,4 @@
-"""Crosses of features, bit by bit, with a weight vector for each layer (DCN)."""
+"""The cross network's layer: explicit crosses of features, with a weight vector (DCN)."""
 
 import keras
 import tensorflow as tf

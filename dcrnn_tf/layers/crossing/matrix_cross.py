@@ -1,4 +1,4 @@
-"""Crosses of features, bit by bit, with a weight matrix for each layer (DCN-V2)."""
+"""The cross network's layer: explicit crosses of features, with a weight matrix (DCN-V2)."""
 
 import keras
 import keras_rs

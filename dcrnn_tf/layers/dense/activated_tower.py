@@ -1,4 +1,4 @@
-"""A tower whose activations may have weights."""
+"""The tower of a task with an activation of choice, which may have parameters (Dice, PReLU)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A link with trainable parameters around a structure (PHN)."""
+"""A residual link with trainable parameters around a network (PHN)."""
 
 import keras
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The tower of a task."""
+"""The tower of a task: a perceptron that ends in one logit."""
 
 from collections.abc import Sequence
 

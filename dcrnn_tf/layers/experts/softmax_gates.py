@@ -1,4 +1,4 @@
-"""Gates that weigh experts (MMoE)."""
+"""Softmax gates, which weigh the experts for each task by the input (MMoE)."""
 
 import keras
 import tensorflow as tf

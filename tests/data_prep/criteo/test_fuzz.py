@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_prep.criteo.fields import COLUMNS, COUNTS, IDS, NUMERIC_CHOICES
 from data_prep.criteo.preparation import declaration
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from dcrnn_tf.dataset.encodings import Bins
 from tests.data_prep.ali_ccp.test_fuzz import write
 from tests.data_prep.references.csv_records import read_records
@@ -48,7 +48,7 @@ def check_file(seed, mutations, limit, packing, numeric):
         declared = declaration(path, numeric, min_count=1)
 
         def read():
-            table = TableRows(declared, pathlib.Path(folder), seed, limit)
+            table = LogRows(declared, pathlib.Path(folder), seed, limit)
             return table, list(table.read(lambda count: None))
 
         found, message = result(read)

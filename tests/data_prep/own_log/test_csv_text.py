@@ -7,7 +7,7 @@ import yaml
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.parsing import csv_file
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 
 BLOCK = 1024
 DECLARATION = {
@@ -28,7 +28,7 @@ def read(tmp_path, monkeypatch):
     def read(rows: list[bytes], max_bad_rows: int = 0) -> tuple[list[tuple], dict[str, int]]:
         content = [b"item,click,city", *rows]
         (tmp_path / "f.csv").write_bytes(b"\n".join(content) + b"\n")
-        log = TableRows(load_declaration(tmp_path / "log.yaml"), tmp_path, 0, max_bad_rows)
+        log = LogRows(load_declaration(tmp_path / "log.yaml"), tmp_path, 0, max_bad_rows)
         frames = [frame.select("item", "city") for frame, _, _ in log.read(lambda done: None)]
         return [row for frame in frames for row in frame.iter_rows()][:-1], dict(
             log.bad_rows.counts

@@ -15,7 +15,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldLearner
 from data_prep.own_log.parsing import csv_file
-from data_prep.own_log.rows import TRAIN, TableRows
+from data_prep.own_log.rows import TRAIN, LogRows
 from data_prep.storage.writer import Ragged
 from tests.data_prep.references.csv_records import read_records
 from tests.data_prep.references.own_log import encode, read_table
@@ -149,7 +149,7 @@ def check_table(seed, mutations, separator, quoted, header, listed, limit, block
 
 
 def read_all(declaration, folder, limit):
-    table = TableRows(declaration, pathlib.Path(folder), 0, limit)
+    table = LogRows(declaration, pathlib.Path(folder), 0, limit)
     return table, list(table.read(lambda count: None))
 
 

@@ -17,7 +17,7 @@ from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.parsing.files import find_files, open_csv, open_file
 from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.own_log.statistics import notes
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
@@ -251,4 +251,4 @@ def test_a_log_of_empty_files_is_refused(tmp_path):
     for n in range(2):
         (tmp_path / f"part-{n}").write_bytes(b"")
     with pytest.raises(DatasetError, match="part-0 is empty"):
-        TableRows(declared(), tmp_path, 0, 0)
+        LogRows(declared(), tmp_path, 0, 0)

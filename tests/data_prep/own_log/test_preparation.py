@@ -18,7 +18,7 @@ from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.own_log.scaling import ScalingLearner
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.encodings import Ids, Scaling
@@ -69,7 +69,7 @@ def write_csv(folder, train=TRAIN, test=TEST, header=HEADER):
 
 def rows_of(folder, declaration, seed=0, max_bad_rows=0):
     """All usable rows as dicts, the split and the labels among their keys, and the table."""
-    table = TableRows(declaration, folder, seed, max_bad_rows)
+    table = LogRows(declaration, folder, seed, max_bad_rows)
     rows = []
     for frame, splits, labels in table.read(lambda done: None):
         columns = dict(labels, split=splits)

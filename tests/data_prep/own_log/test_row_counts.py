@@ -10,7 +10,7 @@ from data_prep.own_log import row_counts
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from data_prep.own_log.statistics import notes, summary
 from dcrnn_tf.dataset.schema import DatasetError, Schema, Split, Task
 
@@ -37,7 +37,7 @@ def log(tmp_path):
 
 def counted(folder, declaration):
     counts = RowCounts(declaration)
-    for frame, splits, labels in TableRows(declaration, folder, 0, 0).read(lambda done: None):
+    for frame, splits, labels in LogRows(declaration, folder, 0, 0).read(lambda done: None):
         counts.add(frame, splits, labels)
     return counts
 

@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.row_counts import RowCounts, never_met
-from data_prep.own_log.rows import TableRows
+from data_prep.own_log.rows import LogRows
 from dcrnn_tf.dataset.schema import DatasetError
 
 RATINGS = [4.0, 3.0, 4.5, 5.0, -1.0, 2.5, 4.0, 3.0, 5.0]
@@ -49,7 +49,7 @@ def test_labels_and_splits_are_those_of_the_declared_numbers(name, tmp_path):
     write = frame.write_csv if name.endswith("csv") else frame.write_parquet
     write(tmp_path / name)
     declared = declaration(tmp_path, split=DECLARED["split"] | {"files": name})
-    log = TableRows(declared, tmp_path, seed=0, max_bad_rows=1)
+    log = LogRows(declared, tmp_path, seed=0, max_bad_rows=1)
     ((rows, splits, labels),) = log.read(lambda done: None)
     assert log.bad_rows.counts == {"label missing": 1}
     assert labels["like"].tolist() == [1, 0, 1, 1, 0, 1, 0, 1]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data_prep.own_log.declaration import load_declaration
-from data_prep.own_log.written import read_json, read_yaml
+from data_prep.own_log.yaml_json import read_json, read_yaml
 
 TEXTS = ["07", "010", "22:00", "1:30:00", "1_000", "1.10", "0x1F", "0b11", "0o7", "+5", "-0", "1e5"]
 TEXTS += ["2024-01-02", "2024-13-45", "2024-01-02 10:00:00", "0x" + "f" * 5_000, "9" * 5_000]

@@ -1,4 +1,4 @@
-"""YAML and JSON whose values are read as they are written.
+"""Reads YAML and JSON, and keeps as text every value that would be written otherwise.
 
 YAML takes 07, 010, 22:00, 1_000, 1.10 and dates for numbers and moments whose text is another one,
 and both take 1.10 for 1.1. Here a number is what Python writes in the same way, and any other such

@@ -113,6 +113,11 @@ def spelled(texts: pl.Series) -> pl.Series:
     return texts.clone().scatter(others, changed)
 
 
+def without_last_zeros(numbers: pl.Expr) -> pl.Expr:
+    """Returns decimal numbers with a point as the shortest text of each: 2.50 is 2.5, 5.00 is 5."""
+    return numbers.str.strip_chars_end("0").str.strip_chars_end(".")
+
+
 def as_text(values: pl.Expr, dtype: pl.DataType, former: bool = False) -> pl.Expr:
     """Returns values of a type as text, whole numbers without a decimal point.
 
@@ -126,6 +131,9 @@ def as_text(values: pl.Expr, dtype: pl.DataType, former: bool = False) -> pl.Exp
         return (
             pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
         )
+    if dtype == pl.Decimal:
+        text = values.cast(pl.String)
+        return without_last_zeros(text) if dtype.scale else text
     if dtype == pl.Time:
         return values.dt.to_string("%H:%M:%S%.f")  # a cast leaves out parts of seconds
     return values.cast(pl.String)

@@ -36,7 +36,8 @@ class IdTypes:
         cells = column.explode() if lists else column
         dtype, spelled_so = cells.dtype, None
         if dtype.is_numeric():
-            spelled_so = self._like_no_number
+            decimals = dtype == pl.Decimal
+            spelled_so = self._like_no_decimal if decimals else self._like_no_number
         elif dtype == pl.Boolean or dtype in (pl.Date, pl.Datetime, pl.Time):
             spelled_so = self._like_no_cell(cells)
         elif dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
@@ -54,12 +55,24 @@ class IdTypes:
     @functools.cached_property
     def _like_no_number(self) -> str | None:
         """An id that is a number and spelled as typed numbers never are, such as 02139."""
-        number = self._ids.cast(pl.Float64, strict=False)
+        number = self._numbers
         whole = self._ids.cast(pl.Int128, strict=False)
         alike = (whole.cast(pl.String) == self._ids).fill_null(False)
         alike |= (text_of(number, self._former) == self._ids).fill_null(False)
-        others = self._ids.filter(number.is_finite().fill_null(False) & ~alike)
-        return others[0] if len(others) else None
+        return self._first_number(~alike)
+
+    @functools.cached_property
+    def _like_no_decimal(self) -> str | None:
+        """An id that is a number and spelled as decimals never are, such as 02139 or 1e-07."""
+        return self._first_number(~self._ids.str.contains(r"^-?(0|[1-9]\d*)(\.\d*[1-9])?$"))
+
+    @functools.cached_property
+    def _numbers(self) -> pl.Series:
+        return self._ids.cast(pl.Float64, strict=False)
+
+    def _first_number(self, chosen: pl.Series) -> str | None:
+        found = self._ids.filter(self._numbers.is_finite().fill_null(False) & chosen)
+        return found[0] if len(found) else None
 
     @functools.cached_property
     def _shapes(self) -> set[str]:

@@ -5,6 +5,7 @@ all kinds of lists are one; what only wraps another type is that type. Polars wo
 these types, and panic at others.
 """
 
+import decimal
 import zoneinfo
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from data_prep.own_log.cells import without_last_zeros
 
 _BYTES = (
     *("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view"),
@@ -100,11 +103,14 @@ def _uuid_text(column: pa.Array) -> pa.Array:
 
 def _decimal_text(column: pa.Array) -> pa.Array:
     """Decimal numbers as text without zeros at the end: 2.50 is 2.5, as in a CSV file."""
-    text = column.cast(pa.string())
+    texts = pl.Series(column.cast(pa.string()))
+    # Arrow writes numbers below a millionth, and 0 with many decimals, with an exponent.
+    exponents = texts.filter(texts.str.contains("E", literal=True)).unique()
+    plain = [format(decimal.Decimal(text), "f") for text in exponents]
+    texts = texts.replace(exponents, pl.Series(plain, dtype=pl.String))
     if column.type.scale > 0:
-        text = pc.replace_substring_regex(text, r"(\.[0-9]*?)0+$", r"\1")
-        text = pc.replace_substring_regex(text, r"\.$", "")
-    return text.cast(pa.large_binary())
+        texts = pl.select(without_last_zeros(pl.lit(texts))).to_series()
+    return texts.to_arrow().cast(pa.large_binary())
 
 
 def _as_text(column: pa.Array) -> pa.Array:

@@ -17,6 +17,7 @@ from dcrnn_tf.dataset.schema import DatasetError
 
 IDS = [uuid.UUID(f"3a83126f-{n:04d}-4000-8000-00000000c0de") for n in range(3)]
 NUMBERS = [decimal.Decimal(text) for text in ("1.50", "-20", "0.01")]
+SMALL = [decimal.Decimal(text) for text in ("0", "1e-10", "1e-18", "1.5")]
 UTC = datetime.UTC
 
 
@@ -57,6 +58,14 @@ SINGLE = {
     "json": (pa.array(['{"a": 1}', None], pa.json_()), ['{"a": 1}', None]),
     "decimal128": (pa.array([*NUMBERS, None], pa.decimal128(10, 2)), ["1.5", "-20", "0.01", None]),
     "decimal256": (pa.array([*NUMBERS, None], pa.decimal256(50, 2)), ["1.5", "-20", "0.01", None]),
+    "decimal128 with many decimals": (
+        pa.array([*SMALL, None], pa.decimal128(38, 18)),
+        ["0", "0.0000000001", "0.000000000000000001", "1.5", None],
+    ),
+    "decimal256 with many decimals": (
+        pa.array([*SMALL, None], pa.decimal256(60, 20)),
+        ["0", "0.0000000001", "0.000000000000000001", "1.5", None],
+    ),
     "decimal of integers": (
         pa.array([decimal.Decimal(10**37), decimal.Decimal(100)], pa.decimal128(38, 0)),
         [str(10**37), "100"],

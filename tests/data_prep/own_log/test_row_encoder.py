@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -120,6 +121,7 @@ def prepare_ids(folder, ids, former=False, **field):
             [datetime.datetime.combine(day, datetime.time(10)) for day in DAYS],
         ),
         (["7.0", "8", "9.00"] * 4, pl.Series([7, 8, 9] * 4, dtype=pl.UInt8)),
+        (["2.5", "0", "0.00000001"] * 4, [Decimal(x) for x in ("2.50", "0", "0.00000001")] * 4),
         (["18446744073709551615", "5", "5.0"] * 4, pl.Series([2**64 - 1, 5, 5] * 4)),
     ],
 )
@@ -135,6 +137,7 @@ def test_typed_values_are_the_ids_of_their_texts(texts, typed, tmp_path):
     [
         (["yes", "no", "no"] * 4, [True] * 3, "type Boolean, and the dataset has ids such as 'no'"),
         ([f"{day:%d.%m.%Y}" for day in DAYS], DAYS, r"type Date, .* ids such as '0.\.01\.2024'"),
+        (["02139", "b", "c"] * 4, [Decimal("2139.0")], r"type Decimal.*, .* ids such as '02139'"),
         (["a", "b", "c"] * 4, DAYS, "column 'x' holds values of type Date, .* as text"),
         (["a", "b", "c"] * 4, [[1], [2]], r"type List\(Int64\), which have no text"),
         (["a", "b", "c"] * 4, [b"a"], "type Binary, which have no text; give that column as text"),

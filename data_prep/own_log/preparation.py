@@ -10,7 +10,8 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldLearner
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import TRAIN, LogRows
+from data_prep.own_log.rows import LogRows
+from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
@@ -43,6 +44,9 @@ def prepare(
     """
     check_absent(pathlib.Path(out_dir))
     table = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
+    if table.has_groups:
+        with _bar("groups", table.bytes, "B") as bar:
+            table.draw_groups(bar.update)
     learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
     counts = RowCounts(declaration)
     with _bar("1/3 counting", table.bytes, "B") as bar:

@@ -9,7 +9,7 @@ import polars as pl
 
 from data_prep.own_log.cells import ListedValues, as_values, text_of
 from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
-from data_prep.own_log.rows import TRAIN
+from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import count_labels
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.nearest import did_you_mean

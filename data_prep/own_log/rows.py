@@ -1,6 +1,5 @@
 """The rows of all files of a declaration: checked, labelled and assigned to splits."""
 
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -11,17 +10,15 @@ from data_prep.own_log.cells import (
     as_values,
     expected_number,
     numbers_of,
-    spelled,
     text_of,
     unusable_numbers,
 )
-from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.files import LogFile, find_files, open_file
+from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
-
-TRAIN, VALIDATION, TEST = range(3)  # positions in SPLIT_NAMES
 
 
 class LogRows:
@@ -43,6 +40,7 @@ class LogRows:
         self.bad_rows = BadRows(max_bad_rows)
         self._declaration = declaration
         self._seed = seed
+        self._draw = None if self.has_groups else SplitDraw(declaration.split, seed)
         self._max_bad_rows = max_bad_rows
         self.empty_files: list[str] = []
         self.hidden_files: list[str] = []
@@ -71,6 +69,11 @@ class LogRows:
         return sum(file.bytes for _, file in self.files)
 
     @property
+    def has_groups(self) -> bool:
+        """Whether whole groups are drawn, so that all rows are counted before they are split."""
+        return self._declaration.split.by == "group"
+
+    @property
     def ignored_columns(self) -> list[str]:
         """Columns of the files that are neither input nor label, and do not decide the split."""
         names = dict.fromkeys(name for _, file in self.files for name in file.names)
@@ -84,17 +87,36 @@ class LogRows:
         Raises:
           DatasetError: there are more bad rows than tolerated.
         """
+        if self._draw is None:
+            self.draw_groups(lambda done: None)
+        before = 0
+        for frame, splits, labels in self._rows(progress):
+            self._draw(frame, splits, before)
+            before += frame.height
+            yield frame, splits, labels
+
+    def draw_groups(self, progress: Progress) -> None:
+        """Reads all rows to draw groups, which `read` does by itself if this was not called.
+
+        Raises:
+          DatasetError: there are more bad rows than tolerated.
+        """
+        declared, rows = self._declaration.split, np.zeros(BUCKETS, np.int64)
+        for frame, _, _ in self._rows(progress):
+            rows += bucket_rows(frame, declared, self._seed)
+        self._draw = SplitDraw.of_groups(declared, self._seed, rows)
+
+    def _rows(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
+        """Yields as `read` does, with splits as far as the declaration says them."""
         self.bad_rows = BadRows(self._max_bad_rows)
         read = RowReader(self._declaration)
-        drawn = 0
         self.files_without_rows = list(self.empty_files)
         for split, file in self.files:
-            before = drawn
+            rows = 0
             for frame, splits, labels in read(file, split, self.bad_rows, progress):
-                draw_splits(frame, splits, self._declaration.split, self._seed, drawn)
-                drawn += frame.height
+                rows += frame.height
                 yield frame, splits, labels
-            if drawn == before:
+            if not rows:
                 self.files_without_rows.append(file.path.name)
 
 
@@ -197,36 +219,6 @@ class RowReader:
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits
-
-
-def draw_splits(
-    frame: pl.DataFrame, splits: np.ndarray, declared: DeclaredSplit, seed: int, drawn: int
-) -> None:
-    """Draws test and validation rows from the training rows of a chunk, in place.
-
-    Args:
-      frame: the rows.
-      splits: theirs, `(rows,)`; training rows among them become test and validation rows.
-      declared: how rows are split.
-      seed: Seed of the draw.
-      drawn: rows of the chunks before.
-    """
-    if declared.by == "group":
-        groups, of_row = np.unique(
-            text_of(frame[declared.column]).to_numpy().astype(object), return_inverse=True
-        )
-        groups = spelled(pl.Series(groups, dtype=pl.String))
-        key = seed.to_bytes(8, "little")
-        digests = [hashlib.blake2b(g.encode(), digest_size=16, key=key) for g in groups]
-        numbers = np.frombuffer(b"".join(d.digest() for d in digests), np.uint64)
-        numbers = (numbers.reshape(-1, 2) / 2.0**64)[of_row]
-    else:
-        random = np.random.default_rng([seed, 0])
-        random.bit_generator.advance(2 * drawn)  # each number is one step of the generator
-        numbers = random.random((frame.height, 2))
-    train = splits == TRAIN
-    splits[train & (numbers[:, 1] < declared.validation_fraction)] = VALIDATION
-    splits[train & (numbers[:, 0] < declared.test_fraction)] = TEST
 
 
 class _Faults:

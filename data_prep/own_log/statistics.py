@@ -86,8 +86,9 @@ def summary(schema: Schema) -> str:
         )
         lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
     declared = schema.settings["declaration"]["split"]
-    if declared["by"] == "group" and (wanted := declared.get("validation_fraction")):
-        lines.append(f"  {reached(schema, wanted, 'groups')}")
+    for split in ("validation", "test") if declared["by"] == "group" else ():
+        if wanted := declared.get(f"{split}_fraction"):
+            lines.append(f"  {reached(schema, wanted, 'groups', split)}")
     filters = schema.filters
     for field in schema.fields:
         what = f"{field.kind}, " + (

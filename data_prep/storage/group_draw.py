@@ -52,15 +52,18 @@ def _exchange(sizes: np.ndarray, drawn: np.ndarray, left: int) -> tuple[int, int
     return int(pairs[best][0]), int(pairs[best][1])
 
 
-def reached(schema: Schema, wanted: float, groups: str) -> str:
-    """Says what share of the training rows the validation split has, beside what was asked for.
+def reached(schema: Schema, wanted: float, groups: str, split: str = "validation") -> str:
+    """Says what share of the rows a split of whole groups has, beside what was asked for.
 
     Args:
       schema: Schema of the dataset.
       wanted: Share that was asked for.
       groups: What is drawn as a whole, such as `users`.
+      split: `validation`, which is drawn from the training rows, or `test`, drawn from all.
     """
-    rows = {name: schema.splits[name].rows for name in schema.splits}
-    held_out = rows.get("validation", 0)
-    share = held_out / max(1, held_out + rows.get("train", 0))
-    return f"validation: whole {groups} with {share:.4f} of the training rows, {wanted:g} wanted"
+    rows = {name: part.rows for name, part in schema.splits.items()}
+    drawn_from, which = tuple(rows), "all"
+    if split == "validation":
+        drawn_from, which = ("train", "validation"), "the training"
+    share = rows.get(split, 0) / max(1, sum(rows.get(name, 0) for name in drawn_from))
+    return f"{split}: whole {groups} with {share:.4f} of {which} rows, {wanted:g} wanted"

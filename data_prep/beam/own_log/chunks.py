@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -13,7 +13,8 @@ import polars as pl
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import open_file
-from data_prep.own_log.rows import LogRows, RowReader, draw_splits
+from data_prep.own_log.rows import LogRows, RowReader
+from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -35,15 +36,13 @@ class Chunk:
     path: pathlib.Path
     drawn: int
 
-    def load(
-        self, declaration: Declaration, seed: int
-    ) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
+    def load(self, draw: SplitDraw) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
         """The rows as `LogRows.read` yields them."""
         table = pl.read_parquet(self.path)
         named = {c: c.removeprefix(_COLUMN) for c in table.columns if c.startswith(_COLUMN)}
         frame = table.select(*named).rename(named)
         splits = table[_SPLIT].to_numpy().copy()
-        draw_splits(frame, splits, declaration.split, seed, self.drawn)
+        draw(frame, splits, self.drawn)
         labels = {c.removeprefix(_LABEL): c for c in table.columns if c.startswith(_LABEL)}
         return frame, splits, {task: table[column].to_numpy() for task, column in labels.items()}
 
@@ -72,6 +71,7 @@ class ReadTable:
       table: Files of the log.
       declaration: Declaration of what they hold.
       folder: Folder of the chunk files.
+      seed: Seed of the split.
       max_bad_rows: Number of bad rows that are tolerated.
     """
 
@@ -80,11 +80,13 @@ class ReadTable:
         table: LogRows,
         declaration: Declaration,
         folder: pathlib.Path,
+        seed: int,
         max_bad_rows: int,
     ):
         self._table = table
         self._declaration = declaration
         self._folder = folder
+        self._seed = seed
         self._max_bad_rows = max_bad_rows
 
     def build(self, pipeline: beam.Pipeline) -> Results:
@@ -94,9 +96,13 @@ class ReadTable:
             pipeline
             | "Files" >> beam.Create(files)
             | "Spread files" >> beam.Reshuffle()
-            | "Read files" >> beam.Map(_read, self._declaration, self._folder, self._max_bad_rows)
+            | "Read files"
+            >> beam.FlatMap(
+                _read, self._declaration, self._folder, self._seed, self._max_bad_rows
+            ).with_outputs("bucket_rows", main="read")
         )
-        return {"read": read}
+        rows = read.bucket_rows | "Sum rows" >> beam.CombineGlobally(_sum)
+        return {"read": read.read, "bucket_rows": rows}
 
     def chunks(
         self, read: Iterable[Read]
@@ -141,13 +147,20 @@ def _chunk_file(folder: pathlib.Path, file: int, chunk: int) -> pathlib.Path:
     return folder / f"{file:05d}-{chunk:06d}.parquet"
 
 
+def _sum(counts: Iterable[np.ndarray]) -> np.ndarray:
+    return sum(counts, np.zeros(BUCKETS, np.int64))
+
+
 def _read(
     element: tuple[int, int, pathlib.Path],
     declaration: Declaration,
     folder: pathlib.Path,
+    seed: int,
     max_bad_rows: int,
-) -> Read:
+) -> Iterator[Read | beam.pvalue.TaggedOutput]:
+    """Yields the results of a file and, where groups are drawn, the numbers of their rows."""
     file, split, path = element
+    groups = np.zeros(BUCKETS, np.int64)
     bad_rows = BadRows(max_bad_rows)
     rows: list[int] = []
     try:
@@ -161,8 +174,13 @@ def _read(
             with replaced(_chunk_file(folder, file, chunk)) as partial:
                 table.write_parquet(partial, compression="lz4")
             rows.append(frame.height)
+            if declaration.split.by == "group":
+                groups += bucket_rows(frame, declaration.split, seed)
     except DatasetError as error:
-        return Read(file, rows, bad_rows.counts, str(error))
+        yield Read(file, rows, bad_rows.counts, str(error))
+        return
     for reason, count in bad_rows.counts.items():
         beam.metrics.Metrics.counter("bad_rows", reason).inc(count)
-    return Read(file, rows, bad_rows.counts)
+    yield Read(file, rows, bad_rows.counts)
+    if groups.any():
+        yield beam.pvalue.TaggedOutput("bucket_rows", groups)

@@ -19,8 +19,8 @@ from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.field_learner import FieldCounts, FieldLearner
 from data_prep.own_log.preparation import take_rows
 from data_prep.own_log.row_counts import RowCounts
-from data_prep.own_log.rows import TRAIN
 from data_prep.own_log.scaling import ScalingLearner
+from data_prep.own_log.split_draw import TRAIN, SplitDraw
 from data_prep.own_log.statistics import UnknownIds
 from dcrnn_tf.dataset.encodings import QUANTILE
 from dcrnn_tf.dataset.names import file_names
@@ -53,7 +53,7 @@ class LearnTable:
     Args:
       chunks: Chunks of the log.
       declaration: Declaration of what they hold.
-      seed: Seed of the split.
+      draw: Draws the split.
       folder: Folder for the vocabulary of each field of ids, as `vocabulary_file` says.
     """
 
@@ -61,12 +61,12 @@ class LearnTable:
         self,
         chunks: Sequence[Chunk],
         declaration: Declaration,
-        seed: int,
+        draw: SplitDraw,
         folder: pathlib.Path,
     ):
         self._chunks = chunks
         self._declaration = declaration
-        self._seed = seed
+        self._draw = draw
         self._folder = folder
 
     def build(self, pipeline: beam.Pipeline) -> Results:
@@ -76,7 +76,7 @@ class LearnTable:
             pipeline | "Chunks" >> beam.Create(self._chunks) | "Spread chunks" >> beam.Reshuffle()
         )
         learned = chunks | "Learn" >> beam.ParDo(
-            _Learn(self._declaration, self._seed)
+            _Learn(self._declaration, self._draw)
         ).with_outputs("ids", "parts", main="counted")
         ids = (
             learned.ids
@@ -90,27 +90,27 @@ class LearnTable:
         )
         samples = (
             chunks
-            | "Sample" >> beam.FlatMap(_sample, self._declaration, self._seed, sizes)
+            | "Sample" >> beam.FlatMap(_sample, self._declaration, self._draw, sizes)
             | "Merge samples" >> beam.CombinePerKey(_MergeScalings())
         )
         finished = (
             {"ids": ids, "parts": learned.parts, "samples": samples}
             | "By field" >> beam.CoGroupByKey()
-            | "Finish fields" >> beam.Map(_finish, self._declaration, self._seed, self._folder)
+            | "Finish fields" >> beam.Map(_finish, self._declaration, self._draw.seed, self._folder)
         )
         return {"counted": learned.counted, "fields": finished}
 
 
 class _Learn(beam.DoFn):
-    def __init__(self, declaration: Declaration, seed: int):
+    def __init__(self, declaration: Declaration, draw: SplitDraw):
         self._declaration = declaration
-        self._seed = seed
+        self._draw = draw
 
     def process(self, chunk: Chunk) -> Iterator:
-        frame, splits, labels = chunk.load(self._declaration, self._seed)
+        frame, splits, labels = chunk.load(self._draw)
         train = splits == TRAIN
         for field in self._declaration.fields:
-            learner = FieldLearner(field, self._declaration, self._seed)
+            learner = FieldLearner(field, self._declaration, self._draw.seed)
             learner.add(frame, train)
             values, scaling = 0, learner.scaling
             if field.kind == NUMERIC and field.scaling == QUANTILE:
@@ -137,19 +137,22 @@ def _frequent(
 
 
 def _sample(
-    chunk: Chunk, declaration: Declaration, seed: int, sizes: Sequence[tuple[str, int, int]]
+    chunk: Chunk,
+    declaration: Declaration,
+    draw: SplitDraw,
+    sizes: Sequence[tuple[str, int, int]],
 ) -> Iterator[tuple[str, ScalingLearner]]:
     """Samples the training values of the fields of quantile scaling."""
     fields = [f for f in declaration.fields if f.kind == NUMERIC and f.scaling == QUANTILE]
     if not fields:
         return
-    frame, splits, _ = chunk.load(declaration, seed)
+    frame, splits, _ = chunk.load(draw)
     before = collections.Counter()
     for name, number, values in sizes:
         if number < chunk.number:
             before[name] += values
     for field in fields:
-        learner = FieldLearner(field, declaration, seed)
+        learner = FieldLearner(field, declaration, draw.seed)
         learner.scaling.skip(before[field.name])
         learner.scaling.add(learner.numbers(frame)[splits == TRAIN])
         yield field.name, learner.scaling
@@ -212,24 +215,24 @@ class EncodeTable:
 
     Args:
       chunks: Chunks of the log.
-      declaration: Declaration of what they hold.
       vocabularies: the file of the vocabulary of each field of ids.
       schema: Schema of the dataset, without its shards.
       shards: Number of shards of each split.
+      draw: Draws the split.
       folder: Folder of the dataset while it is written.
     """
 
     def __init__(
         self,
         chunks: Sequence[Chunk],
-        declaration: Declaration,
         vocabularies: Mapping[str, pathlib.Path],
         schema: Schema,
         shards: Mapping[str, int],
+        draw: SplitDraw,
         folder: pathlib.Path,
     ):
         self._chunks = chunks
-        self._encode = (declaration, vocabularies, schema, shards)
+        self._encode = (vocabularies, schema, shards, draw)
         self._schema = schema
         self._folder = folder
 
@@ -248,15 +251,15 @@ class EncodeTable:
 class _Encode(beam.DoFn):
     def __init__(
         self,
-        declaration: Declaration,
         vocabularies: Mapping[str, pathlib.Path],
         schema: Schema,
         shards: Mapping[str, int],
+        draw: SplitDraw,
     ):
-        self._declaration = declaration
         self._vocabularies = vocabularies
         self._schema = schema
         self._shards = shards
+        self._draw = draw
         self._shared = Shared()
 
     def setup(self) -> None:
@@ -269,7 +272,7 @@ class _Encode(beam.DoFn):
         )
 
     def process(self, chunk: Chunk) -> Iterator:
-        frame, splits, labels = chunk.load(self._declaration, self._schema.seed)
+        frame, splits, labels = chunk.load(self._draw)
         unknown = UnknownIds()
         encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders} | labels
         for split in np.unique(splits):

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.beam.own_log.chunks import Chunk, ReadTable
@@ -20,6 +21,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_learner import FieldCounts
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import LogRows
+from data_prep.own_log.split_draw import SplitDraw
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
@@ -65,10 +67,12 @@ def prepare(
     }
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
-        chunks, bad_rows, without_rows = _read(
-            ReadTable(rows, declaration, work.path, max_bad_rows), work, options
-        )
-        learned, counts = _learn(chunks, declaration, seed, work, options)
+        reading = ReadTable(rows, declaration, work.path, seed, max_bad_rows)
+        chunks, bad_rows, without_rows, bucket_rows = _read(reading, work, options)
+        draw = SplitDraw(declaration.split, seed)
+        if rows.has_groups:
+            draw = SplitDraw.of_groups(declaration.split, seed, bucket_rows)
+        learned, counts = _learn(chunks, declaration, draw, work, options)
         filters = filters_of(
             bad_rows,
             rows,
@@ -86,7 +90,7 @@ def prepare(
             filters=filters,
             seed=seed,
         )
-        return _write(chunks, declaration, schema, counts, work, options, out_dir)
+        return _write(chunks, schema, counts, draw, work, options, out_dir)
     except DatasetError:
         work.remove()
         raise
@@ -96,32 +100,40 @@ def prepare(
 
 def _read(
     reading: ReadTable, work: WorkFolder, options: PipelineOptions
-) -> tuple[list[Chunk], Mapping[str, int], Sequence[str]]:
-    """Reads the files, or takes up what an interrupted preparation has read."""
-    if (state := work.load("read.json")) is not None:
-        chunks = [
-            Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])
-        ]
-        return chunks, state["bad_rows"], state["files_without_rows"]
-    print("1/3 reading", flush=True)
-    results = run_stage(options, work.path, reading.build)
-    chunks, bad_rows, without_rows = reading.chunks(results["read"])
-    names = [(chunk.path.name, chunk.drawn) for chunk in chunks]
-    state = {"chunks": names, "bad_rows": bad_rows, "files_without_rows": without_rows}
-    work.save("read.json", state)
-    return chunks, bad_rows, without_rows
+) -> tuple[list[Chunk], Mapping[str, int], Sequence[str], np.ndarray]:
+    """Reads the files, or takes up what an interrupted preparation has read.
+
+    Returns:
+      The chunks, the bad rows by reason, the names of the files without a usable row, and the
+      number of rows of each bucket of groups, where groups are drawn.
+    """
+    state = work.load("chunks.json")
+    if state is None:
+        print("1/3 reading", flush=True)
+        results = run_stage(options, work.path, reading.build)
+        chunks, bad_rows, without_rows = reading.chunks(results["read"])
+        state = {
+            "chunks": [(chunk.path.name, chunk.drawn) for chunk in chunks],
+            "bad_rows": bad_rows,
+            "files_without_rows": without_rows,
+            "bucket_rows": results["bucket_rows"][0].tolist(),
+        }
+        work.save("chunks.json", state)
+    chunks = [Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])]
+    bucket_rows = np.array(state["bucket_rows"])
+    return chunks, state["bad_rows"], state["files_without_rows"], bucket_rows
 
 
 def _learn(
     chunks: Sequence[Chunk],
     declaration: Declaration,
-    seed: int,
+    draw: SplitDraw,
     work: WorkFolder,
     options: PipelineOptions,
 ) -> tuple[list[tuple[Field, FieldCounts]], RowCounts]:
     """Returns the fields, in the order of the declaration, and the counts of rows."""
     print("2/3 counting", flush=True)
-    results = run_stage(options, work.path, LearnTable(chunks, declaration, seed, work.path).build)
+    results = run_stage(options, work.path, LearnTable(chunks, declaration, draw, work.path).build)
     counts = RowCounts(declaration)
     for part in results["counted"]:
         counts.merge(part)
@@ -132,9 +144,9 @@ def _learn(
 
 def _write(
     chunks: Sequence[Chunk],
-    declaration: Declaration,
     schema: Schema,
     counts: RowCounts,
+    draw: SplitDraw,
     work: WorkFolder,
     options: PipelineOptions,
     out_dir: pathlib.Path,
@@ -148,7 +160,7 @@ def _write(
     with DatasetFolder(out_dir) as folder:
         for name, path in vocabularies.items():
             shutil.copyfile(path, folder.vocabulary_path(name))
-        encoding = EncodeTable(chunks, declaration, vocabularies, schema, shards, folder.partial)
+        encoding = EncodeTable(chunks, vocabularies, schema, shards, draw, folder.partial)
         results = run_stage(options, work.path, encoding.build)
         unknown = UnknownIds()
         for part in results["unknown"]:

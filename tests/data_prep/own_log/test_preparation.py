@@ -685,18 +685,6 @@ def test_split_by_group_keeps_groups_whole(tmp_path):
     assert sum(other[city] != min(splits) for city, splits in splits_of.items()) > 100
 
 
-def test_the_summary_says_what_share_of_rows_groups_for_validation_have(tmp_path):
-    many_rows(tmp_path)
-    split = {"by": "group", "column": "city", "files": "train.csv", "test_fraction": 0.3}
-    split |= {"validation_fraction": 0.2}
-    declaration = declare(tmp_path, split=split, tasks={"click": {}})
-    schema = prepare(declaration, tmp_path, tmp_path / "out")
-    rows = {name: part.rows for name, part in schema.splits.items()}
-    share = rows["validation"] / (rows["train"] + rows["validation"])
-    told = f"validation: whole groups with {share:.4f} of the training rows, 0.2 wanted"
-    assert told in summary(schema)
-
-
 def test_split_by_column(tmp_path):
     write_csv(tmp_path)
     split = {"by": "column", "column": "day", "files": ["t*.csv"]}

@@ -1,0 +1,85 @@
+"""Draws test and validation rows from training rows: single rows, or whole groups."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import polars as pl
+
+from data_prep.own_log.cells import spelled, text_of
+from data_prep.own_log.declaration import SPLIT_NAMES, DeclaredSplit
+from data_prep.storage.group_draw import draw_groups
+
+BUCKETS = 1 << 16  # so many groups at most are told apart; those of one bucket stay together
+TRAIN, VALIDATION, TEST = range(len(SPLIT_NAMES))  # positions in SPLIT_NAMES
+
+
+def bucket_rows(frame: pl.DataFrame, declared: DeclaredSplit, seed: int) -> np.ndarray:
+    """Returns the number of rows in each bucket of groups, `(BUCKETS,)`."""
+    return np.bincount(_buckets(frame, declared, seed), minlength=BUCKETS)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitDraw:
+    """Draws test and validation rows.
+
+    Attributes:
+      declared: How rows are split.
+      seed: Seed of the draw.
+      bucket_splits: Split of each bucket of groups, `(BUCKETS,)`, as a position in `SPLIT_NAMES`;
+        None where no groups are drawn.
+    """
+
+    declared: DeclaredSplit
+    seed: int
+    bucket_splits: np.ndarray | None = None
+
+    @classmethod
+    def of_groups(cls, declared: DeclaredSplit, seed: int, rows: np.ndarray) -> "SplitDraw":
+        """Draws whole buckets of groups that together have the declared shares of the rows.
+
+        Args:
+          declared: How rows are split.
+          seed: Seed of the draw.
+          rows: Number of rows of each bucket, the sum of `bucket_rows` over all rows.
+        """
+        splits = np.full(BUCKETS, TRAIN, np.int8)
+        for split, share in (
+            (TEST, declared.test_fraction),
+            (VALIDATION, declared.validation_fraction),
+        ):
+            left = np.where(splits == TRAIN, rows, 0)
+            random = np.random.default_rng([seed, split])
+            splits[draw_groups(left, round(share * int(left.sum())), random)] = split
+        return cls(declared, seed, splits)
+
+    def __call__(self, frame: pl.DataFrame, splits: np.ndarray, before: int) -> None:
+        """Makes test and validation rows of training rows of a chunk, in place.
+
+        Args:
+          frame: The rows.
+          splits: Their splits, `(rows,)`.
+          before: Number of rows of the chunks before.
+        """
+        train = splits == TRAIN
+        if self.bucket_splits is not None:
+            splits[train] = self.bucket_splits[_buckets(frame, self.declared, self.seed)[train]]
+            return
+        random = np.random.default_rng([self.seed, 0])
+        random.bit_generator.advance(2 * before)  # each number is one step of the generator
+        numbers = random.random((frame.height, 2))
+        splits[train & (numbers[:, 1] < self.declared.validation_fraction)] = VALIDATION
+        splits[train & (numbers[:, 0] < self.declared.test_fraction)] = TEST
+
+
+def _buckets(frame: pl.DataFrame, declared: DeclaredSplit, seed: int) -> np.ndarray:
+    """Returns the bucket of each row's group, by a digest of the group's id."""
+    groups, of_row = np.unique(
+        text_of(frame[declared.column]).to_numpy().astype(object), return_inverse=True
+    )
+    key = seed.to_bytes(8, "little")
+    digests = [
+        hashlib.blake2b(group.encode(), digest_size=2, key=key).digest()
+        for group in spelled(pl.Series(groups, dtype=pl.String))
+    ]
+    return np.frombuffer(b"".join(digests), "<u2")[of_row]

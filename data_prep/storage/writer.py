@@ -27,7 +27,15 @@ from data_prep.storage.columns import (
 )
 from data_prep.storage.dataset_folder import DatasetFolder, in_order
 from data_prep.storage.shards import BLOCK_ROWS, ShardWriter
-from dcrnn_tf.dataset.schema import Entity, Field, Schema, Split, Task
+from dcrnn_tf.dataset.schema import (
+    FILES_BESIDE,
+    Entity,
+    Field,
+    Schema,
+    Split,
+    Task,
+    sha256_of_file,
+)
 from dcrnn_tf.dataset.vocabulary import write_vocabulary
 
 __all__ = ["BLOCK_ROWS", "Columns", "DatasetWriter", "Ragged"]  # all that its users need
@@ -151,6 +159,10 @@ class DatasetWriter:
             shards = tuple(dataclasses.replace(s, file=f"{name}/{s.file}") for s in shards)
             entities[name] = Entity(name, sum(shard.rows for shard in shards), shards)
         splits = {name: self._write_split(name, progress) for name in in_order(self._splits)}
+        if self._beside:
+            names = [f"{column}_{split}.npy" for split in splits for column in self._beside]
+            digests = {name: sha256_of_file(self._folder.partial / name) for name in names}
+            source = {**source, FILES_BESIDE: digests}
         schema = dataclasses.replace(
             self._schema,
             splits=splits,

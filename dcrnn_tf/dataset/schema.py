@@ -28,6 +28,7 @@ FORMAT_VERSION = 2
 FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
+FILES_BESIDE = "files_beside"  # in `Schema.source`: checksums, by name, of files beside the shards
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,22 +4,22 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-import polars as pl
 import tensorflow as tf
 
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.fixed_threads import with_fixed_threads
 from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
+    FILES_BESIDE,
     NUMERIC,
+    DatasetError,
     Field,
     Schema,
     Shard,
     Split,
     sha256_of_file,
 )
-from dcrnn_tf.dataset.vocabulary import vocabulary_path
+from dcrnn_tf.dataset.vocabulary import load_vocabulary, vocabulary_path
 
 _TFDS_FILES = ("dataset_info.json", "features.json")
 
@@ -45,6 +45,12 @@ def findings(
         for name in _TFDS_FILES:
             if not (place / name).is_file():
                 yield f"{place / name} is missing, without which TFDS cannot open the dataset"
+    beside = schema.source.get(FILES_BESIDE)
+    for name, digest in beside.items() if isinstance(beside, Mapping) else ():
+        if not (path := folder / name).is_file():
+            yield f"{path} is missing"
+        elif sha256_of_file(path) != digest:
+            yield f"{path} is not the file that was prepared (checksum differs)"
     for field in schema.fields:
         if field.kind != NUMERIC:
             yield from _vocabulary_findings(folder, field)
@@ -220,19 +226,14 @@ def _list_findings(field: Field, columns: Columns) -> Iterator[str]:
 
 
 def _vocabulary_findings(folder: pathlib.Path, field: Field) -> Iterator[str]:
-    path = vocabulary_path(folder, field.name)
     try:
-        table = pl.read_parquet(path)
-        ids, counts = table["id"], table["count"]
-    except (OSError, pl.exceptions.PolarsError) as error:
-        yield f"{path} cannot be read ({str(error).splitlines()[0]})"
+        vocabulary = load_vocabulary(folder, field)
+    except DatasetError as error:
+        yield str(error)
         return
-    expected = field.vocabulary_size - FIRST_ID_ROW
-    if len(ids) != expected:
-        yield f"{path} has {len(ids)} ids, the schema says {expected}"
-    if ids.null_count() or not ids.is_unique().all():
-        first = ids.filter(~ids.is_unique())
-        yield f"{path} holds an id twice or an empty one ({', '.join(map(str, first[:1]))})"
-    if len(counts) and not counts.is_sorted(descending=True):
-        place = int((counts.diff().fill_null(0) > 0).to_numpy().argmax())
-        yield f"{path}, id {place} (counted from 0), occurs more often than the one before it"
+    rises = np.flatnonzero(np.diff(vocabulary.counts) > 0)
+    if len(rises):
+        path = vocabulary_path(folder, field.name)
+        yield (
+            f"{path}, id {rises[0] + 1} (counted from 0), occurs more often than the one before it"
+        )

@@ -5,6 +5,8 @@ import pathlib
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 
 from dcrnn_tf.dataset.encodings import (
     FIRST_ID_ROW,
@@ -19,6 +21,7 @@ from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file
 
 _NOTHING_MISSING = Ids()
+_TEXTS = (pa.string(), pa.large_string())
 _TYPES = {TEXT: "O", INTEGER: "i"}  # NumPy's kinds of arrays of ids
 
 
@@ -36,7 +39,7 @@ class Vocabulary:
         self._index = pd.Index(ids)
         # Builds the index's hash table; threads that did so at once would spoil it.
         if not self._index.is_unique:
-            raise ValueError("an id stands in it twice")
+            raise ValueError(f"the id {ids[self._index.duplicated()][0]} stands in it twice")
 
     @property
     def size(self) -> int:
@@ -68,23 +71,41 @@ def without_missing(ids: pl.Series, encoding: Ids) -> pl.Series:
 
 
 def write_vocabulary(path: pathlib.Path, ids: np.ndarray, counts: np.ndarray) -> None:
-    """Writes raw ids (integers or strings) as Parquet, the first of them being row 2."""
+    """Writes raw ids (integers or strings) as Parquet, the first of them being row 2.
+
+    Each page has a checksum, by which readers notice a byte that has changed since.
+    """
     # Of no strings at all Polars would not know that they are strings.
     raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
     table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
     with naming_file(path):
-        table.write_parquet(path)
+        pa.parquet.write_table(table.to_arrow(), path, compression="zstd", write_page_checksum=True)
 
 
 def read_vocabulary(path: pathlib.Path) -> Vocabulary:
     """Reads what `write_vocabulary` has written.
 
     Raises:
-      ValueError: An id is null, or stands there twice.
+      OSError: The file is missing or damaged.
+      ValueError: The file is damaged, or holds something else than distinct ids with their counts.
     """
-    table = pl.read_parquet(path)
-    if nulls := table["id"].null_count():
-        raise ValueError(f"{nulls:,} of its ids are null")
+    try:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(["id", "count"])
+        table.validate(full=True)  # strings of older files, which have no checksums
+    except pa.ArrowException as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+    if missing := sorted({"id", "count"} - set(table.column_names)):
+        raise ValueError(f"it has no column {' and '.join(missing)}")
+    for column, expected, texts in (
+        ("id", "integers or strings", _TEXTS),
+        ("count", "integers", ()),
+    ):
+        dtype = table[column].type
+        if not (pa.types.is_integer(dtype) or dtype in texts):
+            raise ValueError(f"its column {column} holds {dtype}, expected {expected}")
+        if nulls := table[column].null_count:
+            raise ValueError(f"{nulls:,} of its {column}s are null")
     return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
 
 
@@ -118,7 +139,7 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     again = "copy or prepare the dataset again"
     try:
         vocabulary = read_vocabulary(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except OSError as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{path} cannot be read ({reason}); {again}") from None
     except ValueError as error:

@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from data_prep.criteo import planting
 from dcrnn_tf.layers.experts.virtual_gradient import FUNCTIONS
+from dcrnn_tf.system.errors import DatasetError
 from experiments.dephn import tables
 from experiments.dephn.figures import plots
 from experiments.runs import run_folder, trained_runs
@@ -206,8 +207,8 @@ def figure_7(results: Results) -> DrawnFigure:
         for run in row.runs:
             trained = trained_runs.load(run.folder)
             _, logits = trained.predictor.predict(trained.dataset, "test")
-            confidence = np.load(
-                pathlib.Path(run.config["data_dir"], "confidence_test.npy"), allow_pickle=False
+            confidence = planted_confidence(
+                pathlib.Path(run.config["data_dir"], "confidence_test.npy")
             )
             one, other = (logits[task] for task in table.tasks)
             planted = (confidence, planting.unrelated(confidence))
@@ -239,3 +240,15 @@ def figure_7(results: Results) -> DrawnFigure:
         ),
         made_on(result),
     )
+
+
+def planted_confidence(path: pathlib.Path) -> np.ndarray:
+    """Reads the confidence that a preparation has written beside a split.
+
+    Raises:
+      DatasetError: The file is missing or damaged.
+    """
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again") from None

@@ -17,6 +17,7 @@ from dcrnn_tf.dataset.schema import (
     Field,
     Task,
     load_schema,
+    sha256_of_file,
 )
 from dcrnn_tf.system.folder_lock import FolderInUseError
 
@@ -238,6 +239,8 @@ def test_column_beside_the_dataset_lies_in_its_order(tmp_path):
     score = np.load(tmp_path / "out" / "score_train.npy")
     assert score.dtype == np.float32
     assert (score == found["number"] / 8).all()
+    digest = sha256_of_file(tmp_path / "out" / "score_train.npy")
+    assert schema.source == {"files_beside": {"score_train.npy": digest}}
     assert not (np.diff(score) > 0).all()
 
 

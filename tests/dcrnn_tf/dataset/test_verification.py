@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.schema import DatasetError, load_schema, sha256_of_file
 from tests.damage import change_column, put
 
 TRAIN = "tiny-train.tfrecord-00000-of-00001"
@@ -154,13 +154,24 @@ def test_what_is_no_mistake_of_the_data_keeps_its_own_error(dataset_folder):
         (lambda table: table[:-1], "item.parquet has 17 ids, the schema says 18"),
         (
             lambda table: pl.concat([table[:1], table[:-1]]),
-            "holds an id twice or an empty one (100)",
+            "item.parquet is damaged (the id 100 stands in it twice)",
         ),
         (
             lambda table: table.with_columns(count=pl.arange(1, 19)),
             "item.parquet, id 1 (counted from 0), occurs more often than the one before it",
         ),
-        (lambda table: table.rename({"id": "key"}), "item.parquet cannot be read"),
+        (
+            lambda table: table.rename({"id": "key"}),
+            "item.parquet is damaged (it has no column id)",
+        ),
+        (
+            lambda table: table.with_columns(pl.col("id").cast(pl.String)),
+            "item.parquet holds object where the schema says integer ids",
+        ),
+        (
+            lambda table: table.with_columns(pl.col("id").replace(100, None)),
+            "item.parquet is damaged (1 of its ids are null)",
+        ),
     ],
 )
 def test_vocabularies(folder, spoil, finding):
@@ -175,5 +186,24 @@ def test_a_vocabulary_that_is_cut_or_lost(folder):
     path.write_bytes(path.read_bytes()[:50])
     (folder / "vocabularies" / "age.parquet").unlink()
     found = "\n".join(findings(folder))
-    assert "item.parquet cannot be read" in found
+    assert "item.parquet is damaged (Parquet magic bytes not found" in found
     assert "age.parquet cannot be read" in found
+
+
+def test_files_beside_the_shards(folder):
+    """A preparation that writes columns beside the dataset states their checksums."""
+    names = ("confidence_train.npy", "confidence_test.npy", "confidence_validation.npy")
+    for name in names:
+        np.save(folder / name, np.arange(5, dtype=np.float32))
+    digests = {name: sha256_of_file(folder / name) for name in names}
+    schema = load_schema(folder)
+    dataclasses.replace(schema, source={**schema.source, "files_beside": digests}).save(folder)
+    assert not findings(folder)
+    content = bytearray((folder / names[0]).read_bytes())
+    content[-1] ^= 1
+    (folder / names[0]).write_bytes(content)
+    (folder / names[1]).unlink()
+    assert findings(folder) == [
+        "confidence_train.npy is not the file that was prepared (checksum differs)",
+        "confidence_test.npy is missing",
+    ]

@@ -1,8 +1,10 @@
 """What the figures of the DEPHN paper say, from made-up runs."""
 
 import matplotlib
+import numpy as np
 import pytest
 
+from dcrnn_tf.system.errors import DatasetError
 from experiments.dephn import tables
 from experiments.dephn.figures import content as content
 from experiments.reports import plots
@@ -72,3 +74,17 @@ def test_figure_6_gives_the_difference_and_says_that_one_seed_has_no_interval(re
     curves = {line.get_label(): line for line in shown.figure.axes[0].lines}
     assert list(curves["TVG"].get_xdata()) == list(range(20, 301, 20))
     assert set(curves["MG"].get_ydata()) == {0.7}
+
+
+def test_a_damaged_file_of_planted_confidences_is_named(tmp_path):
+    path = tmp_path / "confidence_test.npy"
+    np.save(path, np.arange(4.0))
+    assert content.planted_confidence(path).tolist() == [0, 1, 2, 3]
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], whole[:20], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(DatasetError, match=r"confidence_test\.npy cannot be read \("):
+            content.planted_confidence(path)
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"confidence_test\.npy cannot be read \("):
+        content.planted_confidence(path)

@@ -8,11 +8,14 @@ DCRNN's online experiment.
 import pathlib
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.system import code_identity
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.whole_folder import whole_folder
 from experiments.runs import run_folder
+from experiments.runs.run import load_run
 
 _WITHOUT_EFFECT = ("--run_dir=", "--threads=")
 
@@ -22,7 +25,8 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
 
     The commands must agree in all words but the run's folder and the number of threads. The content
     of the dataset, the code of this project and the versions of the libraries must be the same too.
-    A run of a model of the user's own, whose code may have changed, is not copied.
+    A run of a model of the user's own, whose code may have changed, is not copied, nor is one whose
+    files are damaged, which is said.
 
     Args:
       command: Command of the run, from the interpreter on.
@@ -38,7 +42,11 @@ def take_over(command: Sequence[str], folder: pathlib.Path, fingerprint: str) ->
     for path in sorted(path for above in folder.parents[3:5] for path in above.glob(beside)):
         if not run_folder.finished(path.parent):
             continue
-        record = run_folder.read(path.parent, run_folder.RUN_FILE)
+        try:
+            record = load_run(path.parent).record
+        except DatasetError as error:
+            print(f"{error}; it is not taken over.", file=sys.stderr)
+            continue
         if (
             made_by(path.parent, command)
             and record["dataset"]["fingerprint"] == fingerprint

@@ -1,6 +1,7 @@
 """Runs as processes: their progress, and how they end."""
 
 import sys
+import time
 
 import pytest
 
@@ -80,9 +81,12 @@ def test_interrupted_it_waits_until_its_runs_have_ended(tmp_path, monkeypatch):
         folder.mkdir()
         runs.append(processes.RunProcess([*command, str(folder)], folder, False))
 
+    wait, end = time.sleep, time.monotonic() + 60
+
     def sleep(seconds):
         while not all((folder / "ready").exists() for folder in folders):
-            pass
+            assert time.monotonic() < end, "the programs have not begun within a minute"
+            wait(0.01)
         raise Stopped
 
     monkeypatch.setattr(processes.time, "sleep", sleep)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sys
 
 import pytest
@@ -127,6 +128,18 @@ def test_runs_of_a_users_own_model_are_not_taken(other, mine):
     change(other, command=" ".join(own))
     assert reuse.made_by(other, own)
     assert not reuse.take_over(own, mine, "f00d")
+
+
+@pytest.mark.parametrize("name", ["run.json", "result.json", "config.json"])
+def test_a_damaged_run_is_passed_over_and_named(other, mine, name, tmp_path, capsys):
+    whole = tmp_path / "tables" / "zero" / "runs" / "mmoe" / "seed_2"  # comes after "one"
+    shutil.copytree(other, whole)
+    (other / name).write_text("{")
+    assert reuse.take_over(COMMAND, mine, "f00d")
+    assert (mine / name).read_bytes() == (whole / name).read_bytes()
+    said = capsys.readouterr().err
+    assert said.startswith(f"{other / name} is not JSON")
+    assert said.count("\n") == 1
 
 
 def test_a_run_of_other_code_is_told(other, monkeypatch):

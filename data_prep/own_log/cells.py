@@ -1,5 +1,6 @@
 """Cells of raw columns, whatever their types: as text, as numbers, as lists, or missing."""
 
+import decimal
 import functools
 import re
 from collections.abc import Sequence
@@ -43,12 +44,11 @@ class ListedValues:
         for number in self._numbers:
             whole = number.to_integral_value()
             texts.append(format(whole if number == whole else number, "f"))
-        values = pl.Series(texts, dtype=pl.String).cast(dtype, strict=False)
+        values = pl.Series(texts, dtype=pl.String).cast(dtype, strict=False).drop_nulls()
         # A rounded number is another number.
-        shortest = values.cast(pl.String).to_list()
         same = [
-            text is not None and (text in texts or decimal_of(text) in self._numbers)
-            for text in shortest
+            text in texts or bool({decimal_of(text), decimal.Decimal(value)} & self._numbers)
+            for value, text in zip(values, values.cast(pl.String), strict=True)
         ]
         return values.filter(pl.Series(same, dtype=pl.Boolean))
 

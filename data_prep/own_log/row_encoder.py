@@ -69,9 +69,15 @@ class RowEncoder:
           a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one.
 
         Raises:
-          DatasetError: a column is missing, a cell that must be a number is none, or a column of
-            ids has a type whose values are never spelled like the ids of the dataset.
+          DatasetError: the rows are no frame of Polars, a column is missing, a cell that must be a
+            number is none, or a column has a type that gives no number, or whose values are never
+            spelled like the ids of the dataset.
         """
+        if not isinstance(frame, pl.DataFrame):
+            raise DatasetError(
+                f"the rows are of type {type(frame).__name__}, expected a frame of Polars; make "
+                "one with pl.from_pandas(rows), pl.from_dicts(rows) or rows.collect()"
+            )
         for encoder in self._encoders:
             if encoder.field.raw_name not in frame.columns:
                 raise DatasetError(
@@ -80,6 +86,8 @@ class RowEncoder:
                 )
             if encoder.field.name in self._types:
                 self._types[encoder.field.name].check(frame[encoder.field.raw_name])
+        for column, field in self._numbers.items():
+            _check_number_type(frame[column], field)
         frame = pl.DataFrame(
             [
                 (clean_text if name in self._texts else clean)(frame[name], missing)
@@ -100,6 +108,17 @@ class RowEncoder:
 def _values(field: Field) -> str | None:
     """The type of the ids of a field; None of a field without."""
     return getattr(field.encoding, "values", None)
+
+
+def _check_number_type(column: pl.Series, field: str) -> None:
+    """Refuses a column of a type that is no number, such as moments, which have many units."""
+    dtype = column.dtype
+    texts_and_others = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null)
+    if not dtype.is_numeric() and dtype not in texts_and_others:
+        raise DatasetError(
+            f"field {field}: column {column.name!r} holds values of type {dtype}, expected "
+            "numbers; give that column as the numbers that the dataset was made of"
+        )
 
 
 def _check_numbers(column: pl.Series, field: str) -> None:

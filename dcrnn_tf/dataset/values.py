@@ -9,7 +9,6 @@ What a declaration lists, what files hold and what clients send are compared by 
   * Everything else is told apart as it is written: `007` and `+5` are no numbers.
 """
 
-import contextlib
 import decimal
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ NUMBER = (
     rf"-?(?:0|[1-9][0-9]*(?:{_EXPONENT})?|(?:0|[1-9][0-9]*)\.[0-9]*(?:{_EXPONENT})?"
     rf"|\.[0-9]+(?:{_EXPONENT})?)"
 )
+_CELL = rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:{_EXPONENT})?"
 _INFINITY = ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 _WORDS = (
     ("true", "True", "TRUE"),
@@ -71,15 +71,11 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def numbers_of(texts: Iterable[str]) -> list[decimal.Decimal]:
-    """Returns the finite numbers among texts, those too that decimal_of does not take: +5, 007."""
-    numbers = []
-    for text in texts:
-        with contextlib.suppress(decimal.InvalidOperation):
-            numbers.append(decimal.Decimal(text))
-    return [number for number in numbers if number.is_finite()]
+    """Returns the numbers that columns of numbers have for texts: also of +5 and 007, not 1_000."""
+    return [decimal.Decimal(text) for text in texts if re.fullmatch(_CELL, text)]
 
 
 def floats_of(numbers: Iterable[decimal.Decimal]) -> list[float]:
-    """Returns those among decimals that are the shortest text of a float64."""
+    """Returns the numbers that float64 has: exactly, or as the shortest text of a number."""
     floats = ((number, float(number)) for number in numbers)
-    return [x for number, x in floats if decimal.Decimal(repr(x)) == number]
+    return [x for number, x in floats if number in (decimal.Decimal(x), decimal.Decimal(repr(x)))]

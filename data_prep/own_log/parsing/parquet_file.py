@@ -38,8 +38,10 @@ class ParquetFile:
             if self.names.count(column) > 1:
                 raise DatasetError(f"{path} has column {column!r} more than once; rename one")
             dtype = schema.field(column).type
-            if advice := refusal(dtype, may_be_list=column in lists):
+            numbers = column in declaration.number_columns
+            if advice := refusal(dtype, column in lists, numbers):
                 expected = "single values or lists of them" if column in lists else "single values"
+                expected = "numbers" if numbers else expected
                 raise DatasetError(
                     f"{path}: column {column!r} holds {dtype}, expected {expected}; {advice}"
                 )

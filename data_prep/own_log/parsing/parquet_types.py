@@ -21,20 +21,21 @@ _BYTES = (
     *("is_string", "is_large_string", "is_string_view"),
 )
 _LISTS = ("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view")
-_SINGLE = (
-    *("is_boolean", "is_integer", "is_floating", "is_decimal", "is_null"),
-    *("is_date", "is_time", "is_timestamp"),
-)
+_MOMENTS = ("is_date", "is_time", "is_timestamp")
+_SINGLE = ("is_boolean", "is_integer", "is_floating", "is_decimal", "is_null", *_MOMENTS)
 
 
-def refusal(dtype: pa.DataType, may_be_list: bool) -> str | None:
+def refusal(dtype: pa.DataType, may_be_list: bool, is_number: bool = False) -> str | None:
     """Returns what to do about a column of a type that cannot be read, None if it can.
 
     Args:
       dtype: Type of the column.
       may_be_list: Whether a field takes lists from it.
+      is_number: Whether a field takes numbers from it.
     """
     dtype = _unwrapped(dtype)
+    if is_number and any(_is(dtype, _MOMENTS)):  # in days or seconds or parts of them
+        return "write it as a number, such as its seconds"
     if _is_list(dtype):
         if not may_be_list:
             return "declare a multi_categorical field of it, or write single values"

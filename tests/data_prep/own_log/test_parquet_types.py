@@ -179,7 +179,14 @@ def test_bytes_that_are_no_text_cost_their_rows_alone(tmp_path):
             "categorical",
             "expected single values; declare a multi_categorical field of it, or write single",
         ),
-        (pa.array([[1]], pa.list_(pa.int64(), 1)), "numeric", "expected single values; declare a"),
+        (pa.array([[1]], pa.list_(pa.int64(), 1)), "numeric", "expected numbers; declare a"),
+        (
+            moments("us"),
+            "numeric",
+            "holds timestamp[us], expected numbers; write it as a number, such as its seconds",
+        ),
+        (pa.array([1], pa.date32()), "numeric", "holds date32[day], expected numbers; write it"),
+        (pa.array([1], pa.time64("us")), "numeric", "holds time64[us], expected numbers; write"),
         (
             pa.array([1], pa.duration("s")),
             "categorical",

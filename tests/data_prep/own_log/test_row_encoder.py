@@ -204,6 +204,13 @@ def test_mistakes_get_one_sentence(prepared, tmp_path):
     )
     with pytest.raises(DatasetError, match="column 'price' holds 'dear' in row 7"):
         encoder(wrong)
+    for values in (DAYS, [datetime.datetime(2024, 1, 2)], [DAYS[1] - DAYS[0]], [b"1"], [[1.0]]):
+        typed = raw_rows().head(len(values)).with_columns(price=pl.Series(values))
+        with pytest.raises(DatasetError, match=r"column 'price' holds values of type .* numbers"):
+            encoder(typed)
+    for rows in (raw_rows().lazy(), raw_rows().to_dict(), raw_rows().to_arrow()):
+        with pytest.raises(DatasetError, match=r"expected a frame of Polars; make one with pl\.fr"):
+            encoder(rows)
     with pytest.raises(DatasetError, match="no field colour"):
         RowEncoder(prepared, ["colour"])
     other = write_dataset(tmp_path / "other", rows={"train": 20})

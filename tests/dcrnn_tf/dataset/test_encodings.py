@@ -43,6 +43,14 @@ def both(apply, x):
     return found
 
 
+def test_missing_numbers_are_those_that_cells_of_the_same_text_have():
+    texts = ("-9223372036854775808", "9223372036854775807", "+5", "007", "1e3", ".5", "0.1")
+    encoding = Scaling((*texts, "1_000", "\uff12\uff10", "1e400", "inf", "nan", "", "x"))
+    assert encoding.missing_numbers == (-(2.0**63), 5.0, 7.0, 1000.0, 0.5, 0.1)
+    x = np.array([-(2.0**63), 2.0**63, 20.0, 1000.0])
+    assert both(encoding.numbers, x).tolist() == [0.0, 2.0**63, 20.0, 0.0]
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     "scaling",

@@ -200,7 +200,8 @@ def _make(
     if raw_dir and datasets.SOURCES[table.data].private:
         table = table.unpublished()
     left_out: tuple[str, ...] = ()
-    if any(row.matched_width for row in table.rows):
+    matched = any(row.matched_width for row in table.rows)
+    if matched:
         table, left_out = _of_equal_size(table, schema)
     config = {
         "table": table.name,
@@ -213,6 +214,8 @@ def _make(
     planned = runs.planned(table, preset, prepared, out_dir)
     runs.check_finished(planned)
     runs.take_over(planned, schema.fingerprint)
+    if not matched:  # which builds the models
+        runs.check_models(table, planned, prepared)
     steps = -(-schema.split("train").rows // preset.batch_size) * preset.epochs
     failed = processes.run_all(planned, steps, preset.batch_size, settings.parallel_runs)
     return _write(table, preset, out_dir, left_out, failed)

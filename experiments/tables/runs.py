@@ -3,12 +3,14 @@
 import json
 import math
 import pathlib
+import subprocess
 import sys
 from collections.abc import Sequence
 
 from dcrnn_tf.system.errors import UserError
+from experiments.programs import shielded
 from experiments.runs import reuse, run_folder
-from experiments.runs.processes import RunProcess
+from experiments.runs.processes import RunProcess, die_with_parent
 from experiments.runs.run import damage_of
 from experiments.tables.spec import PROGRAMS, Preset, Row, Table
 
@@ -84,3 +86,37 @@ def take_over(runs: Sequence[RunProcess], fingerprint: str) -> None:
     taken = sum(reuse.take_over(run.command, run.folder.absolute(), fingerprint) for run in new)
     if taken:
         print(f"{taken} of {len(runs)} runs are copied from other tables, which made the same.")
+
+
+def check_models(table: Table, runs: Sequence[RunProcess], prepared: pathlib.Path) -> None:
+    """Refuses a table some of whose models cannot be built, before the first of its runs begins.
+
+    Args:
+      table: The table.
+      runs: Its runs, those that are finished included.
+      prepared: Folder of the dataset.
+
+    Raises:
+      UserError: The dataset does not suit a model, or a model its settings.
+    """
+    waiting = {run.folder.parent.name for run in runs if run.trains and not run.done()}
+    rows = [(row.label, row.model, row.settings) for row in table.rows if row.slug in waiting]
+    if len(rows) < 2:  # the first run itself refuses
+        return
+    done = subprocess.run(
+        shielded([sys.executable, "-m", "experiments.tables.refusals"]),
+        input=json.dumps({"data_dir": str(prepared), "rows": rows}),
+        capture_output=True,
+        encoding="utf-8",
+        preexec_fn=die_with_parent,
+        check=False,
+    )
+    if done.returncode:
+        *_, last = ["the process was killed", *done.stderr.strip().splitlines()]
+        raise UserError(f"the models of {table.name} cannot be checked: {last}")
+    if refusals := json.loads(done.stdout.splitlines()[-1]):
+        listed = "; ".join(f"{label}: {reason}" for label, reason in refusals.items())
+        raise UserError(
+            f"{prepared} does not suit {len(refusals)} of the {len(table.rows)} models of "
+            f"{table.name}: {listed}; choose the others by --models, or another dataset"
+        )

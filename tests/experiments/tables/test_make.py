@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.errors import UserError
 from experiments.dcrnn import tables as dcrnn_tables
 from experiments.dephn import tables as dephn_tables
 from experiments.runs import processes
-from experiments.tables import make
+from experiments.tables import make, runs
 from experiments.tables.make import Settings
 from experiments.tables.spec import Row
 from tests.experiments.run_folders import write_run
@@ -117,13 +118,14 @@ def test_tables_of_several_datasets_take_a_folder_of_each(tmp_path):
 def run_all(dataset_folder, monkeypatch):
     """Takes the place of the runs' processes: every run has the same AUC."""
 
-    def write(runs, *_):
-        for run in runs:
+    def write(planned, *_):
+        for run in planned:
             assert f"--data_dir={dataset_folder}" in run.command
             write_run(run.folder, {"click": 0.7, "conversion": 0.6}, simulated=False, curves=False)
         return {}
 
     monkeypatch.setattr(processes, "run_all", write)
+    monkeypatch.setattr(runs, "check_models", lambda *_: None)
 
 
 def test_a_dataset_of_ones_own_brings_its_tasks(run_all, dataset_folder, tmp_path):
@@ -156,6 +158,28 @@ def test_a_model_that_the_dataset_cannot_have_is_left_out_and_says_why(
     first, second = capsys.readouterr().out.splitlines()[:2]
     assert sentence == f"{first}."
     assert second.startswith("Far off keeps its settings: ")
+
+
+def test_models_that_cannot_be_built_are_refused_before_the_first_run(
+    dataset_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(processes, "run_all", lambda *_: pytest.fail("a run begins"))
+    rows = (
+        Row("MMoE", "mmoe"),
+        Row("Constant", "constant", deterministic=True),
+        Row("Slim", "dcrnn", {"units": 0}),
+        Row("Odd", "mmoe", {"colour": "red"}),
+    )
+    table = dataclasses.replace(dcrnn_tables.TABLE_1, rows=rows)
+    with pytest.raises(UserError) as refusal:
+        make.make(table, Settings(raw_dir=dataset_folder, seeds=1), tmp_path / "table")
+    sentence = str(refusal.value)
+    assert sentence.startswith(
+        f"{dataset_folder} does not suit 2 of the 4 models of table1: "
+        "Slim: model dcrnn: units=0 must be a whole number from 1; "
+        "Odd: model mmoe has no setting colour; it has "
+    )
+    assert sentence.endswith("; choose the others by --models, or another dataset")
 
 
 def test_a_dataset_with_another_number_of_tasks_is_refused(dataset_folder, tmp_path):
@@ -349,6 +373,8 @@ def test_beside_its_runs_a_program_takes_little_memory(program, table, dataset_f
         "from experiments.tables import datasets\n"
         f"datasets.make = lambda *_: {str(dataset_folder)!r}\n"
     )
+    if program != "experiments.reproduce":  # one program checks its models, for all
+        patch += "from experiments.tables import runs\nruns.check_models = lambda *_: None\n"
     arguments = [f"--out_dir={tmp_path}", "--preset=smoke"]
     arguments += ["--table=table1"] if program == "experiments.reproduce" else []
     text = LOADED.replace("ARGUMENTS", repr(arguments)).replace("PROGRAM", repr(program))

@@ -30,6 +30,9 @@ SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
 FILES_BESIDE = "files_beside"  # in `Schema.source`: checksums, by name, of files beside the shards
 
+LARGEST_ROW = 2**31 - 1  # embedding rows and rows of entity tables are stored as int32
+LONGEST_LIST = 2**16 - 1  # lengths of lists are stored as uint16
+
 
 @dataclasses.dataclass(frozen=True)
 class Field:
@@ -70,6 +73,9 @@ class Field:
                 f"field {self.name}: vocabulary_size {self.vocabulary_size} is below "
                 f"{FIRST_ID_ROW}, the rows kept for padding and unknown ids"
             )
+        most = 0 if self.kind == NUMERIC else LARGEST_ROW
+        _check_range(f"field {self.name}: vocabulary_size", self.vocabulary_size, most)
+        _check_range(f"field {self.name}: max_values", self.max_values, LONGEST_LIST, 1)
         if self.weighted and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
         if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:
@@ -175,6 +181,7 @@ class Entity:
 
     def __post_init__(self) -> None:
         _check_folder_name("entity", self.name)
+        _check_range(f"entity table {self.name}: rows", self.rows, LARGEST_ROW)
 
     @property
     def row_name(self) -> str:
@@ -368,6 +375,12 @@ def _check_folder_name(what: str, name: str) -> None:
         raise DatasetError(f"{what} name {name!r} is not a valid identifier")
 
 
+def _check_range(what: str, number: int, most: int, least: int = 0) -> None:
+    """Refuses a number that the format cannot hold."""
+    if not least <= number <= most:
+        raise DatasetError(f"{what} is {number:,}, expected {least:,} to {most:,}")
+
+
 def _check_attention(fields: Sequence[Field]) -> None:
     by_name = {field.name: field for field in fields}
     for field in fields:
@@ -429,6 +442,13 @@ def _from_dict(content: dict) -> Schema:
             counted = set(counts) == set(schema.task_names)
             if not (counted and all(map(json_form.is_count, counts.values()))):
                 raise TypeError(f"split {split.name} does not count the rows of each task")
+        for task in schema.task_names:
+            if not split.positives[task] <= split.defined[task] <= split.rows:
+                raise DatasetError(
+                    f"split {split.name} has {split.rows:,} rows, of which "
+                    f"{split.defined[task]:,} define task {task} and {split.positives[task]:,} are "
+                    "positive, expected no number above the one before it"
+                )
     if schema.former is not None:
         raise TypeError("former is no part of a schema in a file")
     return schema

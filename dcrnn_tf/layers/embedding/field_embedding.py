@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import PADDING_ROW
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, LARGEST_ROW, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import pooling, row_shards
@@ -41,7 +41,8 @@ class FieldEmbedding(Layer):
         `["CPU:0", "GPU:1"]`; None leaves it to TensorFlow.
 
     Raises:
-      ValueError: A device does not exist, or several shards are to have static shapes.
+      ValueError: A device does not exist, several shards are to have static shapes, or the fields
+        have more rows than int32 numbers.
 
     Call arguments:
       features: Features by name. A categorical field has ids, int32 `(rows,)`, a multi-categorical
@@ -99,6 +100,11 @@ class FieldEmbedding(Layer):
         for field in self.fields:
             self.offsets[field.name] = self.total_rows
             self.total_rows += field.vocabulary_size
+        if self.total_rows > LARGEST_ROW:  # all fields share one table
+            raise ValueError(
+                f"the fields have {self.total_rows:,} embedding rows together, expected "
+                f"{LARGEST_ROW:,} at most; use fewer fields, or a dataset with a larger min_count"
+            )
         self.table = None  # the table, if one variable holds it
         self.tables: tuple[keras.Variable, ...] = ()  # the variables that hold it
 

@@ -109,6 +109,14 @@ def test_a_list_is_attended_as_long_as_the_attending_field_is_selected():
         (lambda: Field("\n", CATEGORICAL, 5), r"field name '\\n' has no visible character"),
         (lambda: Field("a", "text", 5), "kind 'text' is not one of"),
         (lambda: Field("a", CATEGORICAL, 1), "vocabulary_size 1 is below 2"),
+        (
+            lambda: Field("a", CATEGORICAL, 2**31),
+            "field a: vocabulary_size is 2,147,483,648, expected 0 to 2,147,483,647",
+        ),
+        (lambda: Field("a", NUMERIC, 5), "field a: vocabulary_size is 5, expected 0 to 0"),
+        (lambda: Field("a", MULTI_CATEGORICAL, 5, 65_536), "is 65,536, .* 65,535"),
+        (lambda: Field("a", MULTI_CATEGORICAL, 5, 0), "field a: max_values is 0, expected 1 to"),
+        (lambda: Entity("user", 2**31, ()), "entity table user: rows is 2,147,483,648, expected"),
         (lambda: Field("a", CATEGORICAL, 5, weighted=True), "only a multi_categorical field"),
         (lambda: Field("a", CATEGORICAL, 5, attended_by="b"), "field a: only a multi_categorical"),
         (lambda: make_schema(fields=(attended("a", "b"),)), "field a: .* 'b', which is no field"),
@@ -147,6 +155,21 @@ def test_bad_files_are_refused(tmp_path):
     path.write_text(json.dumps(content | {"seed": 6}))
     with pytest.raises(DatasetError, match="was changed after it was written"):
         load_schema(tmp_path)
+    (split,) = content["splits"]
+    for name, number, message in (
+        ("rows", 2**63, r"rows of a Split is 9223372036854775808\)"),
+        ("rows", -1, "rows of a Split is -1"),
+        ("positives", {"click": 11, "conversion": 1}, "has 10 rows, of which 10 define task click"),
+        (
+            "defined",
+            {"click": 10, "conversion": 11},
+            "11 define task conversion and 1 are positive",
+        ),
+        ("shards", [split["shards"][0] | {"bytes": -1}], "bytes of a Shard is -1"),
+    ):
+        path.write_text(json.dumps(content | {"splits": [split | {name: number}]}))
+        with pytest.raises(DatasetError, match=message):
+            load_schema(tmp_path)
     del content["fields"]
     path.write_text(json.dumps(content))
     with pytest.raises(DatasetError, match="lacks the key 'fields'; prepare the dataset again"):

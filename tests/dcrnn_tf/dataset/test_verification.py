@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import DatasetError, load_schema, sha256_of_file
+from dcrnn_tf.dataset.schema import DatasetError, Split, load_schema, sha256_of_file
 from tests.damage import change_column, put
 
 TRAIN = "tiny-train.tfrecord-00000-of-00001"
@@ -134,7 +134,8 @@ def test_a_damaged_entity_table_is_named(folder):
 
 def test_a_split_without_rows_is_refused(folder):
     schema = load_schema(folder)
-    empty = dataclasses.replace(schema.splits["test"], rows=0, shards=())
+    none = dict.fromkeys(schema.task_names, 0)
+    empty = Split("test", rows=0, positives=none, defined=none, shards=())
     dataclasses.replace(schema, splits={**schema.splits, "test": empty}).save(folder)
     with pytest.raises(DatasetError, match=r"the split test of .* has no rows"):
         PreparedDataset(folder).batches("test", 8)

@@ -293,3 +293,9 @@ def test_compiled_pooling_refuses_ids_outside_of_the_table():
 def test_weighted_lists_are_pooled_with_their_weights_in_training_too():
     layer = built_layer()
     np.testing.assert_array_equal(layer(FEATURES, training=True), layer(FEATURES))
+
+
+def test_more_rows_than_int32_numbers_are_refused():
+    fields = [Field(name, vocabulary_size=2**30) for name in ("user", "item")]
+    with pytest.raises(ValueError, match="2,147,483,648 embedding rows together, exp"):
+        FieldEmbedding(fields)

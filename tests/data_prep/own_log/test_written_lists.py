@@ -28,6 +28,13 @@ LISTS += [[], ["x"], ["None", "1"]]
         ("[New York]", ["New York"]),
         ("[1, None, null, 'None']", ["1", "None"]),
         ("[np.int64(1), np.float64(2.0)]", ["1", "2.0"]),
+        ("[np.str_('a, b'), np.str_(\"it's\"), np.True_]", ["a, b", "it's", "True"]),
+        ("[np.int64(1), np.str_('\\\\')]", ["1", "\\"]),
+        ("[Timestamp('2024-01-02 00:00:00')]", ["2024-01-02 00:00:00"]),
+        (
+            "[Decimal('2.50'), UUID('3a-0'), sin(x), Rocky (1976)]",
+            ["2.50", "3a-0", "sin(x)", "Rocky (1976)"],
+        ),
         ("a;b", ["a", "b"]),
         ("[a];[b]", ["[a]", "[b]"]),
         ("[[1, 2], [3]]", ["[[1, 2], [3]]"]),
@@ -40,7 +47,15 @@ def test_a_cell_is_these_items(cell, items):
 
 
 @pytest.mark.parametrize("items", LISTS)
-@pytest.mark.parametrize("write", [str, json.dumps, lambda x: json.dumps(x, ensure_ascii=False)])
+@pytest.mark.parametrize(
+    "write",
+    [
+        str,
+        lambda x: str(list(map(np.str_, x))),
+        json.dumps,
+        lambda x: json.dumps(x, ensure_ascii=False),
+    ],
+)
 def test_what_python_and_json_write_is_read_as_it_was(items, write):
     (found,) = split_lists(pl.Series([write(items)]), ";")
     assert found.to_list() == items

@@ -75,6 +75,8 @@ def fit(
 
     schema = dataset.schema
     plan = tabular.columns(schema.fields)
+    # float32, and as scikit-learn copies it: float64
+    tabular.check_memory(dataset, max_rows, row_bytes=12 * len(plan))
     inputs, labels = tabular.read(dataset, "train", max_rows)
     known: dict[str, np.ndarray] = {}
     if "validation" in schema.splits:

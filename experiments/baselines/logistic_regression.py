@@ -64,10 +64,17 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
+    from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL
     from dcrnn_tf.metrics.logloss import logloss
+    from experiments.baselines.inputs import check_memory
     from experiments.runs.fitted_run import Fitted, learnable, score
 
     schema = dataset.schema
+    single = [field for field in schema.fields if field.kind != MULTI_CATEGORICAL]
+    columns = sum(max(field.vocabulary_size, 1) for field in schema.fields)
+    # A float64 and an int32 for each value that is in every row, in parts and then in one piece;
+    # L-BFGS holds 25 numbers for each column.
+    check_memory(dataset, max_rows, row_bytes=24 * len(single), fixed=200 * columns)
     inputs, labels = one_hot(dataset, "train", max_rows)
     choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
     models, chosen = {}, {}

@@ -19,8 +19,8 @@ NAMED_VALUES = 5  # in a message
 
 
 @dataclasses.dataclass(frozen=True)
-class DeclaredValues:
-    """Values of a column that a part of the declaration lists."""
+class ValueList:
+    """The list of values that a part of the declaration has for a column."""
 
     part: str
     column: str
@@ -45,11 +45,11 @@ class RowCounts:
         self.positives: collections.Counter[str] = collections.Counter()
         self.defined: collections.Counter[str] = collections.Counter()
         self.values: dict[str, collections.Counter[str]] = {
-            listed.column: collections.Counter() for listed in listed_values(declaration)
+            listed.column: collections.Counter() for listed in value_lists(declaration)
         }
         self._tasks = declaration.tasks
         self._listed: dict[str, tuple[str, ...]] = {}
-        for listed in listed_values(declaration):
+        for listed in value_lists(declaration):
             self._listed[listed.column] = self._listed.get(listed.column, ()) + listed.values
 
     def add(
@@ -85,23 +85,23 @@ class RowCounts:
             counter.update(kept)
 
 
-def listed_values(declaration: Declaration) -> Iterator[DeclaredValues]:
-    """Yields the parts of a declaration that list values; labels of 1 and 0 are not listed."""
+def value_lists(declaration: Declaration) -> Iterator[ValueList]:
+    """Yields the lists of values in a declaration, except the usual labels of 1 and 0."""
     for task in declaration.tasks:
         for key, values, usual in (
             ("positive", task.positive, ONE),
             ("negative", task.negative, ZERO),
         ):
             if values is not None and values != usual:
-                yield DeclaredValues(f"task {task.name}: {key}", task.column, values)
+                yield ValueList(f"task {task.name}: {key}", task.column, values)
     for name, values in declaration.split.values.items():
-        yield DeclaredValues(f"split: {name}", declaration.split.column, values)
+        yield ValueList(f"split: {name}", declaration.split.column, values)
 
 
 def never_met(declaration: Declaration, counts: RowCounts) -> dict[str, dict[str, str]]:
     """Returns the listed values that no row has, by part, each with what its column holds."""
     absent: dict[str, dict[str, str]] = {}
-    for listed in listed_values(declaration):
+    for listed in value_lists(declaration):
         counted = counts.values[listed.column]
         texts = pl.Series(counted.keys(), dtype=pl.String)
         for value in listed.values:

@@ -8,6 +8,7 @@ import json
 import pathlib
 from collections.abc import Iterator, Mapping
 
+from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.whole_folder import whole_folder
 
@@ -23,16 +24,7 @@ def read_simulation(folder: pathlib.Path) -> dict | None:
     path = folder / SIMULATION_FILE
     if not path.exists():
         return None
-    try:
-        simulation = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}); simulate the data again") from None
-    if not isinstance(simulation, dict):
-        raise DatasetError(
-            f"{path} holds {json.dumps(simulation)[:40]}, expected a mapping; simulate the data "
-            "again"
-        )
-    return simulation
+    return json_form.read(path, json_form.OBJECT, "simulate the data again")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+from dcrnn_tf.system import json_form
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_file import whole_file
 
@@ -31,7 +33,7 @@ class WorkFolder:
         self._lock = FolderLock(path.with_name(path.name + ".lock"), path)
         same_task = False
         if path.exists():
-            same_task = self.load(_TASK_FILE) == json.loads(json.dumps(task))
+            same_task = self._made_for(task)
             if same_task:
                 print(f"Going on with {path}, left behind by a preparation that was interrupted.")
             else:
@@ -42,11 +44,21 @@ class WorkFolder:
             self.save(_TASK_FILE, task)
 
     def load(self, name: str) -> dict | None:
-        """What a stage has saved; None if it has not been finished."""
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        """What a stage has saved; None if it has not been finished.
+
+        Raises:
+          DatasetError: The file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
             return None
+        return json_form.read(path, json_form.OBJECT, f"remove {self.path} to begin again")
+
+    def _made_for(self, task: Mapping) -> bool:
+        try:
+            return self.load(_TASK_FILE) == json.loads(json.dumps(task))
+        except DatasetError:
+            return False  # damaged, so that nobody knows
 
     def save(self, name: str, content: Mapping) -> None:
         """Notes that a stage is finished, its files being on disk; whole or not at all."""

@@ -38,10 +38,21 @@ def predict_request(model: str, signature: str, definition, inputs: dict):
     return request
 
 
+def request_body(path: str) -> dict:
+    """The body of a request, from a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = json.load(file)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} cannot be read: {error}")
+    if not isinstance(body, dict) or not {"signature_name", "inputs"} <= set(body):
+        sys.exit(f'{path} must hold {{"signature_name": ..., "inputs": {{input: values}}}}')
+    return body
+
+
 def main(address: str, model: str, path: str) -> None:
     """Prints the outputs."""
-    with open(path, encoding="utf-8") as file:
-        body = json.load(file)
+    body = request_body(path)
     name = body["signature_name"]
     with grpc.insecure_channel(address) as channel:
         service = PredictionServiceStub(channel)

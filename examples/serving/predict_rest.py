@@ -44,10 +44,21 @@ def filled(body: dict, metadata: dict) -> dict:
     return body | {"inputs": inputs}
 
 
+def request_body(path: str) -> dict:
+    """The body of a request, from a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = json.load(file)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} cannot be read: {error}")
+    if not isinstance(body, dict) or not {"signature_name", "inputs"} <= set(body):
+        sys.exit(f'{path} must hold {{"signature_name": ..., "inputs": {{input: values}}}}')
+    return body
+
+
 def main(url: str, path: str) -> None:
     """Prints the outputs."""
-    with open(path, encoding="utf-8") as file:
-        body = json.load(file)
+    body = request_body(path)
     answer = fetch(f"{url}:predict", filled(body, fetch(f"{url}/metadata")))
     for task, probabilities in answer["outputs"].items():
         print(task, *(f"{p:.6f}" for p in probabilities))

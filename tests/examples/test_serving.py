@@ -318,3 +318,18 @@ def test_requests_that_a_server_batches_get_what_they_get_alone(exported, server
     assert np.std([outputs["click"] for outputs in alone]) > 0.001
     for found, outputs in zip(batched(server, "rank", requests), alone, strict=True):
         assert_close(found, outputs)
+
+
+@pytest.mark.parametrize("name", ["predict_rest", "predict_grpc"])
+def test_a_request_that_cannot_be_read_is_named(name, tmp_path):
+    path = tmp_path / "rank.json"
+    for text, reason in (
+        (None, "cannot be read: .*No such file"),
+        ("{", "cannot be read: Expecting"),
+        ("[]", 'must hold {"signature_name"'),
+        ('{"inputs": {}}', 'must hold {"signature_name"'),
+    ):
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(SystemExit, match=rf"rank\.json {reason}"):
+            client(name).request_body(str(path))

@@ -508,7 +508,10 @@ def test_damaged_simulation_file_is_named(raw, tmp_path):
     assert "simulation.json is not JSON" in refusal(raw, tmp_path)
     for content in ("null", "3", "[]"):
         (raw / "simulation.json").write_text(content)
-        assert f"simulation.json holds {content}, expected a mapping" in refusal(raw, tmp_path)
+        said = refusal(raw, tmp_path)
+        assert f"simulation.json is damaged: it is {content}, expected a JSON object" in said
+    (raw / "simulation.json").write_bytes(b'{"a": "\xff"}')
+    assert "simulation.json is not JSON" in refusal(raw, tmp_path)
 
 
 def test_the_full_data_is_compared_with_the_published_counts(raw, tmp_path):

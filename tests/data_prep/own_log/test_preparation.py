@@ -224,7 +224,10 @@ def test_program_knows_simulated_files_and_takes_a_minimum_count_for_all(tmp_pat
     command.append(f"--out_dir={tmp_path}/damaged")
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 1
-    assert "simulation.json holds [], expected a mapping" in done.stderr.splitlines()[-1]
+    assert (
+        "simulation.json is damaged: it is [], expected a JSON object"
+        in done.stderr.splitlines()[-1]
+    )
 
 
 def test_tolerated_bad_rows_are_stated(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from data_prep.storage.work_folder import WorkFolder
 from data_prep.wechat import preparation
+from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 
 
@@ -18,6 +19,18 @@ def test_half_a_work_folder_is_not_taken_up(tmp_path, monkeypatch, capsys):
     assert work.load("train.json") == {"rows": 3}
     again = WorkFolder(tmp_path / "out.work", {"seed": 1})
     assert again.load("train.json") is None
+    assert "Removing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"rows": ', b"[3]", b"\xff"])
+def test_a_damaged_file_is_named_and_a_damaged_task_is_not_taken_up(tmp_path, damage, capsys):
+    work = WorkFolder(tmp_path / "work", {"seed": 1})
+    (work.path / "train.json").write_bytes(damage)
+    with pytest.raises(DatasetError, match=rf"train\.json .*; remove {work.path} to begin again"):
+        work.load("train.json")
+    (work.path / "task.json").write_bytes(damage)
+    work.release()
+    assert WorkFolder(work.path, {"seed": 1}).load("train.json") is None
     assert "Removing" in capsys.readouterr().out
 
 

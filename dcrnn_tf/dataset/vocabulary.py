@@ -14,6 +14,7 @@ from dcrnn_tf.dataset.encodings import (
     PADDING_ROW,
     TEXT,
     UNKNOWN_ROW,
+    VALUE,
     Ids,
 )
 from dcrnn_tf.dataset.names import file_names
@@ -22,7 +23,7 @@ from dcrnn_tf.system.whole_file import naming_file
 
 _NOTHING_MISSING = Ids()
 _TEXTS = (pa.string(), pa.large_string())
-_TYPES = {TEXT: "O", INTEGER: "i"}  # NumPy's kinds of arrays of ids
+_TYPES = {VALUE: "O", TEXT: "O", INTEGER: "i"}  # NumPy's kinds of arrays of ids
 
 
 class Vocabulary:
@@ -149,6 +150,11 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
         raise DatasetError(
             f"{path} holds {vocabulary.ids.dtype} where the schema says {expected} ids; {again}"
         )
+    if isinstance(field.encoding, Ids) and expected == VALUE:
+        missing = vocabulary.encode(pl.Series(field.encoding.missing_ids, dtype=pl.String))
+        if known := np.count_nonzero(missing != UNKNOWN_ROW):
+            reason = f"{known:,} of its ids stand for a missing value"
+            raise DatasetError(f"{path} is damaged ({reason}); {again}")
     if vocabulary.size != field.vocabulary_size:
         raise DatasetError(
             f"{path} has {len(vocabulary.ids):,} ids, the schema says "

@@ -16,7 +16,9 @@ from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.models.fit_by_task import FitByTask
 from dcrnn_tf.system.errors import UserError
 
-LABELS = "labels of the batch\n"  # key among the features of a training step, as no field is named
+# Key among the features of a step, as no field is named. It is before every field in their order:
+# Keras weights a batch in the mean of losses by the rows of what comes first.
+LABELS = "\nlabels of the batch"
 
 
 class ModelError(UserError, ValueError):
@@ -266,8 +268,11 @@ class MultiTaskModel(Configured, FitByTask):
 
     def train_step(self, data: tuple) -> dict:
         """Makes a step of `fit`, which knows the labels as `training_logits` does."""
-        features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return super().train_step(({**features, LABELS: labels}, labels, weights))
+        return super().train_step(_with_labels(data))
+
+    def test_step(self, data: tuple) -> dict:
+        """Makes a step of `evaluate`."""
+        return super().test_step(_with_labels(data))
 
     def add_statistic(self, name: str, value: tf.Tensor) -> None:
         """Notes a number of the current training step, a scalar; for `logits` to call."""
@@ -329,3 +334,9 @@ def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
     for entity in dict.fromkeys(field.entity for field in fields if field.entity):
         specs[f"{entity}_row"] = tf.TensorSpec((None,), tf.int32, f"{entity}_row")
     return specs
+
+
+def _with_labels(data: tuple) -> tuple:
+    """Returns what Keras gives a step, with the labels among the features too."""
+    features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+    return {**features, LABELS: labels}, labels, weights

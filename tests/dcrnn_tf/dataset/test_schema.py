@@ -128,6 +128,15 @@ def test_a_list_is_attended_as_long_as_the_attending_field_is_selected():
         (lambda: Field("a", NUMERIC, encoding=Bins()), "encoding bins does not fit a numeric"),
         (lambda: Field("a", CATEGORICAL, 5, encoding=Scaling()), "scaling does not fit a cat"),
         (lambda: Task("a\tb"), r"'a\\tb' holds a control character \(U\+0009\); choose one of"),
+        (
+            lambda: make_schema(
+                fields=(
+                    Field("a", MULTI_CATEGORICAL, 5, weighted=True),
+                    Field("a_weight", NUMERIC),
+                )
+            ),
+            "used more than once .*: a_weight",
+        ),
         (lambda: make_schema(tasks=(Task("user_row"),)), "used more than once .*: user_row"),
         (lambda: make_schema(entities={}), "no entity table 'user'"),
         (lambda: make_schema(tasks=(Task("price"),)), "used more than once in the schema: price"),

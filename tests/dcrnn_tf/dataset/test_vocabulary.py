@@ -7,12 +7,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from dcrnn_tf.dataset.encodings import INTEGER, TEXT, Ids
+from dcrnn_tf.dataset.encodings import INTEGER, TEXT, VALUE, Ids
 from dcrnn_tf.dataset.schema import CATEGORICAL, DatasetError, Field
 from dcrnn_tf.dataset.vocabulary import load_vocabulary, write_vocabulary
 
 INTEGERS = Field("item", CATEGORICAL, 5, encoding=Ids(("-1",), INTEGER))
 TEXTS = Field("item", CATEGORICAL, 5, encoding=Ids(("",), TEXT))
+VALUES = Field("item", CATEGORICAL, 5, encoding=Ids(("", "-9"), VALUE))
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def test_ids_come_back_in_their_order(path):
     for field, ids in (
         (INTEGERS, np.array([2**62, -5, 7])),
         (TEXTS, np.array(["7", "", "\u9752"], object)),
+        (VALUES, np.array(["7", "9", "\u9752"], object)),
     ):
         write_vocabulary(path, ids, np.ones(3))
         assert load(path, field) == ids.tolist()
@@ -47,6 +49,11 @@ def test_ids_come_back_in_their_order(path):
         (INTEGERS, pl.String, ["5", "6", "7"], "holds object where the schema says integer ids"),
         (INTEGERS, pl.Float64, [5, 6, 7], "its column id holds double, expected int"),
         (TEXTS, pl.Int64, [5, 6, 7], "holds int64 where the schema says text ids"),
+        (VALUES, pl.String, ["a", None, "c"], "1 of its ids are null"),
+        (VALUES, pl.Int64, [5, 6, 7], "holds int64 where the schema says value ids"),
+        (VALUES, pl.Binary, [b"5", b"6", b"7"], "its column id holds large_binary, expected"),
+        (VALUES, pl.String, ["a", "", "c"], "1 of its ids stand for a missing value"),
+        (VALUES, pl.String, ["", "-9", "c"], "2 of its ids stand for a missing value"),
     ],
 )
 def test_damage_is_refused_in_one_sentence(field, dtype, ids, what, path):

@@ -122,3 +122,24 @@ def test_a_batch_on_which_a_task_is_nowhere_defined_changes_no_metric(model):
         found = model.compute_metrics(None, labels, logits)
     assert float(found["conversion_binary_accuracy"]) == 1.0
     assert float(found["click_binary_accuracy"]) == 0.5
+
+
+@pytest.mark.parametrize("way", ["fit", "evaluate"])
+def test_batches_count_by_their_examples_not_by_their_users(way, model, dataset):
+    """The last batch has few examples, which are of as many users as those of other batches."""
+    labels, logits, _ = columns_of(model, dataset)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.0), loss=losses.multi_task_losses(POSITIVE_WEIGHTS)
+    )
+    rows = [len(label["click"]) for _, label in dataset.batches("test", 600)]
+    users = [len(features["age"]) for features, _ in dataset.batches("test", 600)]
+    assert rows[-1] / rows[0] < 0.5 * users[-1] / users[0]
+    if way == "fit":
+        (found,) = model.fit(dataset.batches("test", 600), verbose=0).history["loss"]
+    else:
+        found = model.evaluate(dataset.batches("test", 600), verbose=0, return_dict=True)["loss"]
+    expected = sum(
+        np.mean(losses.WeightedCrossEntropy(weight).call(labels[task], logits[task]))
+        for task, weight in POSITIVE_WEIGHTS.items()
+    )
+    assert found == pytest.approx(float(expected), rel=1e-5)

@@ -17,6 +17,7 @@ from dcrnn_tf.serving import export
 from dcrnn_tf.serving.raw_rows import raw_rows
 from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.serving.trial import ExportError
+from dcrnn_tf.training import losses
 from tests.shop import prepare_shop
 
 WEIGHTS = {"click": 3.0, "conversion": 7.0}
@@ -32,13 +33,19 @@ def shop(tmp_path_factory):
     return PreparedDataset(prepare_shop(tmp_path_factory.mktemp("shop")))
 
 
-def served(dataset, user_fields=(), weights=WEIGHTS, **settings):
-    """Of a small model whose probabilities differ from row to row."""
+def trained(dataset, **settings):
+    """A small model whose probabilities differ from row to row."""
     model = models.build("mmoe", dataset.schema, embedding_dim=4, **settings)
     random = np.random.default_rng(1)
     for variable in model.weights:
         inputs = 1 if variable.path.endswith("table") else np.prod(variable.shape[-2:-1], dtype=int)
         variable.assign(random.normal(scale=(3 / inputs) ** 0.5, size=variable.shape))
+    return model
+
+
+def served(dataset, user_fields=(), weights=WEIGHTS, model=None):
+    """The same as a server has it."""
+    model = model or trained(dataset)
     weights = {task: weights[task] for task in dataset.schema.task_names}
     return ServingModel(model, dataset.schema, dataset.vocabularies(), weights, user_fields)
 
@@ -88,6 +95,20 @@ def test_rows_of_a_dataset_have_the_probabilities_of_the_model_in_training(datas
     difference, tolerance = differences_of(served(shop, ("city",)), shop)
     assert difference < tolerance / 4
     assert tolerance < 1e-4
+
+
+def test_a_model_of_a_keras_file_is_served_like_the_one_that_was_saved(dataset, tmp_path):
+    model = trained(dataset)
+    model.compile(optimizer="sgd", loss=losses.multi_task_losses(WEIGHTS))
+    model.save(tmp_path / "model.keras")
+    loaded = served(
+        dataset, ("age", "history"), model=keras.saving.load_model(tmp_path / "model.keras")
+    )
+    difference, tolerance = differences_of(loaded, dataset)
+    assert difference < tolerance / 4
+    expected = served(dataset, model=model).trials(dataset)[0].expected
+    for output, found in loaded.trials(dataset)[0].expected.items():
+        np.testing.assert_array_equal(found, expected[output])
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "bfloat16_products"])

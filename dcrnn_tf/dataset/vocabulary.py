@@ -22,7 +22,7 @@ from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file
 
 _NOTHING_MISSING = Ids()
-_TEXTS = (pa.string(), pa.large_string())
+_TYPES_OF_IDS = (pa.string(), pa.large_string(), pa.float64())  # quantile bins' ids are edges
 _TYPES = {VALUE: "O", TEXT: "O", INTEGER: "i"}  # NumPy's kinds of arrays of ids
 
 
@@ -98,12 +98,12 @@ def read_vocabulary(path: pathlib.Path) -> Vocabulary:
         raise ValueError(str(error).splitlines()[0]) from None
     if missing := sorted({"id", "count"} - set(table.column_names)):
         raise ValueError(f"it has no column {' and '.join(missing)}")
-    for column, expected, texts in (
-        ("id", "integers or strings", _TEXTS),
+    for column, expected, others in (
+        ("id", "numbers or strings", _TYPES_OF_IDS),
         ("count", "integers", ()),
     ):
         dtype = table[column].type
-        if not (pa.types.is_integer(dtype) or dtype in texts):
+        if not (pa.types.is_integer(dtype) or dtype in others):
             raise ValueError(f"its column {column} holds {dtype}, expected {expected}")
         if nulls := table[column].null_count:
             raise ValueError(f"{nulls:,} of its {column}s are null")

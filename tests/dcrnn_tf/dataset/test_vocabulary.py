@@ -7,12 +7,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from dcrnn_tf.dataset.encodings import INTEGER, TEXT, VALUE, Ids
+from dcrnn_tf.dataset.encodings import INTEGER, QUANTILE, TEXT, VALUE, Bins, Ids
 from dcrnn_tf.dataset.schema import CATEGORICAL, DatasetError, Field
 from dcrnn_tf.dataset.vocabulary import load_vocabulary, write_vocabulary
 
 INTEGERS = Field("item", CATEGORICAL, 5, encoding=Ids(("-1",), INTEGER))
 TEXTS = Field("item", CATEGORICAL, 5, encoding=Ids(("",), TEXT))
+BINS = Field("item", CATEGORICAL, 5, encoding=Bins(method=QUANTILE, edges=(-0.5, 1.0, 2.5)))
 VALUES = Field("item", CATEGORICAL, 5, encoding=Ids(("", "-9"), VALUE))
 
 
@@ -34,6 +35,7 @@ def test_ids_come_back_in_their_order(path):
     for field, ids in (
         (INTEGERS, np.array([2**62, -5, 7])),
         (TEXTS, np.array(["7", "", "\u9752"], object)),
+        (BINS, np.array([-0.5, 2.5, 1.0])),
         (VALUES, np.array(["7", "9", "\u9752"], object)),
     ):
         write_vocabulary(path, ids, np.ones(3))
@@ -47,7 +49,7 @@ def test_ids_come_back_in_their_order(path):
         (TEXTS, pl.String, ["a", None, None], "2 of its ids are null"),
         (INTEGERS, pl.Int64, [5, 7, 5], "the id 5 stands in it twice"),
         (INTEGERS, pl.String, ["5", "6", "7"], "holds object where the schema says integer ids"),
-        (INTEGERS, pl.Float64, [5, 6, 7], "its column id holds double, expected int"),
+        (INTEGERS, pl.Float64, [5, 6, 7], "holds float64 where the schema says integer ids"),
         (TEXTS, pl.Int64, [5, 6, 7], "holds int64 where the schema says text ids"),
         (VALUES, pl.String, ["a", None, "c"], "1 of its ids are null"),
         (VALUES, pl.Int64, [5, 6, 7], "holds int64 where the schema says value ids"),

@@ -22,6 +22,7 @@ _PACKINGS: tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...] = (
     (b"\x28\xb5\x2f\xfd", "zstd", lambda raw: pa.CompressedInputStream(raw, "zstd")),
     (b"\x04\x22\x4d\x18", "lz4", lambda raw: pa.CompressedInputStream(raw, "lz4")),
 )
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
 _UNREAD = (  # first bytes, what the file is, and what to do
     (b"PK\x03\x04", "a zip archive", "unpack it"),
     (b"PK\x05\x06", "an empty zip archive", "unpack another one"),
@@ -67,6 +68,10 @@ def kind_of(path: pathlib.Path) -> str:
             first = unpacked(raw).read(_FIRST)
             if _is_parquet(first):
                 raise DatasetError(f"{path} is a Parquet file packed with {packing[0]}; unpack it")
+            if (inner := _packing(first)) is not None:
+                raise DatasetError(
+                    f"{path} is packed twice, with {inner[0]} and {packing[0]}; unpack it once"
+                )
     if (unread := _unread(first)) is not None:
         what, advice = unread
         raise DatasetError(f"{path} is {what}, expected CSV text or Parquet; {advice}")
@@ -95,8 +100,8 @@ def check_text(path: pathlib.Path) -> None:
 
 def _packing(first: bytes) -> tuple[str, Callable[[BinaryIO], BinaryIO]] | None:
     for magic, name, opener in _PACKINGS:
-        # Text may begin like bzip2, but not go on like it.
-        if first.startswith(magic) and (name != "bzip2" or first[4:10] == b"1AY&SY"):
+        # Text may begin like bzip2, but not go on like it, with a block or the end.
+        if first.startswith(magic) and (name != "bzip2" or first[4:10] in _BZIP2_BLOCKS):
             return name, opener
     return None
 

@@ -67,6 +67,17 @@ def test_csv_text_is_read_however_it_is_packed_and_named(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
+def test_what_is_packed_is_named_if_it_is_nothing_or_packed_again(tmp_path, packing):
+    (tmp_path / "log").write_bytes(packed(packing, b""))
+    with pytest.raises(DatasetError, match="log is empty"):
+        read(tmp_path / "log")
+    for inner in PACKINGS:
+        (tmp_path / "log").write_bytes(packed(packing, packed(inner, TEXT.encode())))
+        with pytest.raises(DatasetError, match=f"twice, with {inner} and {packing}; unpack it on"):
+            read(tmp_path / "log")
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
 def test_lines_are_named_in_packed_files(tmp_path, packing):
     (tmp_path / "log").write_bytes(packed(packing, (TEXT + "a\n").encode()))
     with pytest.raises(DatasetError, match=r"log, line 302: 1 cells, expected 2"):

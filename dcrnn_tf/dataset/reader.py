@@ -16,14 +16,14 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.batch_parts import BatchParts
+from dcrnn_tf.dataset.blocks import as_written, pad, parse_block, permute, pop_lists, within
+from dcrnn_tf.dataset.entity_table import EntityTable
 from dcrnn_tf.dataset.fixed_threads import PARALLEL_CALLS, with_fixed_threads
 from dcrnn_tf.dataset.guarded import GuardedDataset
 from dcrnn_tf.dataset.schema import (
-    MULTI_CATEGORICAL,
     NUMERIC,
     DatasetError,
     Entity,
-    Field,
     Schema,
     Shard,
     load_schema,
@@ -66,7 +66,7 @@ class PreparedDataset:
         self.schema: Schema = schema if fields is None else schema.select_fields(fields)
         for shard in self._all_shards():
             self._check_size(shard)
-        self._tables: dict[str, _EntityTable] = {}
+        self._tables: dict[str, EntityTable] = {}
 
     def batches(
         self,
@@ -124,13 +124,13 @@ class PreparedDataset:
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
-        rows = blocks.map(_as_written(self._parse_exposures), num_parallel_calls=PARALLEL_CALLS)
+        rows = blocks.map(as_written(self._parse_exposures), num_parallel_calls=PARALLEL_CALLS)
         if seed is not None:
             rows = (
                 rows.rebatch(WINDOW_ROWS)
                 .enumerate()
                 .map(
-                    _as_written(lambda number, window: _permute(window, [window_seed, number])),
+                    as_written(lambda number, window: permute(window, [window_seed, number])),
                     num_parallel_calls=PARALLEL_CALLS,
                 )
             )
@@ -141,7 +141,7 @@ class PreparedDataset:
         if step > 1:
             rows = rows.shard(step, first)
         batches = rows.map(
-            _as_written(lambda columns: self._finish_batch(columns, static_shapes, parts, joined)),
+            as_written(lambda columns: self._finish_batch(columns, static_shapes, parts, joined)),
             num_parallel_calls=PARALLEL_CALLS,
         ).prefetch(4)
         batches = with_fixed_threads(batches)
@@ -202,7 +202,7 @@ class PreparedDataset:
         fields = [field for field in self.schema.fields if field.kind != NUMERIC]
         return {field.name: load_vocabulary(self.folder, field).ids for field in fields}
 
-    def entity_table(self, entity: str) -> "_EntityTable":
+    def entity_table(self, entity: str) -> EntityTable:
         """The entity table, read into memory at its first use.
 
         Raises:
@@ -211,7 +211,7 @@ class PreparedDataset:
         if entity not in self._tables:
             fields = self.schema.entity_fields(entity)
             with self.naming_damage():
-                table = _EntityTable(self.folder, self.schema.entities[entity], fields)
+                table = EntityTable(self.folder, self.schema.entities[entity], fields)
             self._tables[entity] = table
         return self._tables[entity]
 
@@ -236,12 +236,12 @@ class PreparedDataset:
         used = [entity.row_name for entity in self._used_entities()] + self._labels
         for field in schema.exposure_fields():
             used += field.columns
-        columns = _parse_block(record, {name: self._columns[name] for name in used})
+        columns = parse_block(record, {name: self._columns[name] for name in used})
         # On a GPU an id outside the table would pass for a row of zeros.
-        with tf.control_dependencies([_within(columns, self._limits(used))]):
+        with tf.control_dependencies([within(columns, self._limits(used))]):
             columns = {name: tf.identity(column) for name, column in columns.items()}
         for field in schema.exposure_fields():
-            columns |= _pad(_pop_lists(field, columns), field)
+            columns |= pad(pop_lists(field, columns), field)
         return columns
 
     def _limits(self, used: Sequence[str]) -> dict[str, int]:
@@ -296,104 +296,3 @@ class PreparedDataset:
                     rows = tf.pad(rows, missing, constant_values=rows[0])
             features |= self.entity_table(entity.name).lookup(rows, static_shapes)
         return features, labels
-
-
-# Functions of a pipeline are traced as they are: none has control flow to convert, and trying would
-# leave files behind when the process is killed.
-_as_written = tf.autograph.experimental.do_not_convert
-
-
-class _EntityTable:
-    """An entity table in memory: lists end to end with row splits, as on disk."""
-
-    def __init__(self, folder: pathlib.Path, entity: Entity, fields: Sequence[Field]):
-        self._fields = fields
-        parts: dict[str, list[np.ndarray]] = {name: [] for f in fields for name in f.columns}
-        dtypes = {name: dtype for f in fields for name, dtype in f.columns.items()}
-        files = [str(folder / shard.file) for shard in entity.shards]
-        blocks = tf.data.TFRecordDataset(files).map(
-            _as_written(lambda record: _parse_block(record, dtypes))
-        )
-        for block in with_fixed_threads(blocks).as_numpy_iterator():
-            for name, values in block.items():
-                parts[name].append(values)
-        columns = {}
-        for name in list(parts):
-            columns[name] = np.concatenate(parts.pop(name))
-        for field in fields:
-            ids = columns[next(iter(field.columns))]
-            if field.kind != NUMERIC and not np.all((ids >= 0) & (ids < field.vocabulary_size)):
-                raise tf.errors.InvalidArgumentError(
-                    None, None, f"{field.name} holds a number outside its vocabulary"
-                )
-        self._columns: dict[str, tf.Tensor | tf.RaggedTensor] = {}
-        with tf.device("CPU:0"):
-            for field in fields:
-                self._columns |= _pop_lists(field, columns)
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory that the table takes."""
-        return sum(
-            part.dtype.size * int(tf.size(part))
-            for column in self._columns.values()
-            for part in tf.nest.flatten(column, expand_composites=True)
-        )
-
-    def lookup(self, rows: tf.Tensor, static_shapes: bool = False) -> dict[str, tf.Tensor]:
-        """Features of the given rows, `(rows,)`; lists `(rows, width)`, as wide as the longest."""
-        features = {name: tf.gather(column, rows) for name, column in self._columns.items()}
-        for field in self._fields:
-            width = field.max_values if static_shapes else None
-            for name in _keys(field):
-                if isinstance(features[name], tf.RaggedTensor):
-                    features[name] = features[name].to_tensor(shape=(None, width))
-        return features
-
-
-def _keys(field: Field) -> list[str]:
-    return [field.name, field.weight_name] if field.weighted else [field.name]
-
-
-def _parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tensor]:
-    described = {name: tf.io.FixedLenFeature((), tf.string) for name in dtypes}
-    parsed = tf.io.parse_single_example(record, described)
-    return {name: tf.io.decode_raw(parsed[name], dtype) for name, dtype in dtypes.items()}
-
-
-def _within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:
-    """Fails if a column holds a number that is not from 0 to below its limit."""
-    unsigned = [
-        # Without sign a negative number is larger than any limit.
-        tf.bitcast(columns[name], tf.uint32) if columns[name].dtype == tf.int32 else columns[name]
-        for name in limits
-    ]
-    largest = tf.stack([tf.cast(tf.reduce_max(column), tf.int64) for column in unsigned])
-    sound = tf.reduce_all(largest < list(limits.values()))
-    return tf.debugging.Assert(sound, ["numbers out of range", list(limits), largest])
-
-
-def _pop_lists(field: Field, columns: dict) -> dict[str, tf.Tensor | tf.RaggedTensor]:
-    """Takes a field's columns out of `columns`, lists as ragged tensors."""
-    if field.kind != MULTI_CATEGORICAL:
-        (column,) = field.columns
-        return {field.name: tf.convert_to_tensor(columns.pop(column))}
-    values, lengths, *weights = (columns.pop(column) for column in field.columns)
-    lengths = tf.cast(lengths, tf.int64)
-    return {
-        key: tf.RaggedTensor.from_row_lengths(part, lengths, validate=False)
-        for key, part in zip(_keys(field), [values, *weights], strict=True)
-    }
-
-
-def _pad(lists: dict, field: Field) -> dict[str, tf.Tensor]:
-    if field.kind != MULTI_CATEGORICAL:
-        return lists
-    return {key: column.to_tensor(shape=(None, field.max_values)) for key, column in lists.items()}
-
-
-def _permute(window: dict[str, tf.Tensor], seed: Sequence) -> dict[str, tf.Tensor]:
-    rows = tf.shape(next(iter(window.values())))[0]
-    seed = tf.stack([tf.cast(part, tf.int64) for part in seed])
-    order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=seed)
-    return {name: tf.gather(column, order) for name, column in window.items()}

@@ -1,0 +1,63 @@
+"""Functions of the columns of a block of rows, as pipelines of TensorFlow compute them."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, Field
+
+# Functions of a pipeline are traced as they are: none has control flow to convert, and trying would
+# leave files behind when the process is killed.
+as_written = tf.autograph.experimental.do_not_convert
+
+
+def keys_of(field: Field) -> list[str]:
+    """Returns the keys of a field in a batch: its own, and that of its weights."""
+    return [field.name, field.weight_name] if field.weighted else [field.name]
+
+
+def parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tensor]:
+    """Returns the columns of a record."""
+    described = {name: tf.io.FixedLenFeature((), tf.string) for name in dtypes}
+    parsed = tf.io.parse_single_example(record, described)
+    return {name: tf.io.decode_raw(parsed[name], dtype) for name, dtype in dtypes.items()}
+
+
+def within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:
+    """Fails if a column holds a number that is not from 0 to below its limit."""
+    unsigned = [
+        # Without sign a negative number is larger than any limit.
+        tf.bitcast(columns[name], tf.uint32) if columns[name].dtype == tf.int32 else columns[name]
+        for name in limits
+    ]
+    largest = tf.stack([tf.cast(tf.reduce_max(column), tf.int64) for column in unsigned])
+    sound = tf.reduce_all(largest < list(limits.values()))
+    return tf.debugging.Assert(sound, ["numbers out of range", list(limits), largest])
+
+
+def pop_lists(field: Field, columns: dict) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """Takes a field's columns out of `columns`, lists as ragged tensors."""
+    if field.kind != MULTI_CATEGORICAL:
+        (column,) = field.columns
+        return {field.name: tf.convert_to_tensor(columns.pop(column))}
+    values, lengths, *weights = (columns.pop(column) for column in field.columns)
+    lengths = tf.cast(lengths, tf.int64)
+    return {
+        key: tf.RaggedTensor.from_row_lengths(part, lengths, validate=False)
+        for key, part in zip(keys_of(field), [values, *weights], strict=True)
+    }
+
+
+def pad(lists: dict, field: Field) -> dict[str, tf.Tensor]:
+    """Makes lists as wide as the longest that the field allows."""
+    if field.kind != MULTI_CATEGORICAL:
+        return lists
+    return {key: column.to_tensor(shape=(None, field.max_values)) for key, column in lists.items()}
+
+
+def permute(window: dict[str, tf.Tensor], seed: Sequence) -> dict[str, tf.Tensor]:
+    """Returns columns with their rows in an order that depends on the seed alone."""
+    rows = tf.shape(next(iter(window.values())))[0]
+    seed = tf.stack([tf.cast(part, tf.int64) for part in seed])
+    order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=seed)
+    return {name: tf.gather(column, order) for name, column in window.items()}

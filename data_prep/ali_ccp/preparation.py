@@ -21,11 +21,12 @@ from data_prep.ali_ccp.encoding import (
     schema_fields,
     training_rows,
 )
-from data_prep.ali_ccp.fields import PUBLISHED_COUNTS, SPLITS, USER
+from data_prep.ali_ccp.fields import FIELDS, PUBLISHED_COUNTS, SPLITS, USER
 from data_prep.ali_ccp.log import ParsedLog, file_names, ordered, thread_pool
 from data_prep.ali_ccp.settings import Settings
 from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.simulation.folder import read_simulation
+from data_prep.storage import sizes
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.group_draw import reached
@@ -58,6 +59,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     raw_dir, out_dir = pathlib.Path(raw_dir), pathlib.Path(out_dir)
     check_absent(out_dir)
     files = find_files(raw_dir)
+    sizes.ALI_CCP.require(files.values(), out_dir, len(settings.fields) / len(FIELDS))
     source = source_of(raw_dir, files)
     task = {"settings": dataclasses.asdict(settings), "files": list(map(identity, files.values()))}
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)

@@ -14,7 +14,8 @@ import pathlib
 
 from data_prep.ali_ccp.fields import SPLITS
 from data_prep.ali_ccp.world_settings import PRESETS, Settings
-from dcrnn_tf.system import command_line
+from data_prep.simulation import sizes
+from dcrnn_tf.system import command_line, room
 from dcrnn_tf.system.settings import changes, given, required, setting
 
 
@@ -40,6 +41,8 @@ def main(output: Output, changed: Changes) -> None:
     from data_prep.ali_ccp.simulated_files import simulate  # late: it takes long to import
 
     settings = dataclasses.replace(PRESETS[output.preset], **given(changed))
+    rows = settings.train_rows + settings.test_rows
+    room.require("This simulation", output.out_dir, sizes.ali_ccp(rows, settings.list_scale))
     summary = simulate(pathlib.Path(output.out_dir), settings)
     print(f"Simulated data in {output.out_dir}")
     for split in SPLITS:

@@ -13,7 +13,8 @@ import dataclasses
 
 from data_prep.criteo.fields import LABEL
 from data_prep.criteo.world_settings import Settings
-from dcrnn_tf.system import command_line
+from data_prep.simulation import sizes
+from dcrnn_tf.system import command_line, room
 from dcrnn_tf.system.settings import required
 
 
@@ -28,6 +29,7 @@ def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
     from data_prep.criteo.simulated_files import simulate  # late: it takes long to import
 
+    room.require("This simulation", output.out_dir, sizes.criteo(settings.rows))
     summary = simulate(output.out_dir, settings)
     auc = summary["bayes_auc"]["test"][LABEL]
     print(

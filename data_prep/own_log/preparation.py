@@ -13,6 +13,7 @@ from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import UnknownIds, filters_of
+from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import Schema, Task
@@ -44,6 +45,10 @@ def prepare(
     """
     check_absent(pathlib.Path(out_dir))
     table = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
+    paths = [file.path for _, file in table.files]
+    columns = {name for _, file in table.files for name in file.names}
+    share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
+    sizes.OWN_LOG.require(paths, pathlib.Path(out_dir), share)
     if table.has_groups:
         with _bar("groups", table.bytes, "B") as bar:
             table.draw_groups(bar.update)

@@ -11,13 +11,15 @@ that one AUC stands for each. `data_prep/radio/world.py` describes what is plant
 """
 
 from data_prep.radio.world_settings import Output, Settings
-from dcrnn_tf.system import command_line
+from data_prep.simulation import sizes
+from dcrnn_tf.system import command_line, room
 
 
 def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
     from data_prep.radio.simulated_files import simulate  # late: it takes long to import
 
+    room.require("This simulation", output.out_dir, sizes.radio(settings.rows))
     summary = simulate(output.out_dir, settings, output.rows_per_file)
     auc = {
         task: "undefined" if value is None else f"{value:.4f}"

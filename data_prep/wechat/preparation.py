@@ -14,6 +14,7 @@ import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.simulation.folder import read_simulation
+from data_prep.storage import sizes
 from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
@@ -80,6 +81,7 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     check_absent(out_dir)
     _check_tasks(settings.tasks)
     files = {name: _find(raw_dir, name) for name in (FEED_FILE, ACTION_FILE)}
+    sizes.WECHAT.require(files.values(), out_dir)
     simulation = read_simulation(raw_dir)
     bad_rows = {name: BadRows(settings.max_bad_rows) for name in files}
     with _work_folder(out_dir.with_name(out_dir.name + ".work")) as work:

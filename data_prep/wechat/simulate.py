@@ -12,9 +12,10 @@ before). `data_prep/wechat/world.py` describes what is planted.
 import dataclasses
 import pathlib
 
+from data_prep.simulation import sizes
 from data_prep.wechat.fields import BEHAVIOURS
 from data_prep.wechat.world_settings import Settings
-from dcrnn_tf.system import command_line
+from dcrnn_tf.system import command_line, room
 from dcrnn_tf.system.settings import required
 
 
@@ -29,6 +30,7 @@ def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
     from data_prep.wechat.simulated_files import simulate  # late: it takes long to import
 
+    room.require("This simulation", output.out_dir, sizes.wechat(settings.rows, settings.feeds))
     summary = simulate(pathlib.Path(output.out_dir), settings)
     print(f"Simulated data in {output.out_dir}: {settings.rows:,} rows")
     for split, title in (("train", "days before the last"), ("test", "last day")):

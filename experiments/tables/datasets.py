@@ -56,21 +56,31 @@ def make(
     Raises:
       UsageError: `data_dir` lacks a file.
     """
-    source, work = SOURCES[name], pathlib.Path(work_dir)
+    source = SOURCES[name]
+    raw, prepared = folders(name, preset, data_dir, work_dir)
     if data_dir is None:
-        raw = work / f"simulated_{source.raw}-{preset.rows}"
         if preset.rows is None:
             raise command_line.UsageError("data to simulate need a number of rows; give --rows")
         if not raw.exists():
             source.simulate(raw, preset.rows)
+    sample = data_dir is not None and preset.rows is not None
+    return source.prepare(raw, prepared, preset, sample)
+
+
+def folders(
+    name: str, preset: Preset, data_dir: str | pathlib.Path | None, work_dir: str | pathlib.Path
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """The folders of the raw and of the prepared data, by the arguments of `make`."""
+    source, work = SOURCES[name], pathlib.Path(work_dir)
+    if data_dir is None:
+        raw = work / f"simulated_{source.raw}-{preset.rows}"
         prepared = work / f"{raw.name}-prepared"
     else:
         raw = pathlib.Path(data_dir)
         prepared = work / f"{source.raw}-{_mark(raw)}-{preset.rows or 'all'}"
     if preset.min_count != Preset.min_count:
         prepared = prepared.with_name(f"{prepared.name}-min_count_{preset.min_count}")
-    sample = data_dir is not None and preset.rows is not None
-    return source.prepare(raw, prepared, preset, sample)
+    return raw, prepared
 
 
 def _mark(raw: pathlib.Path) -> str:

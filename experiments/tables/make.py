@@ -15,7 +15,7 @@ from dcrnn_tf.system import command_line
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.settings import setting
 from experiments.runs import processes, run_folder
-from experiments.tables import datasets, runs
+from experiments.tables import datasets, room, runs
 from experiments.tables.spec import Preset, Table
 
 if TYPE_CHECKING:
@@ -146,6 +146,9 @@ def _make_each(
     results, sentences = [], []
     _tell_of_raw_files(settings)
     raw_dirs = _raw_dirs(tables, settings.folder)
+    presets = [_preset(table, settings) for table in tables]
+    names = [table.data for table in tables]
+    room.require(list(zip(names, presets, raw_dirs, strict=True)), settings.work_dir)
     for table, raw_dir, out_dir in zip(tables, raw_dirs, out_dirs, strict=True):
         started = time.monotonic()
         result, page = _make(table, settings, raw_dir, out_dir)

@@ -1,0 +1,91 @@
+"""What a long job takes of disk, memory and time: stated, and refused where room is lacking."""
+
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX
+
+SMALL = 100e6  # bytes; jobs that write fewer are short, and their estimates coarse
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a job takes; estimates, about which its module says how they were measured.
+
+    Attributes:
+      disk: Number of bytes that the job writes, at the moment at which there are most of them.
+      memory: Number of bytes of memory; 0 where nothing is known.
+      seconds: Number of seconds on two processor cores; 0 where nothing is known.
+    """
+
+    disk: float
+    memory: float = 0
+    seconds: float = 0
+
+    def __add__(self, other: "Need") -> "Need":
+        """What one job takes and then the other, which leave what they write."""
+        return Need(
+            self.disk + other.disk,
+            max(self.memory, other.memory),
+            self.seconds + other.seconds,
+        )
+
+
+def require(
+    job: str, folder: str | pathlib.Path, need: Need, held: Sequence[pathlib.Path] = ()
+) -> None:
+    """States what a job takes, and refuses it where the disk has less room.
+
+    Of a job that writes less than `SMALL` nothing is said.
+
+    Args:
+      job: Name of the job, with which the sentence begins.
+      folder: Folder that the job writes, which need not exist.
+      need: What it takes.
+      held: Files and folders of an earlier attempt, whose room the job uses or sets free; what it
+        leaves of the folder itself is counted always.
+
+    Raises:
+      UserError: The disk has less room.
+    """
+    if need.disk < SMALL:
+        return
+    folder = pathlib.Path(folder).absolute()
+    held = [*held, folder.with_name(folder.name + PARTIAL_SUFFIX)]
+    disk = max(0.0, need.disk - sum(map(size_of, held)))
+    parent = folder
+    while not parent.exists():
+        parent = parent.parent
+    free = shutil.disk_usage(parent).free
+    if free < disk:
+        raise UserError(
+            f"{job} takes about {in_bytes(disk)} of disk, and {in_bytes(free)} are free in "
+            f"{parent}; make room there, or choose a folder on another disk"
+        )
+    parts = [f"{in_bytes(disk)} of disk ({in_bytes(free)} are free in {parent})"]
+    if need.memory:
+        parts.append(f"{in_bytes(need.memory)} of memory")
+    if need.seconds:
+        parts.append(f"{_duration(need.seconds)} on two processor cores")
+    print(f"{job} takes about {', '.join(parts)}.", flush=True)
+
+
+def size_of(path: pathlib.Path) -> int:
+    """The bytes of a file, or of all files below a folder; 0 if there is nothing."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def in_bytes(size: float) -> str:
+    """A number of bytes, in GB or MB."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"

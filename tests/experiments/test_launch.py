@@ -63,6 +63,7 @@ def lines(run_dir):
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(folder, tmp_path):
     # FM has no rectifier, whose input may lie on the other side of zero in a sum of other order.
     process = start(folder, tmp_path / "two", "--epochs=1", "--model=fm")

@@ -233,6 +233,7 @@ def test_bad_flags_get_one_sentence(flags, sentence):
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_runs_own_config_repeats_it(dataset_folder, finished_run, tmp_path):
     again = tmp_path / "again"
     flags = [f"--config={finished_run / 'config.json'}", f"--run_dir={again}"]
@@ -303,6 +304,7 @@ def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
 
 
+@pytest.mark.slow
 def test_balancing_is_reported_and_its_mistakes_leave_no_folder(dataset_folder, tmp_path):
     run_dir = tmp_path / "run"
     code, _, errors = train(dataset_folder, run_dir, "--balancing=pcgrad", "--jit_compile")

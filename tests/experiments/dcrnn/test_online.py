@@ -22,6 +22,7 @@ from experiments.dcrnn.online.experiment import Design, run_experiment
 from experiments.dcrnn.online.policies import logging_policy, oracle, popularity
 from experiments.runs import run_folder
 from tests.conftest import write_dataset
+from tests.experiments.run_folders import write_run
 
 DESIGN = Design(users=400, visits=2, candidates=6, shown=2, seed=3)
 SUMS = [field.name for field in dataclasses.fields(experiment.Outcomes)]
@@ -166,19 +167,20 @@ def trained(folder, prepared, seed=1, weights=(8.0, 15.0)):
     dataset = PreparedDataset(prepared)
     settings = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]}
     settings["embedding_range"] = 1.0
-    config = {
-        "data_dir": str(prepared),
-        "dataset_fingerprint": dataset.schema.fingerprint,
-        "fields": None,
-        "model": "mmoe",
-        "settings": settings,
-        "seed": seed,
-    }
-    model = models.build("mmoe", dataset.schema, **settings)
-    run_folder.open_run(folder, config)
-    record = {"positive_weights": dict(zip(dataset.schema.task_names, weights, strict=True))}
+    tasks = dataset.schema.task_names
+    write_run(
+        folder,
+        dict.fromkeys(tasks, 0.7),
+        settings=settings,
+        seed=seed,
+        fingerprint=dataset.schema.fingerprint,
+        data_dir=str(prepared),
+        fields=None,
+    )
+    record = json.loads((folder / "run.json").read_text())
+    record["positive_weights"] = dict(zip(tasks, weights, strict=True))
     run_folder.write_json(folder / "run.json", record)
-    run_folder.write_json(folder / "result.json", {})
+    model = models.build("mmoe", dataset.schema, **settings)
     Checkpoints(folder / "checkpoints", numbered("model", model.variables)).save(1)
     return folder
 

@@ -187,7 +187,9 @@ def test_program_says_in_one_line_what_is_wrong(tmp_path):
         prepare_criteo(path, tmp_path / "out")
     for content in ("null", "3", "[]"):
         (tmp_path / "simulation.json").write_text(content, encoding="utf-8")
-        with pytest.raises(DatasetError, match=r"simulation\.json holds .*, expected a mapping"):
+        with pytest.raises(
+            DatasetError, match=r"simulation\.json is damaged: .* expected a JSON object"
+        ):
             prepare_criteo(path, tmp_path / "out")
 
 

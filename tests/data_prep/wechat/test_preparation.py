@@ -549,7 +549,9 @@ def test_simulated_data_are_marked(raw, tmp_path):
         prepare(raw, tmp_path / "other", MADE)
     for content in ("null", "3", "[]"):
         (raw / "simulation.json").write_text(content)
-        with pytest.raises(DatasetError, match=r"simulation.json holds .*, expected a mapping"):
+        with pytest.raises(
+            DatasetError, match=r"simulation.json is damaged: .* expected a JSON object"
+        ):
             prepare(raw, tmp_path / "other", MADE)
 
 

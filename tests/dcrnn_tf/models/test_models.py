@@ -8,6 +8,7 @@ import tensorflow as tf
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.training.losses import multi_task_losses
+from tests.dcrnn_tf.bfloat16 import products_are_cut_off
 
 TASKS = ("click", "conversion")
 COMPILED = ("dcrnn", {"jit_recurrence": True})
@@ -243,8 +244,10 @@ def test_low_precision_stays_near(name, dataset, batch):
             assert logit.dtype == tf.float32
             logits.append(expected[task])
             errors.append(logit - expected[task])
-    # A dozen roundings in a row, each of up to one part in 256, up as often as down.
-    assert 0 < np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(logits))) < 4 / 256
+    # A dozen roundings in a row, each of up to one part in 256, up as often as down; those
+    # that are cut off, by 1 / 256 on the average, add up.
+    limit = (12 if products_are_cut_off() else 4) / 256
+    assert 0 < np.sqrt(np.mean(np.square(errors)) / np.mean(np.square(logits))) < limit
     with tf.GradientTape() as tape:
         loss = loss_of(low, batch)
     for gradient in tape.gradient(loss, [v.value for v in low.trainable_variables]):

@@ -53,6 +53,7 @@ def with_bad_lines(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_same_as_on_one_machine_bad_lines_and_all(log, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(reading, "PARTITION_BYTES", 40_000)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 300)

@@ -199,6 +199,7 @@ def test_program_says_what_is_wrong_in_one_line_and_exits_with_1(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_program_knows_simulated_files_and_takes_a_minimum_count_for_all(tmp_path):
     write_csv(tmp_path)
     declare(tmp_path)

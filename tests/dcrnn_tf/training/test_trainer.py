@@ -170,6 +170,7 @@ def test_a_model_with_noise_goes_on_with_the_same_bits(dataset, tmp_path):
     assert second.processor_seconds > time.process_time() + 1e-3
 
 
+@pytest.mark.slow
 def test_deferred_adam_trains_as_adam_does_and_resumes(dataset, tmp_path):
     settings = dataclasses.replace(SETTINGS, learning_rate=1e-3)
     weights = {}

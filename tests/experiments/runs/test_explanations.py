@@ -89,6 +89,7 @@ def test_a_model_that_explains_nothing(dataset):
     assert collect(models.build("shared_bottom", dataset.schema), dataset, "test") == {}
 
 
+@pytest.mark.slow
 def test_training_leaves_it_in_the_run_folder_and_the_report(dataset_folder, tmp_path):
     run_dir = tmp_path / "run"
     flags = [f"--data_dir={dataset_folder}", f"--run_dir={run_dir}", "--model=snr", "--epochs=1"]

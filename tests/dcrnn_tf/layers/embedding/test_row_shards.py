@@ -117,6 +117,7 @@ def test_trained_it_is_the_same_table(dataset_folder, tmp_path, optimizer):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
 
 
+@pytest.mark.slow
 def test_exported_it_takes_raw_ids_and_says_the_same(dataset_folder, tmp_path):
     dataset = PreparedDataset(dataset_folder)
     vocabularies = {

@@ -212,6 +212,7 @@ def test_mapping_gates_get_virtual_gradients_too():
     np.testing.assert_allclose(tf.reduce_sum(gate.values, axis=2), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_forms_agree_in_a_compiled_step(policy):
     gradients = []

@@ -120,6 +120,7 @@ def step(model, batch, jit_compile=False):
     return [loss, *gradients, *(v.numpy() for v in model.non_trainable_variables)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("softmax", "jit_compile"), [(False, True), (True, False)])
 def test_static_shapes_give_the_same_step(softmax, jit_compile, dataset, batch):
     """Dice's statistics among it, which must not count padding."""

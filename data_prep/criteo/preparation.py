@@ -23,9 +23,9 @@ def declaration(
 
     Args:
       data_file: the file; its folder is the declaration's.
-      numeric: `log` or `quantile`: I1 to I13 become bins, as `data_prep.own_log.binning` describes,
-        each with an embedding of its own. `standard`: they stay numbers, `sign(x) ln(1 + |x|)`,
-        a missing one counting as 0.
+      numeric: `log` or `quantile`: I1 to I13 become bins, as the module
+        `data_prep.own_log.learning.binning` describes, each with an embedding of its own.
+        `standard`: they stay numbers, `sign(x) ln(1 + |x|)`, a missing one counting as 0.
       min_count: Least number of training rows of an id, or bin, that is kept.
       test_fraction: share of the rows that become test rows.
       validation_fraction: share of the remaining ones that become validation rows.

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.field_learner import FieldLearner
+from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
@@ -44,18 +44,18 @@ def prepare(
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
     check_absent(pathlib.Path(out_dir))
-    table = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
-    paths = [file.path for _, file in table.files]
-    columns = {name for _, file in table.files for name in file.names}
+    log = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
+    paths = [file.path for _, file in log.files]
+    columns = {name for _, file in log.files for name in file.names}
     share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
     sizes.OWN_LOG.require(paths, pathlib.Path(out_dir), share)
-    if table.has_groups:
-        with _bar("groups", table.bytes, "B") as bar:
-            table.draw_groups(bar.update)
+    if log.has_groups:
+        with _bar("groups", log.bytes, "B") as bar:
+            log.draw_groups(bar.update)
     learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
     counts = RowCounts(declaration)
-    with _bar("1/3 counting", table.bytes, "B") as bar:
-        for frame, splits, labels in table.read(bar.update):
+    with _bar("1/3 counting", log.bytes, "B") as bar:
+        for frame, splits, labels in log.read(bar.update):
             counts.add(frame, splits, labels)
             for learner in learners:
                 learner.add(frame, splits == TRAIN)
@@ -71,19 +71,19 @@ def prepare(
         for encoder in encoders:
             if vocabulary := encoder.vocabulary:
                 writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
-        with _bar("2/3 encoding", table.bytes, "B") as bar:
-            for frame, splits, labels in table.read(bar.update):
+        with _bar("2/3 encoding", log.bytes, "B") as bar:
+            for frame, splits, labels in log.read(bar.update):
                 encoded = {encoder.field.name: encoder(frame) for encoder in encoders} | labels
                 for split in np.unique(splits):
                     chosen = np.flatnonzero(splits == split)
                     columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
                     writer.add_rows(SPLIT_NAMES[split], columns)
                     unknown.add(SPLIT_NAMES[split], columns, ids)
-        source = source_of(declaration, table, simulation)
+        source = source_of(declaration, log, simulation)
         filters = filters_of(
-            table.bad_rows.counts,
-            table,
-            table.files_without_rows,
+            log.bad_rows.counts,
+            log,
+            log.files_without_rows,
             {learner.declared.name: learner.counts for learner in learners},
             never_met(declaration, counts),
         )
@@ -93,11 +93,11 @@ def prepare(
 
 
 def source_of(
-    declaration: Declaration, table: LogRows, simulation: Mapping[str, object] | None
+    declaration: Declaration, log: LogRows, simulation: Mapping[str, object] | None
 ) -> dict[str, object]:
     """The schema's `source`: what the files are, and what a simulator said of them."""
     source: dict[str, object] = {
-        "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in table.files],
+        "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in log.files],
         "simulated": declaration.simulated or simulation is not None,
     }
     return source if simulation is None else source | {"simulation": simulation}

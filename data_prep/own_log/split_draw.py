@@ -10,7 +10,7 @@ from data_prep.own_log.cells import spelled, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, DeclaredSplit
 from data_prep.storage.group_draw import draw_groups
 
-BUCKETS = 1 << 16  # so many groups at most are told apart; those of one bucket stay together
+BUCKETS = 1 << 16  # of groups; the groups of one bucket are drawn together
 TRAIN, VALIDATION, TEST = range(len(SPLIT_NAMES))  # positions in SPLIT_NAMES
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from data_prep.own_log.field_learner import FieldCounts
+from data_prep.own_log.learning.field_learner import FieldCounts
 from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
@@ -48,7 +48,7 @@ class UnknownIds:
 
 def filters_of(
     bad_rows: Mapping[str, int],
-    table: LogRows,
+    log: LogRows,
     files_without_rows: Sequence[str],
     fields: Mapping[str, FieldCounts],
     never_met: Mapping[str, Mapping[str, str]],
@@ -57,7 +57,7 @@ def filters_of(
 
     Args:
       bad_rows: Numbers of bad rows that were left out, by reason.
-      table: Rows of the log.
+      log: Rows of the log, which have been read.
       files_without_rows: Names of the files without a usable row.
       fields: Counts of each field.
       never_met: Declared values that no row has, as `row_counts.never_met` returns them.
@@ -65,9 +65,9 @@ def filters_of(
     truncated = {name: counts.truncated for name, counts in fields.items()}
     return {
         "bad_rows": dict(bad_rows),
-        "ignored_columns": table.ignored_columns,
+        "ignored_columns": log.ignored_columns,
         "files_without_rows": list(files_without_rows),
-        "hidden_files": table.hidden_files,
+        "hidden_files": log.hidden_files,
         "missing": {name: counts.missing for name, counts in fields.items()},
         "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
         "never_met": {part: dict(values) for part, values in never_met.items()},

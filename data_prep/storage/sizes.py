@@ -51,7 +51,7 @@ class Preparation:
         room.require(f"Preparing {room.in_bytes(size)}", out_dir, need, [work])
 
     def need(self, size: float) -> Need:
-        """What the preparation of so many bytes of raw files takes."""
+        """What the preparation takes of raw files with `size` bytes in all."""
         return Need(self.disk * size, 1.2e9 + self.memory * size, size / self.bytes_per_second)
 
 

@@ -37,7 +37,7 @@ def ascii_names(names: Iterable[str], reserved: Collection[str] = ()) -> dict[st
 
     Args:
       names: Distinct names.
-      reserved: Names that none shall get.
+      reserved: Names that must not be used.
     """
     names = list(names)
     taken = {name.lower() for name in reserved}

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.metrics_log import METRICS_FILE
+from experiments.reports import evaluations
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.markdown import Trusted
 from experiments.reports.words import plain
-from experiments.runs import evaluations, run_folder
+from experiments.runs import run_folder
 from experiments.runs.trained_runs import TrainedRun
 
 CARD_FILE = "model_card.md"

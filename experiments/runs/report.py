@@ -4,11 +4,12 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
+from experiments.reports import evaluations
 from experiments.reports.blocks import Block, Bullets
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.words import plain
-from experiments.runs import curves, evaluations, origin
+from experiments.runs import curves, origin
 from experiments.runs.run import Run, load_run
 
 REPORT_FILE = "report.html"

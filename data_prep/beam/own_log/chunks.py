@@ -64,11 +64,11 @@ class Read:
     failure: str = ""
 
 
-class ReadTable:
+class ReadLog:
     """Builds the stage that reads the files, and makes chunks of their results.
 
     Args:
-      table: Files of the log.
+      log: Files of the log.
       declaration: Declaration of what they hold.
       folder: Folder of the chunk files.
       seed: Seed of the split.
@@ -77,13 +77,13 @@ class ReadTable:
 
     def __init__(
         self,
-        table: LogRows,
+        log: LogRows,
         declaration: Declaration,
         folder: pathlib.Path,
         seed: int,
         max_bad_rows: int,
     ):
-        self._table = table
+        self._log = log
         self._declaration = declaration
         self._folder = folder
         self._seed = seed
@@ -91,7 +91,7 @@ class ReadTable:
 
     def build(self, pipeline: beam.Pipeline) -> Results:
         """Adds the steps; for `run_stage`."""
-        files = [(n, split, file.path) for n, (split, file) in enumerate(self._table.files)]
+        files = [(n, split, file.path) for n, (split, file) in enumerate(self._log.files)]
         read = (
             pipeline
             | "Files" >> beam.Create(files)
@@ -120,7 +120,7 @@ class ReadTable:
         """
         chunks: list[Chunk] = []
         bad_rows = BadRows(self._max_bad_rows)
-        without_rows = list(self._table.empty_files)
+        without_rows = list(self._log.empty_files)
         drawn = 0
         for one in sorted(read, key=lambda one: one.file):
             bad = sum(one.bad_rows.values())
@@ -129,7 +129,7 @@ class ReadTable:
                 raise DatasetError(one.failure)  # gone at the second reading
             bad_rows.counts.update(one.bad_rows)
             if not sum(one.rows):
-                without_rows.append(self._table.files[one.file][1].path.name)
+                without_rows.append(self._log.files[one.file][1].path.name)
             for number, rows in enumerate(one.rows):
                 path = _chunk_file(self._folder, one.file, number)
                 chunks.append(Chunk(len(chunks), path, drawn))
@@ -138,7 +138,7 @@ class ReadTable:
 
     def _explain(self, number: int, bad_rows: BadRows) -> None:
         """Reads a file again up to the row that is one too many, which raises `DatasetError`."""
-        split, file = self._table.files[number]
+        split, file = self._log.files[number]
         rows = RowReader(self._declaration)(file, split, bad_rows, lambda done: None)
         collections.deque(rows, maxlen=0)
 

@@ -16,10 +16,10 @@ from data_prep.beam.shuffle import WriteShards, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.field_learner import FieldCounts, FieldLearner
+from data_prep.own_log.learning.field_learner import FieldCounts, FieldLearner
+from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.preparation import take_rows
 from data_prep.own_log.row_counts import RowCounts
-from data_prep.own_log.scaling import ScalingLearner
 from data_prep.own_log.split_draw import TRAIN, SplitDraw
 from data_prep.own_log.statistics import UnknownIds
 from dcrnn_tf.dataset.encodings import QUANTILE
@@ -47,7 +47,7 @@ class FieldPart:
     scaling: ScalingLearner
 
 
-class LearnTable:
+class LearnLog:
     """Builds the stage that counts ids and fits scalings on the training rows.
 
     Args:
@@ -210,7 +210,7 @@ def vocabulary_file(folder: pathlib.Path, field: str) -> pathlib.Path:
     return folder / f"{unique}.parquet"
 
 
-class EncodeTable:
+class EncodeLog:
     """Builds the stage that encodes the chunks and writes the shards.
 
     Args:

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from data_prep.beam.own_log.chunks import Chunk, ReadTable
-from data_prep.beam.own_log.fields import EncodeTable, LearnTable, vocabulary_file
+from data_prep.beam.own_log.chunks import Chunk, ReadLog
+from data_prep.beam.own_log.fields import EncodeLog, LearnLog, vocabulary_file
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.field_learner import FieldCounts
+from data_prep.own_log.learning.field_learner import FieldCounts
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import SplitDraw
@@ -67,7 +67,7 @@ def prepare(
     }
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
-        reading = ReadTable(rows, declaration, work.path, seed, max_bad_rows)
+        reading = ReadLog(rows, declaration, work.path, seed, max_bad_rows)
         chunks, bad_rows, without_rows, bucket_rows = _read(reading, work, options)
         draw = SplitDraw(declaration.split, seed)
         if rows.has_groups:
@@ -99,7 +99,7 @@ def prepare(
 
 
 def _read(
-    reading: ReadTable, work: WorkFolder, options: PipelineOptions
+    reading: ReadLog, work: WorkFolder, options: PipelineOptions
 ) -> tuple[list[Chunk], Mapping[str, int], Sequence[str], np.ndarray]:
     """Reads the files, or takes up what an interrupted preparation has read.
 
@@ -133,7 +133,7 @@ def _learn(
 ) -> tuple[list[tuple[Field, FieldCounts]], RowCounts]:
     """Returns the fields, in the order of the declaration, and the counts of rows."""
     print("2/3 counting", flush=True)
-    results = run_stage(options, work.path, LearnTable(chunks, declaration, draw, work.path).build)
+    results = run_stage(options, work.path, LearnLog(chunks, declaration, draw, work.path).build)
     counts = RowCounts(declaration)
     for part in results["counted"]:
         counts.merge(part)
@@ -160,7 +160,7 @@ def _write(
     with DatasetFolder(out_dir) as folder:
         for name, path in vocabularies.items():
             shutil.copyfile(path, folder.vocabulary_path(name))
-        encoding = EncodeTable(chunks, vocabularies, schema, shards, draw, folder.partial)
+        encoding = EncodeLog(chunks, vocabularies, schema, shards, draw, folder.partial)
         results = run_stage(options, work.path, encoding.build)
         unknown = UnknownIds()
         for part in results["unknown"]:

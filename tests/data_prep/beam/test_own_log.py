@@ -10,8 +10,8 @@ pytest.importorskip("apache_beam")
 
 from data_prep.beam import counting
 from data_prep.beam.own_log.preparation import prepare
-from data_prep.own_log import scaling
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.learning import scaling
 from data_prep.own_log.parsing import csv_file, parquet_file
 from data_prep.own_log.preparation import prepare as prepare_alone
 from data_prep.own_log.statistics import summary

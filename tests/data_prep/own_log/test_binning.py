@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 import yaml
 
-from data_prep.own_log import binning
-from data_prep.own_log.binning import BinsLearner
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.learning import binning
+from data_prep.own_log.learning.binning import BinsLearner
 from data_prep.own_log.preparation import prepare
 from dcrnn_tf.dataset.encodings import Bins, NumberRows
 from dcrnn_tf.dataset.schema import DatasetError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.field_learner import FieldLearner
+from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN

@@ -148,7 +148,7 @@ def _list(text: str | None, field, missing) -> list[str]:
 
 
 def log_bin(value: float) -> int:
-    """The bin of a count, as `data_prep.own_log.binning` describes it."""
+    """The bin of a count, as `data_prep.own_log.learning.binning` describes it."""
     if value > 2:
         return math.floor(math.log(value) ** 2) + 3
     return math.floor(max(value, -(2.0**53)))

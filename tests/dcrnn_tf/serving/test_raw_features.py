@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
+from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.row_encoder import RowEncoder
-from data_prep.own_log.scaling import ScalingLearner
 from dcrnn_tf.dataset.encodings import INTEGER, NUMBER, TEXT, Bins, Ids, Scaling
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import (

@@ -21,7 +21,7 @@ EXPLANATION = {
     "gate": {"rows": ["a", "b"], "columns": ["c"], "mean": [[0.5], [1.0]], "std": [[0.1], [0.2]]}
 }
 SEPARATORS = b'",:{}[] \n'
-DRAWN = 400  # one of so many reports is drawn as well, which takes a second
+DRAWN = 400  # one report of 400 is drawn as well, which takes a second
 
 
 @pytest.fixture(scope="module")

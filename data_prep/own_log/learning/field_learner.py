@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.binning import BinsLearner
 from data_prep.own_log.cells import ids_of, lists_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
-from data_prep.own_log.scaling import ScalingLearner
+from data_prep.own_log.learning.binning import BinsLearner
+from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.storage.vocabulary import IdCounter
 from dcrnn_tf.dataset.encodings import VALUE, Bins, Encoding, Ids, Scaling
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field

@@ -3,8 +3,6 @@
 import pathlib
 from collections.abc import Sequence
 
-import matplotlib
-
 from dcrnn_tf import metrics
 from experiments.leaderboard import content
 from experiments.leaderboard.plots import quality_against_cost
@@ -30,7 +28,7 @@ def write(
     """
     out_dir = pathlib.Path(out_dir)
     write_numbers(out_dir, result, latencies)
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         label = metrics.get(metrics.PRIMARY).label
         words = f"Test {label} over rows a second of training, a dot per model"
         picture = plots.save(quality_against_cost(result), out_dir / _PICTURE, words)

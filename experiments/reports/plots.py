@@ -1,6 +1,8 @@
 """Pictures of one panel each, as SVG in a data URI; a page needs no other file."""
 
 import base64
+import contextlib
+import functools
 import io
 import math
 import pathlib
@@ -9,6 +11,7 @@ from typing import Any, Literal
 
 import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -24,9 +27,14 @@ MARKERS = "osD^vP*"
 INK, PALE = "#333333", "#d8d8d8"
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
-STYLE: dict[Any, Any] = {
+_FONT = "DejaVu Sans"  # comes with Matplotlib
+# Fonts with the characters of Chinese, Japanese and Korean, as Linux, Windows and macOS have them.
+_WIDER_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei"),
+    *("Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS"),
+)
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "report",  # the same picture has the same bytes
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#888888",
     "axes.labelcolor": INK,
@@ -42,6 +50,19 @@ STYLE: dict[Any, Any] = {
     "legend.edgecolor": "none",
     "legend.fontsize": 8,
 }
+
+
+@functools.cache
+def families() -> list[str]:
+    """Returns the fonts of pictures: Matplotlib's own, then installed ones with more characters."""
+    installed = set(font_manager.get_font_names())
+    return [_FONT, *(name for name in _WIDER_FONTS if name in installed)]
+
+
+def styled() -> contextlib.AbstractContextManager:
+    """Returns the context in which pictures are made."""
+    return matplotlib.rc_context({**_STYLE, "font.family": families()})
+
 
 Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]
 """`{label: (x, y) of each seed}`."""
@@ -222,7 +243,7 @@ def panel(
     height: float = 2.8,
 ) -> Picture:
     """Returns a picture of one panel, whose sizes are in inches."""
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
@@ -231,7 +252,7 @@ def panel(
 
 
 def picture(figure: Figure, description: str) -> Picture:
-    """Returns a figure as a picture; both are to be made within `STYLE`."""
+    """Returns a figure as a picture; both are to be made within `styled`."""
     file = io.BytesIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     encoded = base64.b64encode(file.getvalue()).decode()

@@ -2,8 +2,6 @@
 
 import pathlib
 
-import matplotlib
-
 from experiments.dcrnn.online import content as content
 from experiments.dcrnn.online import grids
 from experiments.dcrnn.online import plots as table3_plots
@@ -53,7 +51,7 @@ def _pictures(result: OnlineResult) -> list[Picture]:
     """Returns a picture of the relative improvements of each arm."""
     pictures = []
     pooled = result.pooled
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         for arm in result.treatments:
             pair = (pooled[arm], pooled[result.baseline])
             figure = table3_plots.improvements(

@@ -29,14 +29,13 @@ def main(settings: Settings, changed: Changes) -> None:
     of_tables = make.Settings(**given(changed))
     runs = pathlib.Path(settings.out_dir, "runs")
     results = make.make_all(tables.TABLES, of_tables, runs)
-    import matplotlib
 
     from experiments.dcrnn.study import content as content
     from experiments.reports import plots
     from experiments.tables import figure_page
 
     path = pathlib.Path(settings.out_dir, "study.html")
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         shown = [
             content.sharing(results),
             content.adaptation(results),

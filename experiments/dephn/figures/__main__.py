@@ -37,7 +37,6 @@ def main(settings: Settings, changed: Changes) -> None:
     of_tables = make.Settings(raw_dir=settings.raw_dir, **given(changed))
     runs = pathlib.Path(settings.out_dir, "runs")
     results = make.make_all(tables.FIGURES, of_tables, runs)
-    import matplotlib
 
     from experiments.dephn.figures import content as content
     from experiments.reports import plots
@@ -51,7 +50,7 @@ def main(settings: Settings, changed: Changes) -> None:
     else:
         warning = "Planted labels: those of figures 5, 6 and 7 are not Criteo's"
     path = pathlib.Path(settings.out_dir, "figures.html")
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         figure_page.write(
             path,
             [

@@ -2,7 +2,6 @@
 
 import csv
 
-import matplotlib
 import pytest
 
 from experiments.dcrnn.study import content as content
@@ -16,7 +15,7 @@ from tests.experiments.run_folders import write_run
 
 @pytest.fixture(autouse=True)
 def style():
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         yield
 
 

@@ -1,6 +1,5 @@
 """What the figures of the DEPHN paper say, from made-up runs."""
 
-import matplotlib
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from tests.experiments.run_folders import write_run
 
 @pytest.fixture(autouse=True)
 def style():
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         yield
 
 

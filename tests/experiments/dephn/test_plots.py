@@ -1,6 +1,5 @@
 """Figures of the DEPHN paper, drawn from made-up figures and from exact mathematics."""
 
-import matplotlib
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -15,7 +14,7 @@ RANDOM = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def style():
-    with matplotlib.rc_context(plots.STYLE):
+    with plots.styled():
         yield
 
 

@@ -2,6 +2,10 @@
 
 import base64
 import re
+import warnings
+
+import pytest
+from matplotlib import font_manager
 
 from experiments.reports import plots
 
@@ -32,3 +36,24 @@ def test_a_large_heat_map_keeps_its_labels_apart():
     assert labels[0] == "dim_0"
     assert 20 < len(labels) < 100
     assert not [word for word in words if re.fullmatch(r"0\.\d\d\d", word)]
+
+
+@pytest.mark.parametrize("installed", [[], ["SimHei", "Comic Sans MS", "Noto Sans CJK SC"]])
+def test_fonts_are_those_that_are_installed(installed, monkeypatch):
+    """Matplotlib complains of a family that is not there at every picture."""
+    names = ["DejaVu Sans", *installed]
+    monkeypatch.setattr(font_manager, "get_font_names", lambda: names)
+    plots.families.cache_clear()
+    try:
+        expected = ["Noto Sans CJK SC", "SimHei"] if installed else []
+        assert plots.families() == ["DejaVu Sans", *expected]
+    finally:
+        plots.families.cache_clear()
+
+
+def test_chinese_words_are_drawn_where_a_font_has_them():
+    if len(plots.families()) == 1:
+        pytest.skip("no font with Chinese characters is installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a glyph that no font has
+        plots.heat_map("点击", [[0.5]], ["商品"], ["类目"])

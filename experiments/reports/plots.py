@@ -4,9 +4,10 @@ import base64
 import contextlib
 import functools
 import io
+import logging
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -59,9 +60,17 @@ def families() -> list[str]:
     return [_FONT, *(name for name in _WIDER_FONTS if name in installed)]
 
 
-def styled() -> contextlib.AbstractContextManager:
-    """Returns the context in which pictures are made."""
-    return matplotlib.rc_context({**_STYLE, "font.family": families()})
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Makes the context in which pictures are drawn."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)  # less than that, it tells of fonts that have no bold face
+    try:
+        with matplotlib.rc_context({**_STYLE, "font.family": families()}):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]

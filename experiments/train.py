@@ -151,6 +151,7 @@ def _train(
 
     from dcrnn_tf import balancing, models, optimizers
     from dcrnn_tf.dataset.reader import PreparedDataset
+    from dcrnn_tf.models import table_memory
     from dcrnn_tf.training import losses
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import explanations, finish
@@ -179,6 +180,7 @@ def _train(
     places = {"table_devices": settings.table_devices} if settings.table_devices else {}
     model = models.build(settings.model, dataset.schema, **model_settings | places)
     model.check_positive_weights(weights)  # before the run has a folder
+    table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
     config = {
         "data_dir": settings.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,

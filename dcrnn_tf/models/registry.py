@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.models import table_memory
 from dcrnn_tf.models.base import ModelError, MultiTaskModel
 
 
@@ -123,7 +124,8 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
       The model, which maps features to `{task: logit}`.
 
     Raises:
-      ModelError: There is no such model or setting, or a setting has an impossible value.
+      ModelError: There is no such model or setting, or a setting has an impossible value, or the
+        embedding table is larger than the machine's memory.
 
     Example:
       >>> import tensorflow as tf
@@ -152,6 +154,7 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
         model.check_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
+    table_memory.check(model.embedding)
     model.build()
     return model
 

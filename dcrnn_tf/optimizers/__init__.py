@@ -11,7 +11,13 @@ from dcrnn_tf.optimizers.deferred_adam import DeferredAdam
 from dcrnn_tf.optimizers.fused_adam import FusedAdam
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
 from dcrnn_tf.optimizers.merging import SGD, Adagrad, Adam, merge_repeated_rows
-from dcrnn_tf.optimizers.registry import build, build_for_tables, names_for_tables, register
+from dcrnn_tf.optimizers.registry import (
+    build,
+    build_for_tables,
+    names_for_tables,
+    numbers_per_weight,
+    register,
+)
 
 __all__ = [
     "SGD",
@@ -24,6 +30,7 @@ __all__ = [
     "build_for_tables",
     "merge_repeated_rows",
     "names_for_tables",
+    "numbers_per_weight",
     "register",
 ]
 

@@ -16,7 +16,7 @@ _MOST_TERMS = 64
 _ROWS_AT_A_TIME = 1 << 18  # of all rows that are caught up with, to save memory
 
 
-@register("adam_deferred", compiles=True)
+@register("adam_deferred", compiles=True, state=2)
 class DeferredAdam(LazyAdam):
     """Textbook Adam, in which a row that no batch reads waits for its updates.
 

@@ -8,7 +8,7 @@ from dcrnn_tf.optimizers.merging import merge_repeated_rows, write_rows
 from dcrnn_tf.optimizers.registry import register
 
 
-@register("lazy_adam", compiles=True)
+@register("lazy_adam", compiles=True, state=2)
 class LazyAdam(keras.optimizers.Optimizer):
     """Adam whose cost does not depend on the size of an embedding table.
 

@@ -56,7 +56,7 @@ class _MergingRows(keras.optimizers.Optimizer):
         super().update_step(gradient, variable, learning_rate)
 
 
-@register("adam")
+@register("adam", state=2)
 class Adam(_MergingRows, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, right for embedding gradients: every step updates every row.
 
@@ -71,7 +71,7 @@ class Adam(_MergingRows, keras.optimizers.Adam):
     """
 
 
-@register("adagrad")
+@register("adagrad", state=1)
 class Adagrad(_MergingRows, keras.optimizers.Adagrad):
     """`keras.optimizers.Adagrad`, right for embedding gradients.
 

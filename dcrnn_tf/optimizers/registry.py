@@ -14,17 +14,19 @@ class Registration:
 
     Attributes:
       compiles: Whether the optimizer takes `static_shapes`, a form that XLA compiles.
+      state: Number of numbers that the optimizer keeps for each weight of a table.
       cls: Class of the optimizer; its constructor takes `learning_rate`.
     """
 
     compiles: bool
+    state: int
     cls: type[keras.optimizers.Optimizer]
 
 
 _for_tables: dict[str, Registration] = {}
 
 
-def register(name: str, compiles: bool = False) -> Callable[[type], type]:
+def register(name: str, compiles: bool = False, state: int = 0) -> Callable[[type], type]:
     """Registers the decorated class of an optimizer of embedding tables, here and for Keras' files.
 
     The optimizer must be right for gradients in which rows repeat.
@@ -32,6 +34,7 @@ def register(name: str, compiles: bool = False) -> Callable[[type], type]:
     Args:
       name: Name by which programs and `build_for_tables` know the optimizer.
       compiles: As in `Registration`.
+      state: As in `Registration`.
 
     Returns:
       The decorator of the class.
@@ -43,7 +46,7 @@ def register(name: str, compiles: bool = False) -> Callable[[type], type]:
         raise ValueError(f"there already is an optimizer called {name}; choose another name")
 
     def add(cls: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-        _for_tables[name] = Registration(compiles, cls)
+        _for_tables[name] = Registration(compiles, state, cls)
         return keras.saving.register_keras_serializable(package="dcrnn_tf")(cls)
 
     return add
@@ -58,6 +61,20 @@ def names_for_tables() -> tuple[str, ...]:
       ('adagrad', 'adam', 'adam_deferred', 'lazy_adam', 'sgd')
     """
     return tuple(sorted(_for_tables))
+
+
+def numbers_per_weight(name: str) -> int:
+    """Returns how many numbers training holds for each weight of a table: it, and its optimizer's.
+
+    Args:
+      name: One of `names_for_tables()`.
+
+    Example:
+      >>> from dcrnn_tf import optimizers
+      >>> optimizers.numbers_per_weight("lazy_adam")  # the weight and two moments
+      3
+    """
+    return 1 + _for_tables[name].state
 
 
 def build_for_tables(

@@ -8,7 +8,6 @@ its most frequent one, and the mean of their rows, by the weights of a weighted 
 """
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.system import memory
 from dcrnn_tf.system.errors import UserError
 
 NATIVE = 255  # categories that scikit-learn's trees can split by at most
@@ -84,18 +84,13 @@ def check_memory(dataset: PreparedDataset, max_rows: int, row_bytes: int, fixed:
     """
     splits = [dataset.schema.splits.get(name) for name in ("train", "validation")]
     rows = sum(min(split.rows, max_rows) for split in splits if split is not None)
-    needed, there = rows * row_bytes + fixed, physical_memory()
+    needed, there = rows * row_bytes + fixed, memory.available()
     if needed > there:
         raise UserError(
-            f"{rows:,} rows of {dataset.folder} take at least {needed / 2**30:,.1f} GiB of memory, "
-            f"this machine has {there / 2**30:,.1f} GiB; give a lower --max_rows, or prepare the "
+            f"{rows:,} rows of {dataset.folder} take at least {memory.in_gib(needed)} of memory, "
+            f"this machine has {memory.in_gib(there)}; give a lower --max_rows, or prepare the "
             "dataset with a higher --min_count"
         )
-
-
-def physical_memory() -> int:
-    """Returns the number of bytes of this machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _parts(field: Field, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:

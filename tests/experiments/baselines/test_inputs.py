@@ -3,8 +3,9 @@
 import pytest
 
 from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.system import memory
 from dcrnn_tf.system.errors import UserError
-from experiments.baselines import boosted_trees, inputs, logistic_regression
+from experiments.baselines import boosted_trees, logistic_regression
 
 ROWS = 3000 + 500  # of training and validation
 
@@ -25,14 +26,10 @@ def test_rows_beyond_memory_are_refused_before_they_are_read(
 ):
     dataset = PreparedDataset(dataset_folder)
     monkeypatch.setattr(PreparedDataset, "batches", lambda *_, **__: pytest.fail("rows are read"))
-    monkeypatch.setattr(inputs, "physical_memory", lambda: needed - 1)
+    monkeypatch.setattr(memory, "available", lambda: needed - 1)
     sentence = rf"^3,500 rows of {dataset_folder} take at least .* GiB; give a lower --max_rows"
     with pytest.raises(UserError, match=sentence):
         fit(dataset)
-    monkeypatch.setattr(inputs, "physical_memory", lambda: needed)
+    monkeypatch.setattr(memory, "available", lambda: needed)
     with pytest.raises(pytest.fail.Exception, match="rows are read"):
         fit(dataset)
-
-
-def test_the_memory_of_this_machine():
-    assert 2**28 < inputs.physical_memory() < 2**50

@@ -1,0 +1,20 @@
+"""The memory of this machine."""
+
+import os
+import pathlib
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def available() -> int:
+    """Returns the number of bytes of memory that this machine has, or this container may take."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in map(pathlib.Path, _LIMITS):
+        text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        sizes += [int(text)] if text.isdecimal() else []  # `max` is no limit
+    return min(sizes)
+
+
+def in_gib(size: float) -> str:
+    """Returns a number of bytes in GiB."""
+    return f"{size / 2**30:,.1f} GiB"

@@ -5,7 +5,7 @@ from dcrnn_tf.models.base import ModelError
 from dcrnn_tf.system import memory
 
 _BYTES = 4  # of a float32
-_NAMED_FIELDS = 3
+_NAMED_SHARE = 0.1  # of the table, that a field in the message has at least
 
 
 def check(embedding: FieldEmbedding, numbers_per_weight: int = 1) -> None:
@@ -25,10 +25,9 @@ def check(embedding: FieldEmbedding, numbers_per_weight: int = 1) -> None:
     needed, there = embedding.total_rows * row_bytes, memory.available()
     if needed <= there or embedding.table_devices:
         return
-    largest = sorted(embedding.fields, key=lambda field: -field.vocabulary_size)[:_NAMED_FIELDS]
-    names = ", ".join(
-        f"{field.name} ({memory.in_gib(field.vocabulary_size * row_bytes)})" for field in largest
-    )
+    fields = sorted(embedding.fields, key=lambda field: -field.vocabulary_size)
+    named = [f for f in fields if _NAMED_SHARE * embedding.total_rows <= f.vocabulary_size]
+    names = ", ".join(f"{f.name} ({memory.in_gib(f.vocabulary_size * row_bytes)})" for f in named)
     state = " with its optimizer's state" if numbers_per_weight > 1 else ""
     raise ModelError(
         f"the embedding table takes at least {memory.in_gib(needed)} of memory{state}, and this "

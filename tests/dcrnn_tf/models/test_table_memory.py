@@ -10,7 +10,12 @@ from dcrnn_tf.layers import FieldEmbedding
 from dcrnn_tf.models import ModelError, table_memory
 from dcrnn_tf.system import memory
 
-FIELDS = (Field("user", CATEGORICAL, 700), Field("item", CATEGORICAL, 300), Field("price", NUMERIC))
+FIELDS = (
+    Field("city", CATEGORICAL, 50),
+    Field("user", CATEGORICAL, 700),
+    Field("item", CATEGORICAL, 250),
+    Field("price", NUMERIC),
+)
 SCHEMA = Schema("shop", FIELDS, (Task("click"),), splits={})
 TABLE = 1000 * 16 * 4  # bytes
 
@@ -21,7 +26,7 @@ def test_a_table_beyond_memory_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr(memory, "in_gib", lambda size: f"{size} bytes")
     sentence = (
         f"takes at least {TABLE} bytes of memory, and this machine has {TABLE - 1} bytes; "
-        f"its largest fields are user ({TABLE * 7 // 10} bytes), item ({TABLE * 3 // 10} bytes), "
+        f"its largest fields are user ({TABLE * 7 // 10} bytes), item ({TABLE // 4} bytes); "
     )
     with pytest.raises(ModelError) as refused:
         models.build("mmoe", SCHEMA, embedding_dim=16)

@@ -1,4 +1,4 @@
-"""Dataclasses made of what JSON holds, checked against their type hints."""
+"""Dataclasses made of what JSON holds, checked against their type hints, and written as JSON."""
 
 import dataclasses
 import math
@@ -9,6 +9,26 @@ from collections.abc import Mapping
 from dcrnn_tf.system.json_form import is_count
 
 T = typing.TypeVar("T")
+
+_LATER = "later"
+
+
+def later(default: typing.Any) -> typing.Any:
+    """Declares an attribute that files of former versions lack: at its default it is not written.
+
+    Folders that do not use it keep their content, and are read by programs that do not know it.
+    """
+    return dataclasses.field(default=default, metadata={_LATER: True})
+
+
+def written(item: typing.Any) -> dict[str, object]:
+    """Returns the attributes of a dataclass, and of those within it, as JSON writes them."""
+    content = {}
+    for attribute in dataclasses.fields(item):
+        value = getattr(item, attribute.name)
+        if not (_LATER in attribute.metadata and value == attribute.default):
+            content[attribute.name] = written(value) if dataclasses.is_dataclass(value) else value
+    return content
 
 
 def checked(kind: type[T], item: Mapping[str, object]) -> T:

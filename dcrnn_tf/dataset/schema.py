@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.dataset import encodings
-from dcrnn_tf.dataset.checked import checked
+from dcrnn_tf.dataset.checked import checked, later, written
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Encoding
 from dcrnn_tf.dataset.migration import migrated
 from dcrnn_tf.dataset.names import column_name, fault_of
@@ -60,7 +60,7 @@ class Field:
     weighted: bool = False
     raw_name: str = ""
     encoding: Encoding | None = None
-    attended_by: str | None = None
+    attended_by: str | None = later(None)
 
     def __post_init__(self) -> None:
         _check_name("field", self.name)
@@ -165,7 +165,7 @@ class Split:
     positives: Mapping[str, int]
     defined: Mapping[str, int]
     shards: tuple[Shard, ...]
-    out_of_sequence: Mapping | None = None
+    out_of_sequence: Mapping | None = later(None)
 
     def __post_init__(self) -> None:
         _check_folder_name("split", self.name)
@@ -204,7 +204,7 @@ class Schema:
       filters: counts of what preparation left out, cut or missed.
       seed: the seed of shuffling, sampling and splitting.
       format_version: version of the folder's layout.
-      former: the content of a schema that the version before wrote; the fingerprint is its own.
+      former: the content of a schema as another version wrote it; the fingerprint is its own.
     """
 
     name: str
@@ -337,7 +337,7 @@ def load_schema(folder: str | pathlib.Path) -> Schema:
     stated = content.pop("fingerprint", None)
     try:
         schema = _from_dict(content if version == FORMAT_VERSION else migrated(content))
-        if version == FORMER_VERSION:
+        if content != json.loads(json.dumps(_to_dict(schema))):
             schema = dataclasses.replace(schema, former=content)
         fingerprint = schema.fingerprint
     except DatasetError as error:
@@ -405,13 +405,13 @@ def _fingerprint(content: Mapping[str, object]) -> str:
 def _to_dict(schema: Schema) -> dict:
     content = {f.name: getattr(schema, f.name) for f in dataclasses.fields(schema)}
     del content["former"]
-    content["fields"] = [dataclasses.asdict(field) for field in schema.fields]
-    content["tasks"] = [dataclasses.asdict(task) for task in schema.tasks]
-    content["splits"] = [
-        {name: value for name, value in dataclasses.asdict(split).items() if value is not None}
-        for split in schema.splits.values()
-    ]
-    content["entities"] = [dataclasses.asdict(entity) for entity in schema.entities.values()]
+    content["fields"] = [written(field) for field in schema.fields]
+    content["tasks"] = [written(task) for task in schema.tasks]
+    for key, tables in (("splits", schema.splits), ("entities", schema.entities)):
+        content[key] = [
+            written(table) | {"shards": [written(shard) for shard in table.shards]}
+            for table in tables.values()
+        ]
     return content
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 
 import pytest
@@ -57,6 +58,35 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
     schema.save(tmp_path)
     assert load_schema(tmp_path) == schema
     assert load_schema(tmp_path).fingerprint == schema.fingerprint
+
+
+def test_what_a_folder_does_not_use_is_not_written(tmp_path):
+    schema = make_schema()
+    schema.save(tmp_path)
+    content = json.loads((tmp_path / "schema.json").read_text())
+    assert ["attended_by" in field for field in content["fields"]] == [False, True, False, False]
+    assert "out_of_sequence" not in content["splits"][0]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_schema_that_spells_out_what_it_does_not_use_keeps_its_fingerprint(tmp_path, kept):
+    schema = make_schema()
+    schema.save(tmp_path)
+    path = tmp_path / "schema.json"
+    content = json.loads(path.read_text())
+    del content["fingerprint"]
+    content["fields"][0]["attended_by"] = None
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    stated = hashlib.sha256(canonical.encode()).hexdigest()
+    assert stated != schema.fingerprint
+    content["seed"] += 0 if kept else 1
+    path.write_text(json.dumps(content | {"fingerprint": stated}))
+    if kept:
+        assert load_schema(tmp_path) == schema
+        assert load_schema(tmp_path).fingerprint == stated
+    else:
+        with pytest.raises(DatasetError, match="was changed after it was written"):
+            load_schema(tmp_path)
 
 
 def test_columns_on_disk():

@@ -6,100 +6,30 @@ before a row is read.
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-import polars as pl
-
-from data_prep.own_log.cells import as_values
-from data_prep.own_log.declared_keys import Keys
+from data_prep.own_log.declared.fields import DeclaredField, declared_field
+from data_prep.own_log.declared.keys import Keys
+from data_prep.own_log.declared.splits import SPLIT_NAMES, DeclaredSplit, declared_split
+from data_prep.own_log.declared.tasks import ONE, ZERO, DeclaredTask, declared_task
 from data_prep.own_log.yaml_json import read_json, read_yaml
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Scaling
-from dcrnn_tf.dataset.schema import (
-    CATEGORICAL,
-    KINDS,
-    MULTI_CATEGORICAL,
-    NUMERIC,
-    DatasetError,
-    Field,
-    Schema,
-    Task,
-)
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
 from dcrnn_tf.system.nearest import did_you_mean
 
-ONE, ZERO = ("1", "true"), ("0", "false")  # labels of a task that declares none
-SPLIT_NAMES = ("train", "validation", "test")
-SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
-    "file": ("by", "train", "validation", "test", "validation_fraction"),
-    "column": ("by", "files", "column", "train", "validation", "test", "validation_fraction"),
-    "group": ("by", "files", "column", "test_fraction", "validation_fraction"),
-    "fraction": ("by", "files", "test_fraction", "validation_fraction"),
-}
-FIELD_KEYS = {
-    CATEGORICAL: ("kind", "column", "min_count", "bins"),
-    MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values", "attended_by"),
-    NUMERIC: ("kind", "column", "scaling"),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class DeclaredField:
-    """An input column: `column` is its name in the files, the rest as in `docs/own_data.md`."""
-
-    name: str
-    kind: str
-    column: str
-    min_count: int = 10
-    separator: str = ";"
-    max_values: int = 50
-    scaling: str = "standard"
-    bins: str | None = None
-    attended_by: str | None = None
-
-    @property
-    def reads_numbers(self) -> bool:
-        """Whether the column's cells are numbers rather than ids."""
-        return self.kind == NUMERIC or self.bins is not None
-
-
-@dataclasses.dataclass(frozen=True)
-class DeclaredTask:
-    """A label column and its positive values.
-
-    Attributes:
-      name: of the task.
-      column: of the label in the files.
-      positive: values that make the label 1.
-      negative: values that make it 0; None if every other value does.
-      only_where: an earlier task without whose positive label this one may be missing.
-    """
-
-    name: str
-    column: str
-    positive: tuple[str, ...] = ONE
-    negative: tuple[str, ...] | None = None
-    only_where: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class DeclaredSplit:
-    """Which rows are training, validation and test rows.
-
-    Attributes:
-      by: `file`, `column`, `group` or `fraction`.
-      files: file patterns of each split (by file), or of all rows under `train`.
-      column: the column that decides (by column) or that names the group (by group).
-      values: the column's values of each split; an absent split has none, an absent
-        `train` has all that no other split has.
-      test_fraction: share of the rows, or groups, that become test rows.
-      validation_fraction: share of the remaining ones that become validation rows.
-    """
-
-    by: str
-    files: Mapping[str, tuple[str, ...]]
-    column: str | None = None
-    values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    test_fraction: float = 0.0
-    validation_fraction: float = 0.0
+__all__ = [
+    "ONE",
+    "SPLIT_NAMES",
+    "ZERO",
+    "Declaration",
+    "DeclaredField",
+    "DeclaredSplit",
+    "DeclaredTask",
+    "check_columns",
+    "load_declaration",
+    "parse_declaration",
+    "with_min_count",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,43 +117,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
     top = Keys(content, "the declaration", sorted(allowed))
     name = top.text("name")
-    fields = []
-    for field, entry in top.mapping("fields").items():
-        where = f"field {field}"
-        every_key = sorted({key for keys in FIELD_KEYS.values() for key in keys})
-        kind = Keys(entry, where, every_key).choice("kind", KINDS)
-        keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
-        fields.append(
-            DeclaredField(
-                name=field,
-                kind=kind,
-                column=keys.text("column", field),
-                min_count=keys.whole_number("min_count", 10),
-                separator=keys.text("separator", ";", strip=False),
-                max_values=keys.whole_number("max_values", 50, at_most=65535),
-                scaling=keys.choice("scaling", Scaling.METHODS, "standard"),
-                bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
-                attended_by=keys.text("attended_by", None),
-            )
-        )
-    tasks = []
-    for task, entry in top.mapping("tasks").items():
-        keys = Keys(entry, f"task {task}", ("column", "positive", "negative", "only_where"))
-        positive = keys.cells("positive")
-        negative = keys.cells("negative")
-        if both := _in_both(positive or (), negative or ()):
-            raise DatasetError(f"task {task}: {both!r} is positive and negative")
-        if negative and not positive:
-            raise DatasetError(f"task {task}: negative values without positive ones")
-        tasks.append(
-            DeclaredTask(
-                name=task,
-                column=keys.text("column", task),
-                positive=positive or ONE,
-                negative=negative if positive else ZERO,
-                only_where=keys.text("only_where", None),
-            )
-        )
+    fields = tuple(declared_field(*item) for item in top.mapping("fields").items())
+    tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
     column_names = top.values("column_names")
     repeated = [n for n in column_names or () if column_names.count(n) > 1]
     if repeated:
@@ -238,9 +133,9 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     declaration = Declaration(
         path=path,
         name=name,
-        fields=tuple(fields),
-        tasks=tuple(tasks),
-        split=_split(Keys(top.get("split"), "split", _all_split_keys())),
+        fields=fields,
+        tasks=tasks,
+        split=declared_split(top.get("split")),
         separator=separator,
         quoted=top.truth("quoted", True),
         column_names=column_names,
@@ -250,44 +145,6 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     )
     _check_together(declaration)
     return declaration
-
-
-def _split(keys: Keys) -> DeclaredSplit:
-    by = keys.choice("by", tuple(SPLIT_KEYS))
-    keys = Keys(keys.entry, "split", SPLIT_KEYS[by], f" of a split by {by}")
-    values = keys.cells if by == "column" else keys.values
-    parts = {name: values(name) for name in SPLIT_NAMES if name in keys.entry}
-    if by in ("file", "column"):
-        if "test" not in parts:
-            keys.get("test")
-        if "validation" in parts and "validation_fraction" in keys.entry:
-            raise DatasetError("split: give either validation or validation_fraction, not both")
-    if by == "file":
-        keys.get("train")
-    elif by == "column":
-        for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
-            if both := _in_both(parts.get(first, ()), parts.get(second, ())):
-                raise DatasetError(f"split: {both!r} is a value of {first} and of {second}")
-    else:
-        keys.get("test_fraction")
-    return DeclaredSplit(
-        by=by,
-        files=parts if by == "file" else {"train": keys.values("files", required=True)},
-        column=keys.text("column") if by in ("column", "group") else None,
-        values=parts if by == "column" else {},
-        test_fraction=keys.fraction("test_fraction"),
-        validation_fraction=keys.fraction("validation_fraction"),
-    )
-
-
-def _in_both(first: Sequence[str], second: Sequence[str]) -> str | None:
-    """Returns the least of the values that are in both lists, as the first one spells it."""
-    values = pl.Series(first, dtype=pl.String)
-    return values.filter(as_values(tuple(second)).hold(values)).min()
-
-
-def _all_split_keys() -> list[str]:
-    return sorted({key for keys in SPLIT_KEYS.values() for key in keys})
 
 
 def _check_together(declaration: Declaration) -> None:

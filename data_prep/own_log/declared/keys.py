@@ -4,6 +4,9 @@ import math
 import reprlib
 from collections.abc import Sequence
 
+import polars as pl
+
+from data_prep.own_log.cells import as_values
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.nearest import did_you_mean
 
@@ -116,3 +119,9 @@ class Keys:
             if not isinstance(name, str):
                 raise DatasetError(f"{key}: the name {name!r} must be text; quote it if it is")
         return value
+
+
+def in_both(first: Sequence[str], second: Sequence[str]) -> str | None:
+    """Returns the least of the values that are in both lists, as the first one spells it."""
+    values = pl.Series(first, dtype=pl.String)
+    return values.filter(as_values(tuple(second)).hold(values)).min()

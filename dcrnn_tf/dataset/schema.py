@@ -13,94 +13,50 @@ from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.dataset import encodings
 from dcrnn_tf.dataset.checked import checked, later, written
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Encoding
+from dcrnn_tf.dataset.field import (
+    CATEGORICAL,
+    KINDS,
+    LARGEST_ROW,
+    LONGEST_LIST,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    Field,
+    check_name,
+    check_range,
+)
 from dcrnn_tf.dataset.migration import migrated
-from dcrnn_tf.dataset.names import column_name, fault_of
+from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 
-CATEGORICAL = "categorical"
-MULTI_CATEGORICAL = "multi_categorical"
-NUMERIC = "numeric"
-KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC)
+__all__ = [
+    "CATEGORICAL",
+    "FILES_BESIDE",
+    "FORMAT_VERSION",
+    "FORMER_VERSION",
+    "KINDS",
+    "LARGEST_ROW",
+    "LONGEST_LIST",
+    "MULTI_CATEGORICAL",
+    "NUMERIC",
+    "SCHEMA_FILE",
+    "VOCABULARY_FOLDER",
+    "DatasetError",
+    "Entity",
+    "Field",
+    "Schema",
+    "Shard",
+    "Split",
+    "Task",
+    "load_schema",
+    "sha256_of_file",
+]
 
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
 FILES_BESIDE = "files_beside"  # in `Schema.source`: checksums, by name, of files beside the shards
-
-LARGEST_ROW = 2**31 - 1  # embedding rows and rows of entity tables are stored as int32
-LONGEST_LIST = 2**16 - 1  # lengths of lists are stored as uint16
-
-
-@dataclasses.dataclass(frozen=True)
-class Field:
-    """One input column.
-
-    Attributes:
-      name: any printable name, such as `field_205` or `商品`; the key in every batch.
-      kind: `categorical` (one id), `multi_categorical` (a list of ids) or `numeric` (a float).
-      vocabulary_size: embedding rows, row 0 (padding) and row 1 (unknown) included; 0 for numeric.
-      max_values: longest list of a `multi_categorical` field, 1 otherwise.
-      entity: name of the entity table that holds the field; None if the exposure itself does.
-      weighted: whether each value of a `multi_categorical` field carries a pooling weight.
-      raw_name: the field's name in the raw data.
-      encoding: how raw values become embedding rows or numbers; None where nothing is known of raw
-        values.
-      attended_by: name of the field whose embedding attends to the values of this list, such as
-        the item's category to a user's earlier categories; None where the data name none.
-    """
-
-    name: str
-    kind: str = CATEGORICAL
-    vocabulary_size: int = 0
-    max_values: int = 1
-    entity: str | None = None
-    weighted: bool = False
-    raw_name: str = ""
-    encoding: Encoding | None = None
-    attended_by: str | None = later(None)
-
-    def __post_init__(self) -> None:
-        _check_name("field", self.name)
-        if isinstance(self.encoding, Mapping):  # of `dataclasses.asdict`
-            object.__setattr__(self, "encoding", encodings.from_dict(self.encoding))
-        if self.kind not in KINDS:
-            raise DatasetError(f"field {self.name}: kind {self.kind!r} is not one of {KINDS}")
-        if self.kind != NUMERIC and self.vocabulary_size < FIRST_ID_ROW:
-            raise DatasetError(
-                f"field {self.name}: vocabulary_size {self.vocabulary_size} is below "
-                f"{FIRST_ID_ROW}, the rows kept for padding and unknown ids"
-            )
-        most = 0 if self.kind == NUMERIC else LARGEST_ROW
-        _check_range(f"field {self.name}: vocabulary_size", self.vocabulary_size, most)
-        _check_range(f"field {self.name}: max_values", self.max_values, LONGEST_LIST, 1)
-        if self.weighted and self.kind != MULTI_CATEGORICAL:
-            raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
-        if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:
-            raise DatasetError(f"field {self.name}: only a multi_categorical field is attended to")
-        if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
-            raise DatasetError(
-                f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
-                "field"
-            )
-
-    @property
-    def weight_name(self) -> str:
-        """Key of the pooling weights in a batch."""
-        return f"{self.name}_weight"
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The field's columns on disk and their types; lists are stored end to end."""
-        column = column_name(self.name)
-        if self.kind == NUMERIC:
-            return {column: "float32"}
-        if self.kind == CATEGORICAL:
-            return {column: "int32"}
-        columns = {f"{column}/values": "int32", f"{column}/row_lengths": "uint16"}
-        return columns | ({f"{column}/weights": "float32"} if self.weighted else {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +72,7 @@ class Task:
     only_where: str | None = None
 
     def __post_init__(self) -> None:
-        _check_name("task", self.name)
+        check_name("task", self.name)
 
     @property
     def column(self) -> str:
@@ -181,7 +137,7 @@ class Entity:
 
     def __post_init__(self) -> None:
         _check_folder_name("entity", self.name)
-        _check_range(f"entity table {self.name}: rows", self.rows, LARGEST_ROW)
+        check_range(f"entity table {self.name}: rows", self.rows, LARGEST_ROW)
 
     @property
     def row_name(self) -> str:
@@ -220,7 +176,7 @@ class Schema:
     former: Mapping | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_name("dataset", self.name)
+        check_name("dataset", self.name)
         names = [f.name for f in self.fields] + [t.name for t in self.tasks]
         names += [field.weight_name for field in self.fields if field.weighted]
         names += [entity.row_name for entity in self.entities.values()]
@@ -363,22 +319,10 @@ def sha256_of_file(path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _check_name(what: str, name: str) -> None:
-    """Refuses a name that people could not read."""
-    if fault := fault_of(name):
-        raise DatasetError(f"{what} name {name!r} {fault}; choose one of printable characters")
-
-
 def _check_folder_name(what: str, name: str) -> None:
     """Refuses a name that could not be that of a folder or a part of a file's name."""
     if not name.isidentifier():
         raise DatasetError(f"{what} name {name!r} is not a valid identifier")
-
-
-def _check_range(what: str, number: int, most: int, least: int = 0) -> None:
-    """Refuses a number that the format cannot hold."""
-    if not least <= number <= most:
-        raise DatasetError(f"{what} is {number:,}, expected {least:,} to {most:,}")
 
 
 def _check_attention(fields: Sequence[Field]) -> None:

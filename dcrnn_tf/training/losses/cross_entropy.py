@@ -1,12 +1,11 @@
-"""Weighted cross entropy with logits, a loss for each task."""
+"""Weighted cross entropy with logits, and the weights of positives."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
@@ -93,48 +92,3 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
             f"each of the {len(names)} tasks {', '.join(names)}"
         )
     return dict(zip(names, weights, strict=True))
-
-
-def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
-    """Returns each task's mean training loss under a model that gives every example one half.
-
-    `log(2) (w P + N) / R` with P positives and N negatives among R examples.
-
-    Args:
-      schema: Schema of the dataset to train on.
-      weights: Factor w on the positives' loss, `{task: weight}`.
-
-    Example:
-      >>> from dcrnn_tf.dataset.schema import Field, Schema, Split, Task
-      >>> from dcrnn_tf.training.losses import initial_losses
-      >>> train = Split("train", 100, positives={"click": 20}, defined={"click": 100}, shards=())
-      >>> fields, tasks = (Field("item", vocabulary_size=9),), (Task("click"),)
-      >>> losses = initial_losses(Schema("small", fields, tasks, {"train": train}), {"click": 4.0})
-      >>> round(losses["click"], 4)  # log(2) (4 20 + 80) / 100
-      1.109
-    """
-    train = schema.split("train")
-    return {
-        task: math.log(2)
-        * (weight * train.positives[task] + train.defined[task] - train.positives[task])
-        / train.rows
-        for task, weight in weights.items()
-    }
-
-
-def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
-    """Returns a loss for each task, as `keras.Model.compile(loss=...)` takes them.
-
-    Args:
-      weights: Factor on the positives' loss, `{task: weight}`.
-
-    Example:
-      >>> from dcrnn_tf.training.losses import multi_task_losses
-      >>> losses = multi_task_losses({"click": 4.0, "conversion": 50.0})
-      >>> losses["conversion"].positive_weight
-      50.0
-    """
-    return {
-        task: WeightedCrossEntropy(weights[task], name=f"{scope}_loss")
-        for task, scope in ascii_names(weights).items()
-    }

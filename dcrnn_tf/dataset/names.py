@@ -54,6 +54,11 @@ def ascii_names(names: Iterable[str], reserved: Collection[str] = ()) -> dict[st
     return {name: found[name] for name in names}
 
 
+def per_exposure(task: str) -> str:
+    """Returns the name of the output that a model adds for a task defined where another is."""
+    return f"{task}_per_exposure"
+
+
 def column_name(name: str) -> str:
     """Returns the name of the column on disk of a field or task: slashes are for parts of lists."""
     return name.replace("%", "%25").replace("/", "%2F")

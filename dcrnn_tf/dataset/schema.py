@@ -25,7 +25,7 @@ from dcrnn_tf.dataset.field import (
     check_range,
 )
 from dcrnn_tf.dataset.migration import migrated
-from dcrnn_tf.dataset.names import column_name
+from dcrnn_tf.dataset.names import column_name, per_exposure
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 
@@ -194,6 +194,12 @@ class Schema:
                     f"task {task.name}: only_where={task.only_where!r} is not an earlier task"
                 )
             earlier.add(task.name)
+        for task in self.tasks:
+            if task.only_where is not None and per_exposure(task.name) in earlier:
+                raise DatasetError(
+                    f"task {per_exposure(task.name)} has the name of an output that models add for "
+                    f"task {task.name}; rename it"
+                )
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.dataset import names
 from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.layers import conditional_logit, joint_logit
 
@@ -63,6 +64,7 @@ def per_exposure(tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
         if task.only_where is not None:
             before = outputs.get(task.only_where)
             given = task.only_where if before is None else before.name
-            name = f"{task.name}_per_exposure"
-            outputs[task.name] = DerivedOutput(name, task.name, given, is_product=True)
+            outputs[task.name] = DerivedOutput(
+                names.per_exposure(task.name), task.name, given, is_product=True
+            )
     return tuple(outputs.values())

@@ -1,6 +1,7 @@
 """What all programs share: how they start, and how they speak of a user's mistake."""
 
 import pathlib
+import re
 import runpy
 import shutil
 import signal
@@ -11,7 +12,7 @@ from typing import NoReturn
 from absl import app, flags
 
 from dcrnn_tf.system import flags as settings_flags
-from dcrnn_tf.system import interruption, process_start
+from dcrnn_tf.system import interruption, memory, process_start
 from dcrnn_tf.system.errors import UsageError, UserError
 from dcrnn_tf.system.whole_file import full_disk
 
@@ -25,7 +26,8 @@ def run(
 ) -> None:
     """Runs a program: parses flags, calls `main`, turns a user's mistake into one sentence.
 
-    What the system refuses, such as to write to a full disk, is one sentence too.
+    What the system refuses, such as to write to a full disk or to give more memory, is one sentence
+    too.
 
     Args:
       main: gets an instance of each of the `settings`.
@@ -54,9 +56,11 @@ def run(
             _end_interrupted(error)
         except Exception as error:
             # TensorFlow and Polars have errors of their own for it.
-            if not full_disk(error):
+            if full_disk(error):
+                fail(_without_room(" ".join(str(error).split())))
+            if not memory.exhausted(error):
                 raise
-            fail(_without_room(" ".join(str(error).split())))
+            fail(_without_memory(error))
 
     try:
         app.run(start, flags_parser=_parse_flags)
@@ -119,6 +123,16 @@ def _without_room(sentence: str) -> str:
         free = shutil.disk_usage(folder).free / 2**20
         sentence += f"; it takes more than the {free:,.1f} MiB that are free in {folder}"
     return f"{sentence}; make room and give the same command again"
+
+
+def _without_memory(error: Exception) -> str:
+    """Says what was asked for in vain, in the first line of what may be pages."""
+    asked = next(iter(str(error).strip().splitlines()), "no size is known")
+    asked = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", asked)  # TensorFlow's own names
+    return (
+        f"there is too little memory ({asked}); take a smaller batch or model, or a machine or "
+        "device with more memory, and give the same command again"
+    )
 
 
 def _parse_flags(arguments: list[str]) -> list[str]:

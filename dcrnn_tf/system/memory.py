@@ -1,4 +1,4 @@
-"""The memory of this machine."""
+"""The memory of this machine, and errors that say that it does not suffice."""
 
 import os
 import pathlib
@@ -13,6 +13,12 @@ def available() -> int:
         text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
         sizes += [int(text)] if text.isdecimal() else []  # `max` is no limit
     return min(sizes)
+
+
+def exhausted(error: Exception) -> bool:
+    """Returns whether an error says that there was no memory left, that of a GPU included."""
+    # TensorFlow's error is told by its name, since few programs have imported it.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def in_gib(size: float) -> str:

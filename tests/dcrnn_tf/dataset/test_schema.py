@@ -116,6 +116,14 @@ def test_fingerprint_depends_on_everything():
         assert make_schema(fields=tuple(fields)).fingerprint != schema.fingerprint
 
 
+def test_a_task_is_not_called_as_an_output_that_models_add():
+    tasks = (Task("click"), Task("buy", only_where="click"), Task("buy_per_exposure"))
+    message = "task buy_per_exposure has the name of an output that models add for task buy"
+    with pytest.raises(DatasetError, match=message):
+        Schema("d", (), tasks, {})
+    Schema("d", (), (Task("click"), Task("buy"), Task("buy_per_exposure")), {})
+
+
 def test_select_fields_keeps_the_schema_order():
     names = [f.name for f in make_schema().select_fields(["price", "field_205"]).fields]
     assert names == ["field_205", "price"]

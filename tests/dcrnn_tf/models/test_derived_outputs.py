@@ -190,8 +190,3 @@ def test_names_of_derived_outputs_are_no_tasks(dataset):
     schema = dataclasses.replace(dataset.schema, tasks=tasks)
     with pytest.raises(models.ModelError, match=f"{AFTER} is a task and a derived output"):
         models.build("mmoe", schema, tasks_in_sequence=True)
-    product = "conversion_per_exposure"
-    tasks = (Task("click"), Task("conversion", only_where="click"), Task(product))
-    schema = dataclasses.replace(dataset.schema, tasks=tasks)
-    with pytest.raises(models.ModelError, match=f"{product} is a task and a derived output"):
-        models.build("mmoe", schema)

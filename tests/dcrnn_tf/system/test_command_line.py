@@ -44,6 +44,18 @@ def run(body, *arguments):
             "raise RuntimeError('out/a; No space left on device')",
             "out/a; No space left on device; make room and give the same command again",
         ),
+        (
+            "raise MemoryError",
+            "there is too little memory (no size is known); take a smaller batch or model, or a "
+            "machine or device with more memory, and give the same command again",
+        ),
+        (
+            "import tensorflow as tf; tf.zeros([2**30, 2**30])",
+            "there is too little memory (OOM when allocating tensor with shape"
+            "[1073741824,1073741824] and type float on /job:localhost/replica:0/task:0/device:CPU:0"
+            " by allocator cpu); take a smaller batch or model, or a machine or device with more "
+            "memory, and give the same command again",
+        ),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(body, sentence):

@@ -6,16 +6,22 @@ before a row is read.
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from data_prep.own_log.declared.fields import DeclaredField, declared_field
 from data_prep.own_log.declared.keys import Keys
+from data_prep.own_log.declared.options import (
+    DEFAULT,
+    OPTION_KEYS,
+    FileOptions,
+    Selection,
+    parse_options,
+)
 from data_prep.own_log.declared.splits import SPLIT_NAMES, DeclaredSplit, declared_split
 from data_prep.own_log.declared.tasks import ONE, ZERO, DeclaredTask, declared_task
 from data_prep.own_log.yaml_json import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
-from dcrnn_tf.system.nearest import did_you_mean
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Field, Schema, Task
 
 __all__ = [
     "ONE",
@@ -25,7 +31,6 @@ __all__ = [
     "DeclaredField",
     "DeclaredSplit",
     "DeclaredTask",
-    "check_columns",
     "load_declaration",
     "parse_declaration",
     "with_min_count",
@@ -41,10 +46,7 @@ class Declaration:
     fields: tuple[DeclaredField, ...]
     tasks: tuple[DeclaredTask, ...]
     split: DeclaredSplit
-    separator: str = ","
-    quoted: bool = True
-    column_names: tuple[str, ...] | None = None
-    missing_values: tuple[str, ...] = ("", "NaN", "nan")
+    options: FileOptions = DEFAULT
     simulated: bool = False
     content: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
@@ -54,6 +56,19 @@ class Declaration:
         columns = {task.column: f"task {task.name}" for task in self.tasks}
         columns |= {field.column: f"field {field.name}" for field in self.fields}
         return columns | ({self.split.column: "split"} if self.split.column else {})
+
+    @property
+    def missing_values(self) -> tuple[str, ...]:
+        """The cells that mean a missing value."""
+        return self.options.missing_values
+
+    @property
+    def selection(self) -> Selection:
+        """What is read of the log's files."""
+        lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
+        lists -= {f.column for f in self.fields if f.kind != MULTI_CATEGORICAL}
+        lists -= {self.split.column}
+        return Selection(self.columns, lists, set(self.number_columns), self.options)
 
     @property
     def number_columns(self) -> dict[str, str]:
@@ -114,32 +129,18 @@ def with_min_count(declaration: Declaration, min_count: int) -> Declaration:
 
 
 def _declaration(path: pathlib.Path, content: object) -> Declaration:
-    allowed = {field.name for field in dataclasses.fields(Declaration)} - {"path", "content"}
-    top = Keys(content, "the declaration", sorted(allowed))
+    allowed = {field.name for field in dataclasses.fields(Declaration)} | set(OPTION_KEYS)
+    top = Keys(content, "the declaration", sorted(allowed - {"path", "content", "options"}))
     name = top.text("name")
     fields = tuple(declared_field(*item) for item in top.mapping("fields").items())
     tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
-    column_names = top.values("column_names")
-    repeated = [n for n in column_names or () if column_names.count(n) > 1]
-    if repeated:
-        raise DatasetError(f"column_names holds {repeated[0]!r} more than once")
-    separator = top.text("separator", ",", strip=False)
-    if len(separator) != 1 or not separator.isascii() or separator in '\r\n\0"':
-        raise DatasetError(
-            f"separator {separator!r} must be one ASCII character, no line break and no quote "
-            "(spaces around cells do not count)"
-        )
-    missing = top.cells("missing_values", may_be_empty=True)
     declaration = Declaration(
         path=path,
         name=name,
         fields=fields,
         tasks=tasks,
         split=declared_split(top.get("split")),
-        separator=separator,
-        quoted=top.truth("quoted", True),
-        column_names=column_names,
-        missing_values=Declaration.missing_values if missing is None else ("", *missing),
+        options=parse_options(top),
         simulated=top.truth("simulated", False),
         content=content,
     )
@@ -162,18 +163,5 @@ def _check_together(declaration: Declaration) -> None:
                 f"field {field.name}: column {field.column!r} is the label of task "
                 f"{labels[field.column]} and cannot be an input as well"
             )
-    if declaration.column_names is not None:
-        check_columns(declaration, declaration.column_names, "column_names")
-
-
-def check_columns(declaration: Declaration, names: Collection[str], where: str) -> None:
-    """Checks that the columns which a declaration reads exist.
-
-    Raises:
-      DatasetError: one does not; the message names the nearest existing one.
-    """
-    for column, part in declaration.columns.items():
-        if column not in names:
-            raise DatasetError(
-                f"{where}: there is no column {column!r} ({part}){did_you_mean(column, names)}"
-            )
+    if declaration.options.column_names is not None:
+        declaration.selection.check(declaration.options.column_names, "column_names")

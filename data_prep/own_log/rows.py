@@ -14,8 +14,8 @@ from data_prep.own_log.cells import (
     unusable_numbers,
 )
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
-from data_prep.own_log.parsing.files import LogFile, find_files, open_file
+from data_prep.own_log.parsing.chunks import Chunk
+from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -48,20 +48,14 @@ class LogRows:
         self.files: list[tuple[int, LogFile]] = []
         split_of: dict[pathlib.Path, str] = {}
         for split, patterns in declaration.split.files.items():
-            paths, hidden = find_files(data_dir, patterns)
-            self.hidden_files += [path.name for path in hidden]
-            empty = []
-            for path in paths:
+            files = open_files(data_dir, patterns, declaration.selection)
+            self.hidden_files += [path.name for path in files.hidden]
+            self.empty_files += [path.name for path in files.empty]
+            for path in (*files.empty, *(file.path for file in files.opened)):
                 other = split_of.setdefault(path.resolve(), split)
                 if other != split:
                     raise DatasetError(f"{path} is a file of {other} and of {split}")
-                try:
-                    self.files.append((SPLIT_NAMES.index(split), open_file(path, declaration)))
-                except EmptyFileError:
-                    empty.append(path)
-            if len(empty) == len(paths):
-                raise DatasetError(f"{empty[0]} is empty")
-            self.empty_files += [path.name for path in empty]
+            self.files += [(SPLIT_NAMES.index(split), file) for file in files.opened]
 
     @property
     def bytes(self) -> int:

@@ -2,37 +2,30 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import polars as pl
 
-from data_prep.own_log.declaration import Declaration, DeclaredField, DeclaredSplit
+from data_prep.own_log.declared.options import FileOptions, Selection
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import open_csv
 from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
 from data_prep.storage.writer import Ragged
 from data_prep.wechat.fields import FEED_ID, FEED_IDS, LISTS, SCORED_LIST, SECONDS
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 LIST_SEPARATOR = ";"
 # Far beyond what a score or a length can be; a huge one would be infinite as a float32.
 LARGEST_NUMBER = 1e6
 
 
-def declare(path: pathlib.Path, kinds: dict[str, str], split: str | None = None) -> Declaration:
-    """Declares the columns of a file that are read.
-
-    Args:
-      path: Path of the file.
-      kinds: field kind of each column.
-      split: a column that decides the split.
-    """
-    fields = tuple(DeclaredField(column, kind, column) for column, kind in kinds.items())
-    by = DeclaredSplit("column", {}, split)
-    return Declaration(path, path.stem, fields, (), by, missing_values=("",))
+def selection_of(columns: Iterable[str]) -> Selection:
+    """Selects columns of a file of the challenge, in which only the empty cell is missing."""
+    parts = {column: f"field {column}" for column in columns}
+    return Selection(parts, options=FileOptions(missing_values=("",)))
 
 
 class Faults:
@@ -130,12 +123,11 @@ def read_feeds(path: pathlib.Path, max_values: int, bad_rows: BadRows, progress:
       DatasetError: the file is damaged, a column is missing, there are more bad rows than tolerated
         or two rows of one feed.
     """
-    kinds = dict.fromkeys(FEED_IDS, CATEGORICAL) | {SECONDS: NUMERIC}
-    kinds |= dict.fromkeys(LISTS, MULTI_CATEGORICAL)
+    selection = selection_of((*FEED_IDS, SECONDS, *LISTS))
     singles = [pl.DataFrame(schema=dict.fromkeys(FEED_IDS, pl.Int64) | {SECONDS: pl.Float64})]
     lists: list[dict[str, Ragged]] = [_no_lists()]
     rows_of_chunks: list[tuple[Callable[[int], str], np.ndarray]] = []
-    for chunk in open_csv(path, declare(path, kinds)).chunks(bad_rows, progress):
+    for chunk in open_csv(path, selection).chunks(bad_rows, progress):
         faults = Faults(chunk, bad_rows)
         single = _single(chunk.frame, faults)
         columns = {name: _list(chunk.frame, name, faults) for name in LISTS}

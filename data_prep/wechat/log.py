@@ -12,9 +12,9 @@ import pyarrow as pa
 from data_prep.own_log.declaration import SPLIT_NAMES
 from data_prep.own_log.parsing.files import open_csv
 from data_prep.storage.bad_rows import BadRows, Progress
-from data_prep.wechat.feeds import Faults, declare, whole_numbers
+from data_prep.wechat.feeds import Faults, selection_of, whole_numbers
 from data_prep.wechat.fields import EXPOSURE_IDS, FEED_ID, PUBLISHED_DAYS
-from dcrnn_tf.dataset.schema import CATEGORICAL, DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.whole_file import naming_file
 
 DAY = "date_"
@@ -54,7 +54,7 @@ class ActionLog:
     ):
         self._copy = copy
         ids = (*EXPOSURE_IDS, FEED_ID)
-        file = open_csv(path, declare(path, dict.fromkeys((*ids, *tasks), CATEGORICAL), DAY))
+        file = open_csv(path, selection_of((*ids, *tasks, DAY)))
         dtypes = dict.fromkeys((*ids, DAY), pa.int64()) | dict.fromkeys(tasks, pa.uint8())
         days: collections.Counter[int] = collections.Counter()
         unknown = np.empty(0, np.int64)

@@ -165,7 +165,7 @@ def _read(
     rows: list[int] = []
     try:
         reader = RowReader(declaration)
-        chunks = reader(open_file(path, declaration), split, bad_rows, lambda done: None)
+        chunks = reader(open_file(path, declaration.selection), split, bad_rows, lambda done: None)
         for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
             table = frame.rename(lambda name: _COLUMN + name).with_columns(
                 pl.Series(_SPLIT, splits),

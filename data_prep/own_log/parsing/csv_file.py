@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from data_prep.own_log.cells import cleaned
-from data_prep.own_log.declaration import Declaration
+from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, EmptyFileError, reading
 from data_prep.own_log.parsing.csv_text import CsvText
 from data_prep.own_log.parsing.first_bytes import unpacked
@@ -25,19 +25,20 @@ BLOCK_BYTES = 8 << 20  # of CSV text a chunk
 class CsvFile:
     """A CSV file, packed or not; `names` are its columns."""
 
-    def __init__(self, path: pathlib.Path, declaration: Declaration):
+    def __init__(self, path: pathlib.Path, selection: Selection):
         self.path = path
-        self._declaration = declaration
+        self._selection = selection
+        self._options = selection.options
         self.bytes = path.stat().st_size
         with reading(path):
             first = next(self._records(), None)
         if first is None:
             raise EmptyFileError(f"{path} is empty")
         # Names must be right; a first row that is not UTF-8 is a bad row like any other.
-        if declaration.column_names is None and not all(map(_is_encodable, first[1])):
+        if self._options.column_names is None and not all(map(_is_encodable, first[1])):
             raise DatasetError(f"{path}: its first line is not UTF-8 text")
-        self.names = declaration.column_names or tuple(name.strip() for name in first[1])
-        for column in declaration.columns:
+        self.names = self._options.column_names or tuple(name.strip() for name in first[1])
+        for column in selection.columns:
             if self.names.count(column) > 1:
                 raise DatasetError(
                     f"{path}: two columns of the header line are named {column!r}; rename one"
@@ -49,7 +50,7 @@ class CsvFile:
         Raises:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
         """
-        header = int(self._declaration.column_names is None)
+        header = int(self._options.column_names is None)
         skipped: list[int] = []  # record numbers, from 1, of rows with a wrong number of cells
         waiting: list[tuple[int, int]] = []  # of those, the ones still to be counted, and cells
         ended = False
@@ -70,10 +71,10 @@ class CsvFile:
                 skipped.append(record)
 
         # By their numbers, because columns that are not read may share a name.
-        columns = {str(self.names.index(name)): name for name in self._declaration.columns}
+        columns = {str(self.names.index(name)): name for name in self._selection.columns}
         record = 0  # number of the last record seen
         with reading(self.path), open(self.path, "rb") as raw:
-            text = CsvText(unpacked(raw), self._declaration.separator * len(self.names))
+            text = CsvText(unpacked(raw), self._options.separator * len(self.names))
             try:
                 reader = pa.csv.open_csv(
                     text,
@@ -83,9 +84,9 @@ class CsvFile:
                         column_names=list(map(str, range(len(self.names)))),
                     ),
                     pa.csv.ParseOptions(
-                        delimiter=self._declaration.separator,
-                        quote_char='"' if self._declaration.quoted else False,
-                        newlines_in_values=self._declaration.quoted,
+                        delimiter=self._options.separator,
+                        quote_char='"' if self._options.quoted else False,
+                        newlines_in_values=self._options.quoted,
                         invalid_row_handler=on_wrong_cells,
                     ),
                     pa.csv.ConvertOptions(
@@ -130,7 +131,7 @@ class CsvFile:
             for number in numbers[bad.to_numpy()]:
                 bad_rows.add("not UTF-8", lambda n=number: self._place(n), NOT_UTF8)
             frame, numbers = frame.filter(~bad), numbers[~bad.to_numpy()]
-        frame = cleaned(frame, self._declaration.missing_values)
+        frame = cleaned(frame, self._options.missing_values)
         return Chunk(frame, lambda row: self._place(numbers[row]))
 
     def _place(self, number: int) -> str:
@@ -151,8 +152,8 @@ class CsvFile:
         with open(self.path, "rb") as raw:
             text = io.TextIOWrapper(unpacked(raw), "utf-8-sig", "surrogateescape", newline="")
             lines = (line.replace("\0", "\ufffd") for line in text)
-            quoting = csv.QUOTE_MINIMAL if self._declaration.quoted else csv.QUOTE_NONE
-            reader = csv.reader(lines, delimiter=self._declaration.separator, quoting=quoting)
+            quoting = csv.QUOTE_MINIMAL if self._options.quoted else csv.QUOTE_NONE
+            reader = csv.reader(lines, delimiter=self._options.separator, quoting=quoting)
             line = 1
             for record in reader:
                 if record:

@@ -4,17 +4,58 @@ All kinds give chunks of a few thousand rows as Polars frames, text cells stripp
 null. Rows that cannot be read at all go to a `BadRows` and are left out.
 """
 
+import dataclasses
 import fnmatch
 import pathlib
 from collections.abc import Sequence
 
-from data_prep.own_log.declaration import Declaration, check_columns
+from data_prep.own_log.declared.options import Selection
+from data_prep.own_log.parsing.chunks import EmptyFileError
 from data_prep.own_log.parsing.csv_file import CsvFile
 from data_prep.own_log.parsing.first_bytes import PARQUET, kind_of
 from data_prep.own_log.parsing.parquet_file import ParquetFile
 from dcrnn_tf.dataset.schema import DatasetError
 
 LogFile = CsvFile | ParquetFile
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """The files that patterns name.
+
+    Attributes:
+      opened: the files that hold something, in the order of the patterns and of their names.
+      empty: Paths of the files without a line.
+      hidden: Paths of hidden files that were passed over.
+    """
+
+    opened: Sequence[LogFile]
+    empty: Sequence[pathlib.Path]
+    hidden: Sequence[pathlib.Path]
+
+
+def open_files(data_dir: pathlib.Path, patterns: Sequence[str], selection: Selection) -> Files:
+    """Opens the files that fit patterns.
+
+    Args:
+      data_dir: Folder that the patterns are relative to.
+      patterns: File names, or patterns with `*` and `?`.
+      selection: what is read of them.
+
+    Raises:
+      DatasetError: A pattern fits no file, all files are empty, or one cannot be read or lacks a
+        column.
+    """
+    paths, hidden = find_files(data_dir, patterns)
+    opened, empty = [], []
+    for path in paths:
+        try:
+            opened.append(open_file(path, selection))
+        except EmptyFileError:
+            empty.append(path)
+    if not opened:
+        raise DatasetError(f"{empty[0]} is empty")
+    return Files(opened, empty, hidden)
 
 
 def find_files(
@@ -54,24 +95,24 @@ def find_files(
     return list(paths.values()), sorted(passed_over)
 
 
-def open_file(path: pathlib.Path, declaration: Declaration) -> LogFile:
+def open_file(path: pathlib.Path, selection: Selection) -> LogFile:
     """Opens a file, of whose kind its first bytes speak, and checks its columns.
 
     Raises:
       DatasetError: It cannot be read, is empty or lacks a declared column.
     """
-    file = (ParquetFile if kind_of(path) == PARQUET else CsvFile)(path, declaration)
-    check_columns(declaration, file.names, str(path))
+    file = (ParquetFile if kind_of(path) == PARQUET else CsvFile)(path, selection)
+    selection.check(file.names, str(path))
     return file
 
 
-def open_csv(path: pathlib.Path, declaration: Declaration) -> CsvFile:
+def open_csv(path: pathlib.Path, selection: Selection) -> CsvFile:
     """Opens a CSV file and checks its columns.
 
     Raises:
       DatasetError: It cannot be read, is no CSV file, is empty or lacks a declared column.
     """
-    file = open_file(path, declaration)
+    file = open_file(path, selection)
     if not isinstance(file, CsvFile):
         raise DatasetError(f"{path} is a Parquet file, expected CSV text")
     return file

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from data_prep.own_log.cells import cleaned
-from data_prep.own_log.declaration import Declaration
+from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, reading
 from data_prep.own_log.parsing.parquet_types import frame_of, refusal
 from data_prep.storage.bad_rows import BadRows, Progress
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError
+from dcrnn_tf.dataset.schema import DatasetError
 
 PARQUET_ROWS = 1 << 16  # a chunk
 
@@ -21,9 +21,9 @@ PARQUET_ROWS = 1 << 16  # a chunk
 class ParquetFile:
     """A Parquet file; `names` are its columns."""
 
-    def __init__(self, path: pathlib.Path, declaration: Declaration):
+    def __init__(self, path: pathlib.Path, selection: Selection):
         self.path = path
-        self._declaration = declaration
+        self._selection = selection
         self.bytes = path.stat().st_size
         with self._open() as file:
             self._rows = file.metadata.num_rows
@@ -31,16 +31,14 @@ class ParquetFile:
             columns = [file.schema.column(n) for n in range(len(file.schema))]
         self._uuids = {c.path.split(".")[0] for c in columns if str(c.logical_type) == "UUID"}
         self.names = tuple(schema.names)
-        lists = {f.column for f in declaration.fields if f.kind == MULTI_CATEGORICAL}
-        lists -= {f.column for f in declaration.fields if f.kind != MULTI_CATEGORICAL}
-        lists -= {declaration.split.column}
-        for column in (name for name in self.names if name in declaration.columns):
+        for column in (name for name in self.names if name in selection.columns):
             if self.names.count(column) > 1:
                 raise DatasetError(f"{path} has column {column!r} more than once; rename one")
             dtype = schema.field(column).type
-            numbers = column in declaration.number_columns
-            if advice := refusal(dtype, column in lists, numbers):
-                expected = "single values or lists of them" if column in lists else "single values"
+            numbers = column in selection.numbers
+            may_be_list = column in selection.lists
+            if advice := refusal(dtype, may_be_list, numbers):
+                expected = "single values or lists of them" if may_be_list else "single values"
                 expected = "numbers" if numbers else expected
                 raise DatasetError(
                     f"{path}: column {column!r} holds {dtype}, expected {expected}; {advice}"
@@ -69,12 +67,12 @@ class ParquetFile:
         Raises:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
         """
-        columns = list(self._declaration.columns)
+        columns = list(self._selection.columns)
         first = 1  # number of a batch's first row
         with self._open() as file:
             for batch in _batches(file, columns):
                 frame, good = frame_of(batch.select(columns), self._uuids)
-                frame = cleaned(frame, self._declaration.missing_values)
+                frame = cleaned(frame, self._selection.options.missing_values)
                 numbers = first + np.flatnonzero(good)
                 for number in first + np.flatnonzero(~good):
                     bad_rows.add("not UTF-8", lambda n=number: self._place(n), NOT_UTF8)

@@ -64,7 +64,7 @@ def check_file(seed, kind, damages, cut):
         bad_rows = BadRows(10**6)
 
         def read():
-            file = open_file(path, declared(",", True, True, False))
+            file = open_file(path, declared(",", True, True, False).selection)
             return sum(chunk.frame.height for chunk in file.chunks(bad_rows, lambda done: None))
 
         found, message = result(read)

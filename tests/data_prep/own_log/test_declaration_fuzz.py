@@ -53,23 +53,23 @@ def used(declaration):
     if declaration is None:
         return "refused"
     with_min_count(declaration, 3)
-    names = list(declaration.column_names or declaration.columns)
+    names = list(declaration.options.column_names or declaration.columns)
     bad_rows, counts = BadRows(10), RowCounts(declaration)
 
     def read():
-        file = open_file(path, declaration)
+        file = open_file(path, declaration.selection)
         for frame, splits, labels in RowReader(declaration)(file, 0, bad_rows, lambda done: None):
             counts.add(frame, splits, labels)
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "log.csv")
         rows = [names, *([value] * len(names) for value in ("1", "0", "07", "yes"))]
-        lines = [declaration.separator.join(cells) for cells in rows]
+        lines = [declaration.options.separator.join(cells) for cells in rows]
         path.write_bytes("\n".join(lines).encode(errors="replace"))
         _, message = result(read)
     if message is not None:
         return "taken"
-    rows = len(lines) - (declaration.column_names is None)
+    rows = len(lines) - (declaration.options.column_names is None)
     assert counts.rows.sum() + bad_rows.counts.total() == rows
     for values in never_met(declaration, counts).values():
         assert all("holds" in held for held in values.values())

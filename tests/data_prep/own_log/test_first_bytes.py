@@ -34,7 +34,7 @@ def declared(files="*", **entries):
 
 
 def read(path, **entries):
-    chunks = open_file(path, declared(**entries)).chunks(BadRows(0), lambda done: None)
+    chunks = open_file(path, declared(**entries).selection).chunks(BadRows(0), lambda done: None)
     frames = [chunk.frame.cast({"click": pl.Int64}) for chunk in chunks]
     return [row for frame in frames for row in frame.select("x", "click").iter_rows()]
 
@@ -107,7 +107,7 @@ def test_parquet_is_read_however_it_is_named(tmp_path, name):
     (tmp_path / name).write_bytes(parquet())
     assert read(tmp_path / name) == ROWS
     with pytest.raises(DatasetError, match=f"{name} is a Parquet file, expected CSV text"):
-        open_csv(tmp_path / name, declared())
+        open_csv(tmp_path / name, declared().selection)
 
 
 def test_csv_text_that_begins_like_another_file_is_text(tmp_path):

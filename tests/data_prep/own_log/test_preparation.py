@@ -766,7 +766,7 @@ def test_scaling_does_not_depend_on_chunks(kind, monkeypatch):
 
 
 def test_census_income_example_prepares_rows_in_the_form_of_uci(tmp_path):
-    names = load_declaration(ROOT / "examples" / "census_income.yaml").column_names
+    names = load_declaration(ROOT / "examples" / "census_income.yaml").options.column_names
     assert len(names) == 42
 
     def line(age, married, income):

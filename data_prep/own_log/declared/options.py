@@ -1,0 +1,84 @@
+"""How the files of an own log are read, and which of their columns."""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+
+from data_prep.own_log.declared.keys import Keys
+from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.system.nearest import did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class FileOptions:
+    """How files are read: the keys of a declaration that `docs/own_data.md` describes."""
+
+    separator: str = ","
+    quoted: bool = True
+    column_names: tuple[str, ...] | None = None
+    missing_values: tuple[str, ...] = ("", "NaN", "nan")
+
+
+DEFAULT = FileOptions()
+OPTION_KEYS = tuple(field.name for field in dataclasses.fields(FileOptions))
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The columns that are read of files.
+
+    Attributes:
+      columns: the columns, each with the part of the declaration that names it, for messages.
+      lists: Columns whose cells may be lists; every other column has single values.
+      numbers: Columns whose cells are read as numbers.
+      options: how the files are read.
+    """
+
+    columns: Mapping[str, str]
+    lists: Collection[str] = ()
+    numbers: Collection[str] = ()
+    options: FileOptions = DEFAULT
+
+    def check(self, names: Collection[str], where: str) -> None:
+        """Checks that the columns exist.
+
+        Args:
+          names: Names of the columns that there are.
+          where: Name of the file that has them, for messages.
+
+        Raises:
+          DatasetError: One does not; the message names the nearest existing one.
+        """
+        for column, part in self.columns.items():
+            if column not in names:
+                raise DatasetError(
+                    f"{where}: there is no column {column!r} ({part}){did_you_mean(column, names)}"
+                )
+
+
+def parse_options(keys: Keys, default: FileOptions = DEFAULT) -> FileOptions:
+    """Reads the keys of `FileOptions`, which are `OPTION_KEYS`.
+
+    Args:
+      keys: Keys of the part of a declaration that names the files.
+      default: Options of which absent keys are taken; by default those of a whole declaration.
+
+    Raises:
+      DatasetError: A value that cannot be.
+    """
+    names = keys.values("column_names")
+    repeated = [name for name in names or () if names.count(name) > 1]
+    if repeated:
+        raise DatasetError(f"column_names holds {repeated[0]!r} more than once")
+    separator = keys.text("separator", default.separator, strip=False)
+    if len(separator) != 1 or not separator.isascii() or separator in '\r\n\0"':
+        raise DatasetError(
+            f"separator {separator!r} must be one ASCII character, no line break and no quote "
+            "(spaces around cells do not count)"
+        )
+    missing = keys.cells("missing_values", may_be_empty=True)
+    return FileOptions(
+        separator=separator,
+        quoted=keys.truth("quoted", default.quoted),
+        column_names=names,
+        missing_values=default.missing_values if missing is None else ("", *missing),
+    )

@@ -77,14 +77,16 @@ def count_labels(
 ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """Counts rows by task: `positives`, `defined` and `out_of_sequence` of a `Split`."""
     positives, defined, out_of_sequence = {}, {}, {}
-    before: np.ndarray = np.array(True)  # where the task before is positive
+    before: np.ndarray = np.array(True)  # where the task before is positive, or may be
     for task in tasks:
         positive = labels[task.name] > 0
-        there = np.ones_like(positive) if task.only_where is None else labels[task.only_where] > 0
+        there = labels[task.name] >= 0
+        if task.only_where is not None:
+            there &= labels[task.only_where] > 0
         positives[task.name] = int(np.sum(positive & there))
         defined[task.name] = int(np.sum(there))
         out_of_sequence[task.name] = int(np.sum(positive & there & ~before))
-        before = positive
+        before = labels[task.name] != 0
     return positives, defined, out_of_sequence
 
 

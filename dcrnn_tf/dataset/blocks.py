@@ -24,15 +24,19 @@ def parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tenso
 
 
 def within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:
-    """Fails if a column holds a number that is not from 0 to below its limit."""
-    unsigned = [
-        # Without sign a negative number is larger than any limit.
-        tf.bitcast(columns[name], tf.uint32) if columns[name].dtype == tf.int32 else columns[name]
-        for name in limits
-    ]
-    largest = tf.stack([tf.cast(tf.reduce_max(column), tf.int64) for column in unsigned])
+    """Fails if a column holds a number that is not from 0, int8 from -1, to below its limit."""
+    largest = tf.stack([_largest(columns[name]) for name in limits])
     sound = tf.reduce_all(largest < list(limits.values()))
     return tf.debugging.Assert(sound, ["numbers out of range", list(limits), largest])
+
+
+def _largest(column: tf.Tensor) -> tf.Tensor:
+    """Returns the largest number, int64; one below the least allowed is larger than any limit."""
+    if column.dtype == tf.int32:
+        column = tf.bitcast(column, tf.uint32)  # without sign
+    if column.dtype == tf.int8:
+        return tf.cast(tf.reduce_max(tf.bitcast(column + 1, tf.uint8)), tf.int64) - 1
+    return tf.cast(tf.reduce_max(column), tf.int64)
 
 
 def pop_lists(field: Field, columns: dict) -> dict[str, tf.Tensor | tf.RaggedTensor]:

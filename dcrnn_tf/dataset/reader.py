@@ -247,7 +247,7 @@ class PreparedDataset:
     def _limits(self, used: Sequence[str]) -> dict[str, int]:
         """Columns of whole numbers, and what they must be below."""
         schema = self.schema
-        limits = dict.fromkeys(self._labels, 2)
+        limits = {task.column: 2 for task in schema.tasks}
         limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
         for field in schema.exposure_fields():
             if field.kind != NUMERIC:

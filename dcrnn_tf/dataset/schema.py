@@ -66,10 +66,13 @@ class Task:
     Attributes:
       name: key of the label in a batch and of the logit in a model's output.
       only_where: task on whose positives alone this label is defined; None if on every exposure.
+      may_be_missing: Whether rows may lack the label; they are no part of the task's loss and
+        metrics.
     """
 
     name: str
     only_where: str | None = None
+    may_be_missing: bool = later(False)
 
     def __post_init__(self) -> None:
         check_name("task", self.name)
@@ -78,6 +81,11 @@ class Task:
     def column(self) -> str:
         """The label's column on disk."""
         return column_name(self.name)
+
+    @property
+    def column_type(self) -> str:
+        """The type of the label's column on disk; where labels may be missing, -1 says so."""
+        return "int8" if self.may_be_missing else "uint8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +233,7 @@ class Schema:
         return (
             {name: dtype for f in self.exposure_fields() for name, dtype in f.columns.items()}
             | {entity.row_name: "int32" for entity in self.entities.values()}
-            | {task.column: "uint8" for task in self.tasks}
+            | {task.column: task.column_type for task in self.tasks}
         )
 
     def entity_columns(self, entity: str) -> dict[str, str]:

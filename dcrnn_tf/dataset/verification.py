@@ -78,7 +78,9 @@ def content_findings(
     checks = [_field_check(field) for field in schema.exposure_fields()]
     for entity in schema.entities.values():
         checks.append(_number_check(entity.row_name, entity.rows, f"entity table {entity.name}"))
-    checks += [_number_check(task.column, 2, "labels") for task in schema.tasks]
+    for task in schema.tasks:
+        least = -1 if task.may_be_missing else 0
+        checks.append(_number_check(task.column, 2, "labels", least))
     for split in schema.splits.values():
         counts = _Counts(schema)
         for shard in split.shards:
@@ -103,8 +105,8 @@ class _Counts:
             label = columns[task.column]
             if task.only_where is not None:
                 label = label[columns[column_name(task.only_where)] > 0]
-            self._positives[task.name] += int(label.sum())
-            self._defined[task.name] += len(label)
+            self._positives[task.name] += int(np.sum(label > 0))
+            self._defined[task.name] += int(np.sum(label >= 0))
         return iter(())
 
     def findings(self, split: Split) -> Iterator[str]:
@@ -190,16 +192,20 @@ def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
     return lambda columns, rows: _list_findings(field, columns)
 
 
-def _number_check(name: str, limit: int, what: str) -> Callable[[Columns, int], Iterator[str]]:
-    return lambda columns, rows: _outside(name, columns[name], limit, what)
+def _number_check(
+    name: str, limit: int, what: str, least: int = 0
+) -> Callable[[Columns, int], Iterator[str]]:
+    return lambda columns, rows: _outside(name, columns[name], limit, what, least)
 
 
-def _outside(name: str, values: np.ndarray, limit: int, what: str) -> Iterator[str]:
-    wrong = (values < 0) | (values.astype(np.int64) >= limit)
+def _outside(
+    name: str, values: np.ndarray, limit: int, what: str, least: int = 0
+) -> Iterator[str]:
+    wrong = (values < least) | (values.astype(np.int64) >= limit)
     if wrong.any():
         first = int(np.argmax(wrong))
         yield (
-            f"{name}: value {first} of the block is {values[first]}, {what} allows 0 to "
+            f"{name}: value {first} of the block is {values[first]}, {what} allows {least} to "
             f"{limit - 1} ({int(wrong.sum())} such)"
         )
 

@@ -43,13 +43,14 @@ class DerivedOutput(NamedTuple):
         return joint_logit(given, task) if self.is_product else conditional_logit(task, given)
 
     def labels(self, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Returns its labels, int8 `(rows,)`; -1 outside its population.
+        """Returns its labels, int8 `(rows,)`; -1 outside its population and where one is missing.
 
         Args:
-          labels: Labels of the tasks, by name.
+          labels: Labels of the tasks, and of derived outputs before it, by name.
         """
-        task = (labels[self.task] > 0).astype(np.int8)
-        return task if self.is_product else np.where(labels[self.given] > 0, task, np.int8(-1))
+        task, given = labels[self.task], labels[self.given]
+        elsewhere = np.where(given == 0, 0, -1) if self.is_product else -1
+        return np.where(given > 0, task, elsewhere).astype(np.int8)
 
 
 def after(task: str, given: str) -> DerivedOutput:

@@ -196,7 +196,7 @@ def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -
 def _derived_labels(
     output: DerivedOutput, labels: Mapping[str, np.ndarray], split: str
 ) -> np.ndarray:
-    contrary = int(np.sum((labels[output.task] > 0) & ~(labels[output.given] > 0)))
+    contrary = int(np.sum((labels[output.task] > 0) & (labels[output.given] == 0)))
     if contrary:
         raise EvaluationError(
             f"{output.task} is positive where {output.given} is not in {contrary} rows of the "

@@ -9,14 +9,18 @@ import tensorflow as tf
 
 
 def inverse_propensity_risk(
-    losses: tf.Tensor, observed: tf.Tensor, propensities: tf.Tensor
+    losses: tf.Tensor,
+    observed: tf.Tensor,
+    propensities: tf.Tensor,
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Returns `mean(o e / c)` (IPS), a scalar.
+    """Returns `mean(w o e / c)` (IPS), a scalar.
 
     Args:
       losses: Losses e, `(batch,)`; they do not count where the label is not seen.
       observed: Where the label is seen, o, `(batch,)` of 0 and 1.
       propensities: Propensities c, `(batch,)`, above 0.
+      weights: Weights w of the examples, `(batch,)`; 1 if not given.
 
     Example:
       >>> import tensorflow as tf
@@ -25,13 +29,17 @@ def inverse_propensity_risk(
       >>> float(layers.inverse_propensity_risk(losses, seen, tf.constant([0.25, 0.25])))
       1.0
     """
-    return tf.reduce_mean(observed * losses / propensities)
+    return _mean(observed * losses / propensities, weights)
 
 
 def doubly_robust_risk(
-    losses: tf.Tensor, imputed: tf.Tensor, observed: tf.Tensor, propensities: tf.Tensor
+    losses: tf.Tensor,
+    imputed: tf.Tensor,
+    observed: tf.Tensor,
+    propensities: tf.Tensor,
+    weights: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Returns `mean(i + o (e - i) / c) + mean(o (e - i)^2 / c)` (DR), a scalar.
+    """Returns `mean(w (i + o (e - i) / c)) + mean(w o (e - i)^2 / c)` (DR), a scalar.
 
     The first term has the right expectation if either the propensities or the imputed losses are
     right; the second is the loss of what imputes them.
@@ -41,6 +49,7 @@ def doubly_robust_risk(
       imputed: Losses that are expected of each exposure, i, `(batch,)`.
       observed: Where the label is seen, o, `(batch,)` of 0 and 1.
       propensities: Propensities c, `(batch,)`, above 0.
+      weights: Weights w of the examples, `(batch,)`; 1 if not given.
 
     Example:
       >>> import tensorflow as tf
@@ -50,6 +59,10 @@ def doubly_robust_risk(
       >>> float(layers.doubly_robust_risk(losses, imputed, seen, propensities))  # 2 / 2 + 0.25 / 2
       1.125
     """
-    weights = observed / propensities
+    inverse = observed / propensities
     errors = losses - imputed
-    return tf.reduce_mean(imputed + weights * (errors + tf.square(errors)))
+    return _mean(imputed + inverse * (errors + tf.square(errors)), weights)
+
+
+def _mean(terms: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    return tf.reduce_mean(terms if weights is None else weights * terms)

@@ -101,7 +101,8 @@ class ESCM2(ESMM):
             clicked, converted = (tf.cast(labels[task], first.dtype) for task in self.tasks)
             self._add_risk(first, second, imputed, clicked, converted)
             if self.global_weight != 1:  # the second task's loss has the weight 1 already
-                losses = tf.reduce_mean(_cross_entropy(converted, regularised))
+                defined = tf.cast(converted >= 0, converted.dtype)
+                losses = tf.reduce_mean(defined * _cross_entropy(converted, regularised))
                 self.add_loss((self.global_weight - 1) * losses)
         return [output, joint]
 
@@ -109,11 +110,13 @@ class ESCM2(ESMM):
         probability = tf.stop_gradient(tf.sigmoid(first))
         propensities = tf.maximum(probability, self.propensity_floor)
         losses = _cross_entropy(converted, second)
+        # Where it is not known whether there was a click, or what came of it, there is no term.
+        known = tf.cast((clicked == 0) | ((clicked > 0) & (converted >= 0)), clicked.dtype)
         if self.risk == "ips":
-            risk = inverse_propensity_risk(losses, clicked, propensities)
+            risk = inverse_propensity_risk(losses, clicked, propensities, known)
         else:
             expected = tf.nn.softplus(imputed[0])
-            risk = doubly_robust_risk(losses, expected, clicked, propensities)
+            risk = doubly_robust_risk(losses, expected, clicked, propensities, known)
         if self.counterfactual_weight:
             self.add_loss(self.counterfactual_weight * risk)
         at_floor = tf.cast(probability < self.propensity_floor, probability.dtype)

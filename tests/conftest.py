@@ -53,7 +53,7 @@ def exposure_columns(rows, seed):
     }
 
 
-def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
+def write_dataset(folder, rows=None, tasks=TASKS, seed=3, change=lambda columns: None):
     rows = rows or {"train": 3000, "validation": 500, "test": 700}
     with DatasetWriter(folder, "tiny", FIELDS, tasks, seed=seed) as writer:
         writer.add_entity_rows("user", user_columns())
@@ -62,7 +62,9 @@ def write_dataset(folder, rows=None, tasks=TASKS, seed=3):
                 ids = np.arange(100, 98 + field.vocabulary_size)
                 writer.add_vocabulary(field.name, ids, np.ones(len(ids)))
         for number, (split, count) in enumerate(rows.items()):
-            writer.add_rows(split, exposure_columns(count, number))
+            columns = exposure_columns(count, number)
+            change(columns)
+            writer.add_rows(split, columns)
         writer.finish({"simulated": True}, {}, {})
     return folder
 

@@ -21,7 +21,7 @@ from data_prep.own_log.declared.splits import SPLIT_NAMES, DeclaredSplit, declar
 from data_prep.own_log.declared.tasks import ONE, ZERO, DeclaredTask, declared_task
 from data_prep.own_log.yaml_json import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Field, Schema
 
 __all__ = [
     "ONE",
@@ -154,7 +154,7 @@ def _check_together(declaration: Declaration) -> None:
         Field(f.name, f.kind, 0 if f.kind == NUMERIC else FIRST_ID_ROW, attended_by=f.attended_by)
         for f in declaration.fields
     ]
-    tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
+    tasks = [task.task for task in declaration.tasks]
     Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names, order of tasks, attention
     labels = {task.column: task.name for task in declaration.tasks}
     for field in declaration.fields:

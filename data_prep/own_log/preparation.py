@@ -16,7 +16,7 @@ from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
-from dcrnn_tf.dataset.schema import Schema, Task
+from dcrnn_tf.dataset.schema import Schema
 
 
 def prepare(
@@ -63,7 +63,7 @@ def prepare(
 
     encoders = [FieldEncoder(*learner.finish()) for learner in learners]
     fields = [encoder.field for encoder in encoders]
-    tasks = [Task(task.name, task.only_where) for task in declaration.tasks]
+    tasks = [task.task for task in declaration.tasks]
     largest = int(counts.rows.max())
     unknown = UnknownIds()
     ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]

@@ -20,6 +20,8 @@ from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
+MISSING = -1  # label of a row that lacks one
+
 
 class LogRows:
     """The usable rows of all files: checked, labelled and assigned to splits, in file order.
@@ -159,7 +161,7 @@ class RowReader:
         return frame.with_columns(parsed)
 
     def _labels(self, frame: pl.DataFrame, faults: "_Faults") -> dict[str, np.ndarray]:
-        """Reads the labels; a missing one where the parent is 0 becomes 0."""
+        """Reads the labels; a missing one where the parent is not 1 becomes 0, else -1."""
         labels: dict[str, np.ndarray] = {}
         for task in self._declaration.tasks:
             text = text_of(frame[task.column])
@@ -169,9 +171,12 @@ class RowReader:
             asked = np.ones(len(text), bool)
             if task.only_where is not None:
                 asked = labels[task.only_where] > 0
-            faults.add(
-                "label missing", missing & asked, lambda row, where=where: f"{where} has no label"
-            )
+            if not task.may_be_missing:
+                faults.add(
+                    "label missing",
+                    missing & asked,
+                    lambda row, where=where: f"{where} has no label",
+                )
             if task.negative is not None:
                 known = positive | as_values(task.negative).hold(frame[task.column]).to_numpy()
                 allowed = ", ".join(dict.fromkeys((*task.positive, *task.negative)))
@@ -189,7 +194,9 @@ class RowReader:
                     f"{where} is positive where task {task.only_where} is not"
                 ),
             )
-            labels[task.name] = positive.astype(np.uint8)
+            labels[task.name] = positive.astype(task.task.column_type)
+            if task.may_be_missing:
+                labels[task.name][missing & asked] = MISSING
         return labels
 
     def _splits(self, frame: pl.DataFrame, split: int, faults: "_Faults") -> np.ndarray:

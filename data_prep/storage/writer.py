@@ -121,8 +121,8 @@ class DatasetWriter:
         Args:
           split: `train`, `validation` or `test`.
           columns: one array or `Ragged` per field that no entity table holds, one array of zeros
-            and ones per task (-1 where a label is missing), for each entity table its row numbers as `ENTITY_row`, and the
-            columns `beside`.
+            and ones per task (-1 where a label is missing), for each entity table its row numbers
+            as `ENTITY_row`, and the columns `beside`.
         """
         if split not in self._splits:
             folder = self._folder.partial / f"buckets_{split}"

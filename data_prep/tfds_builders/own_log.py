@@ -19,7 +19,7 @@ from data_prep.simulation.folder import read_simulation
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema
 
 
 @dataclasses.dataclass(eq=False)
@@ -57,7 +57,7 @@ class OwnTable(PreparedBuilder):
             Field(f.name, f.kind, 0 if f.kind == NUMERIC else FIRST_ID_ROW)
             for f in declaration.fields
         ]
-        tasks = tuple(Task(task.name, task.only_where) for task in declaration.tasks)
+        tasks = tuple(task.task for task in declaration.tasks)
         return Schema(self.name, tuple(fields), tasks, {}).exposure_columns()
 
     def prepare(

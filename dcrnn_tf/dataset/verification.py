@@ -198,9 +198,7 @@ def _number_check(
     return lambda columns, rows: _outside(name, columns[name], limit, what, least)
 
 
-def _outside(
-    name: str, values: np.ndarray, limit: int, what: str, least: int = 0
-) -> Iterator[str]:
+def _outside(name: str, values: np.ndarray, limit: int, what: str, least: int = 0) -> Iterator[str]:
     wrong = (values < least) | (values.astype(np.int64) >= limit)
     if wrong.any():
         first = int(np.argmax(wrong))

@@ -167,7 +167,8 @@ class MultiTaskModel(Configured, FitByTask):
                         "only where the one before it is; leave these rows out of the raw files, "
                         "or choose another model"
                     )
-                if split.out_of_sequence is None and split.positives[name] > split.positives[before]:
+                counted = split.out_of_sequence is not None
+                if not counted and split.positives[name] > split.positives[before]:
                     raise ModelError(
                         f"the {split.name} split has {split.positives[name]} positives of {name} "
                         f"and {split.positives[before]} of {before}, and the model needs tasks "

@@ -25,7 +25,7 @@ from data_prep.own_log.split_draw import SplitDraw
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema, Task
+from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema
 
 
 def prepare(
@@ -83,7 +83,7 @@ def prepare(
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),
-            tuple(Task(task.name, task.only_where) for task in declaration.tasks),
+            tuple(task.task for task in declaration.tasks),
             splits={},
             source=preparation.source_of(declaration, rows, simulation),
             settings=preparation.settings_of(declaration),

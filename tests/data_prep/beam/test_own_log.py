@@ -45,6 +45,7 @@ def rows(seed, count):
             "price": draw.choice(["", "7", f"{draw.lognormvariate(2, 2):.3f}"]),
             "click": click,
             "buy": click and draw.randrange(2),
+            "like": draw.choice(["", 0, 1]),
             "day": draw.randrange(4),
         }
 
@@ -76,6 +77,7 @@ def declare(folder, split):
         "tasks": {
             "click": {"positive": [1, "yes"], "negative": [0]},
             "buy": {"only_where": "click"},
+            "like": {"may_be_missing": True},
         },
     }
     path = folder / "shop.yaml"
@@ -90,6 +92,8 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     alone = prepare_alone(declaration, logs, tmp_path / "alone", 5, 4, simulation)
     assert sum(alone.filters["bad_rows"].values()) == 4
     assert len(alone.filters["bad_rows"]) == 2
+    train = alone.split("train")
+    assert 0 < train.positives["like"] < train.defined["like"] < train.rows
     schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
     assert_same(tmp_path / "alone", tmp_path / "beam")
     assert summary(schema) == summary(alone)
@@ -114,7 +118,7 @@ def test_a_split_without_rows_is_named(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     for name in ("a.csv", "b.csv"):
-        (folder / name).write_text("user,city,tags,price,click,buy,day\n")
+        (folder / name).write_text("user,city,tags,price,click,buy,like,day\n")
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):
         prepare(declare(folder, "fraction"), folder, tmp_path / "out")

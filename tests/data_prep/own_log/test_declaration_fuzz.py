@@ -18,7 +18,7 @@ from tests.data_prep.own_log.test_files_fuzz import declared
 from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 
-CONTENT = dict(declared(",", True, True, True).content)
+CONTENT = dict(declared(",", True, True, True, True).content)
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),
     st.sampled_from([[], {}, [[]], "\ud800", "\n", '"', "\t", "é", ["1", "1"], "item", "numeric"]),

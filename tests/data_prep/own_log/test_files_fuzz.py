@@ -36,8 +36,12 @@ CLAUSES = {
 }
 
 
-def declared(separator, quoted, header, listed):
-    """Fields of every kind; `listed` declares the training rows' values of the split column."""
+def declared(separator, quoted, header, listed, optional=False):
+    """Fields of every kind; `listed` declares the training rows' values of the split column.
+
+    Labels may be missing if they are `optional`.
+    """
+    may_be_missing = {"may_be_missing": True} if optional else {}
     return parse_declaration(
         {
             "name": "fuzzed",
@@ -52,8 +56,13 @@ def declared(separator, quoted, header, listed):
                 "times": {"kind": "categorical", "bins": "log", "min_count": 1},
             },
             "tasks": {
-                "click": {},
-                "buy": {"positive": ["yes"], "negative": ["no"], "only_where": "click"},
+                "click": may_be_missing,
+                "buy": {
+                    "positive": ["yes"],
+                    "negative": ["no"],
+                    "only_where": "click",
+                    **may_be_missing,
+                },
             },
             "split": {
                 "by": "column",
@@ -67,7 +76,7 @@ def declared(separator, quoted, header, listed):
     )
 
 
-def valid_text(seed, separator, quoted, header):
+def valid_text(seed, separator, quoted, header, optional=False):
     """A file of valid rows; quoted cells hold separators, quotes and line feeds."""
     draw = random.Random(seed)
     plain = [
@@ -91,6 +100,9 @@ def valid_text(seed, separator, quoted, header):
             "times": draw.choice(["", "0", "1", "17", "-3", "123456", "2.5", "-1e30"]),
             "buy": draw.choice(["yes", "no"]) if click == "1" else draw.choice(["no", "", "-"]),
         }
+        if optional and draw.random() < 0.3:
+            cells["buy"] = draw.choice(["", "-"])
+            cells["click"] = draw.choice([cells["click"], "", "nan"])
         if quoted and draw.random() < 0.3:
             cells["notes"] = "".join(draw.choices(awkward, k=3))
             name = draw.choice(COLUMNS)
@@ -115,9 +127,11 @@ def check_header(records):
     return names if len(set(names)) == len(names) and used <= set(names) else None
 
 
-def check_table(seed, mutations, separator, quoted, header, listed, limit, block, packing):
-    declaration = declared(separator, quoted, header, listed)
-    data = valid_text(seed, separator, quoted, header)
+def check_table(
+    seed, mutations, separator, quoted, header, listed, optional, limit, block, packing
+):
+    declaration = declared(separator, quoted, header, listed, optional)
+    data = valid_text(seed, separator, quoted, header, optional)
     data = mutate_rows(data, mutations, separator.encode(), seed)
     records, open_quote = read_records(data, separator, quoted)
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +183,7 @@ def compare(chunks, expected, declaration):
     splits = [SPLIT_NAMES[split] for _, part, _ in chunks for split in part]
     assert splits == expected.splits
     for task in ("click", "buy"):
-        labels = [bool(label) for _, _, part in chunks for label in part[task]]
+        labels = [int(label) for _, _, part in chunks for label in part[task]]
         assert labels == [row[task] for row in expected.labels]
     for column in declaration.columns:
         cells = [cell for frame, _, _ in chunks for cell in frame[column].to_list()]
@@ -202,6 +216,7 @@ def test_damaged_tables(examples):
         quoted=st.booleans(),
         header=st.booleans(),
         listed=st.booleans(),
+        optional=st.booleans(),
         limit=st.sampled_from([0, 2, 10**6]),
         block=st.sampled_from([SMALL_BLOCK, 1 << 20]),
         packing=st.sampled_from(["", "", "", "", "gz", "cut"]),

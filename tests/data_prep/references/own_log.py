@@ -92,15 +92,17 @@ def _numbers(row: dict, declaration: Declaration) -> str | None:
 def _labels(row: dict, declaration: Declaration, labels: dict) -> str | None:
     for task in declaration.tasks:
         text = row[task.column]
-        asked = task.only_where is None or labels[task.only_where]
-        if text is None and asked:
+        asked = task.only_where is None or labels[task.only_where] == 1
+        if text is None and asked and not task.may_be_missing:
             return "label missing"
         allowed = (*task.positive, *(task.negative or (text,)))
         if text is not None and not holds(allowed, text):
             return "label not allowed"
-        labels[task.name] = holds(task.positive, text)
+        labels[task.name] = int(holds(task.positive, text))
         if labels[task.name] and not asked:
             return "label without its parent"
+        if text is None and asked:
+            labels[task.name] = -1
     return None
 
 

@@ -1,4 +1,4 @@
-"""Lends its memory to a training on another machine, for shards of the embedding table.
+"""Keeps shards of an embedding table in this machine's memory, for a training on another one.
 
 Example:
   python -m experiments.parameter_server --address=host1:2222       # on host1

@@ -1,4 +1,4 @@
-"""Makes the datasets Criteo-R and Criteo-UR of a prepared Criteo."""
+"""Copies a prepared Criteo twice, with labels of planted tasks: Criteo-R and Criteo-UR."""
 
 import contextlib
 import pathlib

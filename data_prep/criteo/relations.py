@@ -1,4 +1,4 @@
-r"""Makes Criteo-R and Criteo-UR: two tasks whose relation is known, on Criteo's features.
+r"""Program that makes Criteo-R and Criteo-UR: two tasks of known relation, on Criteo's features.
 
   python -m data_prep.criteo.relations --data_dir=data/criteo --out_dir=data/criteo_relations
 

@@ -1,4 +1,4 @@
-"""Checks that the type of a column spells its values as the ids of a vocabulary are spelled."""
+"""Refuses columns of a type that writes ids otherwise than a vocabulary does, such as 7 for 007."""
 
 import functools
 

@@ -45,10 +45,7 @@ def prepare(
     """
     check_absent(pathlib.Path(out_dir))
     log = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
-    paths = [file.path for _, file in log.files]
-    columns = {name for _, file in log.files for name in file.names}
-    share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
-    sizes.OWN_LOG.require(paths, pathlib.Path(out_dir), share)
+    require_room(sizes.OWN_LOG, declaration, log, pathlib.Path(out_dir))
     if log.has_groups:
         with _bar("groups", log.bytes, "B") as bar:
             log.draw_groups(bar.update)
@@ -90,6 +87,22 @@ def prepare(
         filters["unknown_ids"] = unknown.shares()
         with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
             return writer.finish(source, settings_of(declaration), filters, bar.update)
+
+
+def require_room(
+    rates: sizes.Preparation, declaration: Declaration, log: LogRows, out_dir: pathlib.Path
+) -> None:
+    """States what the preparation of a log takes, and refuses it where the disk has less room.
+
+    Args:
+      rates: Rates of the preparation.
+      declaration: Declaration of the log.
+      log: The log.
+      out_dir: Folder of the prepared dataset.
+    """
+    columns = {name for _, file in log.files for name in file.names}
+    share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
+    rates.require([file.path for _, file in log.files], out_dir, share)
 
 
 def source_of(

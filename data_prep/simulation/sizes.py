@@ -1,4 +1,4 @@
-"""What the simulators take of disk, memory and time.
+"""Estimates of the disk, memory and time that simulators take.
 
 Bytes of a row were measured at 20,000 to 333,000 rows, rows of a second on two shared cores.
 """

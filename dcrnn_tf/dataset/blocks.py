@@ -1,4 +1,4 @@
-"""Functions of the columns of a block of rows, as pipelines of TensorFlow compute them."""
+"""Decodes, checks, pads and shuffles the columns of a block of rows, within `tf.data` pipelines."""
 
 from collections.abc import Sequence
 

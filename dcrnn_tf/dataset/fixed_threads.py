@@ -1,4 +1,4 @@
-"""`tf.data` pipelines whose number of threads is fixed."""
+"""Fixes the threads of `tf.data` pipelines, whose tuning would delay the end of each pass."""
 
 import os
 

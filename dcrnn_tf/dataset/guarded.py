@@ -1,4 +1,4 @@
-"""A `tf.data` dataset whose iterators run in a context, such as one that explains errors."""
+"""Wraps a `tf.data` dataset so that errors of fetching an element can be explained."""
 
 import contextlib
 from collections.abc import Callable

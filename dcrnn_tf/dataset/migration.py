@@ -1,4 +1,4 @@
-"""Turns schemas of format version 1, whose filters hold the encodings, into those of version 2."""
+"""Reads the schemas of format version 1 as schemas of version 2."""
 
 from collections.abc import Mapping
 

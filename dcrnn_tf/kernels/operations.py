@@ -1,4 +1,4 @@
-"""Operations in C++, for what takes TensorFlow's operations several passes over memory.
+"""Loads the compiled C++ operations; says where TensorFlow's own take their place.
 
 They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
 where they have not been compiled, or where a variable lives on another device than the CPU,

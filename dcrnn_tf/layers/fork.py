@@ -1,4 +1,4 @@
-"""Copies of a tensor whose gradients are added in a fixed order."""
+"""Copies of a tensor whose gradients are added in a fixed order, so that bits can be repeated."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Raw features, as clients have them, to a model's features, by TensorFlow operations alone.
+"""Turns raw features into a model's features within a graph, by TensorFlow operations alone.
 
 The encodings of the schema's fields and the vocabularies become part of a graph, so that a saved
 model takes raw values.

@@ -1,4 +1,4 @@
-"""Embedding rows of raw ids, by TensorFlow operations alone."""
+"""Turns raw ids into embedding rows within a graph, by TensorFlow operations alone."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Decodes examples of a prepared dataset into raw features: ids and numbers."""
+"""Turns encoded rows back into raw ids and numbers, for requests that samples are made of."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""JSON files of the project's own, read whole and compared with the form that they must have.
+"""Reads the project's own JSON files and compares them with the form that they must have.
 
     RESULT = Object({"steps": Optional(COUNT), "metrics": Named(Named(NUMBER))})
     content = read(path, RESULT, "make the run again")

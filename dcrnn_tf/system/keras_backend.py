@@ -1,4 +1,4 @@
-"""The backend that Keras must have."""
+"""Refuses a Keras with another backend than TensorFlow."""
 
 BACKEND = "tensorflow"
 VARIABLE = "KERAS_BACKEND"

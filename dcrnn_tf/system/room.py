@@ -1,4 +1,4 @@
-"""What a long job takes of disk, memory and time: stated, and refused where room is lacking."""
+"""States the disk, memory and time that a long job takes, and refuses it where room is lacking."""
 
 import dataclasses
 import pathlib

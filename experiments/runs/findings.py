@@ -1,4 +1,4 @@
-"""What is missing in a run folder, or damaged in it."""
+"""Checks a run folder for what is missing or damaged."""
 
 import pathlib
 from collections.abc import Iterator, Mapping

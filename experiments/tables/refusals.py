@@ -1,4 +1,4 @@
-"""Program that says which models of a table a dataset refuses, as a table asks it.
+"""Says which models of a paper table cannot be built for a dataset, and why.
 
 It is a process of its own, since it needs TensorFlow, which a table does without beside its runs.
 """

@@ -1,4 +1,4 @@
-"""The room that the datasets of tables take: stated and refused before the first is made."""
+"""Adds up the room that the datasets of paper tables take, and refuses them where it is lacking."""
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence

@@ -16,12 +16,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from data_prep.ali_ccp import preparation
 from data_prep.ali_ccp.chunks import ChunkedLog
 from data_prep.ali_ccp.encoding import schema_fields
+from data_prep.ali_ccp.fields import FIELDS
 from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.text_blocks import BLOCK_BYTES
 from data_prep.beam.ali_ccp.reading import ReadLog
 from data_prep.beam.ali_ccp.rows import CountLog, EncodeLog
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
+from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.work_folder import WorkFolder, identity
@@ -58,6 +60,8 @@ def prepare(
     raw_dir, out_dir = pathlib.Path(raw_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
     files = preparation.find_files(raw_dir)
+    share = len(settings.fields) / len(FIELDS)
+    sizes.ALI_CCP_ON_BEAM.require(files.values(), out_dir, share)
     source = preparation.source_of(raw_dir, files)
     task = {
         "on": "Beam",

@@ -23,6 +23,7 @@ from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import SplitDraw
 from data_prep.own_log.statistics import UnknownIds, filters_of
+from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema
@@ -58,6 +59,7 @@ def prepare(
     data_dir, out_dir = pathlib.Path(data_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
     rows = LogRows(declaration, data_dir, seed, max_bad_rows)
+    preparation.require_room(sizes.OWN_LOG_ON_BEAM, declaration, rows, out_dir)
     task = {
         "on": "Beam",
         "declaration": declaration.content,

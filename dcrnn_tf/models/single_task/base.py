@@ -1,4 +1,4 @@
-"""The base of single-task models: a network for each task, side by side, with nothing shared."""
+"""The base of single-task models: each task has its own embeddings and network, in one training."""
 
 import keras
 import tensorflow as tf

@@ -6,10 +6,12 @@ import pathlib
 import pytest
 
 from data_prep.ali_ccp import simulate as ali_ccp_simulate
-from data_prep.ali_ccp.preparation import prepare
+from data_prep.ali_ccp.preparation import find_files, prepare
 from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.simulated_files import simulate
 from data_prep.ali_ccp.world_settings import PRESETS
+from data_prep.beam.ali_ccp import preparation as on_beam_ali_ccp
+from data_prep.beam.own_log import preparation as on_beam_own_log
 from data_prep.criteo.simulated_files import simulate as simulate_criteo
 from data_prep.criteo.world_settings import Settings as CriteoSettings
 from data_prep.own_log.declaration import load_declaration
@@ -114,6 +116,20 @@ def test_a_preparation_states_its_room_and_is_refused_without_it(
     set_free(monkeypatch, 10**9)
     prepare(ali_ccp, out, Settings())
     assert "takes about 1.1 MB of disk (1.0 GB are free in" in capsys.readouterr().out
+
+
+def test_a_preparation_on_beam_is_refused_without_room(tmp_path, monkeypatch, ali_ccp):
+    monkeypatch.setattr(room, "SMALL", 0)
+    set_free(monkeypatch, 10**5)
+    out = tmp_path / "new" / "prepared"
+    size = sum(path.stat().st_size for path in find_files(ali_ccp).values())
+    with pytest.raises(UserError, match=f"takes about {1.1 * size / 1e6:.1f} MB of disk, and 0.1"):
+        on_beam_ali_ccp.prepare(ali_ccp, out, Settings())
+    declaration = load_declaration(_declared(ali_ccp, tmp_path))
+    size = (tmp_path / "log.csv").stat().st_size
+    with pytest.raises(UserError, match=f"takes about {1.5 * size / 1e6:.1f} MB of disk, and 0.1"):
+        on_beam_own_log.prepare(declaration, tmp_path, out)
+    assert not out.parent.exists()
 
 
 def _declared(raw, folder):

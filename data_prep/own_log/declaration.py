@@ -19,6 +19,8 @@ from data_prep.own_log.declared.options import (
 )
 from data_prep.own_log.declared.splits import SPLIT_NAMES, DeclaredSplit, declared_split
 from data_prep.own_log.declared.tasks import ONE, ZERO, DeclaredTask, declared_task
+from data_prep.own_log.derived.columns import DerivedColumn, derived_columns, sources_of
+from data_prep.own_log.derived.terms import MOMENT
 from data_prep.own_log.yaml_json import read_json, read_yaml
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Field, Schema
@@ -47,12 +49,20 @@ class Declaration:
     tasks: tuple[DeclaredTask, ...]
     split: DeclaredSplit
     options: FileOptions = DEFAULT
+    derived: tuple[DerivedColumn, ...] = ()
     simulated: bool = False
     content: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
+    def file_columns(self) -> dict[str, str]:
+        """The columns that the log's files must have, each with the part that names it."""
+        derived = {column.name for column in self.derived}
+        columns = {name: part for name, part in self.columns.items() if name not in derived}
+        return {**sources_of(self.derived), **columns}
+
+    @property
     def columns(self) -> dict[str, str]:
-        """The columns that are read, each with the part of the declaration that names it."""
+        """The columns of a row that are used, each with the part of the declaration that does."""
         columns = {task.column: f"task {task.name}" for task in self.tasks}
         columns |= {field.column: f"field {field.name}" for field in self.fields}
         return columns | ({self.split.column: "split"} if self.split.column else {})
@@ -67,8 +77,8 @@ class Declaration:
         """What is read of the log's files."""
         lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
         lists -= {f.column for f in self.fields if f.kind != MULTI_CATEGORICAL}
-        lists -= {self.split.column}
-        return Selection(self.columns, lists, set(self.number_columns), self.options)
+        lists -= {self.split.column, *sources_of(self.derived)}
+        return Selection(self.file_columns, lists, set(self.number_columns), self.options)
 
     @property
     def number_columns(self) -> dict[str, str]:
@@ -141,6 +151,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
         tasks=tasks,
         split=declared_split(top.get("split")),
         options=parse_options(top),
+        derived=derived_columns(top.get("derived")) if "derived" in top.entry else (),
         simulated=top.truth("simulated", False),
         content=content,
     )
@@ -162,6 +173,13 @@ def _check_together(declaration: Declaration) -> None:
             raise DatasetError(
                 f"field {field.name}: column {field.column!r} is the label of task "
                 f"{labels[field.column]} and cannot be an input as well"
+            )
+    for column in declaration.derived:
+        field = declaration.number_columns.get(column.name)
+        if field is not None and column.expression.kind == MOMENT:
+            raise DatasetError(
+                f"field {field}: {column.part} gives moments, expected numbers; write EPOCH(...) "
+                "for its seconds since 1970"
             )
     if declaration.options.column_names is not None:
         declaration.selection.check(declaration.options.column_names, "column_names")

@@ -14,6 +14,7 @@ from data_prep.own_log.cells import (
     unusable_numbers,
 )
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
+from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
@@ -73,7 +74,7 @@ class LogRows:
     def ignored_columns(self) -> list[str]:
         """Columns of the files that are neither input nor label, and do not decide the split."""
         names = dict.fromkeys(name for _, file in self.files for name in file.names)
-        return [name for name in names if name not in self._declaration.columns]
+        return [name for name in names if name not in self._declaration.file_columns]
 
     def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
@@ -121,6 +122,7 @@ class RowReader:
 
     def __init__(self, declaration: Declaration):
         self._declaration = declaration
+        self._derive = DeriveColumns(declaration.derived, declaration.missing_values)
 
     def __call__(
         self, file: LogFile, split: int, bad_rows: BadRows, progress: Progress
@@ -135,7 +137,9 @@ class RowReader:
         """
         for chunk in file.chunks(bad_rows, progress):
             faults = _Faults(chunk, bad_rows)
-            frame = self._numbers(chunk.frame, faults)
+            frame = self._derive(chunk.frame)
+            frame = pl.DataFrame([frame[name] for name in self._declaration.columns])
+            frame = self._numbers(frame, faults)
             labels = self._labels(frame, faults)
             splits = self._splits(frame, split, faults)
             good = ~faults.bad

@@ -27,7 +27,10 @@ FIELDS = {
     "price_log": {"kind": "numeric", "column": "price", "scaling": "log"},
     "price_bin": {"kind": "categorical", "column": "price", "bins": "quantile", "min_count": 2},
     "price_log_bin": {"kind": "categorical", "column": "price", "bins": "log", "min_count": 2},
+    "price_share": {"kind": "numeric"},
+    "place": {"kind": "categorical", "min_count": 1},
 }
+DERIVED = {"price_share": "price / (day + 1)", "place": "UPPER(city) || IF(price > 7, '+', '-')"}
 SPLITS = {
     "fraction": {"test_fraction": 0.2, "validation_fraction": 0.3},
     "group": {"column": "user", "test_fraction": 0.2, "validation_fraction": 0.3},
@@ -73,6 +76,7 @@ def declare(folder, split):
     content = {
         "name": "shop",
         "split": {"by": split, "files": ["a.csv", "b.csv", "[cd].parquet"], **SPLITS[split]},
+        "derived": DERIVED,
         "fields": FIELDS,
         "tasks": {
             "click": {"positive": [1, "yes"], "negative": [0]},

@@ -19,6 +19,8 @@ from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 
 CONTENT = dict(declared(",", True, True, True, True).content)
+CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none')"}
+CONTENT["fields"] = {**CONTENT["fields"], "kind": {"kind": "categorical", "min_count": 1}}
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),
     st.sampled_from([[], {}, [[]], "\ud800", "\n", '"', "\t", "é", ["1", "1"], "item", "numeric"]),
@@ -53,7 +55,7 @@ def used(declaration):
     if declaration is None:
         return "refused"
     with_min_count(declaration, 3)
-    names = list(declaration.options.column_names or declaration.columns)
+    names = list(declaration.options.column_names or declaration.file_columns)
     bad_rows, counts = BadRows(10), RowCounts(declaration)
 
     def read():

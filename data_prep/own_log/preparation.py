@@ -60,7 +60,7 @@ def prepare(
 
     encoders = [FieldEncoder(*learner.finish()) for learner in learners]
     fields = [encoder.field for encoder in encoders]
-    tasks = [task.task for task in declaration.tasks]
+    tasks = counts.tasks()
     largest = int(counts.rows.max())
     unknown = UnknownIds()
     ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]

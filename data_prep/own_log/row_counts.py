@@ -9,9 +9,10 @@ import polars as pl
 
 from data_prep.own_log.cells import ListedValues, as_values, text_of
 from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
+from data_prep.own_log.learning.target import TargetLearner
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import count_labels
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
 from dcrnn_tf.system.nearest import did_you_mean
 
 COUNTED_VALUES = 10_000  # of a column; of more, the rarest are forgotten
@@ -38,6 +39,7 @@ class RowCounts:
       positives: Number of training rows on which each task is positive.
       defined: Number of training rows on which each task is defined.
       values: `{column: {value: rows}}` of the columns whose values the declaration lists.
+      targets: Learners of the targets of regression tasks, which have seen the training rows.
     """
 
     def __init__(self, declaration: Declaration):
@@ -47,7 +49,8 @@ class RowCounts:
         self.values: dict[str, collections.Counter[str]] = {
             listed.column: collections.Counter() for listed in value_lists(declaration)
         }
-        self._tasks = declaration.tasks
+        self._tasks = tuple(task.task for task in declaration.tasks)
+        self.targets = {t.name: TargetLearner(t.target) for t in self._tasks if t.target}
         self._listed: dict[str, tuple[str, ...]] = {}
         for listed in value_lists(declaration):
             self._listed[listed.column] = self._listed.get(listed.column, ()) + listed.values
@@ -61,17 +64,29 @@ class RowCounts:
         positives, defined, _ = count_labels(training, self._tasks)
         self.positives.update(positives)
         self.defined.update(defined)
+        for task, learner in self.targets.items():
+            learner.add(training[task])
         for column in self.values:
             counts = text_of(frame[column]).drop_nulls().value_counts()
             self._update(column, dict(counts.iter_rows()))
 
     def merge(self, other: "RowCounts") -> None:
-        """Adds the counts of other rows of the same log."""
+        """Adds the counts of rows of the same log that follow those counted here."""
         self.rows += other.rows
         self.positives.update(other.positives)
         self.defined.update(other.defined)
+        for task, learner in self.targets.items():
+            learner.merge(other.targets[task])
         for column in self.values:
             self._update(column, other.values[column])
+
+    def tasks(self) -> tuple[Task, ...]:
+        """Returns the tasks of the prepared dataset, with what was learned of training rows."""
+        targets = {name: learner.finish() for name, learner in self.targets.items()}
+        return tuple(
+            dataclasses.replace(task, target=targets[task.name]) if task.target else task
+            for task in self._tasks
+        )
 
     def _update(self, column: str, counts: Mapping[str, int]) -> None:
         counter = self.values[column]
@@ -130,7 +145,8 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
     """Checks that there is something to learn from, and to test with.
 
     Raises:
-      DatasetError: A declared split has no rows, or a task has the same label on all training rows.
+      DatasetError: A declared split has no rows, or a task has the same label on all training rows;
+        or one of amounts none above 0.
     """
     declared = {"train", "test", *declaration.split.files, *declaration.split.values}
     if declaration.split.validation_fraction:
@@ -141,15 +157,34 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
                 f"{declaration.path}: the split leaves no {split} rows (of "
                 f"{counts.rows.sum():,} rows in all){_why_empty(declaration, split, counts)}"
             )
+    for task in counts.tasks():
+        if task.target is not None:
+            _check_numbers(declaration, task, counts.defined[task.name])
     for task in declaration.tasks:
         positives, defined = counts.positives[task.name], counts.defined[task.name]
-        if not 0 < positives < defined:
+        if task.kind == BINARY and not 0 < positives < defined:
             raise DatasetError(
                 f"{declaration.path}: task {task.name} has {positives:,} positives "
                 f"among its {defined:,} training rows, expected some and not all; "
                 f"check its positive values ({', '.join(task.positive)})"
                 + _held(task.column, counts, *task.positive)
             )
+
+
+def _check_numbers(declaration: Declaration, task: Task, defined: int) -> None:
+    """Checks that the numbers of a regression task differ, and that amounts are not all 0."""
+    found, expected = "", "different numbers"
+    if not defined:
+        found = "no number"
+    elif task.target.is_amount and not task.target.above_0:
+        found, expected = "no amount above 0", "some"
+    elif not task.target.is_amount and not task.target.deviation:
+        found = f"the number {task.target.average:g} alone"
+    if found:
+        raise DatasetError(
+            f"{declaration.path}: task {task.name} has {found} among its {defined:,} training "
+            f"rows, expected {expected}; check its column, or leave the task out"
+        )
 
 
 def _why_empty(declaration: Declaration, split: str, counts: RowCounts) -> str:

@@ -13,13 +13,14 @@ from data_prep.own_log.cells import (
     text_of,
     unusable_numbers,
 )
-from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredTask
 from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
 from data_prep.storage.bad_rows import BadRows, Progress
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import REGRESSION, DatasetError
+from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
 
 MISSING = -1  # label of a row that lacks one
 
@@ -168,6 +169,10 @@ class RowReader:
         """Reads the labels; a missing one where the parent is not 1 becomes 0, else -1."""
         labels: dict[str, np.ndarray] = {}
         for task in self._declaration.tasks:
+            if task.kind == REGRESSION:
+                given = labels.get(task.only_where)
+                labels[task.name] = _number_labels(task, frame[task.column], given, faults)
+                continue
             text = text_of(frame[task.column])
             where = f"task {task.name}: column {task.column!r}"
             missing = text.is_null().to_numpy()
@@ -224,6 +229,43 @@ class RowReader:
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits
+
+
+def _number_labels(
+    task: DeclaredTask, cells: pl.Series, given: np.ndarray | None, faults: "_Faults"
+) -> np.ndarray:
+    """Returns the labels of a regression task, float32; NaN where the task is not defined.
+
+    Args:
+      task: The task.
+      cells: Its column.
+      given: Labels of the task on whose positives alone this one is defined; None if on all rows.
+      faults: Takes the rows whose label is at fault.
+    """
+    where = f"task {task.name}: column {task.column!r}"
+    numbers = numbers_of(cells)
+    missing = cells.is_null().to_numpy()
+    asked = np.ones(len(cells), bool) if given is None else given > 0
+    labels = numbers.cast(pl.Float32).fill_null(np.nan).to_numpy()
+    faults.add(
+        "label not a number",
+        unusable_numbers(cells, numbers),
+        lambda row: f"{where} holds {cells[row]!r}, {expected_number(cells[row])}",
+    )
+    if not task.may_be_missing:
+        faults.add("label missing", missing & asked, lambda row: f"{where} has no label")
+    if task.loss == ZERO_INFLATED_LOGNORMAL:
+        faults.add(
+            "label below 0",
+            labels < 0,
+            lambda row: f"{where} holds {cells[row]!r}, expected an amount from 0",
+        )
+    faults.add(
+        "label without its parent",
+        (labels != 0) & ~missing & ~asked,
+        lambda row: f"{where} holds {cells[row]!r} where task {task.only_where} is not positive",
+    )
+    return np.where(asked, labels, np.float32(np.nan))
 
 
 class _Faults:

@@ -11,7 +11,7 @@ from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, Schema
+from dcrnn_tf.dataset.schema import BINARY, NUMERIC, Schema
 
 HIGH_SHARE = 0.5  # of unknown ids, from which on the summary says so
 NAMED_FILES = 3
@@ -81,6 +81,7 @@ def summary(schema: Schema) -> str:
     for split in schema.splits.values():
         rates = "".join(
             f", {task.name} {split.positives[task.name]:,} of {split.defined[task.name]:,}"
+            f"{'' if task.kind == BINARY else ' above 0'}"
             f" ({split.positives[task.name] / max(split.defined[task.name], 1):.4f})"
             for task in schema.tasks
         )
@@ -136,7 +137,7 @@ def notes(schema: Schema) -> Iterator[str]:
     for split in schema.splits.values():
         for task in schema.tasks:
             positives, defined = split.positives[task.name], split.defined[task.name]
-            if not 0 < positives < defined:
+            if task.kind == BINARY and not 0 < positives < defined:
                 yield (
                     f"{split.name}: task {task.name} has {positives:,} positives among "
                     f"{defined:,} rows, so its AUC is not defined there"

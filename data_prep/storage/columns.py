@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dcrnn_tf.dataset.names import column_name
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, NUMERIC, Field, Task
 
 Columns = Mapping[str, "np.ndarray | Ragged"]
 DiskColumns = dict[str, np.ndarray]  # lists flattened: the names of `Field.columns`
@@ -80,13 +80,16 @@ def count_labels(
     before: np.ndarray = np.array(True)  # where the task before is positive, or may be
     for task in tasks:
         positive = labels[task.name] > 0
-        there = labels[task.name] >= 0
+        there = task.defined(labels[task.name])
         if task.only_where is not None:
             there &= labels[task.only_where] > 0
         positives[task.name] = int(np.sum(positive & there))
         defined[task.name] = int(np.sum(there))
-        out_of_sequence[task.name] = int(np.sum(positive & there & ~before))
-        before = labels[task.name] != 0
+        out_of_sequence[task.name] = 0
+        before_it, before = before, np.array(True)
+        if task.kind == BINARY:  # no other kind is in a sequence
+            out_of_sequence[task.name] = int(np.sum(positive & there & ~before_it))
+            before = labels[task.name] != 0
     return positives, defined, out_of_sequence
 
 

@@ -22,6 +22,7 @@ from dcrnn_tf.dataset.fixed_threads import PARALLEL_CALLS, with_fixed_threads
 from dcrnn_tf.dataset.guarded import GuardedDataset
 from dcrnn_tf.dataset.schema import (
     NUMERIC,
+    REGRESSION,
     DatasetError,
     Entity,
     Schema,
@@ -39,7 +40,6 @@ _DAMAGE = (  # what TensorFlow says of a file that is damaged, or vanishes while
     tf.errors.FailedPreconditionError,
     tf.errors.NotFoundError,
 )
-UNDEFINED_LABEL = -1.0
 
 
 class PreparedDataset:
@@ -86,7 +86,7 @@ class PreparedDataset:
         padded with 0, a numeric one float32 `(batch,)`. The fields of an entity table `user` have
         one row for each distinct user of the batch, and `features["user_row"]`, int32 `(batch,)`,
         tells each exposure's row among them. Labels are float32 `(batch,)`: 0, 1, or -1 where the
-        task is not defined.
+        task is not defined; those of a regression task are numbers, or NaN where it is not defined.
 
         Whoever iterates over the batches gets a `DatasetError` that names the damage of a damaged
         file. Where a compiled function iterates, as in `model.fit`, call it in the context
@@ -247,7 +247,7 @@ class PreparedDataset:
     def _limits(self, used: Sequence[str]) -> dict[str, int]:
         """Columns of whole numbers, and what they must be below."""
         schema = self.schema
-        limits = {task.column: 2 for task in schema.tasks}
+        limits = {task.column: 2 for task in schema.tasks if task.kind != REGRESSION}
         limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
         for field in schema.exposure_fields():
             if field.kind != NUMERIC:
@@ -271,8 +271,8 @@ class PreparedDataset:
         for number in parts.numbers:
             part, substitute, share = parts.take(columns, number)
             features, labels = self._finish(part, static_shapes, joined)
-            for task, label in labels.items():
-                labels[task] = tf.where(substitute, UNDEFINED_LABEL, label)
+            for task in self.schema.tasks:
+                labels[task.name] = tf.where(substitute, task.undefined, labels[task.name])
             finished.append((features, labels, share))
         return tuple(zip(*finished, strict=True))
 
@@ -285,7 +285,7 @@ class PreparedDataset:
         for task in self.schema.tasks:
             if task.only_where is not None:
                 defined = labels[task.only_where] > 0
-                labels[task.name] = tf.where(defined, labels[task.name], UNDEFINED_LABEL)
+                labels[task.name] = tf.where(defined, labels[task.name], task.undefined)
         for entity in self._used_entities():
             rows = features.pop(entity.row_name)
             if not joined:

@@ -8,10 +8,12 @@ and the entity tables. Nothing here needs TensorFlow.
 import dataclasses
 import hashlib
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from dcrnn_tf.dataset import encodings
+from dcrnn_tf.dataset import encodings, targets
 from dcrnn_tf.dataset.checked import checked, later, written
 from dcrnn_tf.dataset.field import (
     CATEGORICAL,
@@ -26,10 +28,12 @@ from dcrnn_tf.dataset.field import (
 )
 from dcrnn_tf.dataset.migration import migrated
 from dcrnn_tf.dataset.names import column_name, per_exposure
+from dcrnn_tf.dataset.targets import Target
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 
 __all__ = [
+    "BINARY",
     "CATEGORICAL",
     "FILES_BESIDE",
     "FORMAT_VERSION",
@@ -39,7 +43,9 @@ __all__ = [
     "LONGEST_LIST",
     "MULTI_CATEGORICAL",
     "NUMERIC",
+    "REGRESSION",
     "SCHEMA_FILE",
+    "TASK_KINDS",
     "VOCABULARY_FOLDER",
     "DatasetError",
     "Entity",
@@ -52,6 +58,9 @@ __all__ = [
     "sha256_of_file",
 ]
 
+BINARY, REGRESSION = "binary", "regression"
+TASK_KINDS = (BINARY, REGRESSION)
+
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
@@ -61,21 +70,31 @@ FILES_BESIDE = "files_beside"  # in `Schema.source`: checksums, by name, of file
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One binary label.
+    """A label, and what is to be predicted of it.
 
     Attributes:
       name: key of the label in a batch and of the logit in a model's output.
       only_where: task on whose positives alone this label is defined; None if on every exposure.
       may_be_missing: Whether rows may lack the label; they are no part of the task's loss and
         metrics.
+      kind: `binary`, a label of 0 and 1, or `regression`, a number.
+      target: How the numbers of a regression task are learned; None of other tasks.
     """
 
     name: str
     only_where: str | None = None
     may_be_missing: bool = later(False)
+    kind: str = later(BINARY)
+    target: Target | None = later(None)
 
     def __post_init__(self) -> None:
         check_name("task", self.name)
+        if isinstance(self.target, Mapping):  # of `dataclasses.asdict`
+            object.__setattr__(self, "target", targets.from_dict(self.target))
+        if self.kind not in TASK_KINDS:
+            raise DatasetError(f"task {self.name}: kind {self.kind!r} is not one of {TASK_KINDS}")
+        if (self.target is None) != (self.kind != REGRESSION):
+            raise DatasetError(f"task {self.name}: a regression task has a target, no other has")
 
     @property
     def column(self) -> str:
@@ -84,8 +103,19 @@ class Task:
 
     @property
     def column_type(self) -> str:
-        """The type of the label's column on disk; where labels may be missing, -1 says so."""
+        """The type of the label's column on disk; -1 or NaN says that a label is missing."""
+        if self.kind == REGRESSION:
+            return "float32"
         return "int8" if self.may_be_missing else "uint8"
+
+    @property
+    def undefined(self) -> float:
+        """The label in a batch where it is not defined: NaN instead of a number, -1 else."""
+        return math.nan if self.kind == REGRESSION else -1.0
+
+    def defined(self, labels: Any) -> Any:
+        """Returns where labels of a batch are defined; arrays of NumPy or tensors."""
+        return labels == labels if self.kind == REGRESSION else labels >= 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +147,8 @@ class Split:
     Attributes:
       name: Name of the split.
       rows: Number of its rows.
-      positives: Number of rows on which each task is positive.
+      positives: Number of rows on which each task is positive, a number of a regression task
+        above 0.
       defined: Number of rows on which each task is defined.
       shards: Files of the split.
       out_of_sequence: Number of rows on which a task is positive and the task before it is not, by
@@ -195,13 +226,19 @@ class Schema:
             if field.entity is not None and field.entity not in self.entities:
                 raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
         _check_attention(self.fields)
-        earlier: set[str] = set()
+        earlier: dict[str, Task] = {}
         for task in self.tasks:
-            if task.only_where is not None and task.only_where not in earlier:
-                raise DatasetError(
-                    f"task {task.name}: only_where={task.only_where!r} is not an earlier task"
-                )
-            earlier.add(task.name)
+            if (given := task.only_where) is not None:
+                if given not in earlier:
+                    raise DatasetError(
+                        f"task {task.name}: only_where={given!r} is not an earlier task"
+                    )
+                if earlier[given].kind != BINARY:
+                    raise DatasetError(
+                        f"task {task.name}: only_where={given!r} is a {earlier[given].kind} task, "
+                        "which has no positives; name a binary one"
+                    )
+            earlier[task.name] = task
         for task in self.tasks:
             if task.only_where is not None and per_exposure(task.name) in earlier:
                 raise DatasetError(
@@ -381,6 +418,9 @@ def _from_dict(content: dict) -> Schema:
     def with_encoding(item):
         return checked(Field, {**item, "encoding": encodings.from_dict(item.get("encoding"))})
 
+    def with_target(item):
+        return checked(Task, {**item, "target": targets.from_dict(item.get("target"))})
+
     splits = [with_shards(Split, item) for item in content["splits"]]
     entities = [with_shards(Entity, item) for item in content["entities"]]
     schema = checked(
@@ -388,7 +428,7 @@ def _from_dict(content: dict) -> Schema:
         {
             **content,
             "fields": tuple(with_encoding(item) for item in content["fields"]),
-            "tasks": tuple(checked(Task, item) for item in content["tasks"]),
+            "tasks": tuple(with_target(item) for item in content["tasks"]),
             "splits": {split.name: split for split in splits},
             "entities": {entity.name: entity for entity in entities},
         },

@@ -12,11 +12,13 @@ from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     FILES_BESIDE,
     NUMERIC,
+    REGRESSION,
     DatasetError,
     Field,
     Schema,
     Shard,
     Split,
+    Task,
     sha256_of_file,
 )
 from dcrnn_tf.dataset.vocabulary import load_vocabulary, vocabulary_path
@@ -78,9 +80,7 @@ def content_findings(
     checks = [_field_check(field) for field in schema.exposure_fields()]
     for entity in schema.entities.values():
         checks.append(_number_check(entity.row_name, entity.rows, f"entity table {entity.name}"))
-    for task in schema.tasks:
-        least = -1 if task.may_be_missing else 0
-        checks.append(_number_check(task.column, 2, "labels", least))
+    checks += [_label_check(task) for task in schema.tasks]
     for split in schema.splits.values():
         counts = _Counts(schema)
         for shard in split.shards:
@@ -106,7 +106,7 @@ class _Counts:
             if task.only_where is not None:
                 label = label[columns[column_name(task.only_where)] > 0]
             self._positives[task.name] += int(np.sum(label > 0))
-            self._defined[task.name] += int(np.sum(label >= 0))
+            self._defined[task.name] += int(np.sum(task.defined(label)))
         return iter(())
 
     def findings(self, split: Split) -> Iterator[str]:
@@ -192,6 +192,12 @@ def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
     return lambda columns, rows: _list_findings(field, columns)
 
 
+def _label_check(task: Task) -> Callable[[Columns, int], Iterator[str]]:
+    if task.kind == REGRESSION:
+        return lambda columns, rows: _infinite(task.column, columns[task.column])
+    return _number_check(task.column, 2, "labels", -1 if task.may_be_missing else 0)
+
+
 def _number_check(
     name: str, limit: int, what: str, least: int = 0
 ) -> Callable[[Columns, int], Iterator[str]]:
@@ -209,7 +215,14 @@ def _outside(name: str, values: np.ndarray, limit: int, what: str, least: int = 
 
 
 def _not_finite(name: str, values: np.ndarray) -> Iterator[str]:
-    wrong = ~np.isfinite(values)
+    return _wrong(name, values, ~np.isfinite(values))
+
+
+def _infinite(name: str, values: np.ndarray) -> Iterator[str]:
+    return _wrong(name, values, np.isinf(values))
+
+
+def _wrong(name: str, values: np.ndarray, wrong: np.ndarray) -> Iterator[str]:
     if wrong.any():
         first = int(np.argmax(wrong))
         yield f"{name}: value {first} of the block is {values[first]} ({int(wrong.sum())} such)"

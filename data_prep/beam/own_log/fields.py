@@ -123,7 +123,7 @@ class _Learn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput("ids", (field.name, learner.counter.table()))
         counts = RowCounts(self._declaration)
         counts.add(frame, splits, labels)
-        yield counts
+        yield chunk.number, counts
 
 
 def _frequent(

@@ -5,6 +5,7 @@ chunk files that all of them see.
 """
 
 import dataclasses
+import operator
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
@@ -85,7 +86,7 @@ def prepare(
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),
-            tuple(task.task for task in declaration.tasks),
+            counts.tasks(),
             splits={},
             source=preparation.source_of(declaration, rows, simulation),
             settings=preparation.settings_of(declaration),
@@ -137,7 +138,7 @@ def _learn(
     print("2/3 counting", flush=True)
     results = run_stage(options, work.path, LearnLog(chunks, declaration, draw, work.path).build)
     counts = RowCounts(declaration)
-    for part in results["counted"]:
+    for _, part in sorted(results["counted"], key=operator.itemgetter(0)):
         counts.merge(part)
     check_rows(declaration, counts)
     fields = {field.name: (field, learned) for field, learned in results["fields"]}

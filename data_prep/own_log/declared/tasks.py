@@ -3,15 +3,20 @@
 import dataclasses
 
 from data_prep.own_log.declared.keys import Keys, in_both
-from dcrnn_tf.dataset.schema import DatasetError, Task
+from dcrnn_tf.dataset.schema import BINARY, REGRESSION, TASK_KINDS, DatasetError, Task
+from dcrnn_tf.dataset.targets import SQUARED, Target
 
-TASK_KEYS = ("column", "positive", "negative", "only_where", "may_be_missing")
+_EVERY = ("kind", "column", "only_where", "may_be_missing")
+TASK_KEYS = {
+    BINARY: (*_EVERY, "positive", "negative"),
+    REGRESSION: (*_EVERY, "loss", "scaling"),
+}
 ONE, ZERO = ("1", "true"), ("0", "false")  # labels of a task that declares none
 
 
 @dataclasses.dataclass(frozen=True)
 class DeclaredTask:
-    """A label column and its positive values.
+    """A label column, and the values or numbers that it holds.
 
     Attributes:
       name: of the task.
@@ -20,6 +25,9 @@ class DeclaredTask:
       negative: values that make it 0; None if every other value does.
       only_where: an earlier task without whose positive label this one may be missing.
       may_be_missing: Whether any row may lack the label.
+      kind: `binary` or `regression`.
+      loss: Loss of a regression task, as `Target` has it.
+      scaling: Scaling of its numbers, as `Target` has it.
     """
 
     name: str
@@ -28,11 +36,15 @@ class DeclaredTask:
     negative: tuple[str, ...] | None = None
     only_where: str | None = None
     may_be_missing: bool = False
+    kind: str = BINARY
+    loss: str = SQUARED
+    scaling: str = Target.SCALINGS[SQUARED][0]
 
     @property
     def task(self) -> Task:
-        """The task of the prepared dataset."""
-        return Task(self.name, self.only_where, self.may_be_missing)
+        """The task of the prepared dataset, without what is learned of training rows."""
+        target = Target(self.loss, self.scaling) if self.kind == REGRESSION else None
+        return Task(self.name, self.only_where, self.may_be_missing, self.kind, target)
 
 
 def declared_task(name: str, entry: object) -> DeclaredTask:
@@ -41,13 +53,18 @@ def declared_task(name: str, entry: object) -> DeclaredTask:
     Raises:
       DatasetError: The entry has an unknown key, or a value that cannot be.
     """
-    keys = Keys(entry, f"task {name}", TASK_KEYS)
+    where = f"task {name}"
+    every_key = sorted({key for keys in TASK_KEYS.values() for key in keys})
+    kind = Keys(entry, where, every_key).choice("kind", TASK_KINDS, BINARY)
+    keys = Keys(entry, where, TASK_KEYS[kind], f" of a {kind} task")
     positive = keys.cells("positive")
     negative = keys.cells("negative")
     if both := in_both(positive or (), negative or ()):
-        raise DatasetError(f"task {name}: {both!r} is positive and negative")
+        raise DatasetError(f"{where}: {both!r} is positive and negative")
     if negative and not positive:
-        raise DatasetError(f"task {name}: negative values without positive ones")
+        raise DatasetError(f"{where}: negative values without positive ones")
+    loss = keys.choice("loss", Target.LOSSES, SQUARED)
+    scalings = Target.SCALINGS[loss]
     return DeclaredTask(
         name=name,
         column=keys.text("column", name),
@@ -55,4 +72,7 @@ def declared_task(name: str, entry: object) -> DeclaredTask:
         negative=negative if positive else ZERO,
         only_where=keys.text("only_where", None),
         may_be_missing=keys.truth("may_be_missing", False),
+        kind=kind,
+        loss=loss,
+        scaling=keys.choice("scaling", scalings, scalings[0]),
     )

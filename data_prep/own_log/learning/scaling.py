@@ -50,6 +50,12 @@ class ScalingLearner:
         self._join(other._count, other._mean, other._squares)
         self._keep(other._sample)
 
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the values, of the method `standard` alone."""
+        deviation = np.sqrt(self._squares / self._count) if self._count else 0.0
+        return float(self._mean), float(deviation)
+
     def encoding(self, missing: tuple[str, ...] = ()) -> Scaling:
         """Returns the scaling that was learned.
 
@@ -57,9 +63,9 @@ class ScalingLearner:
           missing: Texts that stand for a missing value.
         """
         if self.method == STANDARD:
-            deviation = np.sqrt(self._squares / self._count) if self._count else 0.0
+            mean, deviation = self.moments
             # A constant column is 0 everywhere rather than infinite.
-            return Scaling(missing, STANDARD, float(self._mean), float(deviation) or 1.0)
+            return Scaling(missing, STANDARD, mean, deviation or 1.0)
         if self.method == QUANTILE:
             knots, scaled = self._quantiles()
             pairs = {"knots": tuple(knots.tolist()), "scaled": tuple(scaled.tolist())}

@@ -48,6 +48,8 @@ def rows(seed, count):
             "price": draw.choice(["", "7", f"{draw.lognormvariate(2, 2):.3f}"]),
             "click": click,
             "buy": click and draw.randrange(2),
+            "watch": round(draw.lognormvariate(2, 2), 3) if click else "",
+            "spend": draw.choice([0, 0, 3, 7.25]),
             "like": draw.choice(["", 0, 1]),
             "day": draw.randrange(4),
         }
@@ -82,6 +84,8 @@ def declare(folder, split):
             "click": {"positive": [1, "yes"], "negative": [0]},
             "buy": {"only_where": "click"},
             "like": {"may_be_missing": True},
+            "watch": {"kind": "regression", "only_where": "click", "scaling": "log"},
+            "spend": {"kind": "regression", "loss": "zero_inflated_lognormal"},
         },
     }
     path = folder / "shop.yaml"
@@ -96,6 +100,7 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     alone = prepare_alone(declaration, logs, tmp_path / "alone", 5, 4, simulation)
     assert sum(alone.filters["bad_rows"].values()) == 4
     assert len(alone.filters["bad_rows"]) == 2
+    assert 0 < alone.tasks[3].target.deviation < alone.tasks[3].target.average
     train = alone.split("train")
     assert 0 < train.positives["like"] < train.defined["like"] < train.rows
     schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
@@ -122,7 +127,7 @@ def test_a_split_without_rows_is_named(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     for name in ("a.csv", "b.csv"):
-        (folder / name).write_text("user,city,tags,price,click,buy,like,day\n")
+        (folder / name).write_text("user,city,tags,price,click,buy,watch,spend,like,day\n")
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):
         prepare(declare(folder, "fraction"), folder, tmp_path / "out")

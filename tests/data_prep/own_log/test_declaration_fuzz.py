@@ -25,7 +25,22 @@ ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),
     st.sampled_from([[], {}, [[]], "\ud800", "\n", '"', "\t", "é", ["1", "1"], "item", "numeric"]),
     st.sampled_from([*hard_names.NAMES, "\u3000", "a\nb", "..", "__", "_1", "click_per_exposure"]),
-    st.sampled_from(["log", "group", "fraction", "file", "click", "1", 1, 65536, "🙂", " "]),
+    st.sampled_from(
+        [
+            "log",
+            "group",
+            "fraction",
+            "file",
+            "click",
+            "regression",
+            "huber",
+            "1",
+            1,
+            65536,
+            "🙂",
+            " ",
+        ]
+    ),
 )
 
 # Numbers, moments and words as YAML and JSON take them, and what is nearly one.

@@ -22,16 +22,18 @@ from tests.data_prep.references.csv_records import read_records
 from tests.data_prep.references.own_log import encode, read_table
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate_rows, result
 
-COLUMNS = ["when", "item", "click", "notes", "tags", "price", "times", "buy"]
+COLUMNS = ["when", "item", "click", "notes", "tags", "price", "times", "buy", "spend"]
 SMALL_BLOCK = 1024
 # How the message about a row says each reason.
 CLAUSES = {
-    "wrong number of cells": r"\d+ cells, expected 8",
+    "wrong number of cells": r"\d+ cells, expected 9",
     "not UTF-8": "a cell holds bytes that are not UTF-8",
     "not a number": "field (price|times): column .* holds .*, expected a number",
-    "label missing": "task (click|buy): column .* has no label",
+    "label missing": "task (click|buy|spend): column .* has no label",
     "label not allowed": "task (click|buy): column .* holds .*, expected one of",
-    "label without its parent": "task buy: column 'buy' is positive where task click is not",
+    "label without its parent": "task (buy|spend): column .* where task click is not",
+    "label not a number": "task spend: column .* holds .*, expected a number",
+    "label below 0": "task spend: column .* holds .*, expected an amount from 0",
     "split unknown": "split: column 'when' (is empty|holds .*, which no split lists)",
 }
 
@@ -60,6 +62,12 @@ def declared(separator, quoted, header, listed, optional=False):
                 "buy": {
                     "positive": ["yes"],
                     "negative": ["no"],
+                    "only_where": "click",
+                    **may_be_missing,
+                },
+                "spend": {
+                    "kind": "regression",
+                    "loss": "zero_inflated_lognormal",
                     "only_where": "click",
                     **may_be_missing,
                 },
@@ -99,6 +107,9 @@ def valid_text(seed, separator, quoted, header, optional=False):
             "price": draw.choice(["", "-", "1", "-2.5", "1e3", ".5", " 7 ", "nan", "3.4e38"]),
             "times": draw.choice(["", "0", "1", "17", "-3", "123456", "2.5", "-1e30"]),
             "buy": draw.choice(["yes", "no"]) if click == "1" else draw.choice(["no", "", "-"]),
+            "spend": draw.choice(["0", "2.5", "1e3"])
+            if click == "1"
+            else draw.choice(["", "0", "-"]),
         }
         if optional and draw.random() < 0.3:
             cells["buy"] = draw.choice(["", "-"])
@@ -185,6 +196,8 @@ def compare(chunks, expected, declaration):
     for task in ("click", "buy"):
         labels = [int(label) for _, _, part in chunks for label in part[task]]
         assert labels == [row[task] for row in expected.labels]
+    spend = [label for _, _, part in chunks for label in part["spend"]]
+    np.testing.assert_array_equal(spend, [row["spend"] for row in expected.labels])
     for column in declaration.columns:
         cells = [cell for frame, _, _ in chunks for cell in frame[column].to_list()]
         assert cells == [row.get((column, "number"), row[column]) for row in expected.rows], column

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, REGRESSION
 from tests.data_prep.references.csv_records import Record
 from tests.data_prep.references.values import holds, id_of
 
@@ -92,6 +92,10 @@ def _numbers(row: dict, declaration: Declaration) -> str | None:
 def _labels(row: dict, declaration: Declaration, labels: dict) -> str | None:
     for task in declaration.tasks:
         text = row[task.column]
+        if task.kind == REGRESSION:
+            if unusable := _number_label(task, text, labels):
+                return unusable
+            continue
         asked = task.only_where is None or labels[task.only_where] == 1
         if text is None and asked and not task.may_be_missing:
             return "label missing"
@@ -103,6 +107,21 @@ def _labels(row: dict, declaration: Declaration, labels: dict) -> str | None:
             return "label without its parent"
         if text is None and asked:
             labels[task.name] = -1
+    return None
+
+
+def _number_label(task, text: str | None, labels: dict) -> str | None:
+    asked = task.only_where is None or labels[task.only_where] == 1
+    value = math.nan if text is None else number(text)
+    if value is None:
+        return "label not a number"
+    if text is None and asked and not task.may_be_missing:
+        return "label missing"
+    if value < 0 and task.loss == "zero_inflated_lognormal":
+        return "label below 0"
+    if text is not None and value != 0 and not asked:
+        return "label without its parent"
+    labels[task.name] = float(np.float32(value)) if asked else math.nan
     return None
 
 

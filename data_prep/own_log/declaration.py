@@ -19,6 +19,7 @@ from data_prep.own_log.declared.options import (
 )
 from data_prep.own_log.declared.splits import SPLIT_NAMES, DeclaredSplit, declared_split
 from data_prep.own_log.declared.tasks import ONE, ZERO, DeclaredTask, declared_task
+from data_prep.own_log.declared.times import DeclaredTime, declared_time
 from data_prep.own_log.derived.columns import DerivedColumn, derived_columns, sources_of
 from data_prep.own_log.derived.terms import MOMENT
 from data_prep.own_log.yaml_json import read_json, read_yaml
@@ -51,6 +52,7 @@ class Declaration:
     options: FileOptions = DEFAULT
     derived: tuple[DerivedColumn, ...] = ()
     simulated: bool = False
+    time: DeclaredTime | None = None
     content: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
@@ -65,7 +67,8 @@ class Declaration:
         """The columns of a row that are used, each with the part of the declaration that does."""
         columns = {task.column: f"task {task.name}" for task in self.tasks}
         columns |= {field.column: f"field {field.name}" for field in self.fields}
-        return columns | ({self.split.column: "split"} if self.split.column else {})
+        columns |= {self.split.column: "split"} if self.split.column else {}
+        return columns | ({self.time.column: "time"} if self.time else {})
 
     @property
     def missing_values(self) -> tuple[str, ...]:
@@ -77,7 +80,7 @@ class Declaration:
         """What is read of the log's files."""
         lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
         lists -= {f.column for f in self.fields if f.kind != MULTI_CATEGORICAL}
-        lists -= {self.split.column, *sources_of(self.derived)}
+        lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
         return Selection(self.file_columns, lists, set(self.number_columns), self.options)
 
     @property
@@ -91,9 +94,10 @@ class Declaration:
 
     @property
     def text_columns(self) -> set[str]:
-        """The columns whose cells are read as they are written: ids, and what decides the split."""
+        """The columns whose cells are read as they are written: ids, times, the split's column."""
         columns = {field.column for field in self.fields if not field.reads_numbers}
-        return columns | ({self.split.column} if self.split.column else set())
+        columns |= {self.split.column} if self.split.column else set()
+        return columns | ({self.time.column} if self.time else set())
 
 
 def load_declaration(path: str | pathlib.Path) -> Declaration:
@@ -144,15 +148,17 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     name = top.text("name")
     fields = tuple(declared_field(*item) for item in top.mapping("fields").items())
     tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
+    time = declared_time(top.get("time")) if "time" in top.entry else None
     declaration = Declaration(
         path=path,
         name=name,
         fields=fields,
         tasks=tasks,
-        split=declared_split(top.get("split")),
+        split=declared_split(top.get("split"), time),
         options=parse_options(top),
         derived=derived_columns(top.get("derived")) if "derived" in top.entry else (),
         simulated=top.truth("simulated", False),
+        time=time,
         content=content,
     )
     _check_together(declaration)

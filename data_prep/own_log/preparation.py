@@ -9,7 +9,7 @@ from tqdm import tqdm
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.field_learner import FieldLearner
-from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
+from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import UnknownIds, filters_of
@@ -46,9 +46,9 @@ def prepare(
     check_absent(pathlib.Path(out_dir))
     log = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
     require_room(sizes.OWN_LOG, declaration, log, pathlib.Path(out_dir))
-    if log.has_groups:
-        with _bar("groups", log.bytes, "B") as bar:
-            log.draw_groups(bar.update)
+    if log.counts_first:
+        with _bar("splits", log.bytes, "B") as bar:
+            log.count(bar.update)
     learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
     counts = RowCounts(declaration)
     with _bar("1/3 counting", log.bytes, "B") as bar:
@@ -83,6 +83,7 @@ def prepare(
             log.files_without_rows,
             {learner.declared.name: learner.counts for learner in learners},
             never_met(declaration, counts),
+            written_spans(declaration, counts),
         )
         filters["unknown_ids"] = unknown.shares()
         with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:

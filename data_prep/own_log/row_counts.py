@@ -9,7 +9,9 @@ import polars as pl
 
 from data_prep.own_log.cells import ListedValues, as_values, text_of
 from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
+from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.learning.target import TargetLearner
+from data_prep.own_log.moments import written_moment
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import count_labels
 from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
@@ -40,6 +42,8 @@ class RowCounts:
       defined: Number of training rows on which each task is defined.
       values: `{column: {value: rows}}` of the columns whose values the declaration lists.
       targets: Learners of the targets of regression tasks, which have seen the training rows.
+      spans: The first and the last moment of the rows of each split that has rows, by its position
+        in `SPLIT_NAMES`, where times are declared.
     """
 
     def __init__(self, declaration: Declaration):
@@ -49,6 +53,7 @@ class RowCounts:
         self.values: dict[str, collections.Counter[str]] = {
             listed.column: collections.Counter() for listed in value_lists(declaration)
         }
+        self.spans: dict[int, tuple[int, int]] = {}
         self._tasks = tuple(task.task for task in declaration.tasks)
         self.targets = {t.name: TargetLearner(t.target) for t in self._tasks if t.target}
         self._listed: dict[str, tuple[str, ...]] = {}
@@ -66,6 +71,10 @@ class RowCounts:
         self.defined.update(defined)
         for task, learner in self.targets.items():
             learner.add(training[task])
+        if TIME in frame.columns:
+            times = frame.select(TIME, split=splits).group_by("split")
+            for split, *span in times.agg(first=pl.min(TIME), last=pl.max(TIME)).iter_rows():
+                self._extend(split, *span)
         for column in self.values:
             counts = text_of(frame[column]).drop_nulls().value_counts()
             self._update(column, dict(counts.iter_rows()))
@@ -77,6 +86,8 @@ class RowCounts:
         self.defined.update(other.defined)
         for task, learner in self.targets.items():
             learner.merge(other.targets[task])
+        for split, span in other.spans.items():
+            self._extend(split, *span)
         for column in self.values:
             self._update(column, other.values[column])
 
@@ -87,6 +98,10 @@ class RowCounts:
             dataclasses.replace(task, target=targets[task.name]) if task.target else task
             for task in self._tasks
         )
+
+    def _extend(self, split: int, first: int, last: int) -> None:
+        earliest, latest = self.spans.get(split, (first, last))
+        self.spans[split] = min(first, earliest), max(last, latest)
 
     def _update(self, column: str, counts: Mapping[str, int]) -> None:
         counter = self.values[column]
@@ -111,6 +126,15 @@ def value_lists(declaration: Declaration) -> Iterator[ValueList]:
                 yield ValueList(f"task {task.name}: {key}", task.column, values)
     for name, values in declaration.split.values.items():
         yield ValueList(f"split: {name}", declaration.split.column, values)
+
+
+def written_spans(declaration: Declaration, counts: RowCounts) -> dict[str, list[str]]:
+    """Returns the first and the last moment of the rows of each split, as text."""
+    zone = declaration.time.zone if declaration.time else "UTC"
+    return {
+        SPLIT_NAMES[split]: [written_moment(moment, zone) for moment in span]
+        for split, span in sorted(counts.spans.items())
+    }
 
 
 def never_met(declaration: Declaration, counts: RowCounts) -> dict[str, dict[str, str]]:
@@ -149,7 +173,7 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
         or one of amounts none above 0.
     """
     declared = {"train", "test", *declaration.split.files, *declaration.split.values}
-    if declaration.split.validation_fraction:
+    if declaration.split.has_validation:
         declared.add("validation")
     for split, rows in zip(SPLIT_NAMES, counts.rows.tolist(), strict=True):
         if split in declared and not rows:
@@ -189,6 +213,12 @@ def _check_numbers(declaration: Declaration, task: Task, defined: int) -> None:
 
 def _why_empty(declaration: Declaration, split: str, counts: RowCounts) -> str:
     declared = declaration.split
+    if declared.by == "time":
+        spans = ", ".join(
+            f"{name} from {first} to {last}"
+            for name, (first, last) in written_spans(declaration, counts).items()
+        )
+        return f"; {spans}" if spans else ""
     if values := declared.values.get(split):
         return f"; no row has {' or '.join(map(repr, values))}" + _held(
             declared.column, counts, *values

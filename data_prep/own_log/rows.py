@@ -14,10 +14,11 @@ from data_prep.own_log.cells import (
     unusable_numbers,
 )
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredTask
+from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
-from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
+from data_prep.own_log.split_draw import SplitCounts
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
@@ -44,7 +45,7 @@ class LogRows:
         self.bad_rows = BadRows(max_bad_rows)
         self._declaration = declaration
         self._seed = seed
-        self._draw = None if self.has_groups else SplitDraw(declaration.split, seed)
+        self._draw = None if self.counts_first else SplitCounts(declaration, seed).draw()
         self._max_bad_rows = max_bad_rows
         self.empty_files: list[str] = []
         self.hidden_files: list[str] = []
@@ -67,9 +68,9 @@ class LogRows:
         return sum(file.bytes for _, file in self.files)
 
     @property
-    def has_groups(self) -> bool:
-        """Whether whole groups are drawn, so that all rows are counted before they are split."""
-        return self._declaration.split.by == "group"
+    def counts_first(self) -> bool:
+        """Whether all rows are read once before it is known how they are split."""
+        return self._declaration.split.counts_first
 
     @property
     def ignored_columns(self) -> list[str]:
@@ -80,29 +81,30 @@ class LogRows:
     def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
 
-        Every call yields the same rows. Columns that are read as numbers alone are Float64.
+        Every call yields the same rows. Columns that are read as numbers alone are Float64;
+        the column `TIME`, where times are declared, has each row's moment.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
         """
         if self._draw is None:
-            self.draw_groups(lambda done: None)
+            self.count(lambda done: None)
         before = 0
         for frame, splits, labels in self._rows(progress):
             self._draw(frame, splits, before)
             before += frame.height
             yield frame, splits, labels
 
-    def draw_groups(self, progress: Progress) -> None:
-        """Reads all rows to draw groups, which `read` does by itself if this was not called.
+    def count(self, progress: Progress) -> None:
+        """Reads all rows to know their splits, which `read` does by itself if this was not called.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
         """
-        declared, rows = self._declaration.split, np.zeros(BUCKETS, np.int64)
+        counts = SplitCounts(self._declaration, self._seed)
         for frame, _, _ in self._rows(progress):
-            rows += bucket_rows(frame, declared, self._seed)
-        self._draw = SplitDraw.of_groups(declared, self._seed, rows)
+            counts.add(frame)
+        self._draw = counts.draw()
 
     def _rows(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields as `read` does, with splits as far as the declaration says them."""
@@ -140,12 +142,29 @@ class RowReader:
             faults = _Faults(chunk, bad_rows)
             frame = self._derive(chunk.frame)
             frame = pl.DataFrame([frame[name] for name in self._declaration.columns])
+            frame = self._times(frame, faults)
             frame = self._numbers(frame, faults)
             labels = self._labels(frame, faults)
             splits = self._splits(frame, split, faults)
             good = ~faults.bad
             labels = {task: label[good] for task, label in labels.items()}
             yield frame.filter(pl.Series(good)), splits[good], labels
+
+    def _times(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
+        """Reads the moment of each row into the column `TIME`."""
+        time = self._declaration.time
+        if time is None:
+            return frame
+        cells = frame[time.column]
+        moments = time.moments(cells)
+        where, missing = f"time: column {time.column!r}", cells.is_null().to_numpy()
+        faults.add("time missing", missing, lambda row: f"{where} is empty")
+        faults.add(
+            "not a time",
+            moments.is_null().to_numpy() & ~missing,
+            lambda row: f"{where} holds {str(cells[row])!r}, expected {time.expected}",
+        )
+        return frame.with_columns(moments.alias(TIME))
 
     def _numbers(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
         """Checks the columns of numbers, and parses those of which nothing else is read."""

@@ -1,4 +1,4 @@
-"""Draws test and validation rows from training rows: single rows, or whole groups."""
+"""Splits rows by time, or draws test and validation rows: single rows, or whole groups."""
 
 import dataclasses
 import hashlib
@@ -7,7 +7,9 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import spelled, text_of
-from data_prep.own_log.declaration import SPLIT_NAMES, DeclaredSplit
+from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
+from data_prep.own_log.declared.times import TIME
+from data_prep.own_log.moments import midnight
 from data_prep.storage.group_draw import draw_groups
 
 BUCKETS = 1 << 16  # of groups; the groups of one bucket are drawn together
@@ -21,18 +23,20 @@ def bucket_rows(frame: pl.DataFrame, declared: DeclaredSplit, seed: int) -> np.n
 
 @dataclasses.dataclass(frozen=True)
 class SplitDraw:
-    """Draws test and validation rows.
+    """Makes test and validation rows of training rows.
 
     Attributes:
       declared: How rows are split.
       seed: Seed of the draw.
       bucket_splits: Split of each bucket of groups, `(BUCKETS,)`, as a position in `SPLIT_NAMES`;
         None where no groups are drawn.
+      begins: Moments at which validation and test begin; None where rows are not split by time.
     """
 
     declared: DeclaredSplit
     seed: int
     bucket_splits: np.ndarray | None = None
+    begins: tuple[int, int] | None = None
 
     @classmethod
     def of_groups(cls, declared: DeclaredSplit, seed: int, rows: np.ndarray) -> "SplitDraw":
@@ -61,6 +65,9 @@ class SplitDraw:
           splits: Their splits, `(rows,)`.
           before: Number of rows of the chunks before.
         """
+        if self.begins is not None:
+            splits[:] = np.searchsorted(self.begins, frame[TIME].to_numpy(), side="right")
+            return
         train = splits == TRAIN
         if self.bucket_splits is not None:
             splits[train] = self.bucket_splits[_buckets(frame, self.declared, self.seed)[train]]
@@ -83,3 +90,64 @@ def _buckets(frame: pl.DataFrame, declared: DeclaredSplit, seed: int) -> np.ndar
         for group in spelled(pl.Series(groups, dtype=pl.String))
     ]
     return np.frombuffer(b"".join(digests), "<u2")[of_row]
+
+
+class SplitCounts:
+    """What is to be known of all rows before they are split.
+
+    Args:
+      declaration: Declaration of the log.
+      seed: Seed of the draw.
+
+    Attributes:
+      rows: Number of rows of each bucket of groups, `(BUCKETS,)`, where groups are drawn.
+      latest: The last moment of all rows, where they are split by time; None before there is one.
+    """
+
+    def __init__(self, declaration: Declaration, seed: int):
+        self.rows = np.zeros(BUCKETS, np.int64)
+        self.latest: int | None = None
+        self._declaration = declaration
+        self._seed = seed
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Counts rows."""
+        declared = self._declaration.split
+        if declared.by == "group":
+            self.rows += bucket_rows(frame, declared, self._seed)
+        elif declared.by == "time":
+            self._add_moment(frame[TIME].max())
+
+    def merge(self, other: "SplitCounts") -> None:
+        """Adds the counts of other rows."""
+        self.rows += other.rows
+        self._add_moment(other.latest)
+
+    def draw(self) -> SplitDraw:
+        """Returns what splits the rows that were counted."""
+        declared = self._declaration.split
+        if declared.by == "group":
+            return SplitDraw.of_groups(declared, self._seed, self.rows)
+        begins = None
+        if declared.by == "time":
+            begins = _begins(self._declaration, self.latest)
+        return SplitDraw(declared, self._seed, begins=begins)
+
+    def _add_moment(self, latest: int | None) -> None:
+        if latest is not None:
+            self.latest = latest if self.latest is None else max(latest, self.latest)
+
+
+def _begins(declaration: Declaration, latest: int | None) -> tuple[int, int]:
+    """Returns the moments at which validation and test begin."""
+    declared, time = declaration.split, declaration.time
+    if declared.train_until is not None:
+        until = declared.train_until, declared.validation_until
+        return until[0], until[0] if until[1] is None else until[1]
+    if latest is None or time is None:
+        return 0, 0  # no rows
+    days = declared.last_days - 1
+    return (
+        midnight(latest, time.zone, days + declared.validation_days),
+        midnight(latest, time.zone, days),
+    )

@@ -1,6 +1,7 @@
 """What the preparation of an own log counted: the schema's `filters`, and the summary."""
 
 import collections
+import datetime
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -52,6 +53,7 @@ def filters_of(
     files_without_rows: Sequence[str],
     fields: Mapping[str, FieldCounts],
     never_met: Mapping[str, Mapping[str, str]],
+    spans: Mapping[str, Sequence[str]],
 ) -> dict[str, object]:
     """Returns the schema's `filters`, less the unknown ids, which encoding counts.
 
@@ -61,9 +63,10 @@ def filters_of(
       files_without_rows: Names of the files without a usable row.
       fields: Counts of each field.
       never_met: Declared values that no row has, as `row_counts.never_met` returns them.
+      spans: The first and the last moment of each split, where times are declared.
     """
     truncated = {name: counts.truncated for name, counts in fields.items()}
-    return {
+    filters: dict[str, object] = {
         "bad_rows": dict(bad_rows),
         "ignored_columns": log.ignored_columns,
         "files_without_rows": list(files_without_rows),
@@ -72,6 +75,7 @@ def filters_of(
         "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
         "never_met": {part: dict(values) for part, values in never_met.items()},
     }
+    return filters | ({"time_spans": dict(spans)} if spans else {})
 
 
 def summary(schema: Schema) -> str:
@@ -85,7 +89,9 @@ def summary(schema: Schema) -> str:
             f" ({split.positives[task.name] / max(split.defined[task.name], 1):.4f})"
             for task in schema.tasks
         )
-        lines.append(f"  {split.name}: {split.rows:,} rows{rates}")
+        times = schema.filters.get("time_spans", {}).get(split.name)
+        when = f", {times[0]} to {times[1]}" if times else ""
+        lines.append(f"  {split.name}: {split.rows:,} rows{when}{rates}")
     declared = schema.settings["declaration"]["split"]
     for split in ("validation", "test") if declared["by"] == "group" else ():
         if wanted := declared.get(f"{split}_fraction"):
@@ -123,6 +129,7 @@ def notes(schema: Schema) -> Iterator[str]:
     for part, values in filters.get("never_met", {}).items():
         for value, held in values.items():
             yield f"{part}: no row has {value!r}; {held}"
+    yield from _ahead(filters.get("time_spans", {}))
     rows = sum(split.rows for split in schema.splits.values())
     for field, missing in filters["missing"].items():
         if missing == rows:
@@ -143,6 +150,23 @@ def notes(schema: Schema) -> Iterator[str]:
                     f"{defined:,} rows, so its AUC is not defined there"
                 )
     yield from _out_of_sequence(schema)
+
+
+def _ahead(spans: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yields where rows that come later than those of another split were learned from."""
+    _, latest = spans.get("train", ("", ""))
+    for split in ("validation", "test"):
+        first, _ = spans.get(split, ("", ""))
+        if (
+            first
+            and latest
+            and datetime.datetime.fromisoformat(latest) > datetime.datetime.fromisoformat(first)
+        ):
+            yield (
+                f"train has rows up to {latest}, and {split} begins at {first}: vocabularies, "
+                f"scalings and models learn of what comes after rows of {split}, which they "
+                "cannot in use; split by time"
+            )
 
 
 def _out_of_sequence(schema: Schema) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Reads the files of an own log with many workers, into chunk files of checked rows."""
 
 import collections
+import copy
 import dataclasses
 import itertools
 import pathlib
@@ -14,7 +15,7 @@ from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import open_file
 from data_prep.own_log.rows import LogRows, RowReader
-from data_prep.own_log.split_draw import BUCKETS, SplitDraw, bucket_rows
+from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -99,10 +100,12 @@ class ReadLog:
             | "Read files"
             >> beam.FlatMap(
                 _read, self._declaration, self._folder, self._seed, self._max_bad_rows
-            ).with_outputs("bucket_rows", main="read")
+            ).with_outputs("counts", main="read")
         )
-        rows = read.bucket_rows | "Sum rows" >> beam.CombineGlobally(_sum)
-        return {"read": read.read, "bucket_rows": rows}
+        counts = read.counts | "Sum counts" >> beam.CombineGlobally(
+            _Sum(self._declaration, self._seed)
+        )
+        return {"read": read.read, "counts": counts}
 
     def chunks(
         self, read: Iterable[Read]
@@ -147,8 +150,27 @@ def _chunk_file(folder: pathlib.Path, file: int, chunk: int) -> pathlib.Path:
     return folder / f"{file:05d}-{chunk:06d}.parquet"
 
 
-def _sum(counts: Iterable[np.ndarray]) -> np.ndarray:
-    return sum(counts, np.zeros(BUCKETS, np.int64))
+class _Sum(beam.CombineFn):
+    """Merges what is to be known of all rows before they are split."""
+
+    def __init__(self, declaration: Declaration, seed: int):
+        self._empty = SplitCounts(declaration, seed)
+
+    def create_accumulator(self) -> SplitCounts:
+        return copy.deepcopy(self._empty)
+
+    def add_input(self, counts: SplitCounts, other: SplitCounts) -> SplitCounts:
+        counts.merge(other)
+        return counts
+
+    def merge_accumulators(self, parts: Iterable[SplitCounts]) -> SplitCounts:
+        counts = self.create_accumulator()
+        for part in parts:
+            counts.merge(part)
+        return counts
+
+    def extract_output(self, counts: SplitCounts) -> SplitCounts:
+        return counts
 
 
 def _read(
@@ -158,9 +180,9 @@ def _read(
     seed: int,
     max_bad_rows: int,
 ) -> Iterator[Read | beam.pvalue.TaggedOutput]:
-    """Yields the results of a file and, where groups are drawn, the numbers of their rows."""
+    """Yields the results of a file and, where splits depend on all rows, counts of them."""
     file, split, path = element
-    groups = np.zeros(BUCKETS, np.int64)
+    counts = SplitCounts(declaration, seed)
     bad_rows = BadRows(max_bad_rows)
     rows: list[int] = []
     try:
@@ -174,13 +196,13 @@ def _read(
             with replaced(_chunk_file(folder, file, chunk)) as partial:
                 table.write_parquet(partial, compression="lz4")
             rows.append(frame.height)
-            if declaration.split.by == "group":
-                groups += bucket_rows(frame, declaration.split, seed)
+            if declaration.split.counts_first:
+                counts.add(frame)
     except DatasetError as error:
         yield Read(file, rows, bad_rows.counts, str(error))
         return
     for reason, count in bad_rows.counts.items():
         beam.metrics.Metrics.counter("bad_rows", reason).inc(count)
     yield Read(file, rows, bad_rows.counts)
-    if groups.any():
-        yield beam.pvalue.TaggedOutput("bucket_rows", groups)
+    if declaration.split.counts_first:
+        yield beam.pvalue.TaggedOutput("counts", counts)

@@ -20,9 +20,9 @@ from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.learning.field_learner import FieldCounts
-from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
+from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
-from data_prep.own_log.split_draw import SplitDraw
+from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
@@ -71,10 +71,9 @@ def prepare(
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
         reading = ReadLog(rows, declaration, work.path, seed, max_bad_rows)
-        chunks, bad_rows, without_rows, bucket_rows = _read(reading, work, options)
-        draw = SplitDraw(declaration.split, seed)
-        if rows.has_groups:
-            draw = SplitDraw.of_groups(declaration.split, seed, bucket_rows)
+        split_counts = SplitCounts(declaration, seed)
+        chunks, bad_rows, without_rows = _read(reading, split_counts, work, options)
+        draw = split_counts.draw()
         learned, counts = _learn(chunks, declaration, draw, work, options)
         filters = filters_of(
             bad_rows,
@@ -82,6 +81,7 @@ def prepare(
             without_rows,
             {field.name: counted for field, counted in learned},
             never_met(declaration, counts),
+            written_spans(declaration, counts),
         )
         schema = Schema(
             declaration.name,
@@ -102,13 +102,13 @@ def prepare(
 
 
 def _read(
-    reading: ReadLog, work: WorkFolder, options: PipelineOptions
-) -> tuple[list[Chunk], Mapping[str, int], Sequence[str], np.ndarray]:
+    reading: ReadLog, counts: SplitCounts, work: WorkFolder, options: PipelineOptions
+) -> tuple[list[Chunk], Mapping[str, int], Sequence[str]]:
     """Reads the files, or takes up what an interrupted preparation has read.
 
     Returns:
-      The chunks, the bad rows by reason, the names of the files without a usable row, and the
-      number of rows of each bucket of groups, where groups are drawn.
+      The chunks, the bad rows by reason, and the names of the files without a usable row. What is
+      to be known of all rows before they are split is added to `counts`.
     """
     state = work.load("chunks.json")
     if state is None:
@@ -119,12 +119,13 @@ def _read(
             "chunks": [(chunk.path.name, chunk.drawn) for chunk in chunks],
             "bad_rows": bad_rows,
             "files_without_rows": without_rows,
-            "bucket_rows": results["bucket_rows"][0].tolist(),
+            "bucket_rows": results["counts"][0].rows.tolist(),
+            "latest": results["counts"][0].latest,
         }
         work.save("chunks.json", state)
     chunks = [Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])]
-    bucket_rows = np.array(state["bucket_rows"])
-    return chunks, state["bad_rows"], state["files_without_rows"], bucket_rows
+    counts.rows, counts.latest = np.array(state["bucket_rows"]), state["latest"]
+    return chunks, state["bad_rows"], state["files_without_rows"]
 
 
 def _learn(

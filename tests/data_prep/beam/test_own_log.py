@@ -34,6 +34,7 @@ DERIVED = {"price_share": "price / (day + 1)", "place": "UPPER(city) || IF(price
 SPLITS = {
     "fraction": {"test_fraction": 0.2, "validation_fraction": 0.3},
     "group": {"column": "user", "test_fraction": 0.2, "validation_fraction": 0.3},
+    "time": {"last_days": 2, "validation_days": 1},
 }
 
 
@@ -43,6 +44,7 @@ def rows(seed, count):
         click = int(draw.random() < 0.4)
         yield {
             "user": draw.randrange(20),
+            "at": f"2024-01-{draw.randrange(1, 9):02} {draw.randrange(24):02}:00",
             "city": draw.choice(["rome", "oslo", "bonn", "paris", ""]),
             "tags": ";".join(draw.choices("abcdef", k=draw.randrange(5))),
             "price": draw.choice(["", "7", f"{draw.lognormvariate(2, 2):.3f}"]),
@@ -77,6 +79,7 @@ def logs(tmp_path, monkeypatch):
 def declare(folder, split):
     content = {
         "name": "shop",
+        "time": {"column": "at", "zone": "Europe/Berlin"},
         "split": {"by": split, "files": ["a.csv", "b.csv", "[cd].parquet"], **SPLITS[split]},
         "derived": DERIVED,
         "fields": FIELDS,
@@ -127,7 +130,7 @@ def test_a_split_without_rows_is_named(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     for name in ("a.csv", "b.csv"):
-        (folder / name).write_text("user,city,tags,price,click,buy,watch,spend,like,day\n")
+        (folder / name).write_text("user,at,city,tags,price,click,buy,watch,spend,like,day\n")
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):
         prepare(declare(folder, "fraction"), folder, tmp_path / "out")

@@ -18,9 +18,13 @@ from tests.data_prep.own_log.test_files_fuzz import declared
 from tests.dcrnn_tf.dataset.test_schema_fuzz import changed
 from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 
-CONTENT = dict(declared(",", True, True, True, True).content)
+CONTENT = {
+    **declared(",", True, True, True, True).content,
+    "time": {"column": "at", "unit": "s", "zone": "Europe/Berlin"},
+}
 CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none')"}
 CONTENT["fields"] = {**CONTENT["fields"], "kind": {"kind": "categorical", "min_count": 1}}
+BY_TIME = {"by": "time", "files": "x.csv", "train_until": "1970-01-01", "validation_until": 3}
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),
     st.sampled_from([[], {}, [[]], "\ud800", "\n", '"', "\t", "é", ["1", "1"], "item", "numeric"]),
@@ -115,8 +119,8 @@ def check_scalar(scalar, part, suffix):
         return used(parsed(lambda: load_declaration(path)))
 
 
-def check_content(changes):
-    content = CONTENT
+def check_content(changes, by_time):
+    content = {**CONTENT, "split": BY_TIME} if by_time else CONTENT
     for change in changes:
         content = changed(content, *change)
     return used(parsed(lambda: parse_declaration(content, pathlib.Path("declaration.yaml"))))
@@ -150,7 +154,7 @@ def test_scalars_in_the_place_of_values(examples):
 def test_changed_content(examples):
     change = st.tuples(SEEDS, ODD, st.sampled_from(["replace", "replace", "remove", "add"]))
     changes = st.lists(change, max_size=3)
-    fuzz(check_content, examples, {"taken", "refused"}, changes=changes)
+    fuzz(check_content, examples, {"taken", "refused"}, changes=changes, by_time=st.booleans())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import pathlib
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
@@ -17,6 +16,7 @@ from dcrnn_tf.dataset.encodings import (
     VALUE,
     Ids,
 )
+from dcrnn_tf.dataset.id_index import IdIndex
 from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file
@@ -37,10 +37,7 @@ class Vocabulary:
     def __init__(self, ids: np.ndarray, counts: np.ndarray):
         self.ids = ids
         self.counts = counts
-        self._index = pd.Index(ids)
-        # Builds the index's hash table; threads that did so at once would spoil it.
-        if not self._index.is_unique:
-            raise ValueError(f"the id {ids[self._index.duplicated()][0]} stands in it twice")
+        self._index = IdIndex(pl.Series(ids, dtype=pl.String if ids.dtype.kind in "OU" else None))
 
     @property
     def size(self) -> int:
@@ -61,7 +58,7 @@ class Vocabulary:
         ids = without_missing(ids, encoding)
         rows = np.full(len(ids), PADDING_ROW, np.int32)
         known = ids.is_not_null().to_numpy()
-        positions = self._index.get_indexer(ids.drop_nulls().to_numpy())
+        positions = self._index(ids.drop_nulls())
         rows[known] = np.where(positions < 0, UNKNOWN_ROW, positions + FIRST_ID_ROW)
         return rows
 

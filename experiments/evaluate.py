@@ -34,8 +34,8 @@ def main(settings: Settings) -> None:
     run = trained_runs.load(settings.run_dir, settings.data_dir, settings.step)
     run.dataset.schema.split(settings.split)
     labels, logits = run.predictor.predict(run.dataset, settings.split, settings.batch_size)
-    derived_outputs = run.model.derived_outputs(run.dataset.schema.tasks)
-    figures = evaluation.evaluate(labels, logits, derived_outputs)
+    tasks = run.dataset.schema.tasks
+    figures = evaluation.evaluate(labels, logits, run.model.derived_outputs(tasks), tasks)
     print(json.dumps({"step": run.step, "split": settings.split, "metrics": figures}, indent=2))
 
 

@@ -165,20 +165,21 @@ def _train(
         raise command_line.UsageError(str(error)) from None
     dataset = PreparedDataset(settings.data_dir, settings.fields)
     _check_fingerprint(dataset.schema.fingerprint, settings)
-    weights = losses.positive_weights(dataset.schema, choice)
-    balancer = balancing.build(
-        settings.balancing,
-        losses.initial_losses(dataset.schema, weights),
-        dataset.steps("train", training.batch_size),
-        training.seed,
-        training.jit_compile,
-        **balancing_settings,
-    )
     run_folder.use_precision(settings.mixed_precision)
     keras.utils.set_random_seed(training.seed)
     # Where the shards lie decides nothing, and is no setting of the run.
     places = {"table_devices": settings.table_devices} if settings.table_devices else {}
     model = models.build(settings.model, dataset.schema, **model_settings | places)
+    schema = model.training_schema(dataset.schema)
+    weights = losses.positive_weights(schema, choice)
+    balancer = balancing.build(
+        settings.balancing,
+        losses.initial_losses(schema, weights),
+        dataset.steps("train", training.batch_size),
+        training.seed,
+        training.jit_compile,
+        **balancing_settings,
+    )
     model.check_positive_weights(weights)  # before the run has a folder
     table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
     config = {
@@ -221,7 +222,8 @@ def _train(
             pass
         replicas.wait()  # to leave while the chief is at work would look like a death
         return
-    metrics = finish.evaluate(run_dir, predictions, model.derived_outputs(dataset.schema.tasks))
+    tasks = dataset.schema.tasks
+    metrics = finish.evaluate(run_dir, predictions, model.derived_outputs(tasks), tasks)
     for last_split in list(metrics)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)

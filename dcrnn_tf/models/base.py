@@ -11,7 +11,7 @@ from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows
 from dcrnn_tf.layers.base import Configured
-from dcrnn_tf.models import derived_outputs
+from dcrnn_tf.models import derived_outputs, every_exposure
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.models.fit_by_task import FitByTask
 from dcrnn_tf.system.errors import UserError
@@ -99,6 +99,7 @@ class MultiTaskModel(Configured, FitByTask):
         self.task_scopes = tuple(ascii_names(self.tasks).values())
         self.embedding_dim = embedding_dim
         self.tasks_in_sequence = tasks_in_sequence
+        self._only_where: tuple[tuple[str, str], ...] = ()
         self.embedding = FieldEmbedding(
             fields,
             self.embedding_width,
@@ -121,7 +122,36 @@ class MultiTaskModel(Configured, FitByTask):
     def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:
         """With `tasks_in_sequence` each probability after the task before, else none."""
         pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
-        return tuple(derived_outputs.after(task, given) for given, task in pairs)
+        # The output of a task that is defined after the one before it is that probability.
+        return tuple(
+            derived_outputs.after(task, given)
+            for given, task in pairs
+            if (task, given) not in self._only_where
+        )
+
+    @property
+    def tasks_on_every_exposure(self) -> tuple[str, ...]:
+        """The tasks that are defined where another one is positive, and trained on all exposures.
+
+        So they are in models that take tasks to be in sequence. The model's own output is then the
+        probability on all exposures, `TASK_per_exposure`.
+        """
+        needed = self.bounds_tasks or self.tasks_in_sequence
+        return tuple(task for task, _ in self._only_where) if needed else ()
+
+    def training_labels(self, labels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the labels that a training step takes: 0 where a task is no more possible.
+
+        Args:
+          labels: Labels of a batch as the dataset gives them, `{task: (batch,)}`.
+        """
+        if not self.tasks_on_every_exposure:
+            return dict(labels)
+        return every_exposure.labels(labels, dict(self._only_where))
+
+    def training_schema(self, schema: Schema) -> Schema:
+        """Returns a dataset's schema with the counts of labels that training steps take."""
+        return every_exposure.schema(schema) if self.tasks_on_every_exposure else schema
 
     def derived_outputs(self, tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
         """Returns all outputs beside the tasks', in an order in which they can be computed.
@@ -129,6 +159,8 @@ class MultiTaskModel(Configured, FitByTask):
         Args:
           tasks: Tasks of the dataset, which say where their labels are defined.
         """
+        if self.tasks_on_every_exposure:
+            tasks = [Task(task, dict(self._only_where).get(task)) for task in self.tasks]
         return derived_outputs.per_exposure(tasks) + self.outputs_in_sequence
 
     @property
@@ -136,28 +168,23 @@ class MultiTaskModel(Configured, FitByTask):
         """Whether training holds the probability of each task to at most that of the one before."""
         return False
 
-    def check_tasks(self, schema: Schema) -> None:
-        """Refuses tasks that are in no sequence, where the model takes them to be in one.
+    def take_tasks(self, schema: Schema) -> None:
+        """Notes where tasks are defined, and refuses those that are in no sequence.
 
         Args:
           schema: Schema of the dataset.
 
         Raises:
-          ModelError: A task has the name of a derived output; or, where they must be in sequence,
-            is not defined on every exposure, or is positive where the one before it is not, as
-            far as the schema tells.
+          ModelError: A task has the name of a derived output; or is positive where the one before
+            it is not, as far as the schema tells, and the model takes tasks to be in sequence.
         """
+        pairs = ((task.name, task.only_where) for task in schema.tasks)
+        self._only_where = tuple((task, where) for task, where in pairs if where is not None)
         for output in self.derived_outputs(schema.tasks):
             if output.name in self.tasks:
                 raise ModelError(f"{output.name} is a task and a derived output; rename the task")
         if not (self.bounds_tasks or self.tasks_in_sequence):
             return
-        for task in schema.tasks:
-            if task.only_where:
-                raise ModelError(
-                    f"{task.name} is defined only where {task.only_where} is positive, and the "
-                    "model needs it on every exposure; declare it without only_where"
-                )
         for split in schema.splits.values():
             for before, name in itertools.pairwise(self.tasks):
                 if alone := (split.out_of_sequence or {}).get(name):
@@ -265,15 +292,36 @@ class MultiTaskModel(Configured, FitByTask):
           features: Features of a batch.
           labels: Labels of the batch, `{task: (batch,)}`.
         """
-        return self({**features, LABELS: dict(labels)}, training=True)
+        return self({**features, LABELS: self.training_labels(labels)}, training=True)
 
     def train_step(self, data: tuple) -> dict:
         """Makes a step of `fit`, which knows the labels as `training_logits` does."""
-        return super().train_step(_with_labels(data))
+        return super().train_step(self._with_labels(data))
 
     def test_step(self, data: tuple) -> dict:
-        """Makes a step of `evaluate`."""
-        return super().test_step(_with_labels(data))
+        """Makes a step of `evaluate`, on the labels that training takes."""
+        return super().test_step(self._with_labels(data))
+
+    def _with_labels(self, data: tuple) -> tuple:
+        """Returns what Keras gives a step, with the labels among the features too."""
+        features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if self.tasks_on_every_exposure:
+            labels = self.training_labels(labels)
+        return {**features, LABELS: labels}, labels, weights
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor, and where tasks are defined."""
+        only_where = {"only_where": dict(self._only_where)} if self._only_where else {}
+        return super().get_config() | only_where
+
+    @classmethod
+    def from_config(cls, config: Mapping, custom_objects: Mapping | None = None):
+        """Makes a model of what `get_config` returned."""
+        arguments = dict(config)
+        only_where = arguments.pop("only_where", {})
+        model = super().from_config(arguments, custom_objects)
+        model._only_where = tuple(only_where.items())
+        return model
 
     def add_statistic(self, name: str, value: tf.Tensor) -> None:
         """Notes a number of the current training step, a scalar; for `logits` to call."""
@@ -335,9 +383,3 @@ def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
     for entity in dict.fromkeys(field.entity for field in fields if field.entity):
         specs[f"{entity}_row"] = tf.TensorSpec((None,), tf.int32, f"{entity}_row")
     return specs
-
-
-def _with_labels(data: tuple) -> tuple:
-    """Returns what Keras gives a step, with the labels among the features too."""
-    features, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-    return {**features, LABELS: labels}, labels, weights

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.layers import conditional_logit
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 
 
@@ -44,15 +45,22 @@ def unweighted(
 
 
 def with_derived(
-    logits: Mapping[str, tf.Tensor], derived_outputs: Sequence[DerivedOutput]
+    logits: Mapping[str, tf.Tensor],
+    derived_outputs: Sequence[DerivedOutput],
+    on_every_exposure: Sequence[str] = (),
 ) -> dict[str, tf.Tensor]:
     """Returns the logits of tasks, and after them those of derived outputs.
 
     Args:
       logits: Logits of the tasks with positive weights taken off, by name.
       derived_outputs: Outputs in an order in which they can be computed.
+      on_every_exposure: Tasks whose logits are those of their products: the product is known, and
+        the task's probability is the quotient.
     """
     every = dict(logits)
+    known = [o for o in derived_outputs if o.is_product and o.task in on_every_exposure]
     for output in derived_outputs:
-        every[output.name] = output.logit(every)
+        every[output.name] = logits[output.task] if output in known else output.logit(every)
+    for output in known:
+        every[output.task] = conditional_logit(logits[output.task], every[output.given])
     return every

@@ -151,7 +151,7 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
         model = cls(schema.fields, schema.task_names, name=name.rpartition(":")[2], **chosen)
-        model.check_tasks(schema)
+        model.take_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None
     table_memory.check(model.embedding)

@@ -74,6 +74,7 @@ class ServingModel(tf.Module):
         self._candidate_fields = [name for name in names if name not in user_fields]
         self.tasks = schema.tasks
         self.derived_outputs = model.derived_outputs(schema.tasks)
+        self._on_every_exposure = model.tasks_on_every_exposure
         positive_weights = {n: positive_weights.get(n, math.nan) for n in schema.task_names}
         self._log_weights = probabilities.log_weights(positive_weights)
         self.raw_features = RawFeatures(schema, vocabularies)
@@ -201,7 +202,7 @@ class ServingModel(tf.Module):
 
     def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         tasks = probabilities.unweighted(logits, self._log_weights)
-        every = probabilities.with_derived(tasks, self.derived_outputs)
+        every = probabilities.with_derived(tasks, self.derived_outputs, self._on_every_exposure)
         return {name: tf.sigmoid(logit) for name, logit in every.items()}
 
 

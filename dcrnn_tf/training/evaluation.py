@@ -42,6 +42,7 @@ class Predictor:
         distribution: Distribution | None = None,
     ):
         self._derived_outputs = model.derived_outputs
+        self._on_every_exposure = model.tasks_on_every_exposure
         self._distribution = distribution or Distribution()
         self._log_weights = log_weights = probabilities.log_weights(positive_weights)
 
@@ -81,7 +82,7 @@ class Predictor:
         derived_outputs = self._derived_outputs(dataset.schema.tasks)
         for output in derived_outputs:
             all_labels[output.name] = _derived_labels(output, all_labels, split)
-        every = probabilities.with_derived(all_logits, derived_outputs)
+        every = probabilities.with_derived(all_logits, derived_outputs, self._on_every_exposure)
         return all_labels, {name: np.asarray(logit) for name, logit in every.items()}
 
     def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
@@ -136,7 +137,8 @@ class Predictor:
           batch_size: Number of rows that are scored at a time.
         """
         logits = self.score(features, batch_size)
-        every = probabilities.with_derived(logits, self._derived_outputs(tasks))
+        derived_outputs = self._derived_outputs(tasks)
+        every = probabilities.with_derived(logits, derived_outputs, self._on_every_exposure)
         return {name: tf.sigmoid(logit).numpy() for name, logit in every.items()}
 
 
@@ -144,12 +146,20 @@ def evaluate(
     labels: Mapping[str, np.ndarray],
     logits: Mapping[str, np.ndarray],
     derived_outputs: Sequence[DerivedOutput] = (),
+    tasks: Sequence[Task] = (),
 ) -> dict:
     """Computes all metrics of each task over the rows where it is defined.
 
+    Args:
+      labels: Labels by output, `{output: (rows,)}`.
+      logits: Logits by output, `{output: (rows,)}`.
+      derived_outputs: Outputs that follow from those of tasks.
+      tasks: Tasks of the dataset, which say where they are defined.
+
     Returns:
       `{task: {metric: value}}`, with the numbers of `rows` and `positives` beside the metrics, and
-      for a derived output its `population` in words.
+      in words the exposures that these are: `population` for a derived output, `measured_on` for a
+      task that is not defined on all.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -168,6 +178,9 @@ def evaluate(
     }
     for output in derived_outputs:
         result[output.name]["population"] = output.population
+    for defined in tasks:
+        if population := _population(defined):
+            result[defined.name]["measured_on"] = population
     return result
 
 
@@ -176,7 +189,9 @@ def sentence(values: Mapping[str, float | int | None]) -> str:
     if not values["rows"]:
         return "n/a (no rows)"
     words = [_words(metric, values) for metric in metrics.registered() if metric.name in values]
-    return ", ".join([*words, f"{values['positives']} positives in {values['rows']} rows"])
+    on = values.get("measured_on") or values.get("population")
+    rows = f"{values['rows']} rows" + (f" ({on})" if on else "")
+    return ", ".join([*words, f"{values['positives']} positives in {rows}"])
 
 
 def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
@@ -191,6 +206,14 @@ def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -
             "scores": score_histogram(label, logit),
         }
     return result
+
+
+def _population(task: Task) -> str:
+    """Returns the exposures on which a task is defined, in words; empty for all of them."""
+    words = ["exposures"] if task.only_where or task.may_be_missing else []
+    words += [f"where {task.only_where} is positive"] if task.only_where else []
+    words += ["that have its label"] if task.may_be_missing else []
+    return " ".join(words)
 
 
 def _derived_labels(

@@ -24,7 +24,12 @@ METRICS_FILE = "metrics.jsonl"
 METRICS = Named(
     Named(
         Object(
-            {"rows": COUNT, "positives": COUNT, "population": Optional(TEXT)},
+            {
+                "rows": COUNT,
+                "positives": COUNT,
+                "population": Optional(TEXT),
+                "measured_on": Optional(TEXT),
+            },
             others=Optional(NUMBER),
         )
     )

@@ -200,7 +200,8 @@ class Trainer:
         predictions = self.predictor.predict(
             self.dataset, split, progress=lambda rows: self._after_evaluated_batch()
         )
-        figures = evaluate(*predictions, self.model.derived_outputs(self.dataset.schema.tasks))
+        tasks = self.dataset.schema.tasks
+        figures = evaluate(*predictions, self.model.derived_outputs(tasks), tasks)
         for task, values in figures.items():
             for metric in metrics.registered():
                 if (value := values.get(metric.name)) is not None:
@@ -332,6 +333,7 @@ class Trainer:
         tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
 
     def _step(self, features: dict, labels: dict, share: tf.Tensor | None = None) -> None:
+        labels = self.model.training_labels(labels)
         if self._defers:
             for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
                 self._table_optimizer.catch_up(table, gather_over_replicas(rows))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.training import evaluation
 from experiments.runs import report, run_folder
@@ -18,6 +19,7 @@ def evaluate(
     folder: pathlib.Path,
     predictions: Iterable[tuple[str, Columns, Columns]],
     derived_outputs: Sequence[DerivedOutput] = (),
+    tasks: Sequence[Task] = (),
 ) -> dict[str, dict]:
     """Evaluates splits one after the other, and writes the curves of the last one.
 
@@ -25,13 +27,14 @@ def evaluate(
       folder: Folder of the run.
       predictions: Name, labels and logits of each split.
       derived_outputs: Outputs of the model that follow from the logits of several tasks.
+      tasks: Tasks of the dataset, which say where they are defined.
 
     Returns:
       `{split: {task: {metric: value}}}`.
     """
     metrics = {}
     for split, labels, logits in predictions:
-        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs)
+        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks)
     if metrics:
         curves = evaluation.curves(labels, logits)
         run_folder.write_json(folder / run_folder.CURVES_FILE, curves)

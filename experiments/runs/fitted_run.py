@@ -77,7 +77,7 @@ def make(
     record = run_folder.describe(schema, fitted.parameters, dict.fromkeys(schema.task_names, 1.0))
     run_folder.write_json(folder / run_folder.RUN_FILE, record | dict(fitted.record))
     predictions = ((split, fitted.labels[split], fitted.logits[split]) for split in fitted.logits)
-    metrics = finish.evaluate(folder, predictions)
+    metrics = finish.evaluate(folder, predictions, tasks=schema.tasks)
     result = {
         "epochs": None,
         "steps": None,

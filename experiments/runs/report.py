@@ -68,17 +68,20 @@ def _metrics_grid(run: Run) -> Grid:
 
 
 def _populations(run: Run) -> list[str]:
-    """Returns sentences on what the derived outputs are measured on."""
-    populations = {
-        name: values["population"]
-        for outputs in ((run.result or {}).get("metrics") or {}).values()
-        for name, values in outputs.items()
-        if "population" in values
+    """Returns sentences on what outputs are measured on that are not so on all examples."""
+    outputs = {
+        name: values
+        for split in ((run.result or {}).get("metrics") or {}).values()
+        for name, values in split.items()
     }
-    return [
-        f"{name} is derived from the predictions of the tasks and measured on {population}."
-        for name, population in populations.items()
-    ]
+    sentences = []
+    for name, values in outputs.items():
+        if population := values.get("measured_on"):
+            sentences.append(f"{name} is measured on {population}.")
+        if population := values.get("population"):
+            derived = f"{name} is derived from the predictions of the tasks"
+            sentences.append(f"{derived} and measured on {population}.")
+    return sentences
 
 
 def _settings_grid(run: Run) -> Grid:

@@ -103,9 +103,9 @@ def test_what_the_calibrator_contradicts_is_refused():
         models.build("aitm", SCHEMA).check_positive_weights(weights)
     models.build("aitm", SCHEMA, calibrator_weight=0.0).check_positive_weights(weights)
     apart = Schema("t", FIELDS, (Task("click"), Task("conversion", only_where="click")), splits={})
-    with pytest.raises(models.ModelError, match="conversion is defined only where click is"):
-        models.build("aitm", apart)
-    models.build("aitm", apart, calibrator_weight=0.0, tasks_in_sequence=False)
+    assert models.build("aitm", apart).tasks_on_every_exposure == ("conversion",)
+    settings = {"calibrator_weight": 0.0, "tasks_in_sequence": False}
+    assert models.build("aitm", apart, **settings).tasks_on_every_exposure == ()
     with pytest.raises(models.ModelError, match=r"calibrator_weight=-0\.1 must not be negative"):
         models.build("aitm", SCHEMA, calibrator_weight=-0.1)
 

@@ -63,7 +63,7 @@ def test_both_losses_are_over_all_exposures():
 
 
 @pytest.mark.parametrize("name", ["esmm", "escm2"])
-def test_two_tasks_on_every_exposure_are_needed(name):
+def test_two_tasks_are_needed(name):
     def schema(*tasks):
         return Schema("tiny", FIELDS, tasks, splits={})
 
@@ -73,11 +73,6 @@ def test_two_tasks_on_every_exposure_are_needed(name):
         models.build(name, three)
     with pytest.raises(models.ModelError, match="has 1: click"):
         models.build(name, schema(Task("click")))
-    apart = schema(Task("click"), Task("conversion", only_where="click"))
-    sentence = f"model {name}: conversion is defined only where click is positive.* without only_w"
-    for chosen in ({}, {"tasks_in_sequence": False}):
-        with pytest.raises(models.ModelError, match=sentence):
-            models.build(name, apart, **chosen)
 
 
 def test_positive_weights_that_grow_are_refused():
@@ -137,9 +132,10 @@ def test_any_model_may_have_its_tasks_in_sequence(name):
     again = type(model).from_config(model.get_config())
     assert again.outputs_in_sequence == model.outputs_in_sequence
     apart = dataclasses.replace(SCHEMA, tasks=(Task("click"), Task("buy", only_where="click")))
-    models.build(name, apart)
-    with pytest.raises(models.ModelError, match="buy is defined only where click is positive"):
-        models.build(name, apart, tasks_in_sequence=True)
+    assert models.build(name, apart).tasks_on_every_exposure == ()
+    model = models.build(name, apart, tasks_in_sequence=True)
+    assert model.tasks_on_every_exposure == ("buy",)
+    assert model.outputs_in_sequence == ()  # it is what the task is
 
 
 def test_it_learns():

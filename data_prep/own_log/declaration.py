@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from data_prep.own_log.declared.fields import DeclaredField, declared_field
+from data_prep.own_log.declared.fields import DeclaredField, declared_fields, takes_min_count
 from data_prep.own_log.declared.keys import Keys
 from data_prep.own_log.declared.options import (
     DEFAULT,
@@ -23,8 +23,7 @@ from data_prep.own_log.declared.times import DeclaredTime, declared_time
 from data_prep.own_log.derived.columns import DerivedColumn, derived_columns, sources_of
 from data_prep.own_log.derived.terms import MOMENT
 from data_prep.own_log.yaml_json import read_json, read_yaml
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, DatasetError, Field, Schema
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Schema
 
 __all__ = [
     "ONE",
@@ -136,7 +135,7 @@ def parse_declaration(content: object, path: pathlib.Path) -> Declaration:
 def with_min_count(declaration: Declaration, min_count: int) -> Declaration:
     """The same declaration with another `min_count`, for all fields of ids."""
     fields = {
-        name: entry if entry["kind"] == NUMERIC else {**entry, "min_count": min_count}
+        name: {**entry, "min_count": min_count} if takes_min_count(entry) else entry
         for name, entry in declaration.content["fields"].items()
     }
     return parse_declaration({**declaration.content, "fields": fields}, declaration.path)
@@ -146,7 +145,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     allowed = {field.name for field in dataclasses.fields(Declaration)} | set(OPTION_KEYS)
     top = Keys(content, "the declaration", sorted(allowed - {"path", "content", "options"}))
     name = top.text("name")
-    fields = tuple(declared_field(*item) for item in top.mapping("fields").items())
+    fields = declared_fields(top.mapping("fields"))
     tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
     time = declared_time(top.get("time")) if "time" in top.entry else None
     declaration = Declaration(
@@ -167,10 +166,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
 
 def _check_together(declaration: Declaration) -> None:
     """Checks what concerns more than one entry."""
-    fields = [
-        Field(f.name, f.kind, 0 if f.kind == NUMERIC else FIRST_ID_ROW, attended_by=f.attended_by)
-        for f in declaration.fields
-    ]
+    fields = [field.as_field() for field in declaration.fields]
     tasks = [task.task for task in declaration.tasks]
     Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names, order of tasks, attention
     labels = {task.column: task.name for task in declaration.tasks}

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.learning.field_learner import FieldLearner
+from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
@@ -49,7 +49,7 @@ def prepare(
     if log.counts_first:
         with _bar("splits", log.bytes, "B") as bar:
             log.count(bar.update)
-    learners = [FieldLearner(field, declaration, seed) for field in declaration.fields]
+    learners = field_learners(declaration, seed)
     counts = RowCounts(declaration)
     with _bar("1/3 counting", log.bytes, "B") as bar:
         for frame, splits, labels in log.read(bar.update):
@@ -66,7 +66,7 @@ def prepare(
     ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]
     with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
         for encoder in encoders:
-            if vocabulary := encoder.vocabulary:
+            if (vocabulary := encoder.vocabulary) and not encoder.field.shares:
                 writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
         with _bar("2/3 encoding", log.bytes, "B") as bar:
             for frame, splits, labels in log.read(bar.update):

@@ -26,8 +26,8 @@ from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
-from dcrnn_tf.dataset.schema import NUMERIC, SCHEMA_FILE, DatasetError, Field, load_schema
-from dcrnn_tf.dataset.vocabulary import load_vocabulary
+from dcrnn_tf.dataset.schema import SCHEMA_FILE, DatasetError, Field, load_schema
+from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
 
 class RowEncoder:
@@ -47,9 +47,9 @@ class RowEncoder:
             schema = schema.select_fields(list(fields))
         for field in schema.fields:
             _check_encoding(field, pathlib.Path(folder, SCHEMA_FILE))
+        vocabularies = load_vocabularies(folder, schema.fields)
         self._encoders = [
-            FieldEncoder(field, None if field.kind == NUMERIC else load_vocabulary(folder, field))
-            for field in schema.fields
+            FieldEncoder(field, vocabularies.get(field.name)) for field in schema.fields
         ]
         self._missing = {field.raw_name: field.encoding.missing for field in schema.fields}
         declared = schema.settings.get("declaration", {}).get("derived")

@@ -17,9 +17,8 @@ from data_prep.own_log import preparation
 from data_prep.own_log.declaration import Declaration, load_declaration
 from data_prep.simulation.folder import read_simulation
 from data_prep.tfds_builders.prepared_builder import PreparedBuilder, beam_options
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
 @dataclasses.dataclass(eq=False)
@@ -53,10 +52,7 @@ class OwnTable(PreparedBuilder):
         if self.builder_config is None:
             raise DatasetError("own_table needs a declaration: config=TableConfig.of(its file)")
         declaration = self.builder_config.declaration
-        fields = [
-            Field(f.name, f.kind, 0 if f.kind == NUMERIC else FIRST_ID_ROW)
-            for f in declaration.fields
-        ]
+        fields = [field.as_field() for field in declaration.fields]
         tasks = tuple(task.task for task in declaration.tasks)
         return Schema(self.name, tuple(fields), tasks, {}).exposure_columns()
 

@@ -34,6 +34,8 @@ class Field:
         values.
       attended_by: name of the field whose embedding attends to the values of this list, such as
         the item's category to a user's earlier categories; None where the data name none.
+      shares: name of the field whose vocabulary and embedding rows are this field's too, such as
+        the item's for a user's earlier items; None where the field has rows of its own.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Field:
     raw_name: str = ""
     encoding: Encoding | None = None
     attended_by: str | None = later(None)
+    shares: str | None = later(None)
 
     def __post_init__(self) -> None:
         check_name("field", self.name)
@@ -64,11 +67,24 @@ class Field:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
         if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field is attended to")
+        if self.shares is not None and (self.kind == NUMERIC or self.shares == self.name):
+            what = "a numeric field" if self.kind == NUMERIC else "it"
+            raise DatasetError(f"field {self.name}: {what} cannot share the ids of {self.shares!r}")
         if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
             raise DatasetError(
                 f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
                 "field"
             )
+
+    @property
+    def owner(self) -> str:
+        """Name of the field that the vocabulary and the embedding rows are called after."""
+        return self.shares or self.name
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether ids are looked up in a vocabulary."""
+        return self.kind != NUMERIC
 
     @property
     def weight_name(self) -> str:

@@ -30,7 +30,7 @@ from dcrnn_tf.dataset.schema import (
     load_schema,
     sha256_of_file,
 )
-from dcrnn_tf.dataset.vocabulary import load_vocabulary
+from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
 SHUFFLED_BLOCKS = 256
 WINDOW_ROWS = 16 * 1024
@@ -199,8 +199,8 @@ class PreparedDataset:
         Raises:
           DatasetError: a vocabulary is missing or damaged.
         """
-        fields = [field for field in self.schema.fields if field.kind != NUMERIC]
-        return {field.name: load_vocabulary(self.folder, field).ids for field in fields}
+        vocabularies = load_vocabularies(self.folder, self.schema.fields)
+        return {field: vocabulary.ids for field, vocabulary in vocabularies.items()}
 
     def entity_table(self, entity: str) -> EntityTable:
         """The entity table, read into memory at its first use.

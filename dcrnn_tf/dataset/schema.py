@@ -226,6 +226,7 @@ class Schema:
             if field.entity is not None and field.entity not in self.entities:
                 raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
         _check_attention(self.fields)
+        _check_sharing(self.fields)
         earlier: dict[str, Task] = {}
         for task in self.tasks:
             if (given := task.only_where) is not None:
@@ -389,6 +390,27 @@ def _check_attention(fields: Sequence[Field]) -> None:
             raise DatasetError(
                 f"field {field.name}: attended_by names {attending!r}, a list that another field "
                 "attends to"
+            )
+
+
+def _check_sharing(fields: Sequence[Field]) -> None:
+    """Checks fields that share embedding rows; the one that owns them may not be among them."""
+    owners = {field.name: field for field in fields if field.shares is None}
+    names = {field.name for field in fields}
+    sizes: dict[str, int] = {}
+    for field in fields:
+        if field.shares in names and field.shares not in owners:
+            raise DatasetError(
+                f"field {field.name}: shares names {field.shares!r}, which itself shares the ids "
+                "of another field; name that one"
+            )
+        if (owner := owners.get(field.shares or "")) and owner.kind == NUMERIC:
+            raise DatasetError(f"field {field.name}: shares names {owner.name!r}, which has no ids")
+        size = sizes.setdefault(field.owner, field.vocabulary_size)
+        if size != field.vocabulary_size:
+            raise DatasetError(
+                f"field {field.name}: vocabulary_size {field.vocabulary_size} is not that of the "
+                f"fields that share its ids, {size}"
             )
 
 

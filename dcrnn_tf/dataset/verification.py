@@ -54,7 +54,7 @@ def findings(
         elif sha256_of_file(path) != digest:
             yield f"{path} is not the file that was prepared (checksum differs)"
     for field in schema.fields:
-        if field.kind != NUMERIC:
+        if field.has_vocabulary and field.shares is None:
             yield from _vocabulary_findings(folder, field)
     yield from content_findings(folder, schema, progress, checksums=True)
 

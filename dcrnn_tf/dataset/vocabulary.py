@@ -1,6 +1,7 @@
 """Vocabularies of a prepared dataset: the raw ids of a field in the order of their rows."""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -133,7 +134,7 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
     Raises:
       DatasetError: its file is missing or damaged, or does not fit the field.
     """
-    path = vocabulary_path(folder, field.name)
+    path = vocabulary_path(folder, field.owner)
     again = "copy or prepare the dataset again"
     try:
         vocabulary = read_vocabulary(path)
@@ -158,3 +159,18 @@ def load_vocabulary(folder: str | pathlib.Path, field: Field) -> Vocabulary:
             f"{field.vocabulary_size - FIRST_ID_ROW:,}; {again}"
         )
     return vocabulary
+
+
+def load_vocabularies(folder: str | pathlib.Path, fields: Sequence[Field]) -> dict[str, Vocabulary]:
+    """Reads the vocabularies of all fields that have one, `{field: vocabulary}`.
+
+    Fields that share their ids get the same object.
+
+    Raises:
+      DatasetError: A file is missing or damaged, or does not fit a field.
+    """
+    read: dict[str, Vocabulary] = {}
+    for field in fields:
+        if field.has_vocabulary and field.owner not in read:
+            read[field.owner] = load_vocabulary(folder, field)
+    return {field.name: read[field.owner] for field in fields if field.has_vocabulary}

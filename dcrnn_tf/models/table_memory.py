@@ -25,7 +25,8 @@ def check(embedding: FieldEmbedding, numbers_per_weight: int = 1) -> None:
     needed, there = embedding.total_rows * row_bytes, memory.available()
     if needed <= there or embedding.table_devices:
         return
-    fields = sorted(embedding.fields, key=lambda field: -field.vocabulary_size)
+    owners = {field.owner: field for field in reversed(embedding.fields)}.values()
+    fields = sorted(owners, key=lambda field: -field.vocabulary_size)
     named = [f for f in fields if _NAMED_SHARE * embedding.total_rows <= f.vocabulary_size]
     names = ", ".join(f"{f.name} ({memory.in_gib(f.vocabulary_size * row_bytes)})" for f in named)
     state = " with its optimizer's state" if numbers_per_weight > 1 else ""

@@ -22,6 +22,7 @@ from dcrnn_tf.dataset.encodings import (
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field, Schema
 from dcrnn_tf.serving.raw_ids import IdRows
 
+Shared = dict[tuple, IdRows]  # tables of ids that fields have in common
 GRAPH_BYTES = 2**31 - 2**26  # protocol buffers end at 2 GiB; the operations take a few MiB
 
 
@@ -67,8 +68,11 @@ class RawFeatures(tf.Module):
                     "encoded; prepare the dataset again"
                 )
         _check_size(schema, vocabularies)
+        shared: Shared = {}
         self._encoders = tuple(
-            _ENCODERS[type(field.encoding)](field, field.encoding, vocabularies.get(field.name))
+            _ENCODERS[type(field.encoding)](
+                field, field.encoding, vocabularies.get(field.name), shared
+            )
             for field in schema.fields
             if field.encoding
         )
@@ -187,7 +191,7 @@ class _Encoder(tf.Module):
 class _Number(_Encoder):
     """A field whose raw values are numbers that are scaled."""
 
-    def __init__(self, field: Field, encoding: Scaling, ids: None = None):
+    def __init__(self, field: Field, encoding: Scaling, ids: None, shared: Shared):
         super().__init__(field, {field.name: np.zeros(1)}, {field.name: np.array([np.nan])})
         self._encoding = encoding
 
@@ -198,7 +202,7 @@ class _Number(_Encoder):
 class _NumberedRow(_Encoder):
     """A field whose raw values are numbers that have a row each, or one for a bin."""
 
-    def __init__(self, field: Field, encoding: Bins | Ids, ids: np.ndarray):
+    def __init__(self, field: Field, encoding: Bins | Ids, ids: np.ndarray, shared: Shared):
         super().__init__(field, {field.name: np.zeros(1)}, {field.name: np.array([np.nan])})
         self._encoding = encoding
         self._rows = NumberRows(ids)
@@ -211,8 +215,8 @@ class _NumberedRow(_Encoder):
 class _Id(_Encoder):
     """A categorical field."""
 
-    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
-        rows = IdRows(field, encoding, ids)
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray, shared: Shared):
+        rows = _id_rows(field, encoding, ids, shared)
         known = np.concatenate([ids, rows.missing])[:1]
         super().__init__(field, {field.name: known}, {field.name: rows.missing[:1]})
         self._rows = rows
@@ -224,8 +228,8 @@ class _Id(_Encoder):
 class _IdList(_Encoder):
     """A multi-categorical field."""
 
-    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
-        rows = IdRows(field, encoding, ids)
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray, shared: Shared):
+        rows = _id_rows(field, encoding, ids, shared)
         missing = rows.missing
         known = np.concatenate([ids, missing])[None, :2]
         weights = {}
@@ -271,13 +275,21 @@ class _IdList(_Encoder):
         return raw
 
 
-def _ids(field: Field, encoding: Ids, ids: np.ndarray) -> _Encoder:
+def _id_rows(field: Field, encoding: Ids, ids: np.ndarray, shared: Shared) -> IdRows:
+    """Returns the table of a field's ids, one for all fields that share them."""
+    key = field.owner, encoding.values, encoding.missing
+    if key not in shared:
+        shared[key] = IdRows(field, encoding, ids)
+    return shared[key]
+
+
+def _ids(field: Field, encoding: Ids, ids: np.ndarray, shared: Shared) -> _Encoder:
     if field.kind == MULTI_CATEGORICAL:
-        return _IdList(field, encoding, ids)
-    return (_NumberedRow if encoding.reads_numbers else _Id)(field, encoding, ids)
+        return _IdList(field, encoding, ids, shared)
+    return (_NumberedRow if encoding.reads_numbers else _Id)(field, encoding, ids, shared)
 
 
-_ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any], _Encoder]] = {
+_ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any, Shared], _Encoder]] = {
     Ids: _ids,
     Bins: _NumberedRow,
     Scaling: _Number,
@@ -302,7 +314,7 @@ def graph_bytes(encoding: Encoding, ids: np.ndarray) -> int:
 def _check_size(schema: Schema, vocabularies: Mapping[str, np.ndarray]) -> None:
     sizes = {
         field.name: graph_bytes(field.encoding, vocabularies[field.name])
-        for field in schema.fields
+        for field in {field.owner: field for field in reversed(schema.fields)}.values()
         if field.encoding is not None and field.name in vocabularies
     }
     if (size := sum(sizes.values())) > GRAPH_BYTES:

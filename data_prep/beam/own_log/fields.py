@@ -120,7 +120,8 @@ class _Learn(beam.DoFn):
             part = FieldPart(chunk.number, learner.missing, learner.truncated, values, scaling)
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind != NUMERIC:
-                yield beam.pvalue.TaggedOutput("ids", (field.name, learner.counter.table()))
+                owner = field.shares or field.name
+                yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
         counts = RowCounts(self._declaration)
         counts.add(frame, splits, labels)
         yield chunk.number, counts
@@ -184,7 +185,10 @@ def _finish(
     seed: int,
     folder: pathlib.Path,
 ) -> tuple[Field, FieldCounts]:
-    """Puts together what all chunks say of a field, and writes its vocabulary."""
+    """Puts together what all chunks say of a field, and writes its vocabulary.
+
+    A field that shares its ids has the vocabulary of another one, whose size is not known here.
+    """
     name, groups = element
     (declared,) = (field for field in declaration.fields if field.name == name)
     learner = FieldLearner(declared, declaration, seed)
@@ -198,7 +202,7 @@ def _finish(
         if table.height:
             learner.counter.add(table["id"], table["count"])
     field, vocabulary = learner.finish()
-    if vocabulary is not None:
+    if vocabulary is not None and declared.shares is None:
         with replaced(vocabulary_file(folder, name)) as partial:
             write_vocabulary(partial, vocabulary.ids, vocabulary.counts)
     return field, learner.counts
@@ -266,9 +270,11 @@ class _Encode(beam.DoFn):
         self._encoders = self._shared.acquire(self._load)
 
     def _load(self) -> "_Encoders":
-        vocabularies = {name: read_vocabulary(path) for name, path in self._vocabularies.items()}
+        read = {path: read_vocabulary(path) for path in {*self._vocabularies.values()}}
+        paths = self._vocabularies
         return _Encoders(
-            FieldEncoder(field, vocabularies.get(field.name)) for field in self._schema.fields
+            FieldEncoder(field, read[paths[field.name]] if field.has_vocabulary else None)
+            for field in self._schema.fields
         )
 
     def process(self, chunk: Chunk) -> Iterator:

@@ -27,7 +27,7 @@ from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
-from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Field, Schema
+from dcrnn_tf.dataset.schema import DatasetError, Field, Schema
 
 
 def prepare(
@@ -142,8 +142,13 @@ def _learn(
     for _, part in sorted(results["counted"], key=operator.itemgetter(0)):
         counts.merge(part)
     check_rows(declaration, counts)
-    fields = {field.name: (field, learned) for field, learned in results["fields"]}
-    return [fields[field.name] for field in declaration.fields], counts
+    learned = {field.name: (field, counted) for field, counted in results["fields"]}
+    fields = []
+    for declared in declaration.fields:
+        field, counted = learned[declared.name]
+        size = learned[field.owner][0].vocabulary_size
+        fields.append((dataclasses.replace(field, vocabulary_size=size), counted))
+    return fields, counts
 
 
 def _write(
@@ -157,13 +162,14 @@ def _write(
 ) -> Schema:
     """Encodes the chunks and writes the prepared dataset."""
     print("3/3 writing", flush=True)
-    names = [field.name for field in schema.fields if field.kind != NUMERIC]
-    vocabularies = {name: vocabulary_file(work.path, name) for name in names}
+    ids = [field for field in schema.fields if field.has_vocabulary]
+    vocabularies = {field.name: vocabulary_file(work.path, field.owner) for field in ids}
     rows = zip(SPLIT_NAMES, counts.rows.tolist(), strict=True)
     shards = {split: shard_count(count) for split, count in rows}
     with DatasetFolder(out_dir) as folder:
-        for name, path in vocabularies.items():
-            shutil.copyfile(path, folder.vocabulary_path(name))
+        for field in ids:
+            if field.shares is None:
+                shutil.copyfile(vocabularies[field.name], folder.vocabulary_path(field.name))
         encoding = EncodeLog(chunks, vocabularies, schema, shards, draw, folder.partial)
         results = run_stage(options, work.path, encoding.build)
         unknown = UnknownIds()

@@ -1,14 +1,25 @@
 """The fields of a declaration: the columns that are inputs."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from data_prep.own_log.declared.keys import Keys
-from dcrnn_tf.dataset.encodings import Bins, Scaling
-from dcrnn_tf.dataset.schema import CATEGORICAL, KINDS, MULTI_CATEGORICAL, NUMERIC
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Encoding, Scaling
+from dcrnn_tf.dataset.schema import (
+    CATEGORICAL,
+    KINDS,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    DatasetError,
+    Field,
+)
+from dcrnn_tf.system.nearest import did_you_mean
 
 FIELD_KEYS = {
-    CATEGORICAL: ("kind", "column", "min_count", "bins"),
-    MULTI_CATEGORICAL: ("kind", "column", "min_count", "separator", "max_values", "attended_by"),
+    CATEGORICAL: ("kind", "column", "min_count", "bins", "shares"),
+    MULTI_CATEGORICAL: (
+        *("kind", "column", "min_count", "separator", "max_values", "attended_by", "shares"),
+    ),
     NUMERIC: ("kind", "column", "scaling"),
 }
 
@@ -26,11 +37,30 @@ class DeclaredField:
     scaling: str = "standard"
     bins: str | None = None
     attended_by: str | None = None
+    shares: str | None = None
 
     @property
     def reads_numbers(self) -> bool:
         """Whether the column's cells are numbers rather than ids."""
         return self.kind == NUMERIC or self.bins is not None
+
+    def as_field(self, ids: int = 0, encoding: Encoding | None = None) -> Field:
+        """Returns the field of the schema.
+
+        Args:
+          ids: Number of ids in its vocabulary.
+          encoding: Encoding that was learned; None before anything is.
+        """
+        return Field(
+            self.name,
+            self.kind,
+            0 if self.kind == NUMERIC else FIRST_ID_ROW + ids,
+            self.max_values if self.kind == MULTI_CATEGORICAL else 1,
+            raw_name=self.column,
+            encoding=encoding,
+            attended_by=self.attended_by,
+            shares=self.shares,
+        )
 
 
 def declared_field(name: str, entry: object) -> DeclaredField:
@@ -43,6 +73,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
     every_key = sorted({key for keys in FIELD_KEYS.values() for key in keys})
     kind = Keys(entry, where, every_key).choice("kind", KINDS)
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
+    keys.exclude("shares", ("min_count", "bins"))
     return DeclaredField(
         name=name,
         kind=kind,
@@ -53,4 +84,40 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         scaling=keys.choice("scaling", Scaling.METHODS, "standard"),
         bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
         attended_by=keys.text("attended_by", None),
+        shares=keys.text("shares", None),
     )
+
+
+def declared_fields(entries: Mapping[str, object]) -> tuple[DeclaredField, ...]:
+    """Returns the fields that the entries of `fields` declare, by name.
+
+    Raises:
+      DatasetError: An entry has an unknown or missing key, or a value that cannot be.
+    """
+    fields = {name: declared_field(name, entry) for name, entry in entries.items()}
+    return tuple(_sharing(field, fields) if field.shares else field for field in fields.values())
+
+
+def takes_min_count(entry: Mapping[str, object]) -> bool:
+    """Whether `min_count` has a meaning for the field that an entry declares."""
+    return entry["kind"] != NUMERIC and "shares" not in entry
+
+
+def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> DeclaredField:
+    """Returns a field with what it has of the field whose ids it shares.
+
+    Raises:
+      DatasetError: That field is none, or has no ids that could be shared.
+    """
+    where = f"field {field.name}: shares names {field.shares!r}"
+    owner = fields.get(field.shares or "")
+    if owner is None:
+        raise DatasetError(f"{where}, which is no field{did_you_mean(field.shares, fields)}")
+    if owner.shares is not None and owner is not field:
+        raise DatasetError(f"{where}, which shares the ids of {owner.shares!r}; name that one")
+    if owner.reads_numbers or owner is field:
+        raise DatasetError(f"{where}, expected another field of ids, without bins")
+    attended_by = field.attended_by
+    if (field.kind, owner.kind) == (MULTI_CATEGORICAL, CATEGORICAL):
+        attended_by = attended_by or owner.name
+    return dataclasses.replace(field, min_count=owner.min_count, attended_by=attended_by)

@@ -38,6 +38,11 @@ class Keys:
                     f"{where}: {key!r} is not a key{kind or ' here'}{did_you_mean(key, allowed)}"
                 )
 
+    def exclude(self, key: str, others: Sequence[str]) -> None:
+        """Refuses keys that say nothing beside another one."""
+        if key in self.entry and (found := [other for other in others if other in self.entry]):
+            raise DatasetError(f"{self.where}: give either {key} or {found[0]}, not both")
+
     def get(self, key: str) -> object:
         """Returns the value of a key that must be there."""
         if key not in self.entry:

@@ -1,6 +1,7 @@
 """One field of an own log: what is learned of it from training rows."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import polars as pl
@@ -44,7 +45,12 @@ class FieldLearner:
         self.scaling = ScalingLearner(declared.scaling, seed)
         self._bins = BinsLearner(declared.bins) if declared.bins else None
         self._counter = IdCounter(spelled)
+        self._owner: FieldLearner = self  # learns the ids of this field
         self._encoding = _not_learned(declared, declaration)
+
+    def share(self, owner: "FieldLearner") -> None:
+        """Makes the learner of another field count this field's ids among its own."""
+        self._owner, self._counter = owner, owner.counter
 
     @property
     def counter(self) -> IdCounter:
@@ -88,17 +94,22 @@ class FieldLearner:
         elif self._bins:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
         else:
-            vocabulary = self._counter.vocabulary(declared.min_count)
-        field = Field(
-            declared.name,
-            declared.kind,
-            vocabulary.size if vocabulary else 0,
-            declared.max_values if declared.kind == MULTI_CATEGORICAL else 1,
-            raw_name=declared.column,
-            encoding=encoding,
-            attended_by=declared.attended_by,
-        )
-        return field, vocabulary
+            vocabulary = self._owner.vocabulary
+        return declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding), vocabulary
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of the ids, after all of them have been counted."""
+        return self._counter.vocabulary(self.declared.min_count)
+
+
+def field_learners(declaration: Declaration, seed: int) -> list[FieldLearner]:
+    """Returns the learners of all fields; fields that share their ids count them together."""
+    learners = {f.name: FieldLearner(f, declaration, seed) for f in declaration.fields}
+    for learner in learners.values():
+        if learner.declared.shares is not None:
+            learner.share(learners[learner.declared.shares])
+    return [*learners.values()]
 
 
 def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:

@@ -21,8 +21,9 @@ from dcrnn_tf.layers.shared_rows import SharedRows
 class FieldEmbedding(Layer):
     """The embeddings of all fields of a batch, in the order of `fields`.
 
-    All categorical fields share one weight, `table`, each from its own offset. Its gradient is a
-    `tf.IndexedSlices`, and the cost of no step depends on the size of the table.
+    All categorical fields share one weight, `table`, each from its own offset, and fields that
+    share their ids from the same one. Its gradient is a `tf.IndexedSlices`, and the cost of no step
+    depends on the size of the table.
 
     - A categorical field x gives row x of its part of the table.
     - A multi-categorical field gives the mean of its ids' rows, `sum_i w_i e_i / sum_i w_i`, with
@@ -96,10 +97,12 @@ class FieldEmbedding(Layer):
             raise ValueError(f"table_shards={table_shards} has no form that XLA compiles")
         row_shards.check_devices(table_devices)
         self.total_rows = 0
-        self.offsets = {}
+        firsts: dict[str, int] = {}
         for field in self.fields:
-            self.offsets[field.name] = self.total_rows
-            self.total_rows += field.vocabulary_size
+            if field.owner not in firsts:
+                firsts[field.owner] = self.total_rows
+                self.total_rows += field.vocabulary_size
+        self.offsets = {field.name: firsts[field.owner] for field in self.fields}
         if self.total_rows > LARGEST_ROW:  # all fields share one table
             raise ValueError(
                 f"the fields have {self.total_rows:,} embedding rows together, expected "

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
-from data_prep.own_log.learning.field_learner import FieldLearner
+from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
@@ -54,6 +54,10 @@ def declared(separator, quoted, header, listed, optional=False):
             "fields": {
                 "item": {"kind": "categorical", "min_count": 2},
                 "tags": {"kind": "multi_categorical", "min_count": 1, "max_values": 3},
+                "items": {
+                    **{"kind": "multi_categorical", "column": "item"},
+                    **{"shares": "tags", "max_values": 1},
+                },
                 "price": {"kind": "numeric", "scaling": "none"},
                 "times": {"kind": "categorical", "bins": "log", "min_count": 1},
             },
@@ -201,13 +205,14 @@ def compare(chunks, expected, declaration):
     for column in declaration.columns:
         cells = [cell for frame, _, _ in chunks for cell in frame[column].to_list()]
         assert cells == [row.get((column, "number"), row[column]) for row in expected.rows], column
-    for field in declaration.fields:
-        learner = FieldLearner(field, declaration, 0)
-        for frame, split, _ in chunks:
+    learners = field_learners(declaration, 0)
+    for frame, split, _ in chunks:
+        for learner in learners:
             learner.add(frame, split == TRAIN)
+    for learner in learners:
         encoder = FieldEncoder(*learner.finish())
         encoded = [value for frame, _, _ in chunks for value in listed(encoder(frame))]
-        assert encoded == encode(expected, field, declaration.missing_values), field.name
+        assert encoded == encode(expected, learner.declared, declaration), learner.declared.name
 
 
 def listed(column):

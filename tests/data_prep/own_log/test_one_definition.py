@@ -20,10 +20,13 @@ PRICES = [
 ]
 CITIES = ["rome", " rome ", "\u2009oslo\x85", "-", "", " - ", "unknown", None, "-1", "Rome", "new"]
 TAGS = [["a", " b"], ["-", "c", "a", "b"], [], None, [None, "a"], ["", " - ", "d"], ["new", "a"]]
+TRIPS = [["rome", " oslo"], ["-", "far", "new", "far", "rome"], [], None, ["", " rome "]]
 FIELDS = {
     "row": {"kind": "numeric", "scaling": "none"},
     "city": {"kind": "categorical", "min_count": 35},
     "tags": {"kind": "multi_categorical", "min_count": 5, "max_values": 2},
+    "home": {"kind": "categorical", "min_count": 60},
+    "trips": {"kind": "multi_categorical", "shares": "home", "max_values": 3},
     "price": {"kind": "numeric", "scaling": "standard"},
     "price_plain": {"kind": "numeric", "scaling": "none", "column": "price"},
     "price_log": {"kind": "numeric", "scaling": "log", "column": "price"},
@@ -43,6 +46,8 @@ def raw_rows():
             "row": np.arange(ROWS),
             "city": [CITIES[n] for n in draw.integers(len(CITIES), size=ROWS)],
             "tags": [TAGS[n] for n in draw.integers(len(TAGS), size=ROWS)],
+            "home": [CITIES[n] for n in draw.integers(len(CITIES), size=ROWS)],
+            "trips": [TRIPS[n] for n in draw.integers(len(TRIPS), size=ROWS)],
             "price": [PRICES[n] for n in draw.integers(len(PRICES), size=ROWS)],
             "click": draw.integers(2, size=ROWS),
             # What one split alone has, the vocabulary does not know.
@@ -54,11 +59,12 @@ def raw_rows():
 
 def as_csv(rows):
     """The same rows as text, missing numbers and list cells in several spellings."""
-    tags = pl.col("tags").list.eval(pl.element().fill_null("-")).list.join(";").fill_null("")
+    tags = pl.col("tags", "trips").list.eval(pl.element().fill_null("-"))
+    tags = tags.list.join(";").fill_null("")
     price = [
         "NaN" if n is None or n != n else "-1.0" if n == -1 else repr(n) for n in rows["price"]
     ]
-    return rows.with_columns(tags=tags, price=pl.Series(price))
+    return rows.with_columns(tags, price=pl.Series(price))
 
 
 def declaration(folder, file):
@@ -118,21 +124,25 @@ def assert_same(found, expected):
 
 def served_inputs(rows):
     """The rows as a client sends them."""
-    lists = [tags or [] for tags in rows["tags"].to_list()]
-    width = max(map(len, lists))
-    padded = [[tag or "" for tag in tags] + [""] * (width - len(tags)) for tags in lists]
-    inputs = {"city": tf.constant([city or "" for city in rows["city"]]), "tags": padded}
+    inputs = {}
+    for name in ("city", "home"):
+        inputs[name] = tf.constant([city or "" for city in rows[name]])
+    for name in ("tags", "trips"):
+        lists = [items or [] for items in rows[name].to_list()]
+        width = max(map(len, lists))
+        padded = [[item or "" for item in items] + [""] * (width - len(items)) for items in lists]
+        inputs[name] = tf.constant(padded)
     inputs["price_id"] = tf.constant(text_of(rows["price"]).fill_null("").to_list())
     for name in FIELDS.keys() - inputs.keys():
         column = rows[FIELDS[name].get("column", name)].cast(pl.Float64).to_numpy()
         inputs[name] = tf.constant(column, tf.float64)
-    return inputs | {"tags": tf.constant(padded)}
+    return inputs
 
 
 def test_row_encoder_gives_what_preparation_wrote(prepared, log):
     on_disk = features_by_row(prepared)
     assert_same(RowEncoder(prepared)(log[2]), on_disk)
-    for name in ("city", "price_bins", "price_steps", "price_id"):
+    for name in ("city", "home", "price_bins", "price_steps", "price_id"):
         assert {0, 1, 2} <= set(on_disk[name].tolist()), name  # missing, unknown, known
     prices = raw_rows()["price"].to_list()
     missing = [price is None or price != price or price == -1 for price in prices]

@@ -137,7 +137,7 @@ def reference(folder):
     names = [cell.decode() for cell in records[0].cells]
     read = read_table(records[1:], names, declared)
     assert not read.faults
-    columns = {f.name: encode(read, f, declared.missing_values) for f in declared.fields}
+    columns = {f.name: encode(read, f, declared) for f in declared.fields}
     labels = {"click": [float(row["click"]) for row in read.labels]}
     return columns | labels | {"split": read.splits}
 

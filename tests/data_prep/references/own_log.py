@@ -138,22 +138,19 @@ def _split(row: dict, declaration: Declaration) -> tuple[str, str | None]:
     return "train", "split unknown" if "train" in declared.values else None
 
 
-def encode(read: Read, field, missing) -> list:
+def encode(read: Read, field, declaration: Declaration) -> list:
     """The embedding rows, lists of them, or numbers of one field."""
-    key = (field.column, "number") if field.reads_numbers else field.column
-    values = [row[key] for row in read.rows]
-    if field.bins:
-        values = [None if value is None else log_bin(value) for value in values]
-    elif field.kind == MULTI_CATEGORICAL:
-        values = [_list(value, field, missing) for value in values]
-    elif field.kind != CATEGORICAL:
+    values = _values(read, field, declaration)
+    if field.kind not in (CATEGORICAL, MULTI_CATEGORICAL):
         return [float(np.float32(value or 0.0)) for value in values]
-    else:
-        values = [None if value is None else id_of(value) for value in values]
+    owner = field.shares or field.name
     counts: collections.Counter = collections.Counter()
-    for value, split in zip(values, read.splits, strict=True):
-        if split == "train" and value is not None:
-            counts.update(value if isinstance(value, list) else [value])
+    for other in declaration.fields:
+        if owner in (other.name, other.shares):
+            of_other = _values(read, other, declaration)
+            for value, split in zip(of_other, read.splits, strict=True):
+                if split == "train" and value is not None:
+                    counts.update(value if isinstance(value, list) else [value])
     kept = [item for item, count in counts.items() if count >= field.min_count]
     order = {item: 2 + n for n, item in enumerate(sorted(kept, key=lambda i: (-counts[i], i)))}
 
@@ -161,6 +158,19 @@ def encode(read: Read, field, missing) -> list:
         return 0 if value is None else order.get(value, 1)
 
     return [[row_of(v) for v in x] if isinstance(x, list) else row_of(x) for x in values]
+
+
+def _values(read: Read, field, declaration: Declaration) -> list:
+    """The ids, lists of ids, or numbers of one field, None of a missing one."""
+    key = (field.column, "number") if field.reads_numbers else field.column
+    values = [row[key] for row in read.rows]
+    if field.bins:
+        return [None if value is None else log_bin(value) for value in values]
+    if field.kind == MULTI_CATEGORICAL:
+        return [_list(value, field, declaration.missing_values) for value in values]
+    if field.kind == CATEGORICAL:
+        return [None if value is None else id_of(value) for value in values]
+    return values
 
 
 def _list(text: str | None, field, missing) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.written_lists import split_lists
-from dcrnn_tf.dataset.encodings import TEXT, Ids
+from dcrnn_tf.dataset.encodings import FIRST, TEXT, Ids
 from dcrnn_tf.dataset.values import DAY, RESPELLED, SPELLINGS, decimal_of, words_of
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -170,6 +170,12 @@ def expected_number(cell: object) -> str:
     if number is not None and abs(number) > _LARGEST:
         return f"expected a number from -{_LARGEST:.1e} to {_LARGEST:.1e}, the range of float32"
     return "expected a number"
+
+
+def cut_lists(lists: pl.Series, encoding: Ids) -> pl.Series:
+    """Returns lists without the values beyond the longest list."""
+    cut = lists.list.head if encoding.keep == FIRST else lists.list.tail
+    return cut(encoding.max_values)
 
 
 def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:

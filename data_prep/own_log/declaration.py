@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Mapping
 
 from data_prep.own_log.declared.fields import DeclaredField, declared_fields, takes_min_count
+from data_prep.own_log.declared.histories import check_histories
 from data_prep.own_log.declared.keys import Keys
 from data_prep.own_log.declared.options import (
     DEFAULT,
@@ -65,9 +66,18 @@ class Declaration:
     def columns(self) -> dict[str, str]:
         """The columns of a row that are used, each with the part of the declaration that does."""
         columns = {task.column: f"task {task.name}" for task in self.tasks}
-        columns |= {field.column: f"field {field.name}" for field in self.fields}
+        for field in self.fields:
+            columns |= dict.fromkeys(self._columns_of(field), f"field {field.name}")
         columns |= {self.split.column: "split"} if self.split.column else {}
         return columns | ({self.time.column: "time"} if self.time else {})
+
+    def _columns_of(self, field: DeclaredField) -> tuple[str, ...]:
+        """The columns of a row that a field is made of."""
+        if (history := field.history) is None:
+            return (field.column,)
+        tasks = {task.name for task in self.tasks}
+        where = () if history.where is None or history.where in tasks else (history.where,)
+        return (history.of, history.by, *where)
 
     @property
     def missing_values(self) -> tuple[str, ...]:
@@ -78,7 +88,9 @@ class Declaration:
     def selection(self) -> Selection:
         """What is read of the log's files."""
         lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
-        lists -= {f.column for f in self.fields if f.kind != MULTI_CATEGORICAL}
+        for field in self.fields:
+            if field.kind != MULTI_CATEGORICAL or field.history:
+                lists -= {*self._columns_of(field)}
         lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
         return Selection(self.file_columns, lists, set(self.number_columns), self.options)
 
@@ -94,7 +106,8 @@ class Declaration:
     @property
     def text_columns(self) -> set[str]:
         """The columns whose cells are read as they are written: ids, times, the split's column."""
-        columns = {field.column for field in self.fields if not field.reads_numbers}
+        fields = (field for field in self.fields if not field.reads_numbers)
+        columns = {column for field in fields for column in self._columns_of(field)}
         columns |= {self.split.column} if self.split.column else set()
         return columns | ({self.time.column} if self.time else set())
 
@@ -169,6 +182,8 @@ def _check_together(declaration: Declaration) -> None:
     fields = [field.as_field() for field in declaration.fields]
     tasks = [task.task for task in declaration.tasks]
     Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names, order of tasks, attention
+    histories = {field.name: field.history for field in declaration.fields if field.history}
+    check_histories(histories, declaration.columns, tasks, declaration.time)
     labels = {task.column: task.name for task in declaration.tasks}
     for field in declaration.fields:
         if field.column in labels:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import ids_of, lists_of, numbers_of, spelled
+from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
@@ -38,7 +38,7 @@ class FieldEncoder:
             return encoding.rows(numbers, self._number_rows, np)
         if self.field.kind == CATEGORICAL:
             return self._rows(ids_of(column, encoding))
-        lists = lists_of(column, encoding).list.head(encoding.max_values)
+        lists = cut_lists(lists_of(column, encoding), encoding)
         return Ragged(self._rows(lists.explode().drop_nulls()), lists.list.len().to_numpy())
 
     def _rows(self, ids: pl.Series) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.history.histories import open_histories
 from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
@@ -49,45 +49,52 @@ def prepare(
     if log.counts_first:
         with _bar("splits", log.bytes, "B") as bar:
             log.count(bar.update)
-    learners = field_learners(declaration, seed)
-    counts = RowCounts(declaration)
-    with _bar("1/3 counting", log.bytes, "B") as bar:
-        for frame, splits, labels in log.read(bar.update):
-            counts.add(frame, splits, labels)
-            for learner in learners:
-                learner.add(frame, splits == TRAIN)
-    check_rows(declaration, counts)
-
-    encoders = [FieldEncoder(*learner.finish()) for learner in learners]
-    fields = [encoder.field for encoder in encoders]
-    tasks = counts.tasks()
-    largest = int(counts.rows.max())
-    unknown = UnknownIds()
-    ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]
-    with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
-        for encoder in encoders:
-            if (vocabulary := encoder.vocabulary) and not encoder.field.shares:
-                writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
-        with _bar("2/3 encoding", log.bytes, "B") as bar:
+    with open_histories(declaration, log, pathlib.Path(out_dir)) as histories:
+        learners = field_learners(declaration, seed)
+        counts = RowCounts(declaration)
+        with _bar("1/3 counting", log.bytes, "B") as bar:
             for frame, splits, labels in log.read(bar.update):
-                encoded = {encoder.field.name: encoder(frame) for encoder in encoders} | labels
-                for split in np.unique(splits):
-                    chosen = np.flatnonzero(splits == split)
-                    columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
-                    writer.add_rows(SPLIT_NAMES[split], columns)
-                    unknown.add(SPLIT_NAMES[split], columns, ids)
-        source = source_of(declaration, log, simulation)
-        filters = filters_of(
-            log.bad_rows.counts,
-            log,
-            log.files_without_rows,
-            {learner.declared.name: learner.counts for learner in learners},
-            never_met(declaration, counts),
-            written_spans(declaration, counts),
-        )
-        filters["unknown_ids"] = unknown.shares()
-        with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
-            return writer.finish(source, settings_of(declaration), filters, bar.update)
+                counts.add(frame, splits, labels)
+                histories.add(frame, splits == TRAIN, labels)
+                for learner in learners:
+                    if learner.declared.history is None:
+                        learner.add(frame, splits == TRAIN)
+        check_rows(declaration, counts)
+        histories.finish(learners)
+
+        encoders = [histories.encoder(*learner.finish()) for learner in learners]
+        fields = [encoder.field for encoder in encoders]
+        tasks = counts.tasks()
+        largest = int(counts.rows.max())
+        unknown = UnknownIds()
+        ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]
+        with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
+            for encoder in encoders:
+                if (vocabulary := encoder.vocabulary) and not encoder.field.shares:
+                    writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
+            with _bar("2/3 encoding", log.bytes, "B") as bar:
+                for frame, splits, labels in log.read(bar.update):
+                    encoded = {encoder.field.name: encoder(frame) for encoder in encoders} | labels
+                    for split in np.unique(splits):
+                        rows = np.flatnonzero(splits == split)
+                        columns = {
+                            name: take_rows(column, rows) for name, column in encoded.items()
+                        }
+                        writer.add_rows(SPLIT_NAMES[split], columns)
+                        unknown.add(SPLIT_NAMES[split], columns, ids)
+            source = source_of(declaration, log, simulation)
+            filters = filters_of(
+                log.bad_rows.counts,
+                log,
+                log.files_without_rows,
+                {learner.declared.name: learner.counts for learner in learners},
+                never_met(declaration, counts),
+                written_spans(declaration, counts),
+            )
+            filters["unknown_ids"] = unknown.shares()
+            settings = settings_of(declaration)
+            with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
+                return writer.finish(source, settings, filters, bar.update, histories.remove)
 
 
 def require_room(

@@ -23,6 +23,7 @@ from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
 
+ROW = "\nrow"  # the column of frames with each row's number; no declared column is called so
 MISSING = -1  # label of a row that lacks one
 
 
@@ -82,7 +83,7 @@ class LogRows:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
 
         Every call yields the same rows. Columns that are read as numbers alone are Float64;
-        the column `TIME`, where times are declared, has each row's moment.
+        the column `TIME`, where times are declared, has each row's moment, and `ROW` its number.
 
         Raises:
           DatasetError: there are more bad rows than tolerated.
@@ -92,6 +93,9 @@ class LogRows:
         before = 0
         for frame, splits, labels in self._rows(progress):
             self._draw(frame, splits, before)
+            if TIME in frame.columns:
+                rows = pl.Series(ROW, np.arange(before, before + frame.height))
+                frame = frame.with_columns(rows)
             before += frame.height
             yield frame, splits, labels
 

@@ -1,14 +1,15 @@
 """The work folder of a preparation, in which finished stages outlast a kill."""
 
+import contextlib
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderLock
-from dcrnn_tf.system.whole_file import whole_file
+from dcrnn_tf.system.whole_file import naming_file, whole_file
 
 _TASK_FILE = "task.json"
 
@@ -74,6 +75,32 @@ class WorkFolder:
     def release(self) -> None:
         """Leaves the folder to others, or to a later attempt in this process, as it is."""
         self._lock.release()
+
+
+@contextlib.contextmanager
+def scratch_folder(path: pathlib.Path) -> Iterator[None]:
+    """Makes a folder for intermediate files that are of no use once the context ends.
+
+    What a kill leaves of it is removed by the next call.
+
+    Args:
+      path: Path of the folder.
+
+    Raises:
+      FolderInUseError: Another process works in it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(path.with_name(path.name + ".lock"), path)
+    try:
+        if path.exists():
+            print(f"Removing {path}, left behind by a preparation that did not finish.")
+            shutil.rmtree(path)
+        path.mkdir()
+        with naming_file(path):
+            yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        lock.release()
 
 
 def identity(path: pathlib.Path) -> list:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dcrnn_tf.dataset.checked import checked
+from dcrnn_tf.dataset.checked import checked, later
 from dcrnn_tf.dataset.values import floats_of, numbers_of, spelled_text, words_of
 
 PADDING_ROW = 0  # padding, and the value of a field that an exposure lacks
@@ -23,6 +23,7 @@ FIRST_ID_ROW = 2  # the vocabulary's first id
 MISSING_ID = -1  # stands for a missing id where ids are integers
 
 VALUE, TEXT, INTEGER, NUMBER = "value", "text", "integer", "number"
+FIRST, LAST = "first", "last"  # which values of a list that is too long are kept
 NONE, STANDARD, LOG, QUANTILE = "none", "standard", "log", "quantile"
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -81,17 +82,23 @@ class Ids(Encoding):
         cells are numbers for another field's sake.
       min_count: Least number of training rows of an id with a row of its own.
       separator: Text between the ids of a list in one cell; None if lists come as such.
-      max_values: Longest list; of a longer one the first ids that are not missing are taken.
+      max_values: Longest list; of a longer one the first or the last ids that are not missing are
+        taken.
+      keep: `first` or `last`.
     """
+
+    KEEPS: ClassVar = (FIRST, LAST)
 
     values: str = TEXT
     min_count: int = 1
     separator: str | None = None
     max_values: int = 1
+    keep: str = later(FIRST)
     kind: str = dataclasses.field(default="ids", init=False)
 
     def __post_init__(self) -> None:
         _check_choice("values", self.values, (VALUE, TEXT, INTEGER, NUMBER))
+        _check_choice("keep", self.keep, self.KEEPS)
         if self.max_values < 1:
             raise ValueError(f"max_values {self.max_values} is below 1")
 

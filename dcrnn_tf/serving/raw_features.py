@@ -12,6 +12,7 @@ import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import (
+    FIRST,
     PADDING_ROW,
     Bins,
     Encoding,
@@ -241,11 +242,13 @@ class _IdList(_Encoder):
         self._rows = rows
         # The schema's max_values may be that of the longest list found, which was no limit.
         self._max_values = encoding.max_values
+        self._keeps_first = encoding.keep == FIRST
 
     def encode(self, raw):
         name = self.field.name
         rows = self._rows(raw[name])
-        place = tf.cumsum(tf.cast(rows != PADDING_ROW, tf.int32), axis=1)
+        present = tf.cast(rows != PADDING_ROW, tf.int32)
+        place = tf.cumsum(present, axis=1, reverse=not self._keeps_first)
         features = {name: tf.where(place > self._max_values, PADDING_ROW, rows)}
         if self.field.weighted:
             weights = raw[self.field.weight_name]
@@ -265,7 +268,8 @@ class _IdList(_Encoder):
         given = ids.with_values(self._rows(ids.values) != PADDING_ROW)
 
         def padded(lists: tf.RaggedTensor, padding: tf.Tensor) -> tf.Tensor:
-            kept = tf.ragged.boolean_mask(lists, given)[:, : self._max_values]
+            present, most = tf.ragged.boolean_mask(lists, given), self._max_values
+            kept = present[:, :most] if self._keeps_first else present[:, -most:]
             return kept.to_tensor(padding)
 
         raw = {name: padded(ids, self._rows.missing[0])}

@@ -31,21 +31,42 @@ class Chunk:
       number: Number of the chunk among all.
       path: Path of the chunk file.
       drawn: rows of the chunks before.
+      histories: Names of the fields whose lists lie beside the chunk file.
     """
 
     number: int
     path: pathlib.Path
     drawn: int
+    histories: tuple[str, ...] = ()
 
     def load(self, draw: SplitDraw) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
-        """The rows as `LogRows.read` yields them."""
+        """The rows as `LogRows.read` yields them, and their histories."""
+        frame, splits, labels = self.rows()
+        draw(frame, splits, self.drawn)
+        if self.histories:
+            frame = frame.with_columns(self._lists(frame.height))
+        return frame, splits, labels
+
+    def rows(self) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
+        """The rows as `RowReader` yields them."""
         table = pl.read_parquet(self.path)
         named = {c: c.removeprefix(_COLUMN) for c in table.columns if c.startswith(_COLUMN)}
         frame = table.select(*named).rename(named)
         splits = table[_SPLIT].to_numpy().copy()
-        draw(frame, splits, self.drawn)
         labels = {c.removeprefix(_LABEL): c for c in table.columns if c.startswith(_LABEL)}
         return frame, splits, {task: table[column].to_numpy() for task, column in labels.items()}
+
+    def _lists(self, rows: int) -> list[pl.Series]:
+        """The histories of the rows; where no row has a user, there is no file of them."""
+        path = self.histories_path(self.path)
+        if path.exists():
+            return pl.read_parquet(path).select(self.histories).get_columns()
+        return [pl.Series(n, [None] * rows, dtype=pl.List(pl.String)) for n in self.histories]
+
+    @staticmethod
+    def histories_path(path: pathlib.Path) -> pathlib.Path:
+        """Path of the file of histories beside a chunk file."""
+        return path.with_suffix(".histories")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.beam.own_log.chunks import Chunk, ReadLog
 from data_prep.beam.own_log.fields import EncodeLog, LearnLog, vocabulary_file
+from data_prep.beam.own_log.histories import FindHistories, with_histories
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
@@ -74,6 +75,7 @@ def prepare(
         split_counts = SplitCounts(declaration, seed)
         chunks, bad_rows, without_rows = _read(reading, split_counts, work, options)
         draw = split_counts.draw()
+        chunks = _with_histories(chunks, declaration, work, options)
         learned, counts = _learn(chunks, declaration, draw, work, options)
         filters = filters_of(
             bad_rows,
@@ -126,6 +128,19 @@ def _read(
     chunks = [Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])]
     counts.rows, counts.latest = np.array(state["bucket_rows"]), state["latest"]
     return chunks, state["bad_rows"], state["files_without_rows"]
+
+
+def _with_histories(
+    chunks: list[Chunk], declaration: Declaration, work: WorkFolder, options: PipelineOptions
+) -> list[Chunk]:
+    """Finds the histories, where there are some, unless an interrupted preparation has done so."""
+    if not any(field.history for field in declaration.fields):
+        return chunks
+    if work.load("histories.json") is None:
+        print("finding histories", flush=True)
+        run_stage(options, work.path, FindHistories(chunks, declaration).build)
+        work.save("histories.json", {})
+    return with_histories(chunks, declaration)
 
 
 def _learn(

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 
+from data_prep.own_log.declared.histories import HISTORY_KEYS, DeclaredHistory, declared_history
 from data_prep.own_log.declared.keys import Keys
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, Bins, Encoding, Scaling
+from dcrnn_tf.dataset.encodings import FIRST, FIRST_ID_ROW, LAST, Bins, Encoding, Ids, Scaling
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
@@ -18,7 +19,8 @@ from dcrnn_tf.system.nearest import did_you_mean
 FIELD_KEYS = {
     CATEGORICAL: ("kind", "column", "min_count", "bins", "shares"),
     MULTI_CATEGORICAL: (
-        *("kind", "column", "min_count", "separator", "max_values", "attended_by", "shares"),
+        *("kind", "column", "min_count", "separator", "max_values", "keep", "attended_by"),
+        "shares",
     ),
     NUMERIC: ("kind", "column", "scaling"),
 }
@@ -26,7 +28,7 @@ FIELD_KEYS = {
 
 @dataclasses.dataclass(frozen=True)
 class DeclaredField:
-    """An input column: `column` is its name in the files, the rest as in `docs/own_data.md`."""
+    """An input column: `column` is its name in a row, the rest as in `docs/own_data.md`."""
 
     name: str
     kind: str
@@ -34,10 +36,12 @@ class DeclaredField:
     min_count: int = 10
     separator: str = ";"
     max_values: int = 50
+    keep: str = FIRST
     scaling: str = "standard"
     bins: str | None = None
     attended_by: str | None = None
     shares: str | None = None
+    history: DeclaredHistory | None = None
 
     @property
     def reads_numbers(self) -> bool:
@@ -70,8 +74,10 @@ def declared_field(name: str, entry: object) -> DeclaredField:
       DatasetError: The entry has an unknown or missing key, or a value that cannot be.
     """
     where = f"field {name}"
-    every_key = sorted({key for keys in FIELD_KEYS.values() for key in keys})
+    every_key = sorted({key for keys in (*FIELD_KEYS.values(), HISTORY_KEYS) for key in keys})
     kind = Keys(entry, where, every_key).choice("kind", KINDS)
+    if kind == MULTI_CATEGORICAL and "history_of" in entry:
+        return _history(name, Keys(entry, where, HISTORY_KEYS, " of a field with history_of"))
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
     keys.exclude("shares", ("min_count", "bins"))
     return DeclaredField(
@@ -81,6 +87,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         min_count=keys.whole_number("min_count", 10),
         separator=keys.text("separator", ";", strip=False),
         max_values=keys.whole_number("max_values", 50, at_most=65535),
+        keep=keys.choice("keep", Ids.KEEPS, FIRST),
         scaling=keys.choice("scaling", Scaling.METHODS, "standard"),
         bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
         attended_by=keys.text("attended_by", None),
@@ -121,3 +128,19 @@ def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> Decla
     if (field.kind, owner.kind) == (MULTI_CATEGORICAL, CATEGORICAL):
         attended_by = attended_by or owner.name
     return dataclasses.replace(field, min_count=owner.min_count, attended_by=attended_by)
+
+
+def _history(name: str, keys: Keys) -> DeclaredField:
+    """Returns a field that is a history, a list that comes under the field's own name."""
+    keys.exclude("shares", ("min_count",))
+    return DeclaredField(
+        name=name,
+        kind=MULTI_CATEGORICAL,
+        column=name,
+        min_count=keys.whole_number("min_count", 10),
+        max_values=keys.whole_number("last", 50, at_most=65535),
+        keep=LAST,
+        attended_by=keys.text("attended_by", None),
+        shares=keys.text("shares", None),
+        history=declared_history(keys),
+    )

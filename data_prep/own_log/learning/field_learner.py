@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import ids_of, lists_of, numbers_of, spelled
+from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
 from data_prep.own_log.learning.scaling import ScalingLearner
@@ -78,7 +78,8 @@ class FieldLearner:
         lists, longest = lists_of(column, encoding), self.declared.max_values
         self.missing += int((lists.list.len() == 0).sum())
         self.truncated += int((lists.list.len() > longest).sum())
-        self._counter.add(lists.list.head(longest).filter(pl.Series(train)).explode().drop_nulls())
+        lists = cut_lists(lists.filter(pl.Series(train)), encoding)
+        self._counter.add(lists.explode().drop_nulls())
 
     def numbers(self, frame: pl.DataFrame) -> np.ndarray:
         """Returns the column of numbers, NaN where they are missing."""
@@ -120,6 +121,7 @@ def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:
     if declared.bins:
         return Bins(missing)
     if declared.kind == MULTI_CATEGORICAL:
-        lists = {"separator": declared.separator, "max_values": declared.max_values}
+        lists: dict = {"separator": declared.separator, "max_values": declared.max_values}
+        lists["keep"] = declared.keep
         return Ids(missing, VALUE, declared.min_count, **lists)
     return Ids(missing, VALUE, declared.min_count)

@@ -9,6 +9,7 @@ import yaml
 pytest.importorskip("apache_beam")
 
 from data_prep.beam import counting
+from data_prep.beam.own_log import histories
 from data_prep.beam.own_log.preparation import prepare
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.learning import scaling
@@ -18,6 +19,7 @@ from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
 from tests.data_prep.beam.same import assert_same
 
+HISTORY = {"kind": "multi_categorical", "history_of": "city", "by": "user"}
 FIELDS = {
     "city": {"kind": "categorical", "min_count": 3},
     "number": {"kind": "categorical", "column": "user", "min_count": 2},
@@ -26,6 +28,9 @@ FIELDS = {
     "price_quantile": {"kind": "numeric", "column": "price", "scaling": "quantile"},
     "price_log": {"kind": "numeric", "column": "price", "scaling": "log"},
     "price_bin": {"kind": "categorical", "column": "price", "bins": "quantile", "min_count": 2},
+    "seen": {**HISTORY, "shares": "city", "last": 3},
+    "clicked": {**HISTORY, "where": "click", "delay": "5h", "min_count": 2},
+    "visitors": {**HISTORY, "history_of": "user", "by": "city", "where": "buy", "min_count": 1},
     "price_log_bin": {"kind": "categorical", "column": "price", "bins": "log", "min_count": 2},
     "price_share": {"kind": "numeric"},
     "place": {"kind": "categorical", "min_count": 1},
@@ -63,6 +68,7 @@ def logs(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1500)
     monkeypatch.setattr(parquet_file, "PARQUET_ROWS", 60)
     monkeypatch.setattr(scaling, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(histories, "ROWS_PER_BUCKET", 100)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 200)
     folder = tmp_path / "logs"
     folder.mkdir()

@@ -24,6 +24,10 @@ CONTENT = {
 }
 CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none')"}
 CONTENT["fields"] = {**CONTENT["fields"], "kind": {"kind": "categorical", "min_count": 1}}
+CONTENT["fields"]["seen"] = {
+    **{"kind": "multi_categorical", "history_of": "item", "by": "kind", "last": 2},
+    **{"where": "click", "delay": "1h", "shares": "kind"},
+}
 BY_TIME = {"by": "time", "files": "x.csv", "train_until": "1970-01-01", "validation_until": 3}
 ODD = st.one_of(
     st.sampled_from([None, True, -1, 0, 1.5, 10**30, float("nan"), "", "x", "../x", "a\0", "test"]),

@@ -52,7 +52,7 @@ class Settings:
     positive_weights: tuple[str, ...] = setting(
         (_AUTO,),
         "Factor on the loss of positive examples: auto (negatives over positives of the training "
-        "split), none, or one number per task, comma-separated.",
+        "split), none, or one number per binary task, comma-separated.",
     )
     balancing: str = setting(
         "sum",

@@ -109,6 +109,11 @@ class Task:
         return "int8" if self.may_be_missing else "uint8"
 
     @property
+    def outputs(self) -> int:
+        """Number of outputs that a model has for each example."""
+        return self.target.outputs if self.target else 1
+
+    @property
     def undefined(self) -> float:
         """The label in a batch where it is not defined: NaN instead of a number, -1 else."""
         return math.nan if self.kind == REGRESSION else -1.0

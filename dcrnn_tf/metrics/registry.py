@@ -6,8 +6,13 @@ from typing import Literal
 
 import numpy as np
 
+from dcrnn_tf.dataset.schema import BINARY, REGRESSION
+
 PRIMARY = "auc"
-"""Name of the metric by which models are ranked and checkpoints chosen."""
+"""Name of the metric of binary tasks by which models are ranked and checkpoints chosen."""
+
+PRIMARIES = {BINARY: PRIMARY, REGRESSION: "xauc"}
+"""Names of these metrics by kind of task: shares of pairs in the right order, 0.5 by chance."""
 
 _metrics: dict[str, "Metric"] = {}
 
@@ -25,6 +30,7 @@ class Metric:
       compute: Function of the columns that `needs` names, `(rows,)` each; it returns None where the
         metric is not defined.
       needs: Names of the columns; where one is missing, the metric is left out.
+      kind: Kind of the tasks that it is a metric of.
       difference_form: How differences, and the means that they are read beside, are printed;
         `form` if not given.
       reference: A metric that this one is read beside, such as that of the best constant.
@@ -37,6 +43,7 @@ class Metric:
     better: Literal["high", "low"] | float
     compute: Callable[..., float | None]
     needs: tuple[str, ...] = ("labels", "logits")
+    kind: str = BINARY
     difference_form: str = ""
     reference: "Metric | None" = None
     note: str = ""
@@ -97,11 +104,18 @@ def present(evaluations: Iterable[Collection[str]]) -> tuple[Metric, ...]:
     return tuple(metric for metric in printed() if metric.name in names)
 
 
-def compute(columns: Mapping[str, np.ndarray]) -> dict[str, float | None]:
-    """Computes every metric, and its reference, whose columns are all there.
+def primary_of(values: Collection[str]) -> Metric:
+    """Returns the metric that tasks are ranked by which have these metrics."""
+    return get(next((name for name in PRIMARIES.values() if name in values), PRIMARY))
+
+
+def compute(columns: Mapping[str, np.ndarray], kind: str = BINARY) -> dict[str, float | None]:
+    """Computes every metric of a kind of task, and its reference, whose columns are all there.
 
     Args:
-      columns: `{name: (rows,)}`, such as `labels` (zeros and ones) and `logits`.
+      columns: `{name: (rows,)}`, such as `labels` (zeros and ones) and `logits`, or `labels` and
+        `predictions` of a regression task.
+      kind: Kind of the task.
 
     Returns:
       `{name: value}`; None where a metric is not defined, as any is where there are no rows.
@@ -110,5 +124,5 @@ def compute(columns: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     return {
         metric.name: metric.compute(*(columns[need] for need in metric.needs)) if rows else None
         for metric in printed()
-        if set(metric.needs) <= set(columns)
+        if metric.kind == kind and set(metric.needs) <= set(columns)
     }

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
-from dcrnn_tf.layers import FieldEmbedding, SharedRows
+from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
+from dcrnn_tf.layers import FieldEmbedding, SharedRows, Tower
 from dcrnn_tf.layers.base import Configured
 from dcrnn_tf.models import derived_outputs, every_exposure
 from dcrnn_tf.models.derived_outputs import DerivedOutput
@@ -49,7 +49,7 @@ class MultiTaskModel(Configured, FitByTask):
 
     Args:
       fields: Fields of the dataset, as `FieldEmbedding` takes them.
-      tasks: Names of the tasks, in causal order.
+      tasks: Tasks of the dataset, in causal order; the name of a binary one is enough.
       embedding_dim: Width of an embedding.
       embedding_range: The embeddings start uniform in `[-embedding_range, embedding_range]`.
       static_shapes: Whether XLA compiles the whole model; see `FieldEmbedding`.
@@ -60,6 +60,8 @@ class MultiTaskModel(Configured, FitByTask):
         leaves it to TensorFlow.
 
     Attributes:
+      tasks: Names of the tasks, in order.
+      task_specs: The tasks, each with its kind.
       task_scopes: Names of the tasks as names of layers can hold them, in order; plain ones are the
         same.
       statistic_names: Names of the numbers that `add_statistic` gets in every training step.
@@ -85,7 +87,7 @@ class MultiTaskModel(Configured, FitByTask):
     def __init__(
         self,
         fields: Sequence[Field | Mapping],
-        tasks: Sequence[str],
+        tasks: Sequence[str | Task | Mapping],
         embedding_dim: int = 32,
         embedding_range: float = 0.05,
         static_shapes: bool = False,
@@ -95,7 +97,8 @@ class MultiTaskModel(Configured, FitByTask):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
-        self.tasks = tuple(tasks)
+        self.task_specs = tuple(map(_task, tasks))
+        self.tasks = tuple(task.name for task in self.task_specs)
         self.task_scopes = tuple(ascii_names(self.tasks).values())
         self.embedding_dim = embedding_dim
         self.tasks_in_sequence = tasks_in_sequence
@@ -185,6 +188,13 @@ class MultiTaskModel(Configured, FitByTask):
                 raise ModelError(f"{output.name} is a task and a derived output; rename the task")
         if not (self.bounds_tasks or self.tasks_in_sequence):
             return
+        for task in schema.tasks:
+            if task.kind != BINARY:
+                raise ModelError(
+                    f"{task.name} is a {task.kind} task, and the model takes binary tasks alone, "
+                    "each of which is positive only where the one before it is; choose another "
+                    "model, or leave the task out"
+                )
         for split in schema.splits.values():
             for before, name in itertools.pairwise(self.tasks):
                 if alone := (split.out_of_sequence or {}).get(name):
@@ -233,8 +243,23 @@ class MultiTaskModel(Configured, FitByTask):
         }
         self.compute_output_spec(symbols)
 
+    def task_towers(self, units: Sequence[int], part: str = "") -> tuple[Tower, ...]:
+        """Returns a new tower for each task, with as many outputs as the task needs.
+
+        Args:
+          units: Widths of the hidden layers.
+          part: What the towers' names have behind those of the tasks.
+        """
+        return tuple(
+            Tower(units, task.outputs, name=f"{scope}{part}_tower", dtype=self.dtype_policy)
+            for task, scope in zip(self.task_specs, self.task_scopes, strict=True)
+        )
+
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict:
         """Returns the logits of a batch by task, float32 (or wider) `(batch,)`.
+
+        The output of a regression task is a number on the scale on which it is learned; a task that
+        needs several outputs has `(batch, outputs)`.
 
         Args:
           features: Features, as `FieldEmbedding` takes them; in a training step `LABELS` too.
@@ -383,3 +408,10 @@ def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
     for entity in dict.fromkeys(field.entity for field in fields if field.entity):
         specs[f"{entity}_row"] = tf.TensorSpec((None,), tf.int32, f"{entity}_row")
     return specs
+
+
+def _task(task: str | Task | Mapping) -> Task:
+    """Returns a task of what says it: itself, its name, or its attributes."""
+    if isinstance(task, str):
+        return Task(task)
+    return Task(**task) if isinstance(task, Mapping) else task

@@ -1,4 +1,4 @@
-"""Outputs that follow from the tasks' outputs: products and quotients of their probabilities."""
+"""Outputs that follow from the tasks' outputs: products and quotients of probabilities."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset import names
-from dcrnn_tf.dataset.schema import Task
+from dcrnn_tf.dataset.schema import BINARY, REGRESSION, Task
 from dcrnn_tf.layers import conditional_logit, joint_logit
 
 
@@ -21,12 +21,15 @@ class DerivedOutput(NamedTuple):
         or divided.
       is_product: Whether it is the product, on all exposures; else it is the quotient, at most 1,
         on the positives of `given`.
+      kind: Kind of the task. Of a `regression` task the product is the expected number on all
+        exposures, where the number is 0 if `given` is not positive.
     """
 
     name: str
     task: str
     given: str
     is_product: bool
+    kind: str = BINARY
 
     @property
     def population(self) -> str:
@@ -34,23 +37,35 @@ class DerivedOutput(NamedTuple):
         return "all exposures" if self.is_product else f"exposures where {self.given} is positive"
 
     def logit(self, logits: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns its logit.
+        """Returns its logit, or the expected number.
 
         Args:
-          logits: Logits of the tasks with positive weights taken off, by name.
+          logits: Logits of the tasks with positive weights taken off, and numbers, by name.
         """
         task, given = logits[self.task], logits[self.given]
+        if self.kind == REGRESSION:
+            return tf.sigmoid(given) * task
         return joint_logit(given, task) if self.is_product else conditional_logit(task, given)
 
     def labels(self, labels: Mapping[str, np.ndarray]) -> np.ndarray:
         """Returns its labels, int8 `(rows,)`; -1 outside its population and where one is missing.
 
+        Those of a regression task are numbers, float32, and NaN where one is missing.
+
         Args:
           labels: Labels of the tasks, and of derived outputs before it, by name.
         """
         task, given = labels[self.task], labels[self.given]
+        if self.kind == REGRESSION:
+            numbers = np.where(given > 0, task, np.nan)
+            return np.where(given == 0, 0, numbers).astype(np.float32)
         elsewhere = np.where(given == 0, 0, -1) if self.is_product else -1
         return np.where(given > 0, task, elsewhere).astype(np.int8)
+
+
+def kinds(tasks: Sequence[Task], derived_outputs: Sequence[DerivedOutput]) -> dict[str, str]:
+    """Returns the kind of each output, `{name: kind}`."""
+    return {task.name: task.kind for task in tasks} | {o.name: o.kind for o in derived_outputs}
 
 
 def after(task: str, given: str) -> DerivedOutput:
@@ -66,6 +81,6 @@ def per_exposure(tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
             before = outputs.get(task.only_where)
             given = task.only_where if before is None else before.name
             outputs[task.name] = DerivedOutput(
-                names.per_exposure(task.name), task.name, given, is_product=True
+                names.per_exposure(task.name), task.name, given, True, task.kind
             )
     return tuple(outputs.values())

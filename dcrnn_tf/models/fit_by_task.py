@@ -5,6 +5,9 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.dataset.schema import Task
+from dcrnn_tf.models import predictions
+
 
 class FitByTask(keras.Model):
     """A model whose `compile` and `fit` take losses, metrics and labels by task.
@@ -13,10 +16,12 @@ class FitByTask(keras.Model):
 
     Attributes:
       tasks: Names of the tasks, keys of labels and outputs.
+      task_specs: The tasks themselves.
       task_scopes: An ASCII name for each; results of `fit` name a task by it.
     """
 
     tasks: tuple[str, ...]
+    task_specs: tuple[Task, ...]
     task_scopes: tuple[str, ...]
 
     def compile(
@@ -51,10 +56,11 @@ class FitByTask(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Returns the metrics of `fit` and `evaluate`, from labels and logits by task.
 
-        A task's metrics get the examples on which it is defined: a label of -1 is no label.
+        A task's metrics get the examples on which it is defined, and predictions of numbers on the
+        scale of their labels.
         """
         if isinstance(y, Mapping):
-            y, y_pred, sample_weight = _where_defined(y, y_pred, sample_weight)
+            y, y_pred, sample_weight = self._where_defined(y, y_pred, sample_weight)
         y, y_pred, sample_weight = (self._by_scope(part) for part in (y, y_pred, sample_weight))
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
@@ -65,17 +71,20 @@ class FitByTask(keras.Model):
         scopes = dict(zip(self.tasks, self.task_scopes, strict=True))
         return {scopes.get(task, task): value for task, value in values.items()}
 
-
-def _where_defined(labels: Mapping, logits: Mapping, weights: object) -> tuple:
-    """Returns labels and logits `(rows, 1)`, and weights `(rows,)` or None, by task."""
-    defined = {task: tf.reshape(label, (-1,)) >= 0 for task, label in labels.items()}
-
-    def chosen(task: str, values: tf.Tensor, shape: tuple) -> tf.Tensor:
-        return tf.boolean_mask(tf.reshape(values, shape), defined[task])
-
-    by_task = weights if isinstance(weights, Mapping) else dict.fromkeys(labels, weights)
-    return (
-        {task: chosen(task, label, (-1, 1)) for task, label in labels.items()},
-        {task: chosen(task, logits[task], (-1, 1)) for task in labels},
-        None if weights is None else {task: chosen(task, by_task[task], (-1,)) for task in labels},
-    )
+    def _where_defined(self, labels: Mapping, outputs: Mapping, weights: object) -> tuple:
+        """Returns labels and predictions `(rows, ...)`, and weights `(rows,)` or None, by task."""
+        by_task = weights if isinstance(weights, Mapping) else dict.fromkeys(labels, weights)
+        chosen: tuple[dict, dict, dict] = ({}, {}, {})
+        for task in self.task_specs:
+            if task.name not in labels:
+                continue
+            label = tf.reshape(labels[task.name], (-1,))
+            output = predictions.on_scale_of_labels(task, outputs[task.name])
+            output = tf.reshape(output, (-1, 1))
+            defined = task.defined(label)
+            chosen[0][task.name] = tf.boolean_mask(label[:, tf.newaxis], defined)
+            chosen[1][task.name] = tf.boolean_mask(output, defined)
+            if weights is not None:
+                weight = tf.reshape(by_task[task.name], (-1,))
+                chosen[2][task.name] = tf.boolean_mask(weight, defined)
+        return (*chosen[:2], None if weights is None else chosen[2])

@@ -1,4 +1,4 @@
-"""Turns a model's logits into probabilities: takes positive weights off, adds derived outputs."""
+"""Turns a model's outputs into what users get: positive weights off, derived outputs added."""
 
 import math
 import numbers
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
 from dcrnn_tf.layers import conditional_logit
-from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.models import predictions
+from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 
 
 def log_weights(positive_weights: Mapping[str, float]) -> dict[str, float]:
@@ -33,15 +34,24 @@ def log_weights(positive_weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def unweighted(
-    logits: Mapping[str, tf.Tensor], log_weights: Mapping[str, float]
+    logits: Mapping[str, tf.Tensor], log_weights: Mapping[str, float], tasks: Sequence[Task] = ()
 ) -> dict[str, tf.Tensor]:
     """Returns the logits of probabilities, float32: a model's with `log w` taken off.
+
+    The output of a regression task becomes a number on the scale of its labels.
 
     Args:
       logits: Outputs of the model, `{task: (rows,)}`.
       log_weights: As the function of that name returns them.
+      tasks: The tasks; those that are not among them are binary.
     """
-    return {task: tf.cast(logits[task], tf.float32) - log_w for task, log_w in log_weights.items()}
+    others = {task.name: task for task in tasks if task.kind != BINARY}
+    return {
+        task: predictions.on_scale_of_labels(others[task], logits[task])
+        if task in others
+        else tf.cast(logits[task], tf.float32) - log_w
+        for task, log_w in log_weights.items()
+    }
 
 
 def with_derived(
@@ -64,3 +74,20 @@ def with_derived(
     for output in known:
         every[output.task] = conditional_logit(logits[output.task], every[output.given])
     return every
+
+
+def shown(
+    every: Mapping[str, tf.Tensor], tasks: Sequence[Task], derived_outputs: Sequence[DerivedOutput]
+) -> dict[str, tf.Tensor]:
+    """Returns what a user gets of each output: probabilities of logits, and numbers as they are.
+
+    Args:
+      every: Results of `with_derived`.
+      tasks: The tasks; those that are not among them are binary.
+      derived_outputs: The derived outputs.
+    """
+    kind_of = kinds(tasks, derived_outputs)
+    return {
+        name: tf.sigmoid(logit) if kind_of.get(name, BINARY) == BINARY else logit
+        for name, logit in every.items()
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.dataset.schema import BINARY, Schema
 from dcrnn_tf.models import table_memory
 from dcrnn_tf.models.base import ModelError, MultiTaskModel
 
@@ -150,7 +150,9 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
         if expected := _expected(value, known[key], least):
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
-        model = cls(schema.fields, schema.task_names, name=name.rpartition(":")[2], **chosen)
+        # The names of binary tasks, which say all that a model has to know of them.
+        tasks = [task.name if task.kind == BINARY else task for task in schema.tasks]
+        model = cls(schema.fields, tasks, name=name.rpartition(":")[2], **chosen)
         model.take_tasks(schema)
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {name}: {error}") from None

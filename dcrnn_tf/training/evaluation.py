@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import Task
+from dcrnn_tf.dataset.schema import BINARY, REGRESSION, Task
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
 from dcrnn_tf.models import MultiTaskModel, probabilities
-from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 from dcrnn_tf.system.errors import UserError
 
 
@@ -45,10 +45,11 @@ class Predictor:
         self._on_every_exposure = model.tasks_on_every_exposure
         self._distribution = distribution or Distribution()
         self._log_weights = log_weights = probabilities.log_weights(positive_weights)
+        self._tasks = tasks = model.task_specs
 
         @tf.function(autograph=False)  # there is no control flow to convert
         def logits(features):
-            return probabilities.unweighted(model(features, training=False), log_weights)
+            return probabilities.unweighted(model(features, training=False), log_weights, tasks)
 
         self._logits = logits
 
@@ -61,6 +62,8 @@ class Predictor:
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Labels and logits of a split, each `{task: (rows,)}`, in the order on disk.
 
+        In the place of logits, regression tasks have predictions on the scale of their labels.
+
         Derived outputs are there beside the tasks, with labels of their own.
 
         Raises:
@@ -68,6 +71,7 @@ class Predictor:
         """
         labels: dict[str, list] = {task: [] for task in self._log_weights}
         logits: dict[str, list] = {task: [] for task in self._log_weights}
+        types = {t.name: np.float32 if t.kind == REGRESSION else np.int8 for t in self._tasks}
         worker, workers = self._distribution.worker, self._distribution.workers
         batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
@@ -75,9 +79,9 @@ class Predictor:
         for features, batch_labels in batches:
             for task, values in score(features).items():
                 logits[task].append(values.numpy())
-                labels[task].append(batch_labels[task].numpy().astype(np.int8))
+                labels[task].append(batch_labels[task].numpy().astype(types[task]))
             progress(len(values))
-        all_labels = {t: self._whole(parts, np.int8, batch_size) for t, parts in labels.items()}
+        all_labels = {t: self._whole(parts, types[t], batch_size) for t, parts in labels.items()}
         all_logits = {t: self._whole(parts, np.float32, batch_size) for t, parts in logits.items()}
         derived_outputs = self._derived_outputs(dataset.schema.tasks)
         for output in derived_outputs:
@@ -130,6 +134,8 @@ class Predictor:
     ) -> dict[str, np.ndarray]:
         """Probabilities `{output: float32 (rows,)}` of rows of no dataset, as an export gives them.
 
+        Those of regression tasks are numbers on the scale of their labels.
+
         Args:
           features: As `score` takes them, such as a `RowEncoder` makes them of raw rows.
           tasks: Tasks of the dataset; those with `only_where` have a derived output, which is left
@@ -139,7 +145,8 @@ class Predictor:
         logits = self.score(features, batch_size)
         derived_outputs = self._derived_outputs(tasks)
         every = probabilities.with_derived(logits, derived_outputs, self._on_every_exposure)
-        return {name: tf.sigmoid(logit).numpy() for name, logit in every.items()}
+        shown = probabilities.shown(every, self._tasks, derived_outputs)
+        return {name: values.numpy() for name, values in shown.items()}
 
 
 def evaluate(
@@ -152,14 +159,14 @@ def evaluate(
 
     Args:
       labels: Labels by output, `{output: (rows,)}`.
-      logits: Logits by output, `{output: (rows,)}`.
+      logits: Logits by output, `{output: (rows,)}`, or the numbers that are predicted.
       derived_outputs: Outputs that follow from those of tasks.
-      tasks: Tasks of the dataset, which say where they are defined.
+      tasks: Tasks of the dataset, which say where they are defined; others are binary.
 
     Returns:
-      `{task: {metric: value}}`, with the numbers of `rows` and `positives` beside the metrics, and
-      in words the exposures that these are: `population` for a derived output, `measured_on` for a
-      task that is not defined on all.
+      `{task: {metric: value}}`, with the numbers of `rows` and of a binary task's `positives`
+      beside the metrics, and in words the exposures that these are: `population` for a derived
+      output, `measured_on` for a task that is not defined on all.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -168,13 +175,14 @@ def evaluate(
         if not (finite := np.isfinite(values)).all():
             row = int(np.argmin(finite))
             raise EvaluationError(
-                f"the model's logit of {task} is {values[row]} in row {row} of the split (counted "
+                f"the model's output of {task} is {values[row]} in row {row} of the split (counted "
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
                 "a lower learning rate, or look for damaged numbers in the dataset with "
                 "dcrnn_tf.dataset.verification.findings"
             )
+    kind_of = kinds(tasks, derived_outputs)
     result: dict[str, dict[str, Any]] = {
-        task: _values(*_where_defined(labels[task], logits[task])) for task in labels
+        task: _values(labels[task], logits[task], kind_of.get(task, BINARY)) for task in labels
     }
     for output in derived_outputs:
         result[output.name]["population"] = output.population
@@ -191,13 +199,26 @@ def sentence(values: Mapping[str, float | int | None]) -> str:
     words = [_words(metric, values) for metric in metrics.registered() if metric.name in values]
     on = values.get("measured_on") or values.get("population")
     rows = f"{values['rows']} rows" + (f" ({on})" if on else "")
-    return ", ".join([*words, f"{values['positives']} positives in {rows}"])
+    if "positives" in values:
+        rows = f"{values['positives']} positives in {rows}"
+    return ", ".join([*words, rows])
 
 
-def curves(labels: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]) -> dict:
-    """`{task: {"roc": ..., "scores": ...}}` for plotting, of the tasks that have rows."""
+def curves(
+    labels: Mapping[str, np.ndarray],
+    logits: Mapping[str, np.ndarray],
+    derived_outputs: Sequence[DerivedOutput] = (),
+    tasks: Sequence[Task] = (),
+) -> dict:
+    """`{task: {"roc": ..., "scores": ...}}` for plotting, of the binary tasks that have rows.
+
+    The arguments are those of `evaluate`.
+    """
     result = {}
+    kind_of = kinds(tasks, derived_outputs)
     for task in labels:
+        if kind_of.get(task, BINARY) != BINARY:
+            continue
         label, logit = _where_defined(labels[task], logits[task])
         if not len(label):
             continue
@@ -229,21 +250,27 @@ def _derived_labels(
     return output.labels(labels)
 
 
-def _where_defined(label: np.ndarray, logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    defined = label >= 0
+def _where_defined(
+    label: np.ndarray, logit: np.ndarray, kind: str = BINARY
+) -> tuple[np.ndarray, np.ndarray]:
+    defined = ~np.isnan(label) if kind == REGRESSION else label >= 0
     return label[defined], logit[defined]
 
 
-def _values(labels: np.ndarray, logits: np.ndarray) -> dict[str, float | int | None]:
+def _values(labels: np.ndarray, logits: np.ndarray, kind: str) -> dict[str, float | int | None]:
     """All metrics of rows where a task is defined, then how many rows and positives there are."""
+    labels, logits = _where_defined(labels, logits, kind)
+    if kind == REGRESSION:
+        numbers = {"labels": labels, "predictions": logits}
+        return metrics.compute(numbers, kind) | {"rows": len(labels)}
     counts = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
-    return metrics.compute({"labels": labels, "logits": logits}) | counts
+    return metrics.compute({"labels": labels, "logits": logits}, kind) | counts
 
 
 def _words(metric: metrics.Metric, values: Mapping[str, float | int | None]) -> str:
     """A metric's label and value, with that of its reference."""
     if (value := values[metric.name]) is None:
-        one_class = values["positives"] in (0, values["rows"])
+        one_class = values.get("positives", 1) in (0, values["rows"])
         return f"{metric.label} n/a" + (" (one class only)" if one_class else "")
     words = f"{metric.label} {value:{metric.form}}"
     if metric.reference and (reference := values[metric.reference.name]) is not None:

@@ -26,7 +26,7 @@ METRICS = Named(
         Object(
             {
                 "rows": COUNT,
-                "positives": COUNT,
+                "positives": Optional(COUNT),
                 "population": Optional(TEXT),
                 "measured_on": Optional(TEXT),
             },
@@ -123,20 +123,26 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
 def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
     """Returns the step with the best primary metric, mean over validation tasks; None without one.
 
-    A task with one class counts as 0.5; derived outputs do not count.
+    The primary metrics of all kinds of task are shares of pairs in the right order, so that their
+    mean is one too. A task without pairs counts as 0.5; derived outputs do not count.
 
     Args:
       entries: Entries of the log of a run.
       among: Steps to choose from; None chooses from all.
     """
-    from dcrnn_tf.metrics import PRIMARY, get  # late: programs know a log's form without NumPy
+    from dcrnn_tf.metrics import (
+        PRIMARY,
+        get,
+        primary_of,
+    )  # late: programs know a log's form without NumPy
     from dcrnn_tf.metrics.auc import CHANCE
 
     means = {}
     for step, outputs in evaluations(entries, "validation").items():
         if among is None or step in among:
             tasks = [values for values in outputs.values() if "population" not in values]
-            values = [CHANCE if (v := task.get(PRIMARY)) is None else v for task in tasks]
+            values = [task.get(primary_of(task).name) for task in tasks]
+            values = [CHANCE if value is None else value for value in values]
             if values:
                 means[step] = sum(values) / len(values)
     return min(means, key=lambda step: get(PRIMARY).penalty(means[step]), default=None)

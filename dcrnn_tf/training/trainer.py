@@ -75,7 +75,7 @@ class Trainer:
         self.settings = settings
         self._distribution = distribution or Distribution()
         self.predictor = Predictor(model, positive_weights, self._distribution)
-        self._losses = multi_task_losses(positive_weights)
+        self._losses = multi_task_losses(positive_weights, dataset.schema.tasks)
         self._balancing = balancing or Balancing(tuple(self._losses))
         self._run_dir = pathlib.Path(run_dir)
         self._steps_per_epoch = dataset.steps("train", settings.batch_size)

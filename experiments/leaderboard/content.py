@@ -66,7 +66,7 @@ def ranking(result: TableResult, task: str) -> list[Ranked]:
     Rows without an interval are last and have no rank; a model that no seed changes has a rank
     among others that have intervals.
     """
-    penalty = metrics.get(metrics.PRIMARY).penalty
+    penalty = result.primary(task).penalty
     results = {row.row.label: row.tasks[task].primary for row in result.rows}
     summaries = {label: one.summary for label, one in results.items() if one.summary is not None}
     rows = [row for row in result.rows if row.row.label in summaries]
@@ -94,7 +94,7 @@ def summary(result: TableResult, task: str) -> str:
     first = ranked[0] if ranked and ranked[0].rank else None
     if first is None or (summary := first.task.primary.summary) is None:
         return f"{task}: no ranks, since no model has an interval; give more seeds."
-    metric = metrics.get(metrics.PRIMARY)
+    metric = result.primary(task)
     ends = f" (95 % interval {interval(summary.interval)})" if summary.interval else ""
     words = f"{task}: {_best_mean(metric)} is that of {first.row.row.label}, "
     words += f"{summary.mean:{metric.form}}{ends}"
@@ -127,7 +127,8 @@ def _best_mean(metric: metrics.Metric) -> str:
 
 def ranking_grid(result: TableResult, task: str) -> Grid:
     """Returns the metric that a task's rows are ranked by, with its tests, best first."""
-    mean, ends = _mean()
+    metric = result.primary(task)
+    mean, ends = _mean(metric)
     words = "the same for every seed"
     columns = [
         _RANK,
@@ -144,7 +145,7 @@ def ranking_grid(result: TableResult, task: str) -> Grid:
 
 def further_metrics_grid(result: TableResult, task: str) -> Grid:
     """Returns the means of the metrics that a task's rows are not ranked by, in the same order."""
-    columns = [_RANK, _MODEL, *mean_columns(result)]
+    columns = [_RANK, _MODEL, *mean_columns(result, task)]
     return Grid.of(f"{task}, further metrics", columns, ranking(result, task))
 
 
@@ -162,7 +163,7 @@ def records(result: TableResult, latencies: Latencies) -> Grid:
         Column("model", lambda ranked: ranked.row.row.model),
         Column("simulated", lambda _: result.data["simulated"]),
         _SEEDS,
-        *_mean(),
+        *_mean(metrics.get(metrics.PRIMARY)),
         *_difference("", lambda ranked: ranked.to_first, "to_first"),
         Column("told_apart_from_first", lambda ranked: ranked.resolved),
         Column("baseline", lambda ranked: result.table.baseline_of(ranked.row.row)),
@@ -183,9 +184,8 @@ _MODEL = Text("model", lambda ranked: ranked.row.row.label)
 _SEEDS = Number("seeds", lambda ranked: ranked.task.primary.summary.count)
 
 
-def _mean() -> tuple[Column, Column]:
-    """Returns the columns of the primary metric's mean over seeds, and of its interval."""
-    metric = metrics.get(metrics.PRIMARY)
+def _mean(metric: metrics.Metric) -> tuple[Column, Column]:
+    """Returns the columns of a primary metric's mean over seeds, and of its interval."""
     mean, ends = (value_of(metric, "summary", name) for name in ("mean", "interval"))
     return (
         Number(metric.label, mean, metric.form, key=f"{metric.name}_mean"),
@@ -195,8 +195,12 @@ def _mean() -> tuple[Column, Column]:
 
 def _to_baseline(result: TableResult) -> list[Column]:
     """Returns the columns of the difference to the baseline, with its test."""
-    metric = metrics.get(metrics.PRIMARY)
-    p = Number("p", value_of(metric, "difference", "p_value"), p_value, key="p_value")
+
+    def p_of(ranked: Ranked) -> float | None:
+        difference = ranked.task.primary.difference
+        return None if difference is None else difference.p_value
+
+    p = Number("p", p_of, p_value, key="p_value")
     label = f"minus {result.table.baseline}"
     return [*_difference(label, lambda ranked: ranked.task.primary.difference, "difference"), p]
 
@@ -248,11 +252,15 @@ def _cost(result: TableResult, latencies: Latencies) -> list[Column]:
 
 def notes(result: TableResult) -> list[str]:
     """Returns how the values are to be read."""
-    baseline, primary = result.table.baseline, metrics.get(metrics.PRIMARY)
+    baseline = result.table.baseline
+    primaries = dict.fromkeys(map(result.primary, result.table.tasks))
     sides: dict[object, str] = {"high": "below 0", "low": "above 0"}
-    side = sides.get(primary.better, "on the worse side of 0")
+    side = " or ".join(
+        dict.fromkeys(sides.get(one.better, "on the worse side of 0") for one in primaries)
+    )
+    labels = " or ".join(one.label for one in primaries)
     lines = [
-        f"Ranks are by the mean {primary.label} over seeds. A model is told apart from the first "
+        f"Ranks are by the mean {labels} over seeds. A model is told apart from the first "
         f"if the 95 % interval of their paired difference lies {side}; the first was chosen by "
         "these very values, and no interval is corrected for the number of models.",
         "Seeds are paired: the same seed means the same order of rows for every model. Intervals "
@@ -261,7 +269,7 @@ def notes(result: TableResult) -> list[str]:
         f"One width of each model is chosen so that it has about as many parameters outside of the "
         f"embeddings as {baseline}; single-task models have a table of embeddings per task. "
         "Nothing else was tuned for any model.",
-        metric_notes(),
+        metric_notes(result),
         "Rows/s, wall and processor time are medians over the runs, of which several may have "
         "shared the processor; calls are medians of one exported model, one after the other.",
     ]

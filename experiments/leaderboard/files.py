@@ -3,7 +3,6 @@
 import pathlib
 from collections.abc import Sequence
 
-from dcrnn_tf import metrics
 from experiments.leaderboard import content
 from experiments.leaderboard.plots import quality_against_cost
 from experiments.reports import plots
@@ -29,8 +28,8 @@ def write(
     out_dir = pathlib.Path(out_dir)
     write_numbers(out_dir, result, latencies)
     with plots.styled():
-        label = metrics.get(metrics.PRIMARY).label
-        words = f"Test {label} over rows a second of training, a dot per model"
+        labels = dict.fromkeys(result.primary(task).label for task in result.table.tasks)
+        words = f"Test {' and '.join(labels)} over rows a second of training, a dot per model"
         picture = plots.save(quality_against_cost(result), out_dir / _PICTURE, words)
     page = _document(out_dir, result, latencies, [picture])
     page.write(out_dir / REPORT_FILE)

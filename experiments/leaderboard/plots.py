@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dcrnn_tf import metrics
 from experiments.reports.plots import COLOURS, INK, PALE
 from experiments.tables.result import RowResult, TableResult
 from experiments.tables.statistics import Summary
@@ -29,14 +28,14 @@ def quality_against_cost(result: TableResult) -> Figure:
         _panel(panel, result, task, lambda row: row.median("result.rows_per_second"))
         panel.set_title(task.replace("$", r"\$"))
         panel.set_xlabel("rows/s of training")
-        panel.set_ylabel(f"test {metrics.get(metrics.PRIMARY).label}, mean and 95 % interval")
+        panel.set_ylabel(f"test {result.primary(task).label}, mean and 95 % interval")
     return figure
 
 
 def _panel(
     axes: Axes, result: TableResult, task: str, cost: Callable[[RowResult], float | None]
 ) -> None:
-    form = metrics.get(metrics.PRIMARY).form
+    form = result.primary(task).form
     summaries = [row.tasks[task].primary.summary for row in result.rows]
     bottom = _bottom([summary for summary in summaries if summary])
     pairs = zip(result.rows, summaries, strict=True)
@@ -61,7 +60,7 @@ def _panel(
             arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 1},
             annotation_clip=False,
         )
-    _levels(axes, [row for row in result.rows if cost(row) is None], task, bottom)
+    _levels(axes, [row for row in result.rows if cost(row) is None], task, bottom, form)
     speeds = np.array([x for _, _, x in rows])
     if len(speeds) and speeds.max() > 4 * speeds.min():
         axes.set_xscale("log")
@@ -71,14 +70,16 @@ def _panel(
     axes.set_axisbelow(True)
 
 
-def _levels(axes: Axes, rows: Sequence[RowResult], task: str, bottom: float | None) -> None:
+def _levels(
+    axes: Axes, rows: Sequence[RowResult], task: str, bottom: float | None, form: str
+) -> None:
     """What has no speed of training, such as a regression, is a dashed line with its name."""
     names: dict[float, list[str]] = {}  # by the height where they stand
     for row in rows:
         if (mean := row.tasks[task].primary.mean) is None:
             continue
         if bottom is not None and mean < bottom:  # on the edge, without a line
-            text = f"lower: {row.row.label} ({mean:{metrics.get(metrics.PRIMARY).form}})"
+            text = f"lower: {row.row.label} ({mean:{form}})"
             names.setdefault(bottom, []).append(text)
         else:
             axes.axhline(mean, color=INK, lw=0.9, ls="--")

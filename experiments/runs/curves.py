@@ -73,12 +73,12 @@ Logs = Mapping[str, Sequence[list[dict]]]
 
 
 def _training(logs: Logs, tasks: Sequence[str], statistics: bool) -> list[Picture]:
-    primary = metrics.get(metrics.PRIMARY).label
     pictures = []
     if losses := _lines(logs, _loss):
         pictures.append(plots.lines("training loss, sum over tasks", losses, "step", "loss"))
     for task in tasks:
         if points := _lines(logs, functools.partial(_validation, task)):
+            primary = _primary(logs, task).label
             pictures.append(plots.lines(f"validation {primary}, {task}", points, "epoch", primary))
     for name in _statistic_names(logs) if statistics else ():
         values = _lines(logs, functools.partial(_statistic, name))
@@ -131,8 +131,16 @@ def _validation(task: str, entry: dict) -> tuple[int, float] | None:
     """Returns the epoch of an evaluation, and the primary metric of a task in it."""
     if entry["kind"] != "evaluation" or entry["split"] != "validation":
         return None
-    value = entry["metrics"].get(task, {}).get(metrics.PRIMARY)
+    values = entry["metrics"].get(task, {})
+    value = values.get(metrics.primary_of(values).name)
     return None if value is None else (entry["epoch"], value)
+
+
+def _primary(logs: Logs, task: str) -> metrics.Metric:
+    """Returns the primary metric of a task that was evaluated."""
+    entries = [entry for seeds in logs.values() for lines in seeds for entry in lines]
+    found = [entry["metrics"].get(task, {}) for entry in entries if entry["kind"] == "evaluation"]
+    return metrics.primary_of(set().union(*found))
 
 
 def _statistic_names(logs: Logs) -> list[str]:

@@ -27,7 +27,7 @@ def evaluate(
       folder: Folder of the run.
       predictions: Name, labels and logits of each split.
       derived_outputs: Outputs of the model that follow from the logits of several tasks.
-      tasks: Tasks of the dataset, which say where they are defined.
+      tasks: Tasks of the dataset, which say where they are defined; others are binary.
 
     Returns:
       `{split: {task: {metric: value}}}`.
@@ -36,7 +36,7 @@ def evaluate(
     for split, labels, logits in predictions:
         metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks)
     if metrics:
-        curves = evaluation.curves(labels, logits)
+        curves = evaluation.curves(labels, logits, derived_outputs, tasks)
         run_folder.write_json(folder / run_folder.CURVES_FILE, curves)
     return metrics
 

@@ -65,12 +65,18 @@ def difference_columns(metric: Metric, baseline: str) -> list[Column]:
     ]
 
 
-def mean_columns(result: TableResult) -> list[Column]:
-    """Returns the columns of the means of all metrics and references but the primary one."""
+def mean_columns(result: TableResult, task: str | None = None) -> list[Column]:
+    """Returns the columns of the means of all metrics and references but the primary one.
+
+    Args:
+      result: Result of the table.
+      task: The task whose metrics are meant; None stands for those of all tasks.
+    """
+    primary = metrics.get(metrics.PRIMARY) if task is None else result.primary(task)
     return [
         Number(metric.label, value_of(metric, "summary", "mean"), metric.form, key=metric.name)
         for metric in result.metrics
-        if metric.name != metrics.PRIMARY
+        if metric != primary and (task is None or metric.kind == primary.kind)
     ]
 
 

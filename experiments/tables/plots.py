@@ -19,7 +19,7 @@ _PUBLISHED_MEANS = [  # columns of paper tables
 
 def by_seed(result: TableResult, task: str) -> Picture:
     """Returns the primary metric: a dot per seed, the mean with its interval, and the optimum."""
-    metric = metrics.get(metrics.PRIMARY)
+    metric = result.primary(task)
 
     def draw(axes: Axes) -> None:
         # The published figures are of other data than simulated ones: they would mislead here.

@@ -4,7 +4,6 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from dcrnn_tf import metrics
 from experiments.reports.blocks import Bullets, Links, Pictures
 from experiments.reports.document import Document, Section
 from experiments.reports.plots import MANY
@@ -38,6 +37,7 @@ def document(result: TableResult, folder: pathlib.Path, pictures: bool = True) -
     runs = {row.row.label: row.drawn for row in result.ranking or result.rows if row.drawn}
     first, *others, cost, settings = grids.grids(result)
     caption = "Dots are seeds, the bar is the 95 % interval of their mean."
+    primary = " and ".join(dict.fromkeys(result.primary(task).label for task in table.tasks))
     by_seed = Pictures([plots.by_seed(result, t) for t in table.tasks if pictures], caption)
     dataset = f"Dataset {data['name']}, fingerprint {data['fingerprint']}."
     links = Links([(row.row.label, found) for row in result.rows if (found := _links(row, folder))])
@@ -46,7 +46,7 @@ def document(result: TableResult, folder: pathlib.Path, pictures: bool = True) -
         Section.of(first),
         [
             *_verdict_sections(result, pictures),
-            Section(f"{metrics.get(metrics.PRIMARY).label} by seed", [by_seed]),
+            Section(f"{primary} by seed", [by_seed]),
             *map(Section.of, others),
             *(curves.sections(runs) if pictures and runs else ()),
             *map(Section.of, (cost, settings)),

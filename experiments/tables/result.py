@@ -12,6 +12,7 @@ import numpy as np
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import DatasetError
+from dcrnn_tf.metrics import Metric
 from dcrnn_tf.metrics.auc import CHANCE
 from experiments.runs import run_folder
 from experiments.runs.run import Run, damage_of_curves, load_run
@@ -57,7 +58,12 @@ class TaskResult:
     @property
     def primary(self) -> MetricResult:
         """The metric that models are ranked by."""
-        return self.metrics[metrics.PRIMARY]
+        return self.metrics[metrics.primary_of(self.present).name]
+
+    @property
+    def present(self) -> list[str]:
+        """The names of the metrics that finished runs have."""
+        return [name for name, result in self.metrics.items() if result.by_seed]
 
     @property
     def gap(self) -> float | None:
@@ -154,6 +160,10 @@ class TableResult:
         """The registered metrics and references that runs have on the test split."""
         tasks = (run.value(f"result.metrics.{TEST}") or {} for run in self.runs)
         return metrics.present(values for of_run in tasks for values in of_run.values())
+
+    def primary(self, task: str) -> Metric:
+        """Returns the metric that models are ranked by on a task, which depends on its kind."""
+        return metrics.primary_of([n for row in self.rows for n in row.tasks[task].present])
 
     @property
     def ranking(self) -> tuple[RowResult, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from dcrnn_tf import metrics
 from dcrnn_tf.metrics import Metric
 from experiments.reports.words import interval, p_value
 from experiments.tables.result import RowResult, TableResult
@@ -50,9 +49,9 @@ def verdicts(result: TableResult) -> list[tuple[str, str]]:
     ]
 
 
-def metric_notes() -> str:
-    """Returns how the values of the metrics are to be read, in one sentence."""
-    words = "; ".join(metric.note for metric in metrics.registered() if metric.note)
+def metric_notes(result: TableResult) -> str:
+    """Returns how the values of a table's metrics are to be read, in one sentence."""
+    words = "; ".join(metric.note for metric in result.metrics if metric.note)
     return f"{words[:1].upper()}{words[1:]}."
 
 
@@ -64,7 +63,7 @@ def notes(result: TableResult) -> list[str]:
         "on this test split, not what another sample of rows would give.",
         f"Differences are those of a row to {baseline} with the same seed; p is of the two-sided "
         "paired t-test, not corrected for the number of comparisons.",
-        metric_notes(),
+        metric_notes(result),
         "Rows/s and wall time are medians over the runs.",
     ]
     signs = {"high": "above", "low": "below"}

@@ -1,4 +1,4 @@
-"""The tower of a task: a perceptron that ends in one logit."""
+"""The tower of a task: a perceptron that ends in one logit, or in several outputs."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,13 @@ class Tower(Layer):
 
     Args:
       units: Widths of the hidden layers; none gives a linear map.
+      outputs: Number of outputs, for which w has as many columns.
 
     Call arguments:
       inputs: Features, `(batch, d)`.
 
     Returns:
-      The logits, `(batch,)`.
+      The logits, `(batch,)`, or several outputs, `(batch, outputs)`.
 
     Example:
       >>> import tensorflow as tf
@@ -29,11 +30,12 @@ class Tower(Layer):
       TensorShape([5])
     """
 
-    def __init__(self, units: Sequence[int] = (64, 32), **kwargs):
+    def __init__(self, units: Sequence[int] = (64, 32), outputs: int = 1, **kwargs):
         super().__init__(**kwargs)
         self.units = tuple(units)
+        self.outputs = outputs
         self.hidden = MLP(self.units, name="hidden", dtype=self.dtype_policy)
-        self.logit = keras.layers.Dense(1, name="logit", dtype=self.dtype_policy)
+        self.logit = keras.layers.Dense(outputs, name="logit", dtype=self.dtype_policy)
 
     def build(self, input_shape) -> None:
         """Creates the weights."""
@@ -42,8 +44,10 @@ class Tower(Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the logits."""
-        return tf.squeeze(self.logit(self.hidden(inputs)), axis=-1)
+        outputs = self.logit(self.hidden(inputs))
+        return tf.squeeze(outputs, axis=-1) if self.outputs == 1 else outputs
 
     def compute_output_shape(self, input_shape) -> tuple:
-        """Returns `(batch,)`."""
-        return tuple(input_shape[:-1])
+        """Returns `(batch,)`, or `(batch, outputs)`."""
+        rows = tuple(input_shape[:-1])
+        return rows if self.outputs == 1 else (*rows, self.outputs)

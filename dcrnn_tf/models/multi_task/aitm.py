@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import AttentionTransfer, Experts, Tower, fork
+from dcrnn_tf.layers import AttentionTransfer, Experts, fork
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -69,9 +69,7 @@ class AITM(MultiTaskModel):
             for before, task in itertools.pairwise(self.task_scopes)
         )
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     @property
     def bounds_tasks(self) -> bool:

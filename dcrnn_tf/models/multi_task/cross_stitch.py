@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import CrossStitch, Experts, SubNetworks, Tower
+from dcrnn_tf.layers import CrossStitch, Experts, SubNetworks
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -67,9 +67,7 @@ class CrossStitchNetwork(MultiTaskModel):
             for layer in range(1, len(self.network_units) + 1)
         )
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's last mixture."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.layers import CompressedInteraction, Cross, MatrixCross, Tower, fork
+from dcrnn_tf.layers import CompressedInteraction, Cross, MatrixCross, fork
 from dcrnn_tf.models.base import MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -82,10 +82,7 @@ class CrossingComparison(MultiTaskModel):
         self.feature_maps = feature_maps
         self.tower_units = tuple(tower_units)
         self.crossings = tuple(self._network(f"{task}_crossing") for task in self.task_scopes)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def _network(self, name: str) -> keras.layers.Layer:
         if self.crossing == DCN_V2:

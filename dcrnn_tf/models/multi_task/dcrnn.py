@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import CRNN, FeatureAdaptation, Tower
+from dcrnn_tf.layers import CRNN, FeatureAdaptation
 from dcrnn_tf.models.base import MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -81,10 +81,7 @@ class DCRNN(MultiTaskModel):
                 self.crnn.sequence_length, name="adaptation", dtype=self.dtype_policy
             )
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def build(self, input_shape=None) -> None:
         """Creates all weights."""

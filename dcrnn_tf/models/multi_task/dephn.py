@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from dcrnn_tf.dataset.schema import BINARY
 from dcrnn_tf.layers import ExplicitMapping, SoftmaxGates, ValueGates, VirtualGradient
 from dcrnn_tf.models.base import Explanation
 from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
@@ -80,6 +81,9 @@ class DEPHN(ParallelHeterogeneousModel):
             self.value_gates = ValueGates(*shape, name="gates", **policy)
         else:
             self.mapping_gates = SoftmaxGates(shape[0], shape[1] * shape[2], name="gates", **policy)
+        others = [task.name for task in self.task_specs if task.kind != BINARY]
+        if prediction == "mean_of_sigmoids" and others:
+            raise ValueError(f"prediction={prediction!r} needs binary tasks, unlike {others[0]}")
         if prediction != PREDICTIONS[0] and not self.private:
             raise ValueError(f"prediction={prediction!r} needs private experts")
         layer = VirtualGradient(  # always made, since it checks its settings
@@ -105,7 +109,13 @@ class DEPHN(ParallelHeterogeneousModel):
         """Returns the towers' logits on gated, explicitly mapped experts."""
         gates = self._gate_values(embeddings)
         if self.virtual_gradient is not None and labels is not None:
-            label_rows = tf.stack([labels[task] for task in self.tasks])
+            # Of numbers and classes there is no correlation with labels of 0 and 1.
+            label_rows = tf.stack(
+                [
+                    labels[task.name] if task.kind == BINARY else -tf.ones_like(labels[task.name])
+                    for task in self.task_specs
+                ]
+            )
             gates, gamma, correlations = self.virtual_gradient(gates, label_rows)
             self._note(gamma, correlations)
         mapped = self.mapping(experts)  # (K, P, batch, width)

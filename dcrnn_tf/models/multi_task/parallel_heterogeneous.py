@@ -87,10 +87,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
 
     def towers(self, part: str) -> tuple[Tower, ...]:
         """Returns a new tower for each task."""
-        return tuple(
-            Tower(self.tower_units, name=f"{task}_{part}_tower", dtype=self.dtype_policy)
-            for task in self.task_scopes
-        )
+        return self.task_towers(self.tower_units, f"_{part}")
 
     def public_logits(
         self, experts: tf.Tensor, embeddings: tf.Tensor, labels: Mapping | None
@@ -164,6 +161,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         for public, private in self.parts(embeddings):
             private = tf.zeros_like(public) if private is None else private
             sizes = tf.abs(tf.stack([public, private], axis=1))
+            sizes = tf.reduce_sum(tf.reshape(sizes, (-1, 2, sizes.shape[2:].num_elements())), 2)
             total = tf.reduce_sum(sizes, axis=1, keepdims=True)
             shares.append(tf.math.divide_no_nan(sizes, total))
         shares = tf.stack(shares, axis=1)

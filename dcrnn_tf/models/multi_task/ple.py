@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import GateControl, Tower, expert_use
+from dcrnn_tf.layers import GateControl, expert_use
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -73,10 +73,7 @@ class PLE(MultiTaskModel):
             for level in range(1, num_levels + 1)
         )
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of the last level."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import MLP, Tower, fork
+from dcrnn_tf.layers import MLP, fork
 from dcrnn_tf.models.base import MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -45,10 +45,7 @@ class SharedBottom(MultiTaskModel):
         super().__init__(fields, tasks, **kwargs)
         self.bottom = MLP(bottom_units, name="bottom", dtype=self.dtype_policy)
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=self.dtype_policy)
-            for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, all on the shared perceptron's output."""

@@ -9,7 +9,6 @@ from dcrnn_tf.layers import (
     Experts,
     SkipMixture,
     SubNetworks,
-    Tower,
     join_subspaces,
     overlap,
     split_subspaces,
@@ -91,9 +90,7 @@ class SluiceNetwork(MultiTaskModel):
         )
         self.beta = SkipMixture(last_share, name="beta", dtype=policy)
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on the mixture of its task's layers."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, SubNetworkRouting, SubNetworks, Tower
+from dcrnn_tf.layers import Experts, SubNetworkRouting, SubNetworks
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -79,9 +79,7 @@ class SNR(MultiTaskModel):
             for level, number in enumerate(targets, start=1)
         )
         self.tower_units = tuple(tower_units)
-        self.towers = tuple(
-            Tower(self.tower_units, name=f"{task}_tower", dtype=policy) for task in self.task_scopes
-        )
+        self.towers = self.task_towers(self.tower_units)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on what is routed to its task."""

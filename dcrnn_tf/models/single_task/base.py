@@ -1,5 +1,7 @@
 """The base of single-task models: each task has its own embeddings and network, in one training."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -14,7 +16,8 @@ class SingleTaskModel(MultiTaskModel):
     lie side by side in one table, so that a step still reads and updates each row once.
 
     A model is a subclass with one method, `network`. If it sets `linear`, each field also has a
-    weight of width 1 per task, what a linear model of the one-hot features learns.
+    weight of width 1 per task, what a linear model of the one-hot features learns. A task that
+    needs several outputs has a network, and embeddings, for each of them.
 
     Args:
       fields: Fields of the dataset, as `MultiTaskModel` takes them.
@@ -47,8 +50,27 @@ class SingleTaskModel(MultiTaskModel):
 
     @property
     def embedding_width(self) -> int:
-        """The width of the table: an embedding per task and, for `linear`, one weight."""
-        return len(self.tasks) * (self.embedding_dim + self.linear)
+        """The width of the table: an embedding per network and, for `linear`, one weight."""
+        return len(self.network_names) * (self.embedding_dim + self.linear)
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of the networks: one for each output of each task."""
+        return tuple(
+            f"{scope}_network" + (f"_{output}" if output else "")
+            for task, scope in zip(self.task_specs, self.task_scopes, strict=True)
+            for output in range(task.outputs)
+        )
+
+    def by_task(self, logits: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns the networks' logits by task: `(batch,)`, or `(batch, outputs)`."""
+        outputs = iter(logits)
+        return [
+            next(outputs)
+            if task.outputs == 1
+            else tf.stack([next(outputs) for _ in range(task.outputs)], axis=1)
+            for task in self.task_specs
+        ]
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns a new network: embeddings `(batch, fields, embedding_dim)` to logits `(batch,)`.
@@ -61,17 +83,17 @@ class SingleTaskModel(MultiTaskModel):
     def build(self, input_shape=None) -> None:
         """Creates all weights."""
         if not self.networks:
-            self.networks = tuple(self.network(f"{task}_network") for task in self.task_scopes)
+            self.networks = tuple(map(self.network, self.network_names))
         super().build(input_shape)
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns each network's logits on its embeddings, plus its fields' linear weights."""
         logits = []
         for network, own in zip(
-            self.networks, tf.split(embeddings, len(self.tasks), axis=2), strict=True
+            self.networks, tf.split(embeddings, len(self.networks), axis=2), strict=True
         ):
             logit = network(own[:, :, : self.embedding_dim])
             if self.linear:
                 logit += tf.reduce_sum(own[:, :, self.embedding_dim], axis=1)
             logits.append(logit)
-        return logits
+        return self.by_task(logits)

@@ -122,7 +122,7 @@ class DIN(SingleTaskModel):
         self, embeddings: ListsAndFields, training: bool, labels: Mapping | None = None
     ) -> list[tf.Tensor]:
         """Returns each network's logits on its embeddings."""
-        count = len(self.tasks)
+        count = len(self.networks)
         own_fields = tf.split(embeddings.fields, count, axis=2)
         own_lists = [tf.split(values.embeddings, count, axis=1) for values in embeddings.lists]
         logits = []
@@ -132,7 +132,7 @@ class DIN(SingleTaskModel):
                 for values, own in zip(embeddings.lists, own_lists, strict=True)
             ]
             logits.append(network(own_fields[number], lists, training=training))
-        return logits
+        return self.by_task(logits)
 
     def get_config(self) -> dict:
         """Returns the arguments of the constructor, with the pairs that it chose."""

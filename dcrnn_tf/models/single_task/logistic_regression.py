@@ -36,7 +36,7 @@ class LogisticRegression(SingleTaskModel):
     @property
     def embedding_width(self) -> int:
         """The width of the table: one weight per task."""
-        return len(self.tasks)
+        return len(self.network_names)
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns the sum of all weights."""

@@ -2,5 +2,15 @@
 
 from dcrnn_tf.training.losses.cross_entropy import WeightedCrossEntropy, positive_weights
 from dcrnn_tf.training.losses.of_tasks import initial_losses, multi_task_losses
+from dcrnn_tf.training.losses.regression import Huber, Logistic, Squared, ZeroInflatedLognormal
 
-__all__ = ["WeightedCrossEntropy", "initial_losses", "multi_task_losses", "positive_weights"]
+__all__ = [
+    "Huber",
+    "Logistic",
+    "Squared",
+    "WeightedCrossEntropy",
+    "ZeroInflatedLognormal",
+    "initial_losses",
+    "multi_task_losses",
+    "positive_weights",
+]

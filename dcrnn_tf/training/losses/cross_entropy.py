@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.dataset.schema import BINARY, DatasetError, Schema
 
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
@@ -56,10 +56,10 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
     Args:
       schema: Schema of the dataset to train on.
       choice: `auto` (negatives over positives of the training split), `none` (1), or a number
-        per task.
+        per binary task.
 
     Returns:
-      `{task: weight}`.
+      `{task: weight}`, 1 of tasks that are not binary.
 
     Raises:
       DatasetError: A task has no positives or no negatives, or the numbers do not fit the tasks.
@@ -72,9 +72,10 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
       >>> positive_weights(Schema("small", fields, tasks, {"train": train}))
       {'click': 4.0}
     """
-    names = schema.task_names
+    names = tuple(task.name for task in schema.tasks if task.kind == BINARY)
+    ones = dict.fromkeys(schema.task_names, 1.0)
     if choice == "none":
-        return dict.fromkeys(names, 1.0)
+        return ones
     if choice == "auto":
         train = schema.split("train")
         for name in names:
@@ -84,11 +85,14 @@ def positive_weights(schema: Schema, choice: str | Sequence[float] = "auto") -> 
                     f"{train.defined[name]} rows, so positive_weights=auto cannot weigh them; "
                     "use more rows or positive_weights=none"
                 )
-        return {n: (train.defined[n] - train.positives[n]) / train.positives[n] for n in names}
+        return ones | {
+            n: (train.defined[n] - train.positives[n]) / train.positives[n] for n in names
+        }
     weights = [float(weight) for weight in choice]
     if len(weights) != len(names) or not all(0 < w < math.inf for w in weights):
         raise DatasetError(
             f"positive_weights={list(choice)} must be auto, none, or one finite number above 0 for "
-            f"each of the {len(names)} tasks {', '.join(names)}"
+            f"each of the {len(names)} {'' if len(names) == len(ones) else 'binary '}tasks "
+            f"{', '.join(names)}"
         )
-    return dict(zip(names, weights, strict=True))
+    return ones | dict(zip(names, weights, strict=True))

@@ -1,17 +1,21 @@
 """The losses of all tasks of a dataset, and what they are before anything is learned."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import keras
 
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.dataset.schema import Schema, Task
 from dcrnn_tf.training.losses.cross_entropy import WeightedCrossEntropy
+from dcrnn_tf.training.losses.regression import LOSSES, initial_loss
 
 
 def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
     """Returns each task's mean training loss under a model that gives every example one half.
 
-    `log(2) (w P + N) / R` with P positives and N negatives among R examples.
+    `log(2) (w P + N) / R` with P positives and N negatives among R examples; of a regression task
+    that under a model whose outputs are 0, as `regression.initial_loss` has it.
 
     Args:
       schema: Schema of the dataset to train on.
@@ -27,19 +31,25 @@ def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, fl
       1.109
     """
     train = schema.split("train")
-    return {
-        task: math.log(2)
-        * (weight * train.positives[task] + train.defined[task] - train.positives[task])
-        / train.rows
-        for task, weight in weights.items()
-    }
+    targets = {task.name: task.target for task in schema.tasks}
+
+    def total(task: str, weight: float) -> float:
+        positives, defined = train.positives[task], train.defined[task]
+        if target := targets[task]:
+            return initial_loss(target) * defined
+        return math.log(2) * (weight * positives + defined - positives)
+
+    return {task: total(task, weight) / train.rows for task, weight in weights.items()}
 
 
-def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEntropy]:
+def multi_task_losses(
+    weights: Mapping[str, float], tasks: Sequence[Task] = ()
+) -> dict[str, keras.losses.Loss]:
     """Returns a loss for each task, as `keras.Model.compile(loss=...)` takes them.
 
     Args:
       weights: Factor on the positives' loss, `{task: weight}`.
+      tasks: The tasks; those that are not among them are binary.
 
     Example:
       >>> from dcrnn_tf.training.losses import multi_task_losses
@@ -47,7 +57,12 @@ def multi_task_losses(weights: Mapping[str, float]) -> dict[str, WeightedCrossEn
       >>> losses["conversion"].positive_weight
       50.0
     """
-    return {
-        task: WeightedCrossEntropy(weights[task], name=f"{scope}_loss")
-        for task, scope in ascii_names(weights).items()
-    }
+    targets = {task.name: task.target for task in tasks}
+    losses = {}
+    for task, scope in ascii_names(weights).items():
+        name = f"{scope}_loss"
+        if target := targets.get(task):
+            losses[task] = LOSSES[target.loss](target, name=name)
+        else:
+            losses[task] = WeightedCrossEntropy(weights[task], name=name)
+    return losses

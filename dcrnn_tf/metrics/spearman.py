@@ -37,6 +37,6 @@ register(
         compute=spearman,
         needs=("labels", "predictions"),
         kind=REGRESSION,
-        note="rank correlation is Spearman's",
+        note="rank correlation is that of Spearman",
     )
 )

@@ -103,7 +103,8 @@ def _try(
         trials += serving_model.trials(dataset)
     outputs = [task.name for task in serving_model.tasks]
     outputs += [output.name for output in serving_model.derived_outputs]
-    trial.check(folder, serving_model.specs(), serving_model.arguments, outputs, trials)
+    specs, arguments = serving_model.specs(), serving_model.arguments
+    trial.check(folder, specs, arguments, outputs, trials, serving_model.numbers)
 
 
 def check_version(version: int, export_dir: str | pathlib.Path) -> None:

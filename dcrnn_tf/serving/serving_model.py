@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import DatasetError, Schema
+from dcrnn_tf.dataset.schema import BINARY, DatasetError, Schema
 from dcrnn_tf.layers.product import bfloat16_products
 from dcrnn_tf.models import MultiTaskModel, probabilities
+from dcrnn_tf.models.derived_outputs import kinds
 from dcrnn_tf.serving.examples import serialize
 from dcrnn_tf.serving.raw_features import RawFeatures
 from dcrnn_tf.serving.raw_rows import raw_rows
@@ -27,7 +28,7 @@ _USER_ROW = f"{_USER_TABLE}_row"
 
 
 class ServingModel(tf.Module):
-    """Raw features to probabilities, with the vocabularies inside.
+    """Raw features to probabilities and predicted numbers, with the vocabularies inside.
 
     Signatures, all of them with the outputs of `output_names`, float32 `(batch,)` each:
 
@@ -42,7 +43,8 @@ class ServingModel(tf.Module):
 
     A task's output is its probability; that of a task defined only where another one is positive
     is the probability given that one. Derived outputs are there by their names: such a task's
-    `TASK_per_exposure`, and `TASK_after_GIVEN` of a model whose tasks are in sequence.
+    `TASK_per_exposure`, and `TASK_after_GIVEN` of a model whose tasks are in sequence. The output
+    of a regression task is a number on the scale of its labels.
 
     Args:
       model: trained.
@@ -116,6 +118,12 @@ class ServingModel(tf.Module):
             row = tf.where(users == 1, 0, tf.range(count))
         return self._probabilities(self._rank_logits(user | candidates | {_USER_ROW: row}))
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The names of the outputs that are numbers instead of probabilities."""
+        of_outputs = kinds(self.tasks, self.derived_outputs)
+        return frozenset(name for name, kind in of_outputs.items() if kind != BINARY)
+
     def specs(self) -> dict[str, dict[str, tf.TensorSpec]]:
         """Shapes and types of the inputs of each signature, `{signature: {input: spec}}`."""
         fields = self.raw_features.specs()
@@ -182,8 +190,12 @@ class ServingModel(tf.Module):
             trials.append(Trial("rank", raw | first, *self._expected(known | same)))
         return trials
 
-    def _expected(self, features: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
-        """Probabilities by the model in training, and how far sums in another order may bring them.
+    def _expected(
+        self, features: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], float, dict[str, float]]:
+        """What the model in training gives, and how far sums in another order may bring it.
+
+        The distance is one for all probabilities, and one for each output that is a number.
 
         Large numbers that are not scaled leave few digits to a logit. How few shows the difference
         that it makes to round every number up or down.
@@ -197,13 +209,18 @@ class ServingModel(tf.Module):
             if column.dtype == np.float32
         }
         others = self._trained({**features, **rounded})
-        differences = [np.abs(others[name] - expected[name]).max() for name in expected]
-        return expected, tolerance + 4 * float(max(differences))
+        differences = {n: float(np.abs(others[n] - expected[n]).max()) for n in expected}
+        of_numbers = {
+            name: tolerance * max(1.0, float(np.abs(expected[name]).max())) + 4 * differences[name]
+            for name in self.numbers
+        }
+        of_probabilities = [differences[name] for name in expected if name not in self.numbers]
+        return expected, tolerance + 4 * max(of_probabilities, default=0.0), of_numbers
 
     def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        tasks = probabilities.unweighted(logits, self._log_weights)
+        tasks = probabilities.unweighted(logits, self._log_weights, self.tasks)
         every = probabilities.with_derived(tasks, self.derived_outputs, self._on_every_exposure)
-        return {name: tf.sigmoid(logit) for name, logit in every.items()}
+        return probabilities.shown(every, self.tasks, self.derived_outputs)
 
 
 def _with_user(model: MultiTaskModel, user_fields: Sequence[str]) -> MultiTaskModel:

@@ -1,7 +1,8 @@
 """The trial of an export before it gets its name: it must give what the model in training gives."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +24,16 @@ class Trial(NamedTuple):
     Attributes:
       signature: Name of the signature.
       inputs: Inputs, `{input: array}`.
-      expected: Probabilities by the model in training, `{output: (rows,)}`; None asks for any.
-      tolerance: Largest difference from them.
+      expected: What the model in training gives, `{output: (rows,)}`; None asks for any.
+      tolerance: Largest difference of probabilities from it.
+      of_numbers: Largest difference of each output that is a number, by name.
     """
 
     signature: str
     inputs: Inputs
     expected: Mapping[str, np.ndarray] | None = None
     tolerance: float = 0.0
+    of_numbers: Mapping[str, float] = MappingProxyType({})
 
 
 def check(
@@ -39,6 +42,7 @@ def check(
     arguments: Mapping[str, str],
     outputs: Sequence[str],
     trials: Sequence[Trial],
+    numbers: Collection[str] = (),
 ) -> None:
     """Loads a SavedModel and tries its signatures.
 
@@ -48,6 +52,7 @@ def check(
       arguments: Argument of an input in Python where it has another name, by input.
       outputs: Names of the outputs that each signature must have.
       trials: What is asked, and what must be answered.
+      numbers: Names of the outputs that are numbers; others are probabilities.
 
     Raises:
       ExportError: A signature, an input or an output is missing, or a probability is none, or
@@ -63,7 +68,7 @@ def check(
         if set(found) != set(outputs):
             raise _refused(f"gives {', '.join(found)} instead of {', '.join(outputs)}")
         for output in outputs:
-            _check_values(trial, output, found[output].numpy())
+            _check_values(trial, output, found[output].numpy(), output in numbers)
 
 
 def _check_inputs(folder: pathlib.Path, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> None:
@@ -79,17 +84,21 @@ def _check_inputs(folder: pathlib.Path, inputs: Mapping[str, Mapping[str, tf.Ten
             raise _refused(f"has no signature {name} with the inputs {', '.join(specs)}")
 
 
-def _check_values(trial: Trial, output: str, found: np.ndarray) -> None:
+def _check_values(trial: Trial, output: str, found: np.ndarray, is_number: bool) -> None:
     expected = found if trial.expected is None else trial.expected[output]
     if found.shape != expected.shape:
         raise _refused(f"gives {len(found)} values of {output} for {len(expected)} rows")
     # A value that is not a number is in no interval.
-    sound = (found >= 0) & (found <= 1) & (np.abs(found - expected) <= trial.tolerance)
+    tolerance = trial.of_numbers.get(output, 0.0) if is_number else trial.tolerance
+    sound = np.abs(found - expected) <= tolerance
+    if not is_number:
+        sound &= (found >= 0) & (found <= 1)
     if not sound.all():
         row = int(np.argmin(sound))
+        what = "the number" if is_number else "probability of"
         told = "" if trial.expected is None else f", the model in training {expected[row]:.6f},"
         raise _refused(
-            f"gives {found[row]:.6f} as probability of {output}{told} in row {row} (counted from "
+            f"gives {found[row]:.6f} as {what} {output}{told} in row {row} (counted from "
             f"0) of a request to {trial.signature}"
         )
 

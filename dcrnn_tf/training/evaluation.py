@@ -146,7 +146,7 @@ class Predictor:
         derived_outputs = self._derived_outputs(tasks)
         every = probabilities.with_derived(logits, derived_outputs, self._on_every_exposure)
         shown = probabilities.shown(every, self._tasks, derived_outputs)
-        return {name: values.numpy() for name, values in shown.items()}
+        return {name: np.asarray(values) for name, values in shown.items()}
 
 
 def evaluate(
@@ -171,16 +171,17 @@ def evaluate(
     Raises:
       EvaluationError: a logit is not a finite number.
     """
+    kind_of = kinds(tasks, derived_outputs)
     for task, values in logits.items():
+        what = "logit" if kind_of.get(task, BINARY) == BINARY else "prediction"
         if not (finite := np.isfinite(values)).all():
             row = int(np.argmin(finite))
             raise EvaluationError(
-                f"the model's output of {task} is {values[row]} in row {row} of the split (counted "
+                f"the model's {what} of {task} is {values[row]} in row {row} of the split (counted "
                 f"from 0; {int((~finite).sum())} such), so nothing can be measured; train it with "
                 "a lower learning rate, or look for damaged numbers in the dataset with "
                 "dcrnn_tf.dataset.verification.findings"
             )
-    kind_of = kinds(tasks, derived_outputs)
     result: dict[str, dict[str, Any]] = {
         task: _values(labels[task], logits[task], kind_of.get(task, BINARY)) for task in labels
     }

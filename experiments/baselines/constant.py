@@ -1,6 +1,7 @@
 """Makes a run of the constant predictor: a task's share of positives in the training split.
 
-Its logloss is what any model has to stay below. The run folder is like that of experiments.train.
+Its logloss is what any model has to stay below. Of a task of numbers it is the mean of the training
+rows. The run folder is like that of experiments.train.
 
 Example:
   python -m experiments.baselines.constant --data_dir=data/ali_ccp --run_dir=runs/constant
@@ -50,7 +51,10 @@ def fit(dataset: "PreparedDataset") -> "Fitted":
     schema = dataset.schema
     train = schema.split("train")
     constants = {
-        task: logit(train.positives[task], train.defined[task]) for task in schema.task_names
+        task.name: task.target.average
+        if task.target
+        else logit(train.positives[task.name], train.defined[task.name])
+        for task in schema.tasks
     }
     labels, logits = {}, {}
     for split in [name for name in ("validation", "test") if name in schema.splits]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.targets import NONE, Target
 from dcrnn_tf.system import memory
 from dcrnn_tf.system.errors import UserError
 
@@ -68,6 +69,25 @@ def read(
     return np.concatenate(tables), {
         task: np.concatenate([part[task] for part in labels]) for task in dataset.schema.task_names
     }
+
+
+def target_of(task: Task) -> Target | None:
+    """Returns the scale on which a regression task is fitted by squared errors; None of others.
+
+    Amounts, many of which are 0, have no scale on which one number could stand for them: they are
+    fitted as they are.
+    """
+    return Target(scaling=NONE) if task.target and task.target.is_amount else task.target
+
+
+def learned(target: Target | None, labels: np.ndarray) -> np.ndarray:
+    """Returns what is fitted of labels, all of which are defined."""
+    return labels if target is None else target.scaled(labels.astype(np.float64), np)
+
+
+def predicted(target: Target | None, scores: np.ndarray) -> np.ndarray:
+    """Returns what is predicted by the scores of a fitted model: logits, or numbers."""
+    return scores if target is None else target.unscaled(scores, np)
 
 
 def check_memory(dataset: PreparedDataset, max_rows: int, row_bytes: int, fixed: int = 0) -> None:

@@ -2,8 +2,9 @@
 
 Each id of a categorical field is a column, a list spreads one over its ids, a numeric field is a
 column of its own. scikit-learn fits one regression a task on the first `--max_rows` training
-rows, a random sample since the rows of a prepared dataset lie in random order. The regularisation
-is chosen on the validation split. The run folder is like that of experiments.train.
+rows, a random sample since the rows of a prepared dataset lie in random order; that of a task of
+numbers is a ridge regression of scaled numbers. The regularisation is chosen on the validation
+split. The run folder is like that of experiments.train.
 
 Example:
   python -m experiments.baselines.logistic_regression --data_dir=data/ali_ccp --run_dir=runs/linear
@@ -62,11 +63,12 @@ def main(settings: Settings) -> None:
 def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -> "Fitted":
     """Fits all tasks and scores all splits but the training split."""
     import numpy as np
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression, Ridge
 
     from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL
     from dcrnn_tf.metrics.logloss import logloss
-    from experiments.baselines.inputs import check_memory
+    from dcrnn_tf.metrics.rmse import rmse
+    from experiments.baselines.inputs import check_memory, learned, predicted, target_of
     from experiments.runs.fitted_run import Fitted, learnable, score
 
     schema = dataset.schema
@@ -78,24 +80,31 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     inputs, labels = one_hot(dataset, "train", max_rows)
     choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
     models, chosen = {}, {}
-    for task in schema.task_names:
-        defined = learnable(task, labels[task])
-        rows, known = inputs[defined], labels[task][defined]
+    targets = {task.name: target_of(task) for task in schema.tasks}
+    for task in schema.tasks:
+        name, target = task.name, targets[task.name]
+        defined = learnable(task, labels[name])
+        rows, known = inputs[defined], learned(target, labels[name][defined])
         # The rows to choose by: where the task is defined on no other, those of the fit.
         choice_rows, choice_known = rows, known
-        if choice is not None and (there := choice[1][task] >= 0).any():
-            choice_rows, choice_known = choice[0][there], choice[1][task][there]
+        if choice is not None and (there := task.defined(choice[1][name])).any():
+            choice_rows, choice_known = choice[0][there], learned(target, choice[1][name][there])
         least = math.inf
         for strength in strengths:
-            model = LogisticRegression(C=strength, max_iter=300)
-            model.fit(rows, known)
-            loss = logloss(choice_known, model.decision_function(choice_rows))
-            if loss < least or task not in models:
-                least, chosen[task], models[task] = loss, strength, model
-        print(f"{task}: C {chosen[task]} of {strengths}")
+            if target is None:
+                model = LogisticRegression(C=strength, max_iter=300).fit(rows, known)
+                loss = logloss(choice_known, model.decision_function(choice_rows))
+            else:
+                model = Ridge(alpha=1 / strength).fit(rows, known)
+                loss = rmse(choice_known, model.predict(choice_rows))
+            if loss < least or name not in models:
+                least, chosen[name], models[name] = loss, strength, model
+        print(f"{name}: C {chosen[name]} of {strengths}")
 
     def score_batch(task: str, rows: "scipy.sparse.csr_matrix") -> np.ndarray:
-        return models[task].decision_function(rows).astype(np.float32)
+        model, target = models[task], targets[task]
+        scores = model.decision_function(rows) if target is None else model.predict(rows)
+        return predicted(target, scores).astype(np.float32)
 
     held_out = score(schema, lambda split: batches(dataset, split), score_batch)
     columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.dataset.schema import BINARY, Schema, Task
 from dcrnn_tf.system.errors import UserError
 from experiments.runs import finish, reuse, run_folder
 from experiments.runs.finish import Columns
@@ -24,8 +24,8 @@ class Fitted:
     """The predictions of a fitted model, and what `run.json` records of it.
 
     Attributes:
-      labels: Labels, `{split: {task: (rows,)}}`, -1 where a task is not defined.
-      logits: Logits of the same rows.
+      labels: Labels, `{split: {task: (rows,)}}`, -1 or NaN where a task is not defined.
+      logits: Logits of the same rows, and predictions of regression tasks.
       parameters: Numbers of parameters, `total`, `embedding` and `other`; None where the model has
         no fixed number.
       record: Further content of `run.json`.
@@ -117,20 +117,21 @@ def score(
     return labels, logits
 
 
-def learnable(task: str, labels: np.ndarray) -> np.ndarray:
+def learnable(task: Task, labels: np.ndarray) -> np.ndarray:
     """Marks the rows to fit a task on, those where it is defined.
 
     Args:
-      task: Name of the task.
+      task: The task.
       labels: Labels of the training rows, `(rows,)`.
 
     Raises:
-      FittingError: The labels are not of both classes.
+      FittingError: The labels are all the same.
     """
-    defined = labels >= 0
+    defined = task.defined(labels)
     if len(np.unique(labels[defined])) < 2:
+        lacking = "no positives or no negatives" if task.kind == BINARY else "one number alone"
         raise FittingError(
-            f"the {len(labels)} training rows have no positives or no negatives of task {task}, so "
+            f"the {len(labels)} training rows have {lacking} of task {task.name}, so "
             "there is nothing to learn; use more rows, or leave the task out of the dataset"
         )
     return defined

@@ -4,6 +4,7 @@ import datetime
 import pathlib
 from collections.abc import Iterator, Mapping
 
+from dcrnn_tf.dataset.schema import REGRESSION
 from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.metrics_log import METRICS_FILE
@@ -46,7 +47,9 @@ def document(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel
         for name, split in schema.splits.items()
     ]
     grids = {
-        "Outputs": Grid("", _texts("output", "probability of"), list(_outputs(serving_model))),
+        "Outputs": Grid(
+            "", _texts("output", "probability or number of"), list(_outputs(serving_model))
+        ),
         Trusted("Inputs of `serving_default`"): Grid(
             "", _texts("input", "type", "shape", "what"), list(_inputs(serving_model, run))
         ),
@@ -88,12 +91,15 @@ def _origin(run_dir: pathlib.Path) -> dict[str, str]:
 
 def _outputs(serving_model: ServingModel) -> Iterator[tuple[str, str]]:
     for task in serving_model.tasks:
+        number = ", a number" if task.kind == REGRESSION else ""
         if task.only_where is None:
-            yield task.name, f"{task.name}, per exposure"
+            yield task.name, f"{task.name}, per exposure{number}"
         else:
-            yield task.name, f"{task.name}, given {task.only_where}"
+            yield task.name, f"{task.name}, given {task.only_where}{number}"
     for output in serving_model.derived_outputs:
-        if output.is_product:
+        if output.kind == REGRESSION:
+            yield output.name, f"{output.task}, the expected number per exposure"
+        elif output.is_product:
             yield output.name, f"{output.task} and all it depends on, per exposure"
         else:
             yield output.name, f"{output.task}, given {output.given}: the quotient, at most 1"

@@ -72,11 +72,15 @@ def mean_columns(result: TableResult, task: str | None = None) -> list[Column]:
       result: Result of the table.
       task: The task whose metrics are meant; None stands for those of all tasks.
     """
-    primary = metrics.get(metrics.PRIMARY) if task is None else result.primary(task)
+    primary, shown = metrics.get(metrics.PRIMARY), result.metrics
+    if task is not None:
+        names = {name for row in result.rows for name in row.tasks[task].present}
+        primary = result.primary(task)
+        shown = tuple(metric for metric in shown if metric.name in names)
     return [
         Number(metric.label, value_of(metric, "summary", "mean"), metric.form, key=metric.name)
-        for metric in result.metrics
-        if metric != primary and (task is None or metric.kind == primary.kind)
+        for metric in shown
+        if metric != primary
     ]
 
 

@@ -132,9 +132,9 @@ def test_the_same_seed_gives_the_same_bits(dataset, fitted):
 
 
 def test_labels_of_one_class_are_refused():
-    assert learnable("click", np.array([0.0, -1.0, 1.0])).tolist() == [True, False, True]
+    assert learnable(Task("click"), np.array([0.0, -1.0, 1.0])).tolist() == [True, False, True]
     with pytest.raises(FittingError, match="3 training rows have no positives or no negatives"):
-        learnable("click", np.array([0.0, -1.0, 0.0]))
+        learnable(Task("click"), np.array([0.0, -1.0, 0.0]))
 
 
 def test_too_few_rows_are_refused(dataset):

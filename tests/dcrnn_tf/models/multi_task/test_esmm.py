@@ -41,7 +41,7 @@ def test_a_conversion_is_a_click_times_a_conversion_after_it():
     np.testing.assert_allclose(tf.sigmoid(logits["click"]), click, rtol=1e-5)
     np.testing.assert_allclose(tf.sigmoid(logits["conversion"]), click * after, rtol=1e-5)
     (derived,) = model.outputs_in_sequence
-    assert derived == ("conversion_after_click", "conversion", "click", False)
+    assert derived == ("conversion_after_click", "conversion", "click", False, "binary")
     np.testing.assert_allclose(tf.sigmoid(derived.logit(logits)), after, rtol=1e-4)
 
 

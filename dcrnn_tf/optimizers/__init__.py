@@ -9,8 +9,9 @@ keras_backend.check()
 
 from dcrnn_tf.optimizers.deferred_adam import DeferredAdam
 from dcrnn_tf.optimizers.fused_adam import FusedAdam
+from dcrnn_tf.optimizers.keras_optimizers import SGD, Adagrad, Adam
 from dcrnn_tf.optimizers.lazy_adam import LazyAdam
-from dcrnn_tf.optimizers.merging import SGD, Adagrad, Adam, merge_repeated_rows
+from dcrnn_tf.optimizers.merging import merge_repeated_rows
 from dcrnn_tf.optimizers.registry import (
     build,
     build_for_tables,

@@ -6,10 +6,11 @@ import tensorflow as tf
 from dcrnn_tf.kernels import operations
 from dcrnn_tf.optimizers.merging import merge_repeated_rows, write_rows
 from dcrnn_tf.optimizers.registry import register
+from dcrnn_tf.optimizers.table_optimizer import TableOptimizer
 
 
 @register("lazy_adam", compiles=True, state=2)
-class LazyAdam(keras.optimizers.Optimizer):
+class LazyAdam(TableOptimizer):
     """Adam whose cost does not depend on the size of an embedding table.
 
     For a `tf.IndexedSlices` gradient the gradients of repeated rows are summed first, and then only
@@ -23,12 +24,14 @@ class LazyAdam(keras.optimizers.Optimizer):
     its moments and moves it on along the old ones. A dense gradient gets plain Adam.
 
     Args:
-      learning_rate: Learning rate, lr.
+      learning_rate: Learning rate, lr, or a schedule of Keras.
       beta_1: Decay of the first moment, b1.
       beta_2: Decay of the second moment, b2.
       epsilon: Number added to the root of the second moment.
       static_shapes: Whether repeated rows are merged in a form that XLA compiles.
       name: Name of the optimizer.
+      **kwargs: Further arguments of Keras' optimizers; with `weight_decay` a step reads the whole
+        table.
 
     Example:
       >>> import tensorflow as tf
@@ -42,7 +45,7 @@ class LazyAdam(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

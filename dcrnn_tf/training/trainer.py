@@ -152,6 +152,8 @@ class Trainer:
           DistributionError: Other workers have read another checkpoint.
         """
         step = self._saved_step = self._checkpoints.restore()
+        for optimizer in (self._table_optimizer, self._optimizer):
+            optimizer.learning_rate = self.settings.learning_rate  # not that of the checkpoint
         self._distribution.check_same(step)
         if self._distribution.is_chief:
             metrics_log.cut(
@@ -306,6 +308,8 @@ class Trainer:
                 logged_step, logged_at = step, now
                 self._check_steps()
                 self._log_losses(epoch, speed)
+            if self._defers and step % self._table_optimizer.longest_wait == 0:
+                self._finish_tables()
             if step % settings.checkpoint_every == 0 and step % self._steps_per_epoch:
                 stop_clock()
                 self.checkpoint()
@@ -322,7 +326,10 @@ class Trainer:
         settings = self.settings
         if not self._warm:  # the first step compiles the function that the others use
             return min(1, end - step)
-        pauses = [every - step % every for every in (settings.log_every, settings.checkpoint_every)]
+        every = [settings.log_every, settings.checkpoint_every]
+        if self._defers:
+            every.append(self._table_optimizer.longest_wait)
+        pauses = [count - step % count for count in every]
         return min(settings.steps_per_execution, end - step, *pauses)
 
     def _several_steps(self, batches: tf.data.Iterator, count: tf.Tensor) -> None:

@@ -58,6 +58,78 @@ def test_is_dense_adam_at_every_read_and_at_the_end(rate, scale, compiled, monke
     assert np.abs(lazy_weight - dense_weight).max() > 1e-3  # so equality says something
 
 
+def test_a_schedule_moves_waiting_rows_at_the_rates_of_their_steps():
+    def schedule():
+        return keras.optimizers.schedules.CosineDecay(
+            1e-4, 300, alpha=0.1, warmup_target=1e-3, warmup_steps=50
+        )
+
+    weight, reads = train(optimizers.DeferredAdam(schedule()))
+    dense_weight, dense_reads = train(optimizers.Adam(schedule()))
+    np.testing.assert_allclose(reads, dense_reads, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(weight, dense_weight, rtol=0, atol=1e-5)
+    constant_weight, _ = train(optimizers.DeferredAdam(1e-3))
+    assert np.abs(constant_weight - dense_weight).max() > 1e-3
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_changed_rate_is_that_of_later_steps_alone(compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(operations, "library", lambda: None)
+    weights = []
+    for kind in (optimizers.DeferredAdam, optimizers.Adam):
+        weight, optimizer = table(), kind(0.1)
+        optimizer.build([weight])
+        deferred = kind is optimizers.DeferredAdam
+        for row, rate in ((3, 0.1), (5, 0.1), (5, 0.01), (5, 0.01)):
+            optimizer.learning_rate = rate
+            if deferred:
+                optimizer.catch_up(weight, tf.constant([row]))
+            values = tf.ones((1, DIM))
+            gradient = tf.IndexedSlices(values, tf.constant([row]), tf.constant([ROWS, DIM]))
+            optimizer.apply([gradient], [weight])
+        if deferred:
+            optimizer.catch_up(weight)
+        weights.append(weight.numpy())
+    np.testing.assert_allclose(*weights, rtol=0, atol=1e-5)
+    moved = (table().numpy() - weights[1])[3]
+    # 0.1 in its own step, 0.067 in the next; then a tenth of 0.052 and of 0.044.
+    np.testing.assert_allclose(moved, 0.1768, atol=5e-4)
+
+
+def test_rows_wait_no_longer_than_the_rates_are_kept():
+    short = optimizers.DeferredAdam(0.01, longest_wait=200)
+    weight = table()
+    short.build([weight])
+    dense, dense_weight = optimizers.Adam(0.01), table()
+    dense.build([dense_weight])
+    batches = list(skewed_batches(700, 1.0))
+    for number, (ids, values) in enumerate(batches):
+        if number and number % 200 == 0:
+            short.catch_up(weight)
+        short.catch_up(weight, ids)
+        gradient = tf.IndexedSlices(values, ids, tf.constant([ROWS, DIM]))
+        short.apply([gradient], [weight])
+        dense.apply([gradient], [dense_weight])
+    short.catch_up(weight)
+    np.testing.assert_allclose(weight.numpy(), dense_weight.numpy(), rtol=0, atol=1e-4)
+    for ids, values in batches[:201]:
+        short.catch_up(weight, ids)
+        short.apply([tf.IndexedSlices(values, ids, tf.constant([ROWS, DIM]))], [weight])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="call catch_up on all rows more"):
+        short.catch_up(weight, ids)
+    with pytest.raises(ValueError, match="longest_wait is 100, expected at least 176"):
+        optimizers.DeferredAdam(longest_wait=100)
+
+
+@pytest.mark.parametrize(
+    "beside", [{"weight_decay": 0.1}, {"use_ema": True}, {"gradient_accumulation_steps": 2}]
+)
+def test_what_changes_rows_that_no_batch_reads_is_refused(beside):
+    with pytest.raises(ValueError, match=f"DeferredAdam cannot make up for {next(iter(beside))}"):
+        optimizers.DeferredAdam(0.1, **beside)
+
+
 def test_other_betas():
     settings = {"beta_1": 0.5, "beta_2": 0.9}
     weight, _ = train(optimizers.DeferredAdam(1e-3, **settings), steps=300)
@@ -115,8 +187,8 @@ def test_compiled_operation_agrees_with_tensorflows(monkeypatch):
 
 
 def test_refuses_a_loop_that_never_catches_up():
-    weight = table()
+    weight, bias = table(), keras.Variable(0.0)
     optimizer = optimizers.DeferredAdam(0.1)
     gradient = tf.IndexedSlices(tf.ones((1, DIM)), tf.constant([0]), tf.constant([ROWS, DIM]))
     with pytest.raises(RuntimeError, match="calls catch_up before each batch"):
-        optimizer.apply([gradient], [weight])
+        optimizer.apply([tf.constant(1.0), gradient], [bias, weight])

@@ -131,6 +131,17 @@ def test_an_interrupted_run_ends_with_the_same_bits(dataset, whole, tmp_path, st
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
 
 
+def test_a_checkpoint_does_not_bring_its_learning_rate(dataset, tmp_path):
+    first = make_trainer(dataset, tmp_path)
+    kill_at(first, 12)
+    with pytest.raises(Killed):
+        first.train()
+    second = make_trainer(dataset, tmp_path, dataclasses.replace(SETTINGS, learning_rate=1e-5))
+    assert second.restore() is not None
+    for optimizer in (second._optimizer, second._table_optimizer):
+        assert float(optimizer.learning_rate) == np.float32(1e-5)
+
+
 def test_several_steps_at_a_time_are_the_same_steps(dataset, whole, tmp_path, monkeypatch):
     grouped = dataclasses.replace(SETTINGS, steps_per_execution=3)
     trainer = make_trainer(dataset, tmp_path, grouped)

@@ -1,4 +1,4 @@
-"""Makes a prepared dataset of any logs in CSV or Parquet files, from a small declaration.
+"""Makes a prepared dataset of logs in CSV, JSON lines or Parquet files, from a declaration.
 
   python -m data_prep.own_log --declaration=examples/census_income.yaml \\
       --raw_dir=FOLDER_OF_THE_FILES --out_dir=data/census_income

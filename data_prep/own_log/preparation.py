@@ -1,4 +1,4 @@
-"""Makes a prepared dataset of the CSV or Parquet files that a declaration describes."""
+"""Makes a prepared dataset of the files that a declaration describes."""
 
 import pathlib
 from collections.abc import Mapping

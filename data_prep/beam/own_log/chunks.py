@@ -13,7 +13,7 @@ import polars as pl
 
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
-from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.rows import LogRows, RowReader
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.storage.bad_rows import BadRows
@@ -113,7 +113,7 @@ class ReadLog:
 
     def build(self, pipeline: beam.Pipeline) -> Results:
         """Adds the steps; for `run_stage`."""
-        files = [(n, split, file.path) for n, (split, file) in enumerate(self._log.files)]
+        files = [(n, split, f.path, f.partitions) for n, (split, f) in enumerate(self._log.files)]
         read = (
             pipeline
             | "Files" >> beam.Create(files)
@@ -195,35 +195,36 @@ class _Sum(beam.CombineFn):
 
 
 def _read(
-    element: tuple[int, int, pathlib.Path],
+    element: tuple[int, int, pathlib.Path, Mapping[str, str | None]],
     declaration: Declaration,
     folder: pathlib.Path,
     seed: int,
     max_bad_rows: int,
 ) -> Iterator[Read | beam.pvalue.TaggedOutput]:
     """Yields the results of a file and, where splits depend on all rows, counts of them."""
-    file, split, path = element
+    number, split, path, partitions = element
     counts = SplitCounts(declaration, seed)
     bad_rows = BadRows(max_bad_rows)
     rows: list[int] = []
     try:
         reader = RowReader(declaration)
-        chunks = reader(open_file(path, declaration.selection), split, bad_rows, lambda done: None)
+        file = LogFile(path, declaration.selection, partitions)
+        chunks = reader(file, split, bad_rows, lambda done: None)
         for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
             table = frame.rename(lambda name: _COLUMN + name).with_columns(
                 pl.Series(_SPLIT, splits),
                 *(pl.Series(_LABEL + task, label) for task, label in labels.items()),
             )
-            with replaced(_chunk_file(folder, file, chunk)) as partial:
+            with replaced(_chunk_file(folder, number, chunk)) as partial:
                 table.write_parquet(partial, compression="lz4")
             rows.append(frame.height)
             if declaration.split.counts_first:
                 counts.add(frame)
     except DatasetError as error:
-        yield Read(file, rows, bad_rows.counts, str(error))
+        yield Read(number, rows, bad_rows.counts, str(error))
         return
     for reason, count in bad_rows.counts.items():
         beam.metrics.Metrics.counter("bad_rows", reason).inc(count)
-    yield Read(file, rows, bad_rows.counts)
+    yield Read(number, rows, bad_rows.counts)
     if declaration.split.counts_first:
         yield beam.pvalue.TaggedOutput("counts", counts)

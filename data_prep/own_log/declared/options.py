@@ -1,5 +1,6 @@
 """How the files of an own log are read, and which of their columns."""
 
+import codecs
 import dataclasses
 from collections.abc import Collection, Mapping
 
@@ -16,9 +17,12 @@ class FileOptions:
     quoted: bool = True
     column_names: tuple[str, ...] | None = None
     missing_values: tuple[str, ...] = ("", "NaN", "nan")
+    encoding: str = "UTF-8"
 
 
 DEFAULT = FileOptions()
+# With what some encodings take for more than these characters.
+_ASCII = bytes(range(128)) + rb"\u0041\x41 +AGE- ~{ " + b"\x1b$B!!"
 OPTION_KEYS = tuple(field.name for field in dataclasses.fields(FileOptions))
 
 
@@ -31,12 +35,18 @@ class Selection:
       lists: Columns whose cells may be lists; every other column has single values.
       numbers: Columns whose cells are read as numbers.
       options: how the files are read.
+      elsewhere: Columns that a file may lack, since something else gives them.
     """
 
     columns: Mapping[str, str]
     lists: Collection[str] = ()
     numbers: Collection[str] = ()
     options: FileOptions = DEFAULT
+    elsewhere: Collection[str] = ()
+
+    def among(self, names: Collection[str]) -> list[str]:
+        """The columns that are among the given names."""
+        return [column for column in self.columns if column in names]
 
     def check(self, names: Collection[str], where: str) -> None:
         """Checks that the columns exist.
@@ -81,4 +91,18 @@ def parse_options(keys: Keys, default: FileOptions = DEFAULT) -> FileOptions:
         quoted=keys.truth("quoted", default.quoted),
         column_names=names,
         missing_values=default.missing_values if missing is None else ("", *missing),
+        encoding=_encoding(keys, default.encoding),
     )
+
+
+def _encoding(keys: Keys, default: str) -> str:
+    """Returns an encoding of text in which ASCII is ASCII, so that line ends can be found."""
+    name = keys.text("encoding", default)
+    try:
+        is_ascii = _ASCII.decode(name) == _ASCII.decode("ascii")
+        codecs.getincrementaldecoder(name)("surrogateescape").decode(_ASCII, True)
+    except (LookupError, ValueError):
+        is_ascii = False
+    if not is_ascii:
+        keys.fail("encoding", "one that holds ASCII, such as utf-8, latin-1, cp1252 or gb18030")
+    return name

@@ -11,8 +11,6 @@ import pyarrow as pa
 
 from dcrnn_tf.dataset.schema import DatasetError
 
-NOT_UTF8 = "a cell holds bytes that are not UTF-8"
-
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
@@ -25,6 +23,11 @@ class Chunk:
 
     frame: pl.DataFrame
     place: Callable[[int], str]
+
+
+def not_text(encoding: str) -> tuple[str, str]:
+    """The reason of bad rows with bytes that are no text in an encoding, and the sentence."""
+    return f"not {encoding}", f"a cell holds bytes that are not {encoding}"
 
 
 class EmptyFileError(DatasetError):

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import io
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +12,8 @@ import pyarrow.csv
 
 from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
-from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, EmptyFileError, reading
-from data_prep.own_log.parsing.csv_text import CsvText
+from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError, not_text, reading
+from data_prep.own_log.parsing.csv_text import CsvText, text_of
 from data_prep.own_log.parsing.first_bytes import unpacked
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -36,7 +35,7 @@ class CsvFile:
             raise EmptyFileError(f"{path} is empty")
         # Names must be right; a first row that is not UTF-8 is a bad row like any other.
         if self._options.column_names is None and not all(map(_is_encodable, first[1])):
-            raise DatasetError(f"{path}: its first line is not UTF-8 text")
+            raise DatasetError(f"{path}: its first line is not {self._options.encoding} text")
         self.names = self._options.column_names or tuple(name.strip() for name in first[1])
         for column in selection.columns:
             if self.names.count(column) > 1:
@@ -45,7 +44,7 @@ class CsvFile:
                 )
 
     def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
-        """Yields all rows, except those with a wrong number of cells or bytes that are not UTF-8.
+        """Yields all rows, except those with a wrong number of cells or bytes that are no text.
 
         Raises:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
@@ -71,10 +70,12 @@ class CsvFile:
                 skipped.append(record)
 
         # By their numbers, because columns that are not read may share a name.
-        columns = {str(self.names.index(name)): name for name in self._selection.columns}
+        columns = {str(self.names.index(name)): name for name in self._selection.among(self.names)}
         record = 0  # number of the last record seen
         with reading(self.path), open(self.path, "rb") as raw:
-            text = CsvText(unpacked(raw), self._options.separator * len(self.names))
+            text = CsvText(
+                unpacked(raw), self._options.separator * len(self.names), self._options.encoding
+            )
             try:
                 reader = pa.csv.open_csv(
                     text,
@@ -128,8 +129,9 @@ class CsvFile:
         if text.marked:
             marked = pl.any_horizontal(pl.all().str.contains(text.mark, literal=True))
             bad = frame.select(marked).to_series()
+            reason, what = not_text(self._options.encoding)
             for number in numbers[bad.to_numpy()]:
-                bad_rows.add("not UTF-8", lambda n=number: self._place(n), NOT_UTF8)
+                bad_rows.add(reason, lambda n=number: self._place(n), what)
             frame, numbers = frame.filter(~bad), numbers[~bad.to_numpy()]
         frame = cleaned(frame, self._options.missing_values)
         return Chunk(frame, lambda row: self._place(numbers[row]))
@@ -145,12 +147,12 @@ class CsvFile:
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yields each record that is not blank with the number of its first line.
 
-        Bytes that are not UTF-8 come as surrogates, NUL, which `csv` may not take, as another
+        Bytes that are no text come as surrogates, NUL, which `csv` may not take, as another
         character.
         """
         csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))  # as long as Arrow takes
         with open(self.path, "rb") as raw:
-            text = io.TextIOWrapper(unpacked(raw), "utf-8-sig", "surrogateescape", newline="")
+            text = text_of(unpacked(raw), self._options.encoding)
             lines = (line.replace("\0", "\ufffd") for line in text)
             quoting = csv.QUOTE_MINIMAL if self._options.quoted else csv.QUOTE_NONE
             reader = csv.reader(lines, delimiter=self._options.separator, quoting=quoting)

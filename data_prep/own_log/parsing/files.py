@@ -7,16 +7,84 @@ null. Rows that cannot be read at all go to a `BadRows` and are left out.
 import dataclasses
 import fnmatch
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
+import polars as pl
+
+from data_prep.own_log.cells import clean
 from data_prep.own_log.declared.options import Selection
-from data_prep.own_log.parsing.chunks import EmptyFileError
+from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError
 from data_prep.own_log.parsing.csv_file import CsvFile
-from data_prep.own_log.parsing.first_bytes import PARQUET, kind_of
+from data_prep.own_log.parsing.first_bytes import CSV, JSON_LINES, PARQUET, kind_of
+from data_prep.own_log.parsing.json_lines import JsonLinesFile
 from data_prep.own_log.parsing.parquet_file import ParquetFile
+from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
-LogFile = CsvFile | ParquetFile
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # as Hive and Spark name the folder of missing values
+_CONTENTS = {CSV: CsvFile, PARQUET: ParquetFile, JSON_LINES: JsonLinesFile}
+
+
+class LogFile:
+    """A file of a log; `names` are its columns, those that its folders give among them.
+
+    A folder such as `day=2026-11-01` gives the column `day` to files that have none of this name.
+
+    Args:
+      path: Path of the file.
+      selection: what is read of it.
+      partitions: Values of the columns that its folders give, None for a missing one.
+
+    Raises:
+      DatasetError: It cannot be read, is empty or lacks a column.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        selection: Selection,
+        partitions: Mapping[str, str | None] | None = None,
+    ):
+        self.path = path
+        self.partitions = dict(partitions or {})
+        self.kind = kind_of(path)
+        own_selection = dataclasses.replace(selection, elsewhere=self.partitions)
+        self._content = _CONTENTS[self.kind](path, own_selection)
+        self.bytes = self._content.bytes
+        own = self._content.names
+        self.names = (*own, *(name for name in self.partitions if name not in own))
+        selection.check(self.names, str(path))
+        if not set(selection.columns) & set(own):
+            raise DatasetError(
+                f"{path}: its folders give all columns that are read, expected one of its own"
+            )
+        missing = selection.options.missing_values
+        self._given = [
+            clean(pl.Series(name, [value], pl.String), missing)
+            for name, value in self.partitions.items()
+            if name in selection.columns and name not in own
+        ]
+        self._columns = list(selection.columns)
+
+    def chunks(self, bad_rows: BadRows, progress: Progress) -> Iterator[Chunk]:
+        """Yields the rows that can be read at all; the others go to `bad_rows`.
+
+        Raises:
+          DatasetError: the file is damaged, or has more bad rows than tolerated.
+        """
+        for chunk in self._content.chunks(bad_rows, progress):
+            rows = chunk.frame.height
+            given = [column.new_from_index(0, rows) for column in self._given]
+            yield Chunk(chunk.frame.with_columns(given).select(self._columns), chunk.place)
+
+
+def partitions_of(path: pathlib.Path, data_dir: pathlib.Path) -> dict[str, str | None]:
+    """Returns the columns that folders such as `day=2026-11-01` below `data_dir` give a file."""
+    folders = path.relative_to(data_dir).parts[:-1]
+    pairs = [part.split("=", 1) for part in folders if "=" in part[1:]]
+    values = {unquote(name): unquote(value) for name, value in pairs}
+    return {name: None if value == _NO_VALUE else value for name, value in values.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +118,7 @@ def open_files(data_dir: pathlib.Path, patterns: Sequence[str], selection: Selec
     opened, empty = [], []
     for path in paths:
         try:
-            opened.append(open_file(path, selection))
+            opened.append(LogFile(path, selection, partitions_of(path, data_dir)))
         except EmptyFileError:
             empty.append(path)
     if not opened:
@@ -63,8 +131,9 @@ def find_files(
 ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Returns the files that fit patterns, each once, and hidden ones that are passed over.
 
-    A name also fits with `.gz` at its end. Hidden files begin with `.` or `_`, or lie in folders
-    that do; they fit only what begins in the same way.
+    A name also fits with `.gz` at its end, and the name of a folder stands for all files below it.
+    Hidden files begin with `.` or `_`, or lie in folders that do; they fit only what begins in the
+    same way.
 
     Raises:
       DatasetError: A pattern fits no file, or a file is there packed and not packed.
@@ -73,7 +142,11 @@ def find_files(
     passed_over: set[pathlib.Path] = set()
     for pattern in patterns:
         try:
-            found, packed = (_matches(data_dir, pattern + end) for end in ("", ".gz"))
+            folder = data_dir / pattern
+            if folder.is_relative_to(data_dir) and ".." not in folder.parts and folder.is_dir():
+                found, packed = set(folder.rglob("*")), set()
+            else:
+                found, packed = (_matches(data_dir, pattern + end) for end in ("", ".gz"))
         except (NotImplementedError, ValueError, RecursionError):
             raise DatasetError(
                 f"files: {pattern!r} is no file name or pattern relative to --raw_dir"
@@ -95,27 +168,15 @@ def find_files(
     return list(paths.values()), sorted(passed_over)
 
 
-def open_file(path: pathlib.Path, selection: Selection) -> LogFile:
-    """Opens a file, of whose kind its first bytes speak, and checks its columns.
-
-    Raises:
-      DatasetError: It cannot be read, is empty or lacks a declared column.
-    """
-    file = (ParquetFile if kind_of(path) == PARQUET else CsvFile)(path, selection)
-    selection.check(file.names, str(path))
-    return file
-
-
-def open_csv(path: pathlib.Path, selection: Selection) -> CsvFile:
+def open_csv(path: pathlib.Path, selection: Selection) -> LogFile:
     """Opens a CSV file and checks its columns.
 
     Raises:
       DatasetError: It cannot be read, is no CSV file, is empty or lacks a declared column.
     """
-    file = open_file(path, selection)
-    if not isinstance(file, CsvFile):
-        raise DatasetError(f"{path} is a Parquet file, expected CSV text")
-    return file
+    if (kind := kind_of(path)) != CSV:
+        raise DatasetError(f"{path} is a {kind} file, expected CSV text")
+    return LogFile(path, selection)
 
 
 def _matches(folder: pathlib.Path, pattern: str) -> set[pathlib.Path]:

@@ -2,7 +2,9 @@
 
 import codecs
 import gzip
+import json
 import pathlib
+import re
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -11,9 +13,12 @@ import pyarrow as pa
 from data_prep.own_log.parsing.chunks import reading
 from dcrnn_tf.dataset.schema import DatasetError
 
-PARQUET, CSV = "Parquet", "CSV"
+PARQUET, CSV, JSON_LINES = "Parquet", "CSV", "JSON lines"
 _FIRST = 512  # bytes
+_FIRST_LINE = 1 << 16  # bytes
 _PARQUET_NAMES = (".parquet", ".pq")
+_OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*(\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\}))')
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{")
 
 # Python's own readers of bzip2 and xz take what follows a damaged part for no part of the file.
 _PACKINGS: tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...] = (
@@ -53,7 +58,7 @@ def unpacked(raw: BinaryIO) -> BinaryIO:
 
 
 def kind_of(path: pathlib.Path) -> str:
-    """Returns `PARQUET` or `CSV`, the latter of any text, packed or not.
+    """Returns `PARQUET`, `JSON_LINES` or `CSV`, the last of any other text, packed or not.
 
     Raises:
       DatasetError: It is a file of another kind, or cannot be read.
@@ -62,22 +67,26 @@ def kind_of(path: pathlib.Path) -> str:
         first = raw.read(_FIRST)
         if _is_parquet(first):
             return PARQUET
-        raw.seek(0)
         packing = _packing(first)
-        if packing is not None:
-            first = unpacked(raw).read(_FIRST)
+        if packing is None:
+            text = raw
+        else:
+            raw.seek(0)
+            text = unpacked(raw)
+            first = text.read(_FIRST)
             if _is_parquet(first):
                 raise DatasetError(f"{path} is a Parquet file packed with {packing[0]}; unpack it")
             if (inner := _packing(first)) is not None:
                 raise DatasetError(
                     f"{path} is packed twice, with {inner[0]} and {packing[0]}; unpack it once"
                 )
+        line = first + text.read(_FIRST_LINE) if _OBJECT.match(first) else b""
     if (unread := _unread(first)) is not None:
         what, advice = unread
-        raise DatasetError(f"{path} is {what}, expected CSV text or Parquet; {advice}")
+        raise DatasetError(f"{path} is {what}, expected CSV text, JSON lines or Parquet; {advice}")
     if path.suffix.lower() in _PARQUET_NAMES and not _is_text(first):
         raise DatasetError(f"{path} does not begin as a Parquet file does; fetch it again")
-    return CSV
+    return JSON_LINES if line and not _goes_on(line) else CSV
 
 
 def check_text(path: pathlib.Path) -> None:
@@ -111,6 +120,16 @@ def _is_parquet(first: bytes) -> bool:
     return first.startswith(b"PAR1") and not 32 <= (first + b"\0")[4] < 127
 
 
+def _goes_on(text: bytes) -> bool:
+    """Whether the line in which a JSON object ends goes on, as a cell of a CSV file does."""
+    text = text[_OBJECT.match(text).start(1) :]
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return False  # damaged, or longer
+    return bool(text.decode(errors="replace")[end:].split("\n", 1)[0].strip())
+
+
 def _unread(first: bytes) -> tuple[str, str] | None:
     if first.startswith(b"PK") and b"[Content_Types].xml" in first:
         return "a workbook of Excel or the like", "save its sheet as CSV"
@@ -119,6 +138,8 @@ def _unread(first: bytes) -> tuple[str, str] | None:
     for magic, what, advice in _UNREAD:
         if first.startswith(magic):
             return what, advice
+    if _ARRAY.match(first):
+        return "a JSON array", "write one object a line"
     even, odd = first[0:16:2], first[1:16:2]
     if len(first) >= 8 and any(even) != any(odd):  # ASCII of two bytes a character
         return "text in UTF-16", "save it as UTF-8"

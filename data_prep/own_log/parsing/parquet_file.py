@@ -10,7 +10,7 @@ import pyarrow.parquet
 
 from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
-from data_prep.own_log.parsing.chunks import NOT_UTF8, Chunk, reading
+from data_prep.own_log.parsing.chunks import Chunk, not_text, reading
 from data_prep.own_log.parsing.parquet_types import frame_of, refusal
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -67,7 +67,7 @@ class ParquetFile:
         Raises:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
         """
-        columns = list(self._selection.columns)
+        columns = self._selection.among(self.names)
         first = 1  # number of a batch's first row
         with self._open() as file:
             for batch in _batches(file, columns):
@@ -75,7 +75,8 @@ class ParquetFile:
                 frame = cleaned(frame, self._selection.options.missing_values)
                 numbers = first + np.flatnonzero(good)
                 for number in first + np.flatnonzero(~good):
-                    bad_rows.add("not UTF-8", lambda n=number: self._place(n), NOT_UTF8)
+                    reason, what = not_text("UTF-8")
+                    bad_rows.add(reason, lambda n=number: self._place(n), what)
                 yield Chunk(frame, lambda row, numbers=numbers: self._place(numbers[row]))
                 first += len(good)
                 progress(self.bytes * len(good) // self._rows)

@@ -1,5 +1,7 @@
 """Own logs on Beam, against the preparation on one machine."""
 
+import gzip
+import json
 import random
 
 import polars as pl
@@ -13,7 +15,7 @@ from data_prep.beam.own_log import histories
 from data_prep.beam.own_log.preparation import prepare
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.learning import scaling
-from data_prep.own_log.parsing import csv_file, parquet_file
+from data_prep.own_log.parsing import csv_file, json_lines, parquet_file
 from data_prep.own_log.preparation import prepare as prepare_alone
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
@@ -36,6 +38,7 @@ FIELDS = {
     "place": {"kind": "categorical", "min_count": 1},
 }
 DERIVED = {"price_share": "price / (day + 1)", "place": "UPPER(city) || IF(price > 7, '+', '-')"}
+FILES = ["a.csv", "hour=*/b.json", "[cd].parquet"]
 SPLITS = {
     "fraction": {"test_fraction": 0.2, "validation_fraction": 0.3},
     "group": {"column": "user", "test_fraction": 0.2, "validation_fraction": 0.3},
@@ -64,19 +67,24 @@ def rows(seed, count):
 
 @pytest.fixture
 def logs(tmp_path, monkeypatch):
-    """Two CSV files and a Parquet file, some rows of which are bad, read in many chunks."""
+    """CSV, JSON lines and Parquet files, some rows of which are bad, read in many chunks."""
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(json_lines, "BLOCK_BYTES", 1500)
     monkeypatch.setattr(parquet_file, "PARQUET_ROWS", 60)
     monkeypatch.setattr(scaling, "SAMPLE_ROWS", 100)
     monkeypatch.setattr(histories, "ROWS_PER_BUCKET", 100)
     monkeypatch.setattr(counting, "ROWS_PER_PARTITION", 200)
     folder = tmp_path / "logs"
     folder.mkdir()
-    for name, seed, count in (("a", 1, 300), ("b", 2, 200)):
-        lines = pl.DataFrame(list(rows(seed, count))).write_csv().splitlines()
-        lines[17] = lines[17].replace(",", ",,")
-        lines[90] = lines[90].rpartition(",")[0].rpartition(",")[0] + ",2,1"
-        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    lines = pl.DataFrame(list(rows(1, 300))).write_csv().splitlines()
+    lines[17] = lines[17].replace(",", ",,")
+    lines[90] = lines[90].rpartition(",")[0].rpartition(",")[0] + ",2,1"
+    (folder / "a.csv").write_text("\n".join(lines) + "\n")
+    (folder / "hour=7").mkdir()
+    lines = [json.dumps({**row, "city": "röm"}, ensure_ascii=False) for row in rows(2, 200)]
+    lines[17] = lines[17][1:]
+    lines[90] = lines[90].replace('"click": ', '"click": 2')
+    (folder / "hour=7" / "b.json").write_bytes(gzip.compress("\n".join(lines).encode("latin-1")))
     pl.DataFrame(list(rows(3, 150))).write_parquet(folder / "c.parquet")
     pl.DataFrame(list(rows(3, 1))).head(0).write_parquet(folder / "d.parquet")
     return folder
@@ -86,9 +94,10 @@ def declare(folder, split):
     content = {
         "name": "shop",
         "time": {"column": "at", "zone": "Europe/Berlin"},
-        "split": {"by": split, "files": ["a.csv", "b.csv", "[cd].parquet"], **SPLITS[split]},
+        "split": {"by": split, "files": FILES, **SPLITS[split]},
         "derived": DERIVED,
         "fields": FIELDS,
+        "encoding": "latin-1",
         "tasks": {
             "click": {"positive": [1, "yes"], "negative": [0]},
             "buy": {"only_where": "click"},
@@ -108,7 +117,7 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     simulation = {"seed": 1}
     alone = prepare_alone(declaration, logs, tmp_path / "alone", 5, 4, simulation)
     assert sum(alone.filters["bad_rows"].values()) == 4
-    assert len(alone.filters["bad_rows"]) == 2
+    assert len(alone.filters["bad_rows"]) == 3
     assert 0 < alone.tasks[3].target.deviation < alone.tasks[3].target.average
     train = alone.split("train")
     assert 0 < train.positives["like"] < train.defined["like"] < train.rows
@@ -128,14 +137,15 @@ def test_one_bad_row_too_many_is_named_as_on_one_machine(logs, tmp_path):
             prepare_somehow(declaration, logs, tmp_path / "out", 5, 3)
         messages.append(str(error.value))
     assert messages[0] == messages[1]
-    assert "b.csv, line 91" in messages[0]
+    assert "b.json, line 91" in messages[0]
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
 def test_a_split_without_rows_is_named(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
-    for name in ("a.csv", "b.csv"):
+    (folder / "hour=7").mkdir()
+    for name in ("a.csv", "hour=7/b.json"):
         (folder / name).write_text("user,at,city,tags,price,click,buy,watch,spend,like,day\n")
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from hypothesis import strategies as st
 
-from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.parsing.files import LogFile
 from data_prep.storage.bad_rows import BadRows
 from tests.data_prep.own_log.test_files_fuzz import declared, valid_text
 from tests.data_prep.own_log.test_first_bytes import packed
@@ -64,7 +64,7 @@ def check_file(seed, kind, damages, cut):
         bad_rows = BadRows(10**6)
 
         def read():
-            file = open_file(path, declared(",", True, True, False).selection)
+            file = LogFile(path, declared(",", True, True, False).selection)
             return sum(chunk.frame.height for chunk in file.chunks(bad_rows, lambda done: None))
 
         found, message = result(read)

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
-from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import RowReader
 from data_prep.storage.bad_rows import BadRows
@@ -82,7 +82,7 @@ def used(declaration):
     bad_rows, counts = BadRows(10), RowCounts(declaration)
 
     def read():
-        file = open_file(path, declaration.selection)
+        file = LogFile(path, declaration.selection)
         for frame, splits, labels in RowReader(declaration)(file, 0, bad_rows, lambda done: None):
             counts.add(frame, splits, labels)
 

@@ -14,7 +14,7 @@ import pytest
 
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.parsing import csv_file
-from data_prep.own_log.parsing.files import find_files, open_csv, open_file
+from data_prep.own_log.parsing.files import LogFile, find_files, open_csv
 from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.rows import LogRows
@@ -34,7 +34,7 @@ def declared(files="*", **entries):
 
 
 def read(path, **entries):
-    chunks = open_file(path, declared(**entries).selection).chunks(BadRows(0), lambda done: None)
+    chunks = LogFile(path, declared(**entries).selection).chunks(BadRows(0), lambda done: None)
     frames = [chunk.frame.cast({"click": pl.Int64}) for chunk in chunks]
     return [row for frame in frames for row in frame.select("x", "click").iter_rows()]
 
@@ -140,18 +140,21 @@ def feather():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (archive("log.csv"), "is a zip archive, expected CSV text or Parquet; unpack it"),
+        (
+            archive("log.csv"),
+            "is a zip archive, expected CSV text, JSON lines or Parquet; unpack it",
+        ),
         (
             archive("[Content_Types].xml"),
             "is a workbook of Excel or the like, .*; save its sheet as",
         ),
         (
             feather(),
-            r"is an Arrow \(Feather\) file, expected CSV text or Parquet; write it as Parquet",
+            r"is an Arrow \(Feather\) file, expected CSV .* or Parquet; write it as Parquet",
         ),
         (
             TEXT.encode("utf-16"),
-            "is text in UTF-16, expected CSV text or Parquet; save it as UTF-8",
+            "is text in UTF-16, expected CSV text, JSON lines or Parquet; save it as UTF-8",
         ),
         (TEXT.encode("utf-16-be"), "is text in UTF-16, .*; save it as UTF-8"),
         (TEXT.encode("utf-16-le"), "is text in UTF-16, .*; save it as UTF-8"),

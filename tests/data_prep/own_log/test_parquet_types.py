@@ -11,7 +11,7 @@ import pytest
 
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.parsing import parquet_file
-from data_prep.own_log.parsing.files import open_file
+from data_prep.own_log.parsing.files import LogFile
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -37,7 +37,7 @@ def read(folder, column, kind="categorical", store_schema=True, max_bad_rows=0):
     table = pa.table({"x": column, "click": [1] * len(column)})
     pa.parquet.write_table(table, path, store_schema=store_schema)
     bad_rows = BadRows(max_bad_rows)
-    chunks = open_file(path, declared(kind).selection).chunks(bad_rows, lambda done: None)
+    chunks = LogFile(path, declared(kind).selection).chunks(bad_rows, lambda done: None)
     return [cell for chunk in chunks for cell in chunk.frame["x"].to_list()], bad_rows.counts
 
 
@@ -207,7 +207,7 @@ def test_lists_of_dictionaries_are_read_over_many_row_groups(tmp_path):
     dtype = pa.list_(pa.dictionary(pa.int32(), pa.string()))
     table = pa.table({"x": pa.array(lists, dtype), "click": [1] * 12})
     pa.parquet.write_table(table, path, row_group_size=2)
-    file = open_file(path, declared("multi_categorical").selection)
+    file = LogFile(path, declared("multi_categorical").selection)
     chunks = file.chunks(BadRows(0), lambda done: None)
     assert [cell for chunk in chunks for cell in chunk.frame["x"].to_list()] == lists
 
@@ -231,6 +231,6 @@ def test_a_damaged_page_is_found_by_its_checksum(tmp_path):
     content = path.read_bytes()
     place = content.index(b"500") + 1
     path.write_bytes(content[:place] + b"7" + content[place + 1 :])
-    file = open_file(path, declared("categorical").selection)
+    file = LogFile(path, declared("categorical").selection)
     with pytest.raises(DatasetError, match=r"log.parquet cannot be read .*; fetch it again"):
         list(file.chunks(BadRows(0), lambda done: None))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.history import event_files, histories
+from data_prep.own_log.history.dictionary import Dictionary
 from data_prep.own_log.history.histories import open_histories
 from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.parsing import csv_file
@@ -289,3 +290,25 @@ def test_what_is_missing_in_the_files_is_named(tmp_path):
     (tmp_path / "0.csv").write_text("number,at,item,price,click,buy\n")
     with pytest.raises(DatasetError, match=r"there is no column 'user' \(field of_item\)"):
         prepare(parse_declaration(CONTENT, tmp_path / "shop.yaml"), tmp_path, tmp_path / "out")
+
+
+def test_ids_are_numbered_apart_though_their_hashes_are_one(monkeypatch):
+    hashed = pl.Series.hash
+
+    def few_hashes(series, seed=0):
+        return hashed(series, seed) % (3 + 20 * seed)
+
+    monkeypatch.setattr(pl.Series, "hash", few_hashes)
+    draw, known, numbers = random.Random(0), Dictionary(), {}
+    for _ in range(20):
+        cells = [draw.choice([None, "5", "5.0", "a", *map(str, range(30))]) for _ in range(12)]
+        found = known.numbers(pl.Series(cells, dtype=pl.String)).tolist()
+        for cell, number in zip(cells, found, strict=True):
+            assert numbers.setdefault(spelled(cell), number) == number
+    assert numbers.pop(None, -1) == -1
+    assert sorted(numbers.values()) == [*range(len(numbers))]
+    assert {cell: known.ids[number] for cell, number in numbers.items()} == {c: c for c in numbers}
+    assert Dictionary().numbers(pl.Series([5, None, 7, 5])).tolist() in (
+        [0, -1, 1, 0],
+        [1, -1, 0, 1],
+    )

@@ -110,7 +110,9 @@ def require_room(
     """
     columns = {name for _, file in log.files for name in file.names}
     share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
-    rates.require([file.path for _, file in log.files], out_dir, share)
+    longest = [field.max_values for field in declaration.fields if field.history]
+    histories = sizes.histories(longest, len(columns))
+    rates.require([file.path for _, file in log.files], out_dir, share, histories)
 
 
 def source_of(

@@ -10,11 +10,12 @@ probabilities) took 33 GB of work space and 2.05 GB of memory. Those on Beam wer
 import dataclasses
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dcrnn_tf.system import room
 from dcrnn_tf.system.room import Need
 
+_CELL = 5  # bytes of a cell of a CSV file, about
 _PACKED = 4  # raw bytes of a byte of a packed file, about
 _PACKED_SUFFIXES = (".gz", ".bz2", ".zst", ".lz4", ".parquet")
 
@@ -37,7 +38,11 @@ class Preparation:
     least_memory: float = 0
 
     def require(
-        self, files: Iterable[pathlib.Path], out_dir: pathlib.Path, share: float = 1.0
+        self,
+        files: Iterable[pathlib.Path],
+        out_dir: pathlib.Path,
+        share: float = 1.0,
+        more: float = 0.0,
     ) -> None:
         """States what a preparation takes, and refuses it where the disk has less room.
 
@@ -45,13 +50,14 @@ class Preparation:
           files: Raw files.
           out_dir: Folder of the prepared dataset; the work folder lies beside it.
           share: Share of the raw files' columns that is kept.
+          more: Number of bytes of the disk per byte of raw files that are taken beside.
 
         Raises:
           UserError: The disk has less room.
         """
         size = sum(map(raw_bytes, files))
         need = self.need(size)
-        need = dataclasses.replace(need, disk=share * need.disk)
+        need = dataclasses.replace(need, disk=share * need.disk + more * size)
         work = out_dir.with_name(out_dir.name + ".work")
         room.require(f"Preparing {room.in_bytes(size)}", out_dir, need, [work])
 
@@ -69,6 +75,20 @@ OWN_LOG = Preparation(disk=0.95, bytes_per_second=4e6, least_memory=1.2e9)
 # On Beam, whose chunks keep the raw columns: measured 1.06, and 1.44 of a log of the radio.
 ALI_CCP_ON_BEAM = Preparation(disk=1.1)
 OWN_LOG_ON_BEAM = Preparation(disk=1.5)
+
+
+def histories(longest: Sequence[int], columns: int) -> float:
+    """Returns the bytes of work files and lists per byte of a log's raw files, about.
+
+    A history has an event and a slice of 14 bytes a row, and lists that are half as long as they
+    may be; where users have few rows they are shorter.
+
+    Args:
+      longest: Longest list of each history.
+      columns: Number of the log's columns.
+    """
+    row = _CELL * columns
+    return (8 + sum(14 + 4 * values / 2 for values in longest)) / row if longest else 0.0
 
 
 def raw_bytes(path: pathlib.Path) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import random
 
 import pytest
 
@@ -14,7 +15,7 @@ from data_prep.beam.ali_ccp import preparation as on_beam_ali_ccp
 from data_prep.beam.own_log import preparation as on_beam_own_log
 from data_prep.criteo.simulated_files import simulate as simulate_criteo
 from data_prep.criteo.world_settings import Settings as CriteoSettings
-from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.declaration import load_declaration, parse_declaration
 from data_prep.own_log.preparation import prepare as prepare_own_log
 from data_prep.radio.simulated_files import simulate as simulate_radio
 from data_prep.radio.world_settings import Settings as RadioSettings
@@ -94,6 +95,31 @@ def test_preparations_write_about_what_is_said(tmp_path, measured, ali_ccp, radi
     prepare_own_log(load_declaration(radio / "radio.yaml"), radio, tmp_path / "radio")
     read = sum(preparations.raw_bytes(path) for path in radio.glob("exposures*"))
     assert within(1.3, preparations.OWN_LOG.need(read).disk, measured.pop() - left)
+
+
+def test_histories_take_about_what_is_said(tmp_path, measured):
+    draw = random.Random(0)
+    lines = [
+        f"{n},{1000 + draw.randrange(250)},{1000 + draw.randrange(900)},{n % 2}"
+        for n in range(10_000, 20_000)
+    ]
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "log.csv").write_text("at,user,item,click\n" + "\n".join(lines) + "\n")
+    history = {"kind": "multi_categorical", "history_of": "item", "by": "user", "last": 40}
+    content = {
+        "name": "log",
+        "time": {"column": "at", "unit": "s"},
+        "split": {"by": "time", "files": "log.csv", "train_until": 18_000},
+        "tasks": {"click": {}},
+        "fields": {"item": {"kind": "categorical"}, "seen": history, "clicked": history},
+    }
+    content["fields"]["clicked"] = {**history, "where": "click", "last": 20}
+    left = room.size_of(tmp_path)
+    prepare_own_log(parse_declaration(content, raw / "log.yaml"), raw, tmp_path / "out")
+    more = preparations.histories([40, 20], 4)
+    need = (0.75 * preparations.OWN_LOG.disk + more) * room.size_of(raw)
+    assert within(1.3, need, measured.pop() - left)
 
 
 def test_packed_files_count_as_what_is_in_them(tmp_path):

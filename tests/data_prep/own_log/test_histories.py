@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 import polars as pl
 import pytest
+import tensorflow as tf
 from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import parse_declaration
@@ -23,8 +24,10 @@ from data_prep.own_log.row_encoder import RowEncoder
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import cut, row_count
+from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
+from dcrnn_tf.serving.raw_features import RawFeatures
 from tests.data_prep.storage.test_writer import read
 from tests.fuzzing import cases, fuzz
 
@@ -212,6 +215,11 @@ def test_a_prepared_dataset_has_the_histories(tmp_path):
     ids = load_vocabulary(tmp_path / "out", schema.fields[1]).ids.tolist()
     b, c, seven, a = (ids.index(value) + 2 for value in ("b", "c", "7", "a"))
     assert encoder(later)["seen"].tolist() == [[b, c, seven], [0, 0, 0], [1, a, 0]]
+    dataset = PreparedDataset(tmp_path / "out")
+    served = RawFeatures(dataset.schema, dataset.vocabularies())
+    padded = tf.constant([["a", "b", "c", "7.0"], ["", "", "", ""], ["zz", "", "a", ""]])
+    rows_of_ids = served.encode({"seen": padded}, ["seen"])["seen"].numpy().tolist()
+    assert [[row for row in rows if row] for rows in rows_of_ids] == [[b, c, seven], [], [1, a]]
     texts = pl.DataFrame({"seen": ["a;b;c;7.0", "", "zz;;a"]})
     assert encoder(texts)["seen"].tolist() == encoder(later)["seen"].tolist()
 

@@ -25,6 +25,8 @@ FIELDS = {
     "row": {"kind": "numeric", "scaling": "none"},
     "city": {"kind": "categorical", "min_count": 35},
     "tags": {"kind": "multi_categorical", "min_count": 5, "max_values": 2},
+    "last_tags": {"kind": "multi_categorical", "min_count": 5, "max_values": 2, "keep": "last"}
+    | {"column": "tags"},
     "home": {"kind": "categorical", "min_count": 60},
     "trips": {"kind": "multi_categorical", "shares": "home", "max_values": 3},
     "price": {"kind": "numeric", "scaling": "standard"},
@@ -127,8 +129,9 @@ def served_inputs(rows):
     inputs = {}
     for name in ("city", "home"):
         inputs[name] = tf.constant([city or "" for city in rows[name]])
-    for name in ("tags", "trips"):
-        lists = [items or [] for items in rows[name].to_list()]
+    for name in ("tags", "last_tags", "trips"):
+        column = rows[FIELDS[name].get("column", name)]
+        lists = [items or [] for items in column.to_list()]
         width = max(map(len, lists))
         padded = [[item or "" for item in items] + [""] * (width - len(items)) for items in lists]
         inputs[name] = tf.constant(padded)

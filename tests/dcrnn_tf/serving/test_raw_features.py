@@ -114,8 +114,8 @@ def test_examples_give_what_named_inputs_give(shop):
     )
 
 
-def whole_numbers(max_values=3, weighted=False):
-    lists = Ids(("-1",), INTEGER, max_values=max_values)
+def whole_numbers(max_values=3, weighted=False, keep="first"):
+    lists = Ids(("-1",), INTEGER, max_values=max_values, keep=keep)
     fields = (
         Field("item", CATEGORICAL, 5, encoding=Ids(("-1",), INTEGER)),
         Field("tags", MULTI_CATEGORICAL, 6, max_values=2, weighted=weighted, encoding=lists),
@@ -185,13 +185,20 @@ def test_weights_stay_with_their_values():
     assert found["tags_weight"].numpy()[kept].tolist() == [1, 1, 1, 1]
 
 
-def test_lists_of_examples_are_cut_and_keep_their_weights():
-    raw = whole_numbers(weighted=True)
+@pytest.mark.parametrize(
+    ("keep", "lists", "weights"),
+    [
+        ("first", [[2, 3, 4], [5, 4], [2, 2, 2], []], [1, 2, 3, 5, 1, 1, 1, 1]),
+        ("last", [[3, 4, 5], [5, 4], [2, 2, 2], []], [2, 3, 4, 5, 1, 1, 1, 1]),
+    ],
+)
+def test_lists_of_examples_are_cut_and_keep_their_weights(keep, lists, weights):
+    raw = whole_numbers(weighted=True, keep=keep)
 
-    def example(tags, weights):
+    def example(tags, values):
         features = {
             "tags": tf.train.Feature(int64_list=tf.train.Int64List(value=tags)),
-            "tags_weight": tf.train.Feature(float_list=tf.train.FloatList(value=weights)),
+            "tags_weight": tf.train.Feature(float_list=tf.train.FloatList(value=values)),
         }
         return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
@@ -207,9 +214,9 @@ def test_lists_of_examples_are_cut_and_keep_their_weights():
     )
     assert parsed["tags"].shape == (4, 3)
     found = raw.encode(parsed)
-    assert lists_of(found["tags"]) == [[2, 3, 4], [5, 4], [2, 2, 2], []]
+    assert lists_of(found["tags"]) == lists
     kept = found["tags"].numpy() != 0
-    assert found["tags_weight"].numpy()[kept].tolist() == [1, 2, 3, 5, 1, 1, 1, 1]
+    assert found["tags_weight"].numpy()[kept].tolist() == weights
     assert found["item"].numpy().tolist() == [0, 0, 0, 0]
 
 

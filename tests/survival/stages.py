@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
+import yaml
 from tensorflow.core.protobuf import saved_model_pb2
 
 # What says when something was done and how fast is not promised to be the same again.
@@ -206,6 +207,18 @@ def _stages() -> Iterator[Stage]:
         kills=16,
         needs=("simulate_radio",),
     )
+    yield Stage(
+        "prepare_histories",
+        lambda inputs, folder: flags(
+            "data_prep.own_log",
+            declaration=_with_histories(inputs / "simulate_radio" / "out" / "radio.yaml"),
+            raw_dir=inputs / "simulate_radio" / "out",
+            out_dir=folder / "out",
+        ),
+        _files,
+        kills=16,
+        needs=("simulate_radio",),
+    )
     # One with a virtual gradient, one that draws random numbers at every step.
     for model, data, *settings in (
         ("dephn", "prepare_ali_ccp", "embedding_dim=4", "expert_units=[8,4]"),
@@ -251,6 +264,17 @@ def _stages() -> Iterator[Stage]:
         kills=24,
         chain=12,
     )
+
+
+def _with_histories(path):
+    """The declaration of the radio's log with histories, beside that of the simulator."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    history = {"kind": "multi_categorical", "history_of": "album_id", "by": "author", "last": 9}
+    content["time"] = {"column": "hour", "unit": "s"}
+    content["fields"] |= {"seen": history, "clicked": {**history, "where": "click"}}
+    declared = path.with_name("histories.yaml")
+    declared.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return declared
 
 
 STAGES = {stage.name: stage for stage in _stages()}

@@ -67,18 +67,16 @@ class EventFiles:
         records = records.compress(users >= 0)
         _scatter(records, records["user"] % self._buckets, self._bucket)
 
-    def sort(self, values: Sequence[int]) -> tuple[list[np.ndarray], list[int]]:
+    def sort(self, values: Sequence[int]) -> list[np.ndarray]:
         """Sorts the events, after the last `add`.
 
         Args:
           values: For each history the number of distinct values.
 
         Returns:
-          For each history how often training rows see each value, and the number of rows that see
-          some.
+          For each history how often training rows see each value.
         """
         counts = [np.zeros(number, np.int64) for number in values]
-        filled = [0] * len(self._fields)
         written = [0] * len(self._fields)
         for bucket in range(self._buckets):
             if not self._bucket(bucket).exists():
@@ -94,7 +92,6 @@ class EventFiles:
                 begins, ends = timeline.slices(events, field.max_values, field.history.delay)
                 slices[name]["end"] = written[number] + ends
                 slices[name]["length"] = ends - begins
-                filled[number] += int(np.count_nonzero(ends - begins))
                 seen = records[name][events]
                 train = records["train"]
                 times_seen = uses(begins[train], ends[train], len(seen))
@@ -104,7 +101,7 @@ class EventFiles:
                     file.write(seen.data)
             slices = slices.take(np.argsort(slices["row"]))
             _scatter(slices, slices["row"] // SLICE_ROWS, self._slices)
-        return counts, filled
+        return counts
 
     def lists(self, history: int, rows: np.ndarray) -> Ragged:
         """Returns the values that rows see, as their numbers.

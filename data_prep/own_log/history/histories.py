@@ -50,11 +50,10 @@ class Histories:
             for number, (by, fields) in enumerate(self._fields.items())
         }
         self._folder = folder
-        self._rows = 0
+        self._learners: dict[str, FieldLearner] = {}
 
     def add(self, frame: pl.DataFrame, train: np.ndarray, labels: Labels) -> None:
         """Adds the rows of a chunk; `train` says which are training rows."""
-        self._rows += frame.height
         if not self._fields:
             return
         rows, times = frame[ROW].to_numpy(), frame[TIME].to_numpy()
@@ -69,15 +68,14 @@ class Histories:
 
     def finish(self, learners: Sequence[FieldLearner]) -> None:
         """Sorts the rows, and tells the learners of the histories what training rows see."""
-        by_name = {learner.declared.name: learner for learner in learners}
+        self._learners = {learner.declared.name: learner for learner in learners}
         for by, fields in self._fields.items():
             dictionaries = [self._values[field.history.of].ids for field in fields]
             seen = self._files[by].sort([len(ids) for ids in dictionaries])
-            for field, ids, counts, filled in zip(fields, dictionaries, *seen, strict=True):
+            for field, ids, counts in zip(fields, dictionaries, seen, strict=True):
                 used = np.flatnonzero(counts)
-                learner = by_name[field.name]
-                learner.counter.add(ids.gather(used), pl.Series(counts[used]))
-                learner.missing = self._rows - filled
+                counter = self._learners[field.name].counter
+                counter.add(ids.gather(used), pl.Series(counts[used]))
 
     def encoder(self, field: Field, vocabulary: Vocabulary | None) -> FieldEncoder:
         """Returns the encoder of a field, after `finish`; of one that is a history, of its own."""
@@ -85,7 +83,8 @@ class Histories:
             for number, declared in enumerate(fields):
                 if declared.name == field.name and vocabulary is not None:
                     ids = self._values[declared.history.of].ids
-                    return HistoryEncoder(field, vocabulary, ids, self._files[by], number)
+                    learner = self._learners[field.name]
+                    return HistoryEncoder(field, vocabulary, ids, self._files[by], number, learner)
         return FieldEncoder(field, vocabulary)
 
     def remove(self) -> None:
@@ -123,6 +122,7 @@ class HistoryEncoder(FieldEncoder):
       ids: The ids in the order of their numbers in the files.
       files: The files of the events.
       number: Number of the history in the files.
+      learner: Learner of the field, which counts empty lists as missing ones.
     """
 
     def __init__(
@@ -132,15 +132,18 @@ class HistoryEncoder(FieldEncoder):
         ids: pl.Series,
         files: EventFiles,
         number: int,
+        learner: FieldLearner,
     ):
         super().__init__(field, vocabulary)
         self._rows_of_ids = vocabulary.encode(ids)
         self._files = files
         self._number = number
+        self._learner = learner
 
     def __call__(self, frame: pl.DataFrame) -> Ragged:
         """Returns the field's column of the dataset."""
         lists = self._files.lists(self._number, frame[ROW].to_numpy())
+        self._learner.missing += int(np.count_nonzero(lists.row_lengths == 0))
         return Ragged(self._rows_of_ids[lists.values], lists.row_lengths)
 
 

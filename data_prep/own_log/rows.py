@@ -19,6 +19,7 @@ from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
+from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
@@ -91,7 +92,7 @@ class LogRows:
         if self._draw is None:
             self.count(lambda done: None)
         before = 0
-        for frame, splits, labels in self._rows(progress):
+        for frame, splits, labels in ahead(self._rows(progress)):
             self._draw(frame, splits, before)
             if TIME in frame.columns:
                 rows = pl.Series(ROW, np.arange(before, before + frame.height))
@@ -106,7 +107,7 @@ class LogRows:
           DatasetError: there are more bad rows than tolerated.
         """
         counts = SplitCounts(self._declaration, self._seed)
-        for frame, _, _ in self._rows(progress):
+        for frame, _, _ in ahead(self._rows(progress)):
             counts.add(frame)
         self._draw = counts.draw()
 

@@ -299,10 +299,16 @@ class MultiTaskModel(Configured, FitByTask):
         return self._named(self.logits(self.embedding.shared_rows(features), training=False))
 
     def _named(self, logits: Sequence[tf.Tensor]) -> dict:
-        return {
-            task: keras.ops.cast(logit, self.variable_dtype)
-            for task, logit in zip(self.tasks, logits, strict=True)
-        }
+        named = {}
+        for task, logit in zip(self.task_specs, logits, strict=True):
+            width = 1 if len(logit.shape) == 1 else logit.shape[-1]
+            if width != task.outputs:
+                raise ModelError(
+                    f"model {self.name} has {width} outputs for an example of task {task.name}, "
+                    f"which needs {task.outputs}; make its last layers with task_towers"
+                )
+            named[task.name] = keras.ops.cast(logit, self.variable_dtype)
+        return named
 
     def flattened(self, embeddings: tf.Tensor | SharedRows) -> tf.Tensor | SharedRows:
         """Returns embeddings as `(batch, fields * embedding_width)`."""

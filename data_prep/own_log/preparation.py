@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.history.histories import open_histories
+from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
@@ -74,7 +75,8 @@ def prepare(
                     writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
             with _bar("2/3 encoding", log.bytes, "B") as bar:
                 for frame, splits, labels in log.read(bar.update):
-                    encoded = {encoder.field.name: encoder(frame) for encoder in encoders} | labels
+                    encoded = {encoder.field.name: encoder(frame) for encoder in encoders}
+                    encoded |= coded(labels, tasks)
                     for split in np.unique(splits):
                         rows = np.flatnonzero(splits == split)
                         columns = {

@@ -10,14 +10,16 @@ import polars as pl
 from data_prep.own_log.cells import ListedValues, as_values, text_of
 from data_prep.own_log.declaration import ONE, SPLIT_NAMES, ZERO, Declaration
 from data_prep.own_log.declared.times import TIME
+from data_prep.own_log.learning import classes
 from data_prep.own_log.learning.target import TargetLearner
 from data_prep.own_log.moments import written_moment
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import count_labels
-from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, DatasetError, Task
 from dcrnn_tf.system.nearest import did_you_mean
 
 COUNTED_VALUES = 10_000  # of a column; of more, the rarest are forgotten
+LEARNED_CLASSES = 1_000  # of a task; each has an output of the model
 NAMED_VALUES = 5  # in a message
 
 
@@ -41,6 +43,7 @@ class RowCounts:
       positives: Number of training rows on which each task is positive.
       defined: Number of training rows on which each task is defined.
       values: `{column: {value: rows}}` of the columns whose values the declaration lists.
+      classes: Numbers of training rows by class, of multiclass tasks.
       targets: Learners of the targets of regression tasks, which have seen the training rows.
       spans: The first and the last moment of the rows of each split that has rows, by its position
         in `SPLIT_NAMES`, where times are declared.
@@ -55,6 +58,9 @@ class RowCounts:
         }
         self.spans: dict[int, tuple[int, int]] = {}
         self._tasks = tuple(task.task for task in declaration.tasks)
+        self.classes: dict[str, collections.Counter[str]] = {
+            task.name: collections.Counter() for task in self._tasks if task.kind == MULTICLASS
+        }
         self.targets = {t.name: TargetLearner(t.target) for t in self._tasks if t.target}
         self._listed: dict[str, tuple[str, ...]] = {}
         for listed in value_lists(declaration):
@@ -66,6 +72,9 @@ class RowCounts:
         """Counts rows as `LogRows.read` yields them."""
         self.rows += np.bincount(splits, minlength=len(SPLIT_NAMES))
         training = {task: label[splits == TRAIN] for task, label in labels.items()}
+        for task, found in classes.class_counts(training, self._tasks).items():
+            self.classes[task].update(found)
+        training = classes.countable(training, self._tasks)
         positives, defined, _ = count_labels(training, self._tasks)
         self.positives.update(positives)
         self.defined.update(defined)
@@ -84,6 +93,8 @@ class RowCounts:
         self.rows += other.rows
         self.positives.update(other.positives)
         self.defined.update(other.defined)
+        for task, found in self.classes.items():
+            found.update(other.classes[task])
         for task, learner in self.targets.items():
             learner.merge(other.targets[task])
         for split, span in other.spans.items():
@@ -94,8 +105,15 @@ class RowCounts:
     def tasks(self) -> tuple[Task, ...]:
         """Returns the tasks of the prepared dataset, with what was learned of training rows."""
         targets = {name: learner.finish() for name, learner in self.targets.items()}
+        names = {
+            task.name: task.classes or classes.learned(self.classes[task.name])
+            for task in self._tasks
+            if task.kind == MULTICLASS
+        }
         return tuple(
-            dataclasses.replace(task, target=targets[task.name]) if task.target else task
+            dataclasses.replace(
+                task, target=targets.get(task.name), classes=names.get(task.name, ())
+            )
             for task in self._tasks
         )
 
@@ -181,6 +199,8 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
                 f"{declaration.path}: the split leaves no {split} rows (of "
                 f"{counts.rows.sum():,} rows in all){_why_empty(declaration, split, counts)}"
             )
+    for task, found in counts.classes.items():
+        _check_classes(declaration, task, found)
     for task in counts.tasks():
         if task.target is not None:
             _check_numbers(declaration, task, counts.defined[task.name])
@@ -193,6 +213,15 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
                 f"check its positive values ({', '.join(task.positive)})"
                 + _held(task.column, counts, *task.positive)
             )
+
+
+def _check_classes(declaration: Declaration, task: str, found: Mapping[str, int]) -> None:
+    """Checks that training rows have several classes, and not as many as ids."""
+    if not 2 <= len(found) <= LEARNED_CLASSES:
+        raise DatasetError(
+            f"{declaration.path}: task {task} has {len(found):,} classes in its training rows, "
+            f"expected 2 to {LEARNED_CLASSES:,}; check its column, or leave the task out"
+        )
 
 
 def _check_numbers(declaration: Declaration, task: Task, defined: int) -> None:

@@ -10,6 +10,7 @@ from data_prep.own_log.cells import (
     as_values,
     expected_number,
     numbers_of,
+    spelled,
     text_of,
     unusable_numbers,
 )
@@ -21,7 +22,7 @@ from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
-from dcrnn_tf.dataset.schema import REGRESSION, DatasetError
+from dcrnn_tf.dataset.schema import MULTICLASS, REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
 
 ROW = "\nrow"  # the column of frames with each row's number; no declared column is called so
@@ -197,6 +198,10 @@ class RowReader:
                 given = labels.get(task.only_where)
                 labels[task.name] = _number_labels(task, frame[task.column], given, faults)
                 continue
+            if task.kind == MULTICLASS:
+                given = labels.get(task.only_where)
+                labels[task.name] = _class_labels(task, frame[task.column], given, faults)
+                continue
             text = text_of(frame[task.column])
             where = f"task {task.name}: column {task.column!r}"
             missing = text.is_null().to_numpy()
@@ -253,6 +258,29 @@ class RowReader:
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits
+
+
+def _class_labels(
+    task: DeclaredTask, cells: pl.Series, given: np.ndarray | None, faults: "_Faults"
+) -> np.ndarray:
+    """Returns the classes of a multiclass task as texts; None where it is not defined.
+
+    The arguments are those of `_number_labels`.
+    """
+    where = f"task {task.name}: column {task.column!r}"
+    classes = spelled(text_of(cells))
+    missing = classes.is_null().to_numpy()
+    asked = np.ones(len(cells), bool) if given is None else given > 0
+    if not task.may_be_missing:
+        faults.add("label missing", missing & asked, lambda row: f"{where} has no label")
+    if task.classes:
+        known = classes.is_in(list(task.classes)).fill_null(True).to_numpy()
+        faults.add(
+            "label not allowed",
+            ~known & asked,
+            lambda row: f"{where} holds {cells[row]!r}, expected one of {', '.join(task.classes)}",
+        )
+    return classes.set(pl.Series(~asked), None).to_numpy()
 
 
 def _number_labels(

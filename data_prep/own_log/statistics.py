@@ -12,8 +12,9 @@ from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
-from dcrnn_tf.dataset.schema import BINARY, NUMERIC, Schema
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, NUMERIC, REGRESSION, Schema
 
+_POSITIVE = {BINARY: "", REGRESSION: " above 0", MULTICLASS: " not the first class"}
 HIGH_SHARE = 0.5  # of unknown ids, from which on the summary says so
 NAMED_FILES = 3
 
@@ -85,7 +86,7 @@ def summary(schema: Schema) -> str:
     for split in schema.splits.values():
         rates = "".join(
             f", {task.name} {split.positives[task.name]:,} of {split.defined[task.name]:,}"
-            f"{'' if task.kind == BINARY else ' above 0'}"
+            f"{_POSITIVE[task.kind]}"
             f" ({split.positives[task.name] / max(split.defined[task.name], 1):.4f})"
             for task in schema.tasks
         )
@@ -148,6 +149,12 @@ def notes(schema: Schema) -> Iterator[str]:
                 yield (
                     f"{split.name}: task {task.name} has {positives:,} positives among "
                     f"{defined:,} rows, so its AUC is not defined there"
+                )
+            everywhere = task.only_where is None and not task.may_be_missing
+            if task.kind == MULTICLASS and everywhere and defined < split.rows:
+                yield (
+                    f"{split.name}: {split.rows - defined:,} of {split.rows:,} rows have a class "
+                    f"of task {task.name} that no training row has, and are no part of its metrics"
                 )
     yield from _out_of_sequence(schema)
 

@@ -10,6 +10,8 @@ from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, Field
 # leave files behind when the process is killed.
 as_written = tf.autograph.experimental.do_not_convert
 
+_UNSIGNED = {tf.int8: tf.uint8, tf.int16: tf.uint16}
+
 
 def keys_of(field: Field) -> list[str]:
     """Returns the keys of a field in a batch: its own, and that of its weights."""
@@ -24,7 +26,7 @@ def parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tenso
 
 
 def within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:
-    """Fails if a column holds a number that is not from 0, int8 from -1, to below its limit."""
+    """Fails if a column holds a number not from 0, int8 and int16 from -1, to below its limit."""
     largest = tf.stack([_largest(columns[name]) for name in limits])
     sound = tf.reduce_all(largest < list(limits.values()))
     return tf.debugging.Assert(sound, ["numbers out of range", list(limits), largest])
@@ -34,8 +36,9 @@ def _largest(column: tf.Tensor) -> tf.Tensor:
     """Returns the largest number, int64; one below the least allowed is larger than any limit."""
     if column.dtype == tf.int32:
         column = tf.bitcast(column, tf.uint32)  # without sign
-    if column.dtype == tf.int8:
-        return tf.cast(tf.reduce_max(tf.bitcast(column + 1, tf.uint8)), tf.int64) - 1
+    if column.dtype in _UNSIGNED:
+        unsigned = tf.bitcast(column + 1, _UNSIGNED[column.dtype])
+        return tf.cast(tf.reduce_max(unsigned), tf.int64) - 1
     return tf.cast(tf.reduce_max(column), tf.int64)
 
 

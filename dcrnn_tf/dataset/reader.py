@@ -86,7 +86,8 @@ class PreparedDataset:
         padded with 0, a numeric one float32 `(batch,)`. The fields of an entity table `user` have
         one row for each distinct user of the batch, and `features["user_row"]`, int32 `(batch,)`,
         tells each exposure's row among them. Labels are float32 `(batch,)`: 0, 1, or -1 where the
-        task is not defined; those of a regression task are numbers, or NaN where it is not defined.
+        task is not defined; those of a regression task are numbers, or NaN where it is not defined,
+        those of a multiclass task positions of classes.
 
         Whoever iterates over the batches gets a `DatasetError` that names the damage of a damaged
         file. Where a compiled function iterates, as in `model.fit`, call it in the context
@@ -247,7 +248,9 @@ class PreparedDataset:
     def _limits(self, used: Sequence[str]) -> dict[str, int]:
         """Columns of whole numbers, and what they must be below."""
         schema = self.schema
-        limits = {task.column: 2 for task in schema.tasks if task.kind != REGRESSION}
+        limits = {
+            task.column: max(2, task.outputs) for task in schema.tasks if task.kind != REGRESSION
+        }
         limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
         for field in schema.exposure_fields():
             if field.kind != NUMERIC:

@@ -41,6 +41,8 @@ __all__ = [
     "KINDS",
     "LARGEST_ROW",
     "LONGEST_LIST",
+    "MOST_CLASSES",
+    "MULTICLASS",
     "MULTI_CATEGORICAL",
     "NUMERIC",
     "REGRESSION",
@@ -58,8 +60,9 @@ __all__ = [
     "sha256_of_file",
 ]
 
-BINARY, REGRESSION = "binary", "regression"
-TASK_KINDS = (BINARY, REGRESSION)
+BINARY, REGRESSION, MULTICLASS = "binary", "regression", "multiclass"
+TASK_KINDS = (BINARY, REGRESSION, MULTICLASS)
+MOST_CLASSES = 2**15 - 1  # labels of several classes are stored as int16
 
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
@@ -77,8 +80,10 @@ class Task:
       only_where: task on whose positives alone this label is defined; None if on every exposure.
       may_be_missing: Whether rows may lack the label; they are no part of the task's loss and
         metrics.
-      kind: `binary`, a label of 0 and 1, or `regression`, a number.
+      kind: `binary`, a label of 0 and 1; `regression`, a number; or `multiclass`, the position of a
+        class among the classes.
       target: How the numbers of a regression task are learned; None of other tasks.
+      classes: Names of the classes of a multiclass task; none while they are to be learned.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Task:
     may_be_missing: bool = later(False)
     kind: str = later(BINARY)
     target: Target | None = later(None)
+    classes: tuple[str, ...] = later(())
 
     def __post_init__(self) -> None:
         check_name("task", self.name)
@@ -95,6 +101,14 @@ class Task:
             raise DatasetError(f"task {self.name}: kind {self.kind!r} is not one of {TASK_KINDS}")
         if (self.target is None) != (self.kind != REGRESSION):
             raise DatasetError(f"task {self.name}: a regression task has a target, no other has")
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if self.classes and self.kind != MULTICLASS:
+            raise DatasetError(f"task {self.name}: only a multiclass task has classes")
+        if self.classes and not 2 <= len(set(self.classes)) == len(self.classes) <= MOST_CLASSES:
+            raise DatasetError(
+                f"task {self.name}: {len(self.classes):,} classes, expected 2 to {MOST_CLASSES:,}, "
+                "no two of them the same"
+            )
 
     @property
     def column(self) -> str:
@@ -106,12 +120,14 @@ class Task:
         """The type of the label's column on disk; -1 or NaN says that a label is missing."""
         if self.kind == REGRESSION:
             return "float32"
+        if self.kind == MULTICLASS:
+            return "int16"
         return "int8" if self.may_be_missing else "uint8"
 
     @property
     def outputs(self) -> int:
         """Number of outputs that a model has for each example."""
-        return self.target.outputs if self.target else 1
+        return self.target.outputs if self.target else max(1, len(self.classes))
 
     @property
     def undefined(self) -> float:
@@ -152,8 +168,8 @@ class Split:
     Attributes:
       name: Name of the split.
       rows: Number of its rows.
-      positives: Number of rows on which each task is positive, a number of a regression task
-        above 0.
+      positives: Number of rows on which each task is positive: a number of a regression task above
+        0, the label of a multiclass task not the first class.
       defined: Number of rows on which each task is defined.
       shards: Files of the split.
       out_of_sequence: Number of rows on which a task is positive and the task before it is not, by

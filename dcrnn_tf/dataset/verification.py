@@ -11,6 +11,7 @@ from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     FILES_BESIDE,
+    MULTICLASS,
     NUMERIC,
     REGRESSION,
     DatasetError,
@@ -195,6 +196,8 @@ def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
 def _label_check(task: Task) -> Callable[[Columns, int], Iterator[str]]:
     if task.kind == REGRESSION:
         return lambda columns, rows: _infinite(task.column, columns[task.column])
+    if task.kind == MULTICLASS:
+        return _number_check(task.column, task.outputs, "its classes", -1)
     return _number_check(task.column, 2, "labels", -1 if task.may_be_missing else 0)
 
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # The first metrics that pages print; those of the other modules follow in the order of their names.
-_FIRST = ("auc", "logloss", "calibration", "xauc")
+_FIRST = ("auc", "logloss", "calibration", "xauc", "macro_auc")
 
 for _name in dict.fromkeys([*_FIRST, *(module.name for module in pkgutil.iter_modules(__path__))]):
     importlib.import_module(f"{__name__}.{_name}")

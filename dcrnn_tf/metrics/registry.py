@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from dcrnn_tf.dataset.schema import BINARY, REGRESSION
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION
 
 PRIMARY = "auc"
 """Name of the metric of binary tasks by which models are ranked and checkpoints chosen."""
 
-PRIMARIES = {BINARY: PRIMARY, REGRESSION: "xauc"}
+PRIMARIES = {BINARY: PRIMARY, REGRESSION: "xauc", MULTICLASS: "macro_auc"}
 """Names of these metrics by kind of task: shares of pairs in the right order, 0.5 by chance."""
 
 _metrics: dict[str, "Metric"] = {}
@@ -114,7 +114,8 @@ def compute(columns: Mapping[str, np.ndarray], kind: str = BINARY) -> dict[str, 
 
     Args:
       columns: `{name: (rows,)}`, such as `labels` (zeros and ones) and `logits`, or `labels` and
-        `predictions` of a regression task.
+        `predictions` of a regression task; `class_logits` of a multiclass one are
+        `(rows, classes)`.
       kind: Kind of the task.
 
     Returns:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset import names
-from dcrnn_tf.dataset.schema import BINARY, REGRESSION, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, Task
 from dcrnn_tf.layers import conditional_logit, joint_logit
 
 
@@ -74,10 +74,13 @@ def after(task: str, given: str) -> DerivedOutput:
 
 
 def per_exposure(tasks: Sequence[Task]) -> tuple[DerivedOutput, ...]:
-    """Returns `TASK_per_exposure`, of each task that is defined where another one is positive."""
+    """Returns `TASK_per_exposure`, of each task that is defined where another one is positive.
+
+    A multiclass task has none: its classes say nothing of exposures without any.
+    """
     outputs: dict[str, DerivedOutput] = {}
     for task in tasks:
-        if task.only_where is not None:
+        if task.only_where is not None and task.kind != MULTICLASS:
             before = outputs.get(task.only_where)
             given = task.only_where if before is None else before.name
             outputs[task.name] = DerivedOutput(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import Task
+from dcrnn_tf.dataset.schema import MULTICLASS, Task
 from dcrnn_tf.models import predictions
 
 
@@ -80,7 +80,7 @@ class FitByTask(keras.Model):
                 continue
             label = tf.reshape(labels[task.name], (-1,))
             output = predictions.on_scale_of_labels(task, outputs[task.name])
-            output = tf.reshape(output, (-1, 1))
+            output = tf.reshape(output, (-1, task.outputs if task.kind == MULTICLASS else 1))
             defined = task.defined(label)
             chosen[0][task.name] = tf.boolean_mask(label[:, tf.newaxis], defined)
             chosen[1][task.name] = tf.boolean_mask(output, defined)

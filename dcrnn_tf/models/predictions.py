@@ -6,7 +6,7 @@ from dcrnn_tf.dataset.schema import Task
 
 
 def on_scale_of_labels(task: Task, output: tf.Tensor) -> tf.Tensor:
-    """Returns predictions of a task's labels, `(rows,)`; those of a binary task stay logits.
+    """Returns predictions of a task's labels, `(rows,)`; those of other tasks stay logits.
 
     Of a zero-inflated lognormal, with the logit of an amount above 0, and mu and s of its
     logarithm, it is the mean `sigmoid(logit) exp(mu + sigma^2 / 2)` with `sigma = softplus(s)`.

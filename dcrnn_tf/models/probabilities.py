@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, DatasetError, Task
 from dcrnn_tf.layers import conditional_logit
 from dcrnn_tf.models import predictions
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
@@ -47,7 +47,7 @@ def unweighted(
     """
     others = {task.name: task for task in tasks if task.kind != BINARY}
     return {
-        task: predictions.on_scale_of_labels(others[task], logits[task])
+        task: tf.cast(predictions.on_scale_of_labels(others[task], logits[task]), tf.float32)
         if task in others
         else tf.cast(logits[task], tf.float32) - log_w
         for task, log_w in log_weights.items()
@@ -81,13 +81,13 @@ def shown(
 ) -> dict[str, tf.Tensor]:
     """Returns what a user gets of each output: probabilities of logits, and numbers as they are.
 
+    A multiclass task has a probability for each class, `(rows, classes)`.
+
     Args:
       every: Results of `with_derived`.
       tasks: The tasks; those that are not among them are binary.
       derived_outputs: The derived outputs.
     """
     kind_of = kinds(tasks, derived_outputs)
-    return {
-        name: tf.sigmoid(logit) if kind_of.get(name, BINARY) == BINARY else logit
-        for name, logit in every.items()
-    }
+    functions = {BINARY: tf.sigmoid, MULTICLASS: tf.nn.softmax, REGRESSION: tf.identity}
+    return {name: functions[kind_of.get(name, BINARY)](values) for name, values in every.items()}

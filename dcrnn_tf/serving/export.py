@@ -1,5 +1,6 @@
 """Versions of a served model in a folder, whole and tried, for TensorFlow Serving."""
 
+import json
 import os
 import pathlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dcrnn_tf.system.plain_path import check_plain
 from dcrnn_tf.system.whole_folder import whole_folder
 
 HIGHEST_VERSION = 2**63 - 1  # that TensorFlow Serving can read
+CLASSES_FILE = "classes.json"  # names of the columns of multiclass tasks' outputs, by task
 EXTRA_FOLDER = "assets.extra"  # where TensorFlow Serving looks for warm-up requests
 
 
@@ -92,6 +94,9 @@ def _write(
     extra.mkdir()
     warmup.write(extra, name, serving_model.samples())
     request_samples.write(extra, name, serving_model.samples(candidates=3))
+    if serving_model.classes:
+        text = json.dumps(serving_model.classes, ensure_ascii=False, indent=2) + "\n"
+        (extra / CLASSES_FILE).write_text(text, encoding="utf-8")
     write_extra(extra)
 
 

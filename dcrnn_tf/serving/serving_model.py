@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import BINARY, DatasetError, Schema
+from dcrnn_tf.dataset.schema import REGRESSION, DatasetError, Schema
 from dcrnn_tf.layers.product import bfloat16_products
 from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import kinds
@@ -44,7 +44,8 @@ class ServingModel(tf.Module):
     A task's output is its probability; that of a task defined only where another one is positive
     is the probability given that one. Derived outputs are there by their names: such a task's
     `TASK_per_exposure`, and `TASK_after_GIVEN` of a model whose tasks are in sequence. The output
-    of a regression task is a number on the scale of its labels.
+    of a regression task is a number on the scale of its labels, that of a multiclass one has a
+    probability for each of its `classes`, `(batch, classes)`.
 
     Args:
       model: trained.
@@ -122,7 +123,12 @@ class ServingModel(tf.Module):
     def numbers(self) -> frozenset[str]:
         """The names of the outputs that are numbers instead of probabilities."""
         of_outputs = kinds(self.tasks, self.derived_outputs)
-        return frozenset(name for name, kind in of_outputs.items() if kind != BINARY)
+        return frozenset(name for name, kind in of_outputs.items() if kind == REGRESSION)
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each multiclass task, in the order of its output's columns."""
+        return {task.name: task.classes for task in self.tasks if task.classes}
 
     def specs(self) -> dict[str, dict[str, tf.TensorSpec]]:
         """Shapes and types of the inputs of each signature, `{signature: {input: spec}}`."""

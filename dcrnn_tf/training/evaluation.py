@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import BINARY, REGRESSION, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, Task
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
 from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 from dcrnn_tf.system.errors import UserError
+
+_LABEL_TYPES = {BINARY: np.int8, REGRESSION: np.float32, MULTICLASS: np.int16}
 
 
 class EvaluationError(UserError):
@@ -71,7 +73,7 @@ class Predictor:
         """
         labels: dict[str, list] = {task: [] for task in self._log_weights}
         logits: dict[str, list] = {task: [] for task in self._log_weights}
-        types = {t.name: np.float32 if t.kind == REGRESSION else np.int8 for t in self._tasks}
+        types = {task.name: _LABEL_TYPES[task.kind] for task in self._tasks}
         worker, workers = self._distribution.worker, self._distribution.workers
         batches = dataset.batches(split, batch_size, every=(worker, workers))
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
@@ -91,10 +93,12 @@ class Predictor:
 
     def _whole(self, parts: list[np.ndarray], dtype: type, batch_size: int) -> np.ndarray:
         """All workers' batches in their order."""
-        own = np.concatenate([np.empty(0, dtype), *parts])
+        own = np.concatenate([np.empty((0, *parts[0].shape[1:]) if parts else 0, dtype), *parts])
         if self._distribution.workers == 1:
             return own
-        gathered: np.ndarray = self._distribution.gather(own.astype(np.float32)).astype(dtype)
+        flat = own.astype(np.float32).reshape(-1)
+        gathered: np.ndarray = self._distribution.gather(flat).astype(dtype)
+        gathered = gathered.reshape(-1, *own.shape[1:])
         worker = np.arange(len(gathered)) // batch_size % self._distribution.workers
         whole = np.empty_like(gathered)
         whole[np.argsort(worker, kind="stable")] = gathered
@@ -123,8 +127,10 @@ class Predictor:
             }
             for task, values in score(batch).items():
                 logits[task].append(values.numpy())
-        none = np.empty(0, np.float32)
-        return {task: np.concatenate([none, *parts]) for task, parts in logits.items()}
+        return {
+            task: np.concatenate(parts) if parts else np.empty(0, np.float32)
+            for task, parts in logits.items()
+        }
 
     def probabilities(
         self,
@@ -174,7 +180,9 @@ def evaluate(
     kind_of = kinds(tasks, derived_outputs)
     for task, values in logits.items():
         what = "logit" if kind_of.get(task, BINARY) == BINARY else "prediction"
-        if not (finite := np.isfinite(values)).all():
+        finite = np.isfinite(values)
+        finite = finite.all(axis=1) if finite.ndim > 1 else finite
+        if not finite.all():
             row = int(np.argmin(finite))
             raise EvaluationError(
                 f"the model's {what} of {task} is {values[row]} in row {row} of the split (counted "
@@ -261,9 +269,9 @@ def _where_defined(
 def _values(labels: np.ndarray, logits: np.ndarray, kind: str) -> dict[str, float | int | None]:
     """All metrics of rows where a task is defined, then how many rows and positives there are."""
     labels, logits = _where_defined(labels, logits, kind)
-    if kind == REGRESSION:
-        numbers = {"labels": labels, "predictions": logits}
-        return metrics.compute(numbers, kind) | {"rows": len(labels)}
+    if kind != BINARY:
+        name = "predictions" if kind == REGRESSION else "class_logits"
+        return metrics.compute({"labels": labels, name: logits}, kind) | {"rows": len(labels)}
     counts = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
     return metrics.compute({"labels": labels, "logits": logits}, kind) | counts
 

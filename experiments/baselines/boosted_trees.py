@@ -71,6 +71,7 @@ def fit(
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    from dcrnn_tf.metrics.class_logloss import class_logloss
     from dcrnn_tf.metrics.logloss import logloss
     from dcrnn_tf.metrics.rmse import rmse
     from experiments.baselines import inputs as tabular
@@ -86,11 +87,16 @@ def fit(
         known_inputs, known = tabular.read(dataset, "validation", max_rows)
     models: dict[str, Any] = {}
     trees: dict[str, int] = {}
+    by_name = {task.name: task for task in schema.tasks}
     targets = {task.name: tabular.target_of(task) for task in schema.tasks}
 
     def stages_of(task: str, batch: np.ndarray) -> Iterator[np.ndarray]:
         staged = "staged_predict" if targets[task] else "staged_decision_function"
-        return getattr(models[task], staged)(batch)
+        for scores in getattr(models[task], staged)(batch):
+            if by_name[task].classes:
+                yield tabular.class_logits(by_name[task], models[task].classes_, scores)
+            else:
+                yield scores
 
     for task in schema.tasks:
         name, target = task.name, targets[task.name]
@@ -108,7 +114,8 @@ def fit(
         models[name] = model.fit(inputs[defined], learned)
         trees[name] = iterations
         if name in known and (rows := task.defined(known[name])).any():
-            expected, loss = tabular.learned(target, known[name][rows]), rmse if target else logloss
+            expected = tabular.learned(target, known[name][rows])
+            loss = rmse if target else class_logloss if task.classes else logloss
             losses = [loss(expected, scores) for scores in stages_of(name, known_inputs[rows])]
             trees[name] = 1 + int(np.argmin(losses))
 

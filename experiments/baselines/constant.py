@@ -1,7 +1,7 @@
 """Makes a run of the constant predictor: a task's share of positives in the training split.
 
 Its logloss is what any model has to stay below. Of a task of numbers it is the mean of the training
-rows. The run folder is like that of experiments.train.
+rows, of several classes their shares. The run folder is like that of experiments.train.
 
 Example:
   python -m experiments.baselines.constant --data_dir=data/ali_ccp --run_dir=runs/constant
@@ -50,8 +50,11 @@ def fit(dataset: "PreparedDataset") -> "Fitted":
 
     schema = dataset.schema
     train = schema.split("train")
+    shares = class_logits(dataset)
     constants = {
-        task.name: task.target.average
+        task.name: shares[task.name]
+        if task.classes
+        else task.target.average
         if task.target
         else logit(train.positives[task.name], train.defined[task.name])
         for task in schema.tasks
@@ -64,11 +67,28 @@ def fit(dataset: "PreparedDataset") -> "Fitted":
                 parts[task].append(values.numpy())
         labels[split] = {task: np.concatenate(values) for task, values in parts.items()}
         logits[split] = {
-            task: np.full(len(labels[split][task]), value) for task, value in constants.items()
+            task: np.repeat(np.array(value)[np.newaxis], len(labels[split][task]), axis=0)
+            for task, value in constants.items()
         }
     tasks = len(constants)
     parameters = {"total": tasks, "embedding": 0, "other": tasks}
     return Fitted(labels, logits, parameters, {"logits": constants})
+
+
+def class_logits(dataset: "PreparedDataset") -> dict[str, list[float]]:
+    """The logits of the shares of classes in the training split, by multiclass task.
+
+    A class without a row counts as half a row, so that its logit is finite.
+    """
+    import numpy as np
+
+    tasks = [task for task in dataset.schema.tasks if task.classes]
+    counts = {task.name: np.zeros(len(task.classes), np.int64) for task in tasks}
+    for _, labels in dataset.batches("train", 8192) if tasks else ():
+        for task in tasks:
+            found = labels[task.name].numpy().astype(np.int64)
+            counts[task.name] += np.bincount(found[found >= 0], minlength=len(task.classes))
+    return {name: np.log(np.maximum(count, 0.5)).tolist() for name, count in counts.items()}
 
 
 def logit(positives: int, rows: int) -> float:

@@ -80,6 +80,21 @@ def target_of(task: Task) -> Target | None:
     return Target(scaling=NONE) if task.target and task.target.is_amount else task.target
 
 
+def class_logits(task: Task, known: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Returns the logits of all classes of a multiclass task, `(rows, classes)`.
+
+    Args:
+      task: The task.
+      known: Classes that the fitted model knows, ascending.
+      scores: What it gives for them: `(rows, known)`, or of two `(rows,)`.
+    """
+    if scores.ndim == 1:
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    every = np.full((len(scores), len(task.classes)), scores.min() - 20.0)
+    every[:, known.astype(int)] = scores
+    return every
+
+
 def learned(target: Target | None, labels: np.ndarray) -> np.ndarray:
     """Returns what is fitted of labels, all of which are defined."""
     return labels if target is None else target.scaled(labels.astype(np.float64), np)

@@ -66,9 +66,16 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     from sklearn.linear_model import LogisticRegression, Ridge
 
     from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL
+    from dcrnn_tf.metrics.class_logloss import class_logloss
     from dcrnn_tf.metrics.logloss import logloss
     from dcrnn_tf.metrics.rmse import rmse
-    from experiments.baselines.inputs import check_memory, learned, predicted, target_of
+    from experiments.baselines.inputs import (
+        check_memory,
+        class_logits,
+        learned,
+        predicted,
+        target_of,
+    )
     from experiments.runs.fitted_run import Fitted, learnable, score
 
     schema = dataset.schema
@@ -80,6 +87,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     inputs, labels = one_hot(dataset, "train", max_rows)
     choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
     models, chosen = {}, {}
+    by_name = {task.name: task for task in schema.tasks}
     targets = {task.name: target_of(task) for task in schema.tasks}
     for task in schema.tasks:
         name, target = task.name, targets[task.name]
@@ -93,7 +101,10 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         for strength in strengths:
             if target is None:
                 model = LogisticRegression(C=strength, max_iter=300).fit(rows, known)
-                loss = logloss(choice_known, model.decision_function(choice_rows))
+                scores = model.decision_function(choice_rows)
+                if task.classes:
+                    scores = class_logits(task, model.classes_, scores)
+                loss = (class_logloss if task.classes else logloss)(choice_known, scores)
             else:
                 model = Ridge(alpha=1 / strength).fit(rows, known)
                 loss = rmse(choice_known, model.predict(choice_rows))
@@ -104,10 +115,12 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     def score_batch(task: str, rows: "scipy.sparse.csr_matrix") -> np.ndarray:
         model, target = models[task], targets[task]
         scores = model.decision_function(rows) if target is None else model.predict(rows)
+        if by_name[task].classes:
+            scores = class_logits(by_name[task], model.classes_, scores)
         return predicted(target, scores).astype(np.float32)
 
     held_out = score(schema, lambda split: batches(dataset, split), score_batch)
-    columns, tasks = inputs.shape[1], len(schema.task_names)  # a regression each
+    columns, tasks = inputs.shape[1], sum(max(1, len(task.classes)) for task in schema.tasks)
     parameters = {"total": tasks * (columns + 1), "embedding": tasks * columns, "other": tasks}
     return Fitted(*held_out, parameters, {"chosen": chosen})
 

@@ -92,6 +92,7 @@ def _origin(run_dir: pathlib.Path) -> dict[str, str]:
 def _outputs(serving_model: ServingModel) -> Iterator[tuple[str, str]]:
     for task in serving_model.tasks:
         number = ", a number" if task.kind == REGRESSION else ""
+        number = f", each of {', '.join(task.classes)}" if task.classes else number
         if task.only_where is None:
             yield task.name, f"{task.name}, per exposure{number}"
         else:

@@ -32,8 +32,11 @@ def raw_rows() -> pl.DataFrame:
     watch = np.exp(1 + 0.3 * user + 0.2 * (item % 3) + 0.2 * random.normal(size=ROWS))
     buys = random.random(ROWS) < 0.1 + 0.05 * item
     spend = np.where(buys, np.exp(0.4 * item + 0.3 * random.normal(size=ROWS)), 0.0)
+    noise = random.random(ROWS) < 0.2
+    genre = np.where(noise, random.integers(0, 3, ROWS), (user + item) % 3)
     return pl.DataFrame(
         {
+            "genre": [("rock", "jazz", "folk")[n] for n in genre],
             "user": user,
             "item": item,
             "click": click.astype(int),
@@ -60,6 +63,7 @@ def folder(tmp_path_factory):
             "click": {},
             "watch": {"kind": "regression", "scaling": "log", "only_where": "click"},
             "spend": {"kind": "regression", "loss": "zero_inflated_lognormal"},
+            "genre": {"kind": "multiclass", "classes": ["rock", "jazz", "folk"]},
         },
         "fields": {name: {"kind": "categorical", "min_count": 1} for name in ("user", "item")},
     }
@@ -78,7 +82,10 @@ def folder(tmp_path_factory):
 
 def test_numbers_are_learned_and_evaluated_by_metrics_of_their_own(folder):
     result = load_run(folder / "run").result["metrics"]["test"]
-    assert set(result) == {"click", "watch", "spend", "watch_per_exposure"}
+    assert set(result) == {"click", "watch", "spend", "genre", "watch_per_exposure"}
+    assert result["genre"]["macro_auc"] > 0.8
+    assert result["genre"]["accuracy"] > 0.6 > result["genre"]["constant_accuracy"]
+    assert result["genre"]["class_logloss"] < result["genre"]["constant_class_logloss"]
     for task in ("watch", "spend", "watch_per_exposure"):
         assert "auc" not in result[task]
         assert result[task]["rmse"] < 0.97 * result[task]["constant_rmse"]
@@ -93,7 +100,12 @@ def test_numbers_are_learned_and_evaluated_by_metrics_of_their_own(folder):
 def test_checkpoints_are_chosen_by_the_mean_over_kinds(folder):
     entries = metrics_log.read(folder / "run" / metrics_log.METRICS_FILE)
     means = {
-        step: np.mean([tasks["click"]["auc"], tasks["watch"]["xauc"], tasks["spend"]["xauc"]])
+        step: np.mean(
+            [
+                *(tasks["click"]["auc"], tasks["genre"]["macro_auc"]),
+                *(tasks["watch"]["xauc"], tasks["spend"]["xauc"]),
+            ]
+        )
         for step, tasks in metrics_log.evaluations(entries, "validation").items()
     }
     assert metrics_log.best_step(entries) == max(means, key=means.get)
@@ -104,7 +116,8 @@ def test_predictions_of_raw_rows_are_those_of_the_exported_model(folder):
     frame = pl.DataFrame({"user": ["3", "99", None], "item": ["8", "0", "2"]})
     features = RowEncoder(folder / "prepared")(frame)
     expected = run.probabilities(features)
-    assert list(expected) == ["click", "watch", "spend", "watch_per_exposure"]
+    assert list(expected) == ["click", "watch", "spend", "genre", "watch_per_exposure"]
+    np.testing.assert_allclose(expected["genre"].sum(axis=1), np.ones(3), rtol=1e-5)
     np.testing.assert_allclose(
         expected["watch_per_exposure"], expected["click"] * expected["watch"], rtol=1e-5
     )
@@ -118,12 +131,15 @@ def test_predictions_of_raw_rows_are_those_of_the_exported_model(folder):
     found = loaded.signatures["serving_default"](**inputs)
     assert set(found) == set(expected)
     for name, values in expected.items():
-        assert found[name].shape == (3,)
+        assert found[name].shape == values.shape == ((3, 3) if name == "genre" else (3,))
         np.testing.assert_allclose(found[name], values, rtol=1e-5)
     ranked = loaded.signatures["rank"](user=tf.constant(["3"]), item=tf.constant(["8", "0"]))
     np.testing.assert_allclose(ranked["spend"][0], expected["spend"][0], rtol=1e-5)
     card = model_card.document(folder / "run", run, serving_model).markdown()
     assert "watch, given click, a number" in card
+    assert "each of rock, jazz, folk" in card
+    classes = json.loads((version / "assets.extra" / "classes.json").read_text())
+    assert classes == {"genre": ["rock", "jazz", "folk"]}
     assert "| test " in card
     assert "XAUC" in card
 
@@ -150,6 +166,9 @@ def test_reference_models_of_numbers(folder, tmp_path):
     for task in ("watch", "spend"):
         assert values[task]["xauc"] == 0.5
         assert values[task]["rmse"] == pytest.approx(values[task]["constant_rmse"], rel=0.01)
+    reference = values["genre"]["constant_class_logloss"]
+    assert values["genre"]["macro_auc"] == 0.5
+    assert values["genre"]["class_logloss"] == pytest.approx(reference, rel=0.01)
     for program, flags in (
         (boosted_trees, {"iterations": 15}),
         (logistic_regression, {}),
@@ -159,3 +178,4 @@ def test_reference_models_of_numbers(folder, tmp_path):
         values = load_run(run_dir).result["metrics"]["test"]
         assert values["watch"]["xauc"] > 0.9
         assert values["spend"]["rmse"] < values["spend"]["constant_rmse"]
+        assert values["genre"]["class_logloss"] < (0.99 * reference if flags else 1.01 * reference)

@@ -213,7 +213,12 @@ def _read(
         for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
             table = frame.rename(lambda name: _COLUMN + name).with_columns(
                 pl.Series(_SPLIT, splits),
-                *(pl.Series(_LABEL + task, label) for task, label in labels.items()),
+                *(
+                    pl.Series(_LABEL + task, label)
+                    if label.dtype != object
+                    else pl.Series(_LABEL + task, label.tolist(), pl.String)
+                    for task, label in labels.items()
+                ),
             )
             with replaced(_chunk_file(folder, number, chunk)) as partial:
                 table.write_parquet(partial, compression="lz4")

@@ -16,6 +16,7 @@ from data_prep.beam.shuffle import WriteShards, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
 from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import FieldCounts, FieldLearner
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.preparation import take_rows
@@ -280,7 +281,8 @@ class _Encode(beam.DoFn):
     def process(self, chunk: Chunk) -> Iterator:
         frame, splits, labels = chunk.load(self._draw)
         unknown = UnknownIds()
-        encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders} | labels
+        encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders}
+        encoded |= coded(labels, self._schema.tasks)
         for split in np.unique(splits):
             chosen = np.flatnonzero(splits == split)
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}

@@ -2,14 +2,25 @@
 
 import dataclasses
 
+import polars as pl
+
+from data_prep.own_log.cells import spelled
 from data_prep.own_log.declared.keys import Keys, in_both
-from dcrnn_tf.dataset.schema import BINARY, REGRESSION, TASK_KINDS, DatasetError, Task
+from dcrnn_tf.dataset.schema import (
+    BINARY,
+    MULTICLASS,
+    REGRESSION,
+    TASK_KINDS,
+    DatasetError,
+    Task,
+)
 from dcrnn_tf.dataset.targets import SQUARED, Target
 
 _EVERY = ("kind", "column", "only_where", "may_be_missing")
 TASK_KEYS = {
     BINARY: (*_EVERY, "positive", "negative"),
     REGRESSION: (*_EVERY, "loss", "scaling"),
+    MULTICLASS: (*_EVERY, "classes"),
 }
 ONE, ZERO = ("1", "true"), ("0", "false")  # labels of a task that declares none
 
@@ -25,9 +36,10 @@ class DeclaredTask:
       negative: values that make it 0; None if every other value does.
       only_where: an earlier task without whose positive label this one may be missing.
       may_be_missing: Whether any row may lack the label.
-      kind: `binary` or `regression`.
+      kind: `binary`, `regression` or `multiclass`.
       loss: Loss of a regression task, as `Target` has it.
       scaling: Scaling of its numbers, as `Target` has it.
+      classes: Classes of a multiclass task, spelled as ids; none are learned from training rows.
     """
 
     name: str
@@ -39,12 +51,14 @@ class DeclaredTask:
     kind: str = BINARY
     loss: str = SQUARED
     scaling: str = Target.SCALINGS[SQUARED][0]
+    classes: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
         """The task of the prepared dataset, without what is learned of training rows."""
         target = Target(self.loss, self.scaling) if self.kind == REGRESSION else None
-        return Task(self.name, self.only_where, self.may_be_missing, self.kind, target)
+        required = (self.name, self.only_where, self.may_be_missing)
+        return Task(*required, self.kind, target, self.classes)
 
 
 def declared_task(name: str, entry: object) -> DeclaredTask:
@@ -63,6 +77,9 @@ def declared_task(name: str, entry: object) -> DeclaredTask:
         raise DatasetError(f"{where}: {both!r} is positive and negative")
     if negative and not positive:
         raise DatasetError(f"{where}: negative values without positive ones")
+    classes = tuple(spelled(pl.Series(keys.cells("classes") or (), dtype=pl.String)))
+    if "classes" in keys.entry and not 2 <= len(set(classes)) == len(classes):
+        keys.fail("classes", "two or more, no two of them the same")
     loss = keys.choice("loss", Target.LOSSES, SQUARED)
     scalings = Target.SCALINGS[loss]
     return DeclaredTask(
@@ -75,4 +92,5 @@ def declared_task(name: str, entry: object) -> DeclaredTask:
         kind=kind,
         loss=loss,
         scaling=keys.choice("scaling", scalings, scalings[0]),
+        classes=classes,
     )

@@ -3,10 +3,12 @@
 from dcrnn_tf.training.losses.cross_entropy import WeightedCrossEntropy, positive_weights
 from dcrnn_tf.training.losses.of_tasks import initial_losses, multi_task_losses
 from dcrnn_tf.training.losses.regression import Huber, Logistic, Squared, ZeroInflatedLognormal
+from dcrnn_tf.training.losses.softmax import SoftmaxCrossEntropy
 
 __all__ = [
     "Huber",
     "Logistic",
+    "SoftmaxCrossEntropy",
     "Squared",
     "WeightedCrossEntropy",
     "ZeroInflatedLognormal",

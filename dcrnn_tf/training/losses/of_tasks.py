@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import Schema, Task
+from dcrnn_tf.dataset.schema import MULTICLASS, Schema, Task
 from dcrnn_tf.training.losses.cross_entropy import WeightedCrossEntropy
 from dcrnn_tf.training.losses.regression import LOSSES, initial_loss
+from dcrnn_tf.training.losses.softmax import SoftmaxCrossEntropy
 
 
 def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, float]:
     """Returns each task's mean training loss under a model that gives every example one half.
 
     `log(2) (w P + N) / R` with P positives and N negatives among R examples; of a regression task
-    that under a model whose outputs are 0, as `regression.initial_loss` has it.
+    that under a model whose outputs are 0, as `regression.initial_loss` has it; of a multiclass
+    task `log(K)` for each example that has one of K classes.
 
     Args:
       schema: Schema of the dataset to train on.
@@ -31,12 +33,14 @@ def initial_losses(schema: Schema, weights: Mapping[str, float]) -> dict[str, fl
       1.109
     """
     train = schema.split("train")
-    targets = {task.name: task.target for task in schema.tasks}
+    tasks_by_name = {task.name: task for task in schema.tasks}
 
-    def total(task: str, weight: float) -> float:
-        positives, defined = train.positives[task], train.defined[task]
-        if target := targets[task]:
-            return initial_loss(target) * defined
+    def total(name: str, weight: float) -> float:
+        positives, defined, task = train.positives[name], train.defined[name], tasks_by_name[name]
+        if task.target:
+            return initial_loss(task.target) * defined
+        if task.kind == MULTICLASS:
+            return math.log(task.outputs) * defined
         return math.log(2) * (weight * positives + defined - positives)
 
     return {task: total(task, weight) / train.rows for task, weight in weights.items()}
@@ -57,12 +61,14 @@ def multi_task_losses(
       >>> losses["conversion"].positive_weight
       50.0
     """
-    targets = {task.name: task.target for task in tasks}
-    losses = {}
+    tasks_by_name = {task.name: task for task in tasks}
+    losses: dict[str, keras.losses.Loss] = {}
     for task, scope in ascii_names(weights).items():
-        name = f"{scope}_loss"
-        if target := targets.get(task):
-            losses[task] = LOSSES[target.loss](target, name=name)
+        name, spec = f"{scope}_loss", tasks_by_name.get(task, Task(task))
+        if spec.target:
+            losses[task] = LOSSES[spec.target.loss](spec.target, name=name)
+        elif spec.kind == MULTICLASS:
+            losses[task] = SoftmaxCrossEntropy(name=name)
         else:
             losses[task] = WeightedCrossEntropy(weights[task], name=name)
     return losses

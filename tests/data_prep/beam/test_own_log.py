@@ -60,6 +60,7 @@ def rows(seed, count):
             "buy": click and draw.randrange(2),
             "watch": round(draw.lognormvariate(2, 2), 3) if click else "",
             "spend": draw.choice([0, 0, 3, 7.25]),
+            "genre": draw.choice(["rock", "rock", "jazz", "5"]) if click else "",
             "like": draw.choice(["", 0, 1]),
             "day": draw.randrange(4),
         }
@@ -104,6 +105,7 @@ def declare(folder, split):
             "like": {"may_be_missing": True},
             "watch": {"kind": "regression", "only_where": "click", "scaling": "log"},
             "spend": {"kind": "regression", "loss": "zero_inflated_lognormal"},
+            "genre": {"kind": "multiclass", "only_where": "click"},
         },
     }
     path = folder / "shop.yaml"
@@ -146,7 +148,7 @@ def test_a_split_without_rows_is_named(tmp_path):
     folder.mkdir()
     (folder / "hour=7").mkdir()
     for name in ("a.csv", "hour=7/b.json"):
-        (folder / name).write_text("user,at,city,tags,price,click,buy,watch,spend,like,day\n")
+        (folder / name).write_text("user,at,city,tags,price,click,buy,watch,spend,genre,like,day\n")
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):
         prepare(declare(folder, "fraction"), folder, tmp_path / "out")

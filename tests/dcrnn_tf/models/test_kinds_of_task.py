@@ -20,6 +20,7 @@ TASKS = (
     Task("click"),
     Task("watch", kind="regression", target=Target("huber", "log", mean=3.0, deviation=2.0)),
     Task("spend", kind="regression", target=Target("zero_inflated_lognormal", "log")),
+    Task("genre", kind="multiclass", classes=("rock", "jazz", "folk", "none")),
 )
 SCHEMA = Schema("shop", FIELDS, TASKS, {})
 CHAINS = ("aitm", "escm2", "esmm")
@@ -34,8 +35,9 @@ FEATURES = {
 def test_every_model_has_the_outputs_that_its_tasks_need(name):
     model = models.build(name, SCHEMA, embedding_dim=4)
     shapes = {task: tuple(output.shape) for task, output in model(FEATURES).items()}
-    assert shapes == {"click": (4,), "watch": (4,), "spend": (4, 3)}
+    assert shapes == {"click": (4,), "watch": (4,), "spend": (4, 3), "genre": (4, 4)}
     labels = {"click": tf.ones(4), "watch": tf.fill(4, np.nan), "spend": tf.zeros(4)}
+    labels["genre"] = tf.constant([0.0, 3.0, -1.0, 1.0])
     with tf.GradientTape() as tape:
         outputs = model.training_logits(FEATURES, labels)
         total = sum(tf.reduce_sum(output) for output in outputs.values()) + sum(model.losses)
@@ -53,7 +55,7 @@ def test_models_of_tasks_in_sequence_refuse_numbers_in_one_sentence(name, task):
     with pytest.raises(models.ModelError) as error:
         models.build(name, schema)
     assert str(error.value) == (
-        f"model {name}: {task.name} is a regression task, and the model takes binary tasks alone, "
+        f"model {name}: {task.name} is a {task.kind} task, and the model takes binary tasks alone, "
         "each of which is positive only where the one before it is; choose another model, or leave "
         "the task out"
     )
@@ -82,16 +84,22 @@ def test_fit_takes_tasks_of_numbers_whose_metrics_are_on_the_scale_of_labels():
         "click": tf.constant([1.0, 0.0, -1.0, 1.0]),
         "watch": tf.constant([20.0, np.nan, 1.0, 7.0]),
         "spend": tf.constant([0.0, 2.5, np.nan, 0.0]),
+        "genre": tf.constant([0.0, 3.0, -1.0, 1.0]),
     }
     by_task = multi_task_losses(dict.fromkeys(labels, 1.0), TASKS)
-    errors = {task: [keras.metrics.MeanAbsoluteError(name="mae")] for task in ("watch", "spend")}
+    right = [keras.metrics.SparseCategoricalAccuracy(name="right")]
+    errors = {"genre": right} | {
+        task: [keras.metrics.MeanAbsoluteError(name="mae")] for task in ("watch", "spend")
+    }
     model.compile(keras.optimizers.Adam(0.01), loss=by_task, metrics=errors)
     batches = tf.data.Dataset.from_tensors((FEATURES, labels))
     history = model.fit(batches, epochs=2, shuffle=False, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     found = model.evaluate(batches, verbose=0, return_dict=True)
     outputs = model(FEATURES)
-    for task in TASKS[1:]:
+    classes = outputs["genre"].numpy().argmax(axis=1)[[0, 1, 3]]
+    assert found["genre_right"] == pytest.approx(np.mean(classes == [0, 3, 1]))
+    for task in TASKS[1:3]:
         values = predictions.on_scale_of_labels(task, outputs[task.name]).numpy()
         difference = np.nanmean(np.abs(values - labels[task.name].numpy()))
         assert found[f"{task.name}_mae"] == pytest.approx(difference, rel=1e-5)

@@ -57,7 +57,7 @@ def test_the_logistic_loss_is_least_at_the_label_and_its_slope_is_bounded():
 
 def test_the_loss_of_amounts_is_the_negative_log_likelihood():
     labels = np.array([0.0, 3.0, 0.5, 0.0])
-    outputs = np.array([[1.0, 9, 9], [0.5, 0.2, 0.3], [-1.0, -0.5, 1.0], [-2, 0, 0]], np.float32)
+    outputs = np.array([[1.0, 3, 2], [0.5, 0.2, 0.3], [-1.0, -0.5, 1.0], [-2, 0, 0]], np.float32)
     probability, sigma = sigmoid(outputs[:, 0]), np.log1p(np.exp(outputs[:, 2])) + 1e-3
     mu, sigma = 1 + 2 * outputs[:, 1], 2 * sigma  # on the scale of ln y
     density = stats.lognorm.pdf(np.maximum(labels, 0.1), sigma, scale=np.exp(mu))
@@ -105,6 +105,18 @@ def test_serialisation():
         assert again.name == "watch_loss"
 
 
+def test_the_cross_entropy_of_classes_by_hand():
+    outputs = np.array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0], [9.0, 9.0, 0.0]], np.float32)
+    shares = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    value, slope = value_and_slope(losses.SoftmaxCrossEntropy(), [2.0, 1.0, -1.0], outputs)
+    assert value == pytest.approx(-(np.log(shares[0, 2]) + np.log(shares[1, 1])) / 3, rel=1e-6)
+    expected = shares - np.array([[0, 0, 1], [0, 1, 0], [0, 0, 0]])
+    expected[2] = 0  # not defined
+    np.testing.assert_allclose(slope, expected / 3, atol=1e-7)
+    again = keras.losses.deserialize(keras.losses.serialize(losses.SoftmaxCrossEntropy()))
+    assert type(again) is losses.SoftmaxCrossEntropy
+
+
 def schema_of_kinds():
     tasks = (Task("click"), Task("watch", kind="regression", target=Target(mean=3.0)))
     train = Split("train", 10, {"click": 4, "watch": 9}, {"click": 10, "watch": 8}, ())
@@ -126,5 +138,9 @@ def test_only_binary_tasks_have_weights_of_positives():
     first = losses.initial_losses(schema, {"click": 1.5, "watch": 1.0})
     assert first["watch"] == pytest.approx(0.8)  # a variance of 1, on 8 of 10 rows
     assert first["click"] == pytest.approx(math.log(2) * (1.5 * 4 + 6) / 10)
+    genre = Task("genre", kind="multiclass", classes=("rock", "jazz", "folk"))
+    assert type(losses.multi_task_losses({"genre": 1.0}, [genre])["genre"]) is (
+        losses.SoftmaxCrossEntropy
+    )
     watch = dataclasses.replace(schema.tasks[1], target=Target("huber"))
     assert type(losses.multi_task_losses({"watch": 1.0}, [watch])["watch"]) is losses.Huber

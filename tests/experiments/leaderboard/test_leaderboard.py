@@ -146,7 +146,7 @@ def test_ranks_and_what_tells_them_apart(schema, tmp_path):
 def test_a_metric_that_is_better_when_low_ranks_its_lowest_mean_first(
     schema, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(metrics, "PRIMARY", "logloss")
+    monkeypatch.setitem(metrics.PRIMARIES, "binary", "logloss")
     table = LEADERBOARD.complete(schema, ["ple", "dnn"])
     losses = {"MMoE": [0.161, 0.171], "PLE": [0.16, 0.162], "DNN": [0.25, 0.251]}
     for row in table.rows:

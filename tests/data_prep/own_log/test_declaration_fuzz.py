@@ -41,6 +41,7 @@ ODD = st.one_of(
             "file",
             "click",
             "regression",
+            "multiclass",
             "huber",
             "1",
             1,

@@ -22,6 +22,11 @@ FIELDS = {
     "level": {"kind": "categorical", "min_count": 1},
 }
 
+MORE_FIELDS = {
+    "city_hash": {"kind": "categorical", "hashed": 1000, "column": "city"},
+    "tags_hash": {"kind": "multi_categorical", "hashed": 9, "column": "tags", "max_values": 3},
+}
+
 
 def raw_rows():
     random = np.random.default_rng(4)
@@ -42,14 +47,14 @@ def raw_rows():
     )
 
 
-def prepare_shop(folder: pathlib.Path) -> pathlib.Path:
+def prepare_shop(folder: pathlib.Path, **more_fields) -> pathlib.Path:
     """Prepares the log in a folder; returns the dataset's."""
     raw_rows().write_csv(folder / "rows.csv")
     declaration = {
         "name": "shop",
         "missing_values": ["-"],
         "split": {"by": "fraction", "files": "rows.csv", "test_fraction": 0.5},
-        "fields": FIELDS,
+        "fields": FIELDS | more_fields,
         "tasks": {"click": {}},
     }
     (folder / "shop.yaml").write_text(yaml.safe_dump(declaration, sort_keys=False))

@@ -6,6 +6,7 @@ import polars as pl
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
+from dcrnn_tf.dataset.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -15,7 +16,7 @@ class FieldEncoder:
 
     Args:
       field: The field.
-      vocabulary: Its vocabulary; None for a numeric field.
+      vocabulary: Its vocabulary; None for numbers and hashed ids.
     """
 
     def __init__(self, field: Field, vocabulary: Vocabulary | None):
@@ -23,6 +24,11 @@ class FieldEncoder:
         self.vocabulary = vocabulary
         if field.encoding.reads_numbers and vocabulary is not None:
             self._number_rows = NumberRows(vocabulary.ids)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of the vocabulary; none where ids are hashed."""
+        return np.array([], object) if self.vocabulary is None else self.vocabulary.ids
 
     def __call__(self, frame: pl.DataFrame) -> np.ndarray | Ragged:
         """Returns the field's column of the dataset.
@@ -42,6 +48,8 @@ class FieldEncoder:
         return Ragged(self._rows(lists.explode().drop_nulls()), lists.list.len().to_numpy())
 
     def _rows(self, ids: pl.Series) -> np.ndarray:
+        if self.vocabulary is None:
+            return hashed_rows(spelled(ids), self.field.encoding.hashed)
         rows = self.vocabulary.encode(ids)
         if self.field.encoding.values == VALUE:
             # The vocabulary's ids are spelled as ids are, so that few are to be spelled anew.

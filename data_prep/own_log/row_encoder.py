@@ -66,7 +66,7 @@ class RowEncoder:
         self._numbers = {f.raw_name: f.name for f in schema.fields if f.encoding.reads_numbers}
         self._texts = {f.raw_name for f in schema.fields if _values(f) == TEXT}
         self._types = {
-            encoder.field.name: IdTypes(encoder.field, encoder.vocabulary.ids)
+            encoder.field.name: IdTypes(encoder.field, encoder.ids)
             for encoder in self._encoders
             if _values(encoder.field) in (VALUE, TEXT)
         }

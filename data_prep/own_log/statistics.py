@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from data_prep.own_log.learning.field_learner import FieldCounts
+from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
 from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
@@ -76,7 +77,18 @@ def filters_of(
         "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
         "never_met": {part: dict(values) for part, values in never_met.items()},
     }
+    if hashed := _hashed(fields):
+        filters["hashed"] = hashed
     return filters | ({"time_spans": dict(spans)} if spans else {})
+
+
+def _hashed(fields: Mapping[str, FieldCounts]) -> dict[str, int]:
+    """Returns the estimated numbers of distinct hashed ids, by the field that owns them."""
+    sketches: dict[str, IdSketch] = {}
+    for counts in fields.values():
+        if counts.sketch is not None:
+            sketches.setdefault(counts.owner, IdSketch()).merge(counts.sketch)
+    return {owner: sketch.distinct() for owner, sketch in sketches.items()}
 
 
 def summary(schema: Schema) -> str:
@@ -104,6 +116,9 @@ def summary(schema: Schema) -> str:
             if field.kind == NUMERIC
             else f"{field.vocabulary_size:,} embedding rows"
         )
+        if (ids := filters.get("hashed", {}).get(field.owner)) is not None:
+            share = colliding_share(ids, field.encoding.hashed)
+            what += f", about {ids:,} ids hashed, {share:.1%} of which are expected to share a row"
         if missing := filters["missing"][field.name]:
             what += f", missing in {missing:,} rows"
         if truncated := filters["truncated_lists"].get(field.name):

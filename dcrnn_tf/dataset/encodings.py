@@ -73,7 +73,7 @@ class Encoding:
 
 @dataclasses.dataclass(frozen=True)
 class Ids(Encoding):
-    """An id, or each id of a list, becomes its row in the field's vocabulary.
+    """An id, or each id of a list, becomes its row: in the vocabulary, or by its hash.
 
     Attributes:
       values: Type of the raw ids: `value`, texts that are one id if they are one value, as
@@ -85,6 +85,8 @@ class Ids(Encoding):
       max_values: Longest list; of a longer one the first or the last ids that are not missing are
         taken.
       keep: `first` or `last`.
+      hashed: Number of rows over which the hashes of ids are spread, as
+        `dcrnn_tf.dataset.hashing` does it; None where a vocabulary has the rows.
     """
 
     KEEPS: ClassVar = (FIRST, LAST)
@@ -94,11 +96,14 @@ class Ids(Encoding):
     separator: str | None = None
     max_values: int = 1
     keep: str = later(FIRST)
+    hashed: int | None = later(None)
     kind: str = dataclasses.field(default="ids", init=False)
 
     def __post_init__(self) -> None:
         _check_choice("values", self.values, (VALUE, TEXT, INTEGER, NUMBER))
         _check_choice("keep", self.keep, self.KEEPS)
+        if self.hashed is not None and (self.hashed < 1 or self.values != VALUE):
+            raise ValueError(f"hashed {self.hashed} of {self.values} ids is no number of rows")
         if self.max_values < 1:
             raise ValueError(f"max_values {self.max_values} is below 1")
 

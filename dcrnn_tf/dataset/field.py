@@ -70,6 +70,12 @@ class Field:
         if self.shares is not None and (self.kind == NUMERIC or self.shares == self.name):
             what = "a numeric field" if self.kind == NUMERIC else "it"
             raise DatasetError(f"field {self.name}: {what} cannot share the ids of {self.shares!r}")
+        hashed = getattr(self.encoding, "hashed", None)
+        if hashed is not None and hashed + FIRST_ID_ROW != self.vocabulary_size:
+            raise DatasetError(
+                f"field {self.name}: vocabulary_size {self.vocabulary_size} is not that of "
+                f"{hashed} rows of hashes"
+            )
         if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
             raise DatasetError(
                 f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
@@ -84,7 +90,7 @@ class Field:
     @property
     def has_vocabulary(self) -> bool:
         """Whether ids are looked up in a vocabulary."""
-        return self.kind != NUMERIC
+        return self.kind != NUMERIC and getattr(self.encoding, "hashed", None) is None
 
     @property
     def weight_name(self) -> str:

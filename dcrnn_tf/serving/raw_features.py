@@ -53,7 +53,7 @@ class RawFeatures(tf.Module):
 
     Args:
       schema: of the dataset.
-      vocabularies: `{field: raw ids}` of all fields but numeric ones, in the order of their rows.
+      vocabularies: `{field: raw ids}` of all fields that have one, in the order of their rows.
 
     Raises:
       DatasetError: the schema does not say how a field was encoded, or a vocabulary holds an id
@@ -216,9 +216,9 @@ class _NumberedRow(_Encoder):
 class _Id(_Encoder):
     """A categorical field."""
 
-    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray, shared: Shared):
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray | None, shared: Shared):
         rows = _id_rows(field, encoding, ids, shared)
-        known = np.concatenate([ids, rows.missing])[:1]
+        known = np.concatenate([rows.known, rows.missing])[:1]
         super().__init__(field, {field.name: known}, {field.name: rows.missing[:1]})
         self._rows = rows
 
@@ -229,10 +229,10 @@ class _Id(_Encoder):
 class _IdList(_Encoder):
     """A multi-categorical field."""
 
-    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray, shared: Shared):
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray | None, shared: Shared):
         rows = _id_rows(field, encoding, ids, shared)
         missing = rows.missing
-        known = np.concatenate([ids, missing])[None, :2]
+        known = np.concatenate([rows.known, missing])[None, :2]
         weights = {}
         if field.weighted:
             weights = {field.weight_name: np.ones((1, 1), np.float32)}
@@ -279,7 +279,7 @@ class _IdList(_Encoder):
         return raw
 
 
-def _id_rows(field: Field, encoding: Ids, ids: np.ndarray, shared: Shared) -> IdRows:
+def _id_rows(field: Field, encoding: Ids, ids: np.ndarray | None, shared: Shared) -> IdRows:
     """Returns the table of a field's ids, one for all fields that share them."""
     key = field.owner, encoding.values, encoding.missing
     if key not in shared:
@@ -287,10 +287,12 @@ def _id_rows(field: Field, encoding: Ids, ids: np.ndarray, shared: Shared) -> Id
     return shared[key]
 
 
-def _ids(field: Field, encoding: Ids, ids: np.ndarray, shared: Shared) -> _Encoder:
+def _ids(field: Field, encoding: Ids, ids: np.ndarray | None, shared: Shared) -> _Encoder:
     if field.kind == MULTI_CATEGORICAL:
         return _IdList(field, encoding, ids, shared)
-    return (_NumberedRow if encoding.reads_numbers else _Id)(field, encoding, ids, shared)
+    if ids is not None and encoding.reads_numbers:
+        return _NumberedRow(field, encoding, ids, shared)
+    return _Id(field, encoding, ids, shared)
 
 
 _ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any, Shared], _Encoder]] = {

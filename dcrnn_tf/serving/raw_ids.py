@@ -1,9 +1,12 @@
 """Turns raw ids into embedding rows within a graph, by TensorFlow operations alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, INTEGER, PADDING_ROW, UNKNOWN_ROW, VALUE, Ids
+from dcrnn_tf.dataset.hashing import KEY
 from dcrnn_tf.dataset.schema import DatasetError, Field
 from dcrnn_tf.dataset.values import NUMBER, SPELLINGS, decimal_key, decimal_of
 
@@ -14,18 +17,22 @@ class IdRows(tf.Module):
     Args:
       field: A field of ids.
       encoding: Its encoding.
-      ids: The raw ids of its vocabulary, in the order of their rows.
+      ids: The raw ids of its vocabulary, in the order of their rows; None if they are hashed.
 
     Attributes:
       missing: Ids that stand for a missing one, at least one of them.
+      known: An id that has a row, or two, unless all of them are missing.
 
     Raises:
       DatasetError: The vocabulary holds an id that stands for a missing one.
     """
 
-    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray):
+    def __init__(self, field: Field, encoding: Ids, ids: np.ndarray | None):
         super().__init__()
         missing = encoding.missing_ids
+        self.known = np.array(unlike(missing, 2), "O") if ids is None else ids[:2]
+        self._hashed = encoding.hashed
+        ids = np.array([], "O") if ids is None else ids
         if both := set(missing) & set(ids.tolist()):
             raise DatasetError(
                 f"the vocabulary of field {field.name} holds the id {both.pop()}, which stands for "
@@ -65,11 +72,14 @@ class IdRows(tf.Module):
         return rows
 
     def _rows_of_values(self, ids: tf.Tensor) -> tf.Tensor:
-        """Rows of ids that are spelled otherwise than in the vocabulary, `(ids,)`."""
+        """Rows of ids that the vocabulary does not hold as they are spelled, `(ids,)`."""
         spelled = ids
         for pattern, replacement in SPELLINGS:
             spelled = tf.strings.regex_replace(spelled, pattern, replacement)
         rows = tf.cast(self._table.lookup(spelled), tf.int32)
+        if self._hashed is not None:
+            row = tf.strings.to_hash_bucket_strong(spelled, self._hashed, KEY) + FIRST_ID_ROW
+            rows = tf.where(rows == PADDING_ROW, rows, tf.cast(row, tf.int32))
         if not self._numbers:
             return rows
         numbers = tf.where(tf.strings.regex_full_match(ids, NUMBER))
@@ -78,6 +88,14 @@ class IdRows(tf.Module):
         return tf.tensor_scatter_nd_update(
             rows, numbers[missing], tf.fill([tf.math.count_nonzero(missing)], PADDING_ROW)
         )
+
+
+def unlike(missing: Sequence, count: int) -> list[str]:
+    """Returns ids that differ from all of those that are missing."""
+    mark = "id "
+    while any(text.startswith(mark) for text in missing):
+        mark += "id "
+    return [f"{mark}{number}" for number in range(count)]
 
 
 def _decimal_keys(texts: tf.Tensor) -> tf.Tensor:

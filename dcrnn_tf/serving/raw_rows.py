@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import polars as pl
 
 from dcrnn_tf.dataset.encodings import (
     FIRST_ID_ROW,
@@ -16,7 +17,9 @@ from dcrnn_tf.dataset.encodings import (
     NumberRows,
     Scaling,
 )
+from dcrnn_tf.dataset.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.serving.raw_ids import unlike
 
 Columns = dict[str, np.ndarray]
 
@@ -26,9 +29,9 @@ def raw_rows(
 ) -> tuple[Columns, Columns]:
     """Returns rows as the inputs of an export, and the features that preparation makes of these.
 
-    An id has one row, so that its features are the given ones. A number is one that the encoding
-    brings near the given feature, with no more digits than float32 holds; its feature is computed
-    afresh, as preparations do it.
+    An id of a vocabulary has one row, so that its features are the given ones. A hashed id is any
+    one, and a number one that the encoding brings near the given feature, with no more digits than
+    float32 holds; their features are computed afresh, as preparations do it.
 
     Args:
       schema: Schema of the dataset.
@@ -38,7 +41,13 @@ def raw_rows(
     raw, known = {}, dict(features)
     for field in schema.fields:
         column, encoding = features[field.name], field.encoding
-        if isinstance(encoding, Ids) and not encoding.reads_numbers:
+        if isinstance(encoding, Ids) and encoding.hashed is not None:
+            raw[field.name] = texts = _hashed(column, encoding.missing_ids)
+            present = pl.Series(texts.ravel(), dtype=pl.String).set(
+                pl.Series(column.ravel() == PADDING_ROW), None
+            )
+            known[field.name] = hashed_rows(present, encoding.hashed).reshape(column.shape)
+        elif isinstance(encoding, Ids) and not encoding.reads_numbers:
             raw[field.name] = _ids(column, encoding, vocabularies[field.name])
         elif isinstance(encoding, Scaling):
             raw[field.name] = number = _short(_unscaled(column.astype(np.float64), encoding))
@@ -64,6 +73,14 @@ def _ids(rows: np.ndarray, encoding: Ids, ids: np.ndarray) -> np.ndarray:
     values = first[np.where(known, PADDING_ROW, rows)]
     values[known] = ids[rows[known] - FIRST_ID_ROW]
     return values
+
+
+def _hashed(rows: np.ndarray, missing: Sequence) -> np.ndarray:
+    """Ids that are as many and as often the same, and missing in the same places."""
+    distinct, position = np.unique(rows, return_inverse=True)
+    ids = np.array(unlike(missing, len(distinct)), dtype="O")
+    ids[distinct == PADDING_ROW] = missing[0]
+    return ids[position.reshape(rows.shape)]
 
 
 def _unknown(ids: np.ndarray, missing: Sequence) -> int | str:

@@ -18,6 +18,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredFiel
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import FieldCounts, FieldLearner
+from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.preparation import take_rows
 from data_prep.own_log.row_counts import RowCounts
@@ -39,6 +40,7 @@ class FieldPart:
       truncated: lists that are longer than kept.
       values: training values that are not missing, of a field of quantile scaling.
       scaling: ScalingLearner that has seen the training values; a quantile scaling has seen none.
+      sketch: Sketch of the training rows' ids, where these are hashed.
     """
 
     chunk: int
@@ -46,6 +48,7 @@ class FieldPart:
     truncated: int
     values: int
     scaling: ScalingLearner
+    sketch: IdSketch | None
 
 
 class LearnLog:
@@ -118,9 +121,12 @@ class _Learn(beam.DoFn):
                 # Its sample depends on how many values there were in the chunks before.
                 values = int(np.count_nonzero(~np.isnan(learner.numbers(frame)[train])))
                 scaling = ScalingLearner(QUANTILE)
-            part = FieldPart(chunk.number, learner.missing, learner.truncated, values, scaling)
+            part = FieldPart(
+                *(chunk.number, learner.missing, learner.truncated, values, scaling),
+                learner.counts.sketch,
+            )
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
-            if field.kind != NUMERIC:
+            if field.kind != NUMERIC and field.hashed is None:
                 owner = field.shares or field.name
                 yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
         counts = RowCounts(self._declaration)
@@ -197,6 +203,8 @@ def _finish(
         learner.missing += part.missing
         learner.truncated += part.truncated
         learner.scaling.merge(part.scaling)
+        if part.sketch is not None:
+            learner.counter.merge(part.sketch)
     for scaling in groups["samples"]:
         learner.scaling.merge(scaling)
     for table in groups["ids"]:

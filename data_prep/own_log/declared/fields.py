@@ -9,6 +9,7 @@ from dcrnn_tf.dataset.encodings import FIRST, FIRST_ID_ROW, LAST, Bins, Encoding
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
+    LARGEST_ROW,
     MULTI_CATEGORICAL,
     NUMERIC,
     DatasetError,
@@ -17,10 +18,10 @@ from dcrnn_tf.dataset.schema import (
 from dcrnn_tf.system.nearest import did_you_mean
 
 FIELD_KEYS = {
-    CATEGORICAL: ("kind", "column", "min_count", "bins", "shares"),
+    CATEGORICAL: ("kind", "column", "min_count", "bins", "hashed", "shares"),
     MULTI_CATEGORICAL: (
-        *("kind", "column", "min_count", "separator", "max_values", "keep", "attended_by"),
-        "shares",
+        *("kind", "column", "min_count", "hashed", "shares"),
+        *("separator", "max_values", "keep", "attended_by"),
     ),
     NUMERIC: ("kind", "column", "scaling"),
 }
@@ -42,6 +43,7 @@ class DeclaredField:
     attended_by: str | None = None
     shares: str | None = None
     history: DeclaredHistory | None = None
+    hashed: int | None = None
 
     @property
     def reads_numbers(self) -> bool:
@@ -58,7 +60,7 @@ class DeclaredField:
         return Field(
             self.name,
             self.kind,
-            0 if self.kind == NUMERIC else FIRST_ID_ROW + ids,
+            0 if self.kind == NUMERIC else FIRST_ID_ROW + (self.hashed or ids),
             self.max_values if self.kind == MULTI_CATEGORICAL else 1,
             raw_name=self.column,
             encoding=encoding,
@@ -79,12 +81,16 @@ def declared_field(name: str, entry: object) -> DeclaredField:
     if kind == MULTI_CATEGORICAL and "history_of" in entry:
         return _history(name, Keys(entry, where, HISTORY_KEYS, " of a field with history_of"))
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
-    keys.exclude("shares", ("min_count", "bins"))
+    keys.exclude("shares", ("min_count", "bins", "hashed"))
+    keys.exclude("hashed", ("min_count", "bins"))
+    hashed = None
+    if "hashed" in keys.entry:
+        hashed = keys.whole_number("hashed", 1, at_most=LARGEST_ROW - FIRST_ID_ROW)
     return DeclaredField(
         name=name,
         kind=kind,
         column=keys.text("column", name),
-        min_count=keys.whole_number("min_count", 10),
+        min_count=keys.whole_number("min_count", 10 if hashed is None else 1),
         separator=keys.text("separator", ";", strip=False),
         max_values=keys.whole_number("max_values", 50, at_most=65535),
         keep=keys.choice("keep", Ids.KEEPS, FIRST),
@@ -92,6 +98,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         bins=keys.choice("bins", Bins.METHODS) if "bins" in keys.entry else None,
         attended_by=keys.text("attended_by", None),
         shares=keys.text("shares", None),
+        hashed=hashed,
     )
 
 
@@ -107,7 +114,7 @@ def declared_fields(entries: Mapping[str, object]) -> tuple[DeclaredField, ...]:
 
 def takes_min_count(entry: Mapping[str, object]) -> bool:
     """Whether `min_count` has a meaning for the field that an entry declares."""
-    return entry["kind"] != NUMERIC and "shares" not in entry
+    return entry["kind"] != NUMERIC and not {"shares", "hashed"} & set(entry)
 
 
 def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> DeclaredField:
@@ -127,7 +134,9 @@ def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> Decla
     attended_by = field.attended_by
     if (field.kind, owner.kind) == (MULTI_CATEGORICAL, CATEGORICAL):
         attended_by = attended_by or owner.name
-    return dataclasses.replace(field, min_count=owner.min_count, attended_by=attended_by)
+    return dataclasses.replace(
+        field, min_count=owner.min_count, hashed=owner.hashed, attended_by=attended_by
+    )
 
 
 def _history(name: str, keys: Keys) -> DeclaredField:

@@ -9,6 +9,7 @@ import polars as pl
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
+from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.storage.vocabulary import IdCounter
 from dcrnn_tf.dataset.encodings import VALUE, Bins, Encoding, Ids, Scaling
@@ -23,10 +24,14 @@ class FieldCounts:
     Attributes:
       missing: Number of rows without a value, those with an empty list among them.
       truncated: Number of lists that were cut.
+      owner: Name of the field whose ids they are.
+      sketch: Sketch of the distinct ids of training rows, where these are hashed.
     """
 
     missing: int
     truncated: int | None
+    owner: str
+    sketch: IdSketch | None = None
 
 
 class FieldLearner:
@@ -44,7 +49,9 @@ class FieldLearner:
         self.truncated = 0
         self.scaling = ScalingLearner(declared.scaling, seed)
         self._bins = BinsLearner(declared.bins) if declared.bins else None
-        self._counter = IdCounter(spelled)
+        self._counter: IdCounter | IdSketch = IdCounter(spelled)
+        if declared.hashed is not None:
+            self._counter = IdSketch()
         self._owner: FieldLearner = self  # learns the ids of this field
         self._encoding = _not_learned(declared, declaration)
 
@@ -53,15 +60,20 @@ class FieldLearner:
         self._owner, self._counter = owner, owner.counter
 
     @property
-    def counter(self) -> IdCounter:
-        """The counter of the field's ids."""
+    def counter(self) -> IdCounter | IdSketch:
+        """The counter of the field's ids, or the sketch of those that are hashed."""
         return self._bins.counter if self._bins else self._counter
 
     @property
     def counts(self) -> FieldCounts:
         """What was counted over all rows."""
-        lists = self.declared.kind == MULTI_CATEGORICAL
-        return FieldCounts(self.missing, self.truncated if lists else None)
+        declared, sketch = self.declared, self._counter
+        return FieldCounts(
+            self.missing,
+            self.truncated if declared.kind == MULTI_CATEGORICAL else None,
+            declared.shares or declared.name,
+            sketch if isinstance(sketch, IdSketch) else None,
+        )
 
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
@@ -88,13 +100,13 @@ class FieldLearner:
         return np.where(present, numbers, np.nan)
 
     def finish(self) -> tuple[Field, Vocabulary | None]:
-        """Returns the field and its vocabulary; a numeric field has none."""
+        """Returns the field and its vocabulary; numbers and hashed ids have none."""
         declared, encoding, vocabulary = self.declared, self._encoding, None
         if declared.kind == NUMERIC:
             encoding = self.scaling.encoding(encoding.missing)
         elif self._bins:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
-        else:
+        elif declared.hashed is None:
             vocabulary = self._owner.vocabulary
         return declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding), vocabulary
 
@@ -120,8 +132,8 @@ def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:
         return Scaling(missing)
     if declared.bins:
         return Bins(missing)
+    ids = Ids(missing, VALUE, declared.min_count, hashed=declared.hashed)
     if declared.kind == MULTI_CATEGORICAL:
         lists: dict = {"separator": declared.separator, "max_values": declared.max_values}
-        lists["keep"] = declared.keep
-        return Ids(missing, VALUE, declared.min_count, **lists)
-    return Ids(missing, VALUE, declared.min_count)
+        return dataclasses.replace(ids, keep=declared.keep, **lists)
+    return ids

@@ -54,6 +54,11 @@ def declared(separator, quoted, header, listed, optional=False):
             "fields": {
                 "item": {"kind": "categorical", "min_count": 2},
                 "tags": {"kind": "multi_categorical", "min_count": 1, "max_values": 3},
+                "hash": {"kind": "categorical", "column": "item", "hashed": 7},
+                "hashes": {
+                    **{"kind": "multi_categorical", "column": "tags"},
+                    **{"shares": "hash", "max_values": 2},
+                },
                 "items": {
                     **{"kind": "multi_categorical", "column": "item"},
                     **{"shares": "tags", "max_values": 1},

@@ -29,6 +29,10 @@ FIELDS = {
     | {"column": "tags"},
     "home": {"kind": "categorical", "min_count": 60},
     "trips": {"kind": "multi_categorical", "shares": "home", "max_values": 3},
+    "city_hash": {"kind": "categorical", "hashed": 50, "column": "city"},
+    "tags_hash": {"kind": "multi_categorical", "hashed": 9, "column": "tags", "max_values": 2},
+    "home_hash": {"kind": "categorical", "shares": "city_hash", "column": "home"},
+    "price_hash": {"kind": "categorical", "hashed": 1000, "column": "price"},
     "price": {"kind": "numeric", "scaling": "standard"},
     "price_plain": {"kind": "numeric", "scaling": "none", "column": "price"},
     "price_log": {"kind": "numeric", "scaling": "log", "column": "price"},
@@ -127,15 +131,17 @@ def assert_same(found, expected):
 def served_inputs(rows):
     """The rows as a client sends them."""
     inputs = {}
-    for name in ("city", "home"):
-        inputs[name] = tf.constant([city or "" for city in rows[name]])
-    for name in ("tags", "last_tags", "trips"):
-        column = rows[FIELDS[name].get("column", name)]
-        lists = [items or [] for items in column.to_list()]
+    for name in ("city", "home", "city_hash", "home_hash"):
+        cities = rows[FIELDS[name].get("column", name)]
+        inputs[name] = tf.constant([city or "" for city in cities])
+    for name in ("tags", "last_tags", "trips", "tags_hash"):
+        lists = [items or [] for items in rows[FIELDS[name].get("column", name)].to_list()]
         width = max(map(len, lists))
         padded = [[item or "" for item in items] + [""] * (width - len(items)) for items in lists]
         inputs[name] = tf.constant(padded)
-    inputs["price_id"] = tf.constant(text_of(rows["price"]).fill_null("").to_list())
+    inputs["price_id"] = inputs["price_hash"] = tf.constant(
+        text_of(rows["price"]).fill_null("").to_list()
+    )
     for name in FIELDS.keys() - inputs.keys():
         column = rows[FIELDS[name].get("column", name)].cast(pl.Float64).to_numpy()
         inputs[name] = tf.constant(column, tf.float64)
@@ -169,7 +175,8 @@ def test_numbers_that_no_preparation_takes_are_missing_when_they_are_served(prep
     dataset = PreparedDataset(prepared)
     raw = RawFeatures(dataset.schema, dataset.vocabularies())
     huge = tf.constant([1e300, -1e300, np.inf, -np.inf, 3.5e38, np.nan, -1.0], tf.float64)
-    names = [name for name in FIELDS if name.startswith("price") and name != "price_id"]
+    names = [name for name in FIELDS if name.startswith("price")]
+    names = [name for name in names if name not in ("price_id", "price_hash")]
     found = raw.encode(raw.defaults() | dict.fromkeys(names, huge))
     for name in names:
         assert not np.any(found[name]), name

@@ -6,6 +6,7 @@ import math
 import re
 
 import numpy as np
+import tensorflow as tf
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, REGRESSION
@@ -143,6 +144,11 @@ def encode(read: Read, field, declaration: Declaration) -> list:
     values = _values(read, field, declaration)
     if field.kind not in (CATEGORICAL, MULTI_CATEGORICAL):
         return [float(np.float32(value or 0.0)) for value in values]
+    if field.hashed:
+        return [
+            [_hashed(v, field) for v in x] if isinstance(x, list) else _hashed(x, field)
+            for x in values
+        ]
     owner = field.shares or field.name
     counts: collections.Counter = collections.Counter()
     for other in declaration.fields:
@@ -158,6 +164,13 @@ def encode(read: Read, field, declaration: Declaration) -> list:
         return 0 if value is None else order.get(value, 1)
 
     return [[row_of(v) for v in x] if isinstance(x, list) else row_of(x) for x in values]
+
+
+def _hashed(text: str | None, field) -> int:
+    """The row that TensorFlow's hash of an id gives."""
+    if text is None:
+        return 0
+    return 2 + int(tf.strings.to_hash_bucket_strong(text, field.hashed, [0, 0]))
 
 
 def _values(read: Read, field, declaration: Declaration) -> list:

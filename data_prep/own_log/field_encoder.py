@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
+from data_prep.own_log.weighted_lists import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
 from dcrnn_tf.dataset.hashing import hashed_rows
@@ -44,6 +45,11 @@ class FieldEncoder:
             return encoding.rows(numbers, self._number_rows, np)
         if self.field.kind == CATEGORICAL:
             return self._rows(ids_of(column, encoding))
+        if encoding.weight_mark is not None:
+            lists = cut_lists(weighted_lists(column, encoding), encoding)
+            ids, weights = flat_pairs(lists)
+            weights = weights.to_numpy().astype(np.float32)
+            return Ragged(self._rows(ids), lists.list.len().to_numpy(), weights)
         lists = cut_lists(lists_of(column, encoding), encoding)
         return Ragged(self._rows(lists.explode().drop_nulls()), lists.list.len().to_numpy())
 

@@ -15,6 +15,7 @@ from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import UnknownIds, filters_of
 from data_prep.storage import sizes
+from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.schema import Schema
@@ -139,7 +140,7 @@ def take_rows(column: np.ndarray | Ragged, rows: np.ndarray) -> np.ndarray | Rag
         return column[rows]
     chosen = np.zeros(len(column.row_lengths), bool)
     chosen[rows] = True
-    return Ragged(column.values[np.repeat(chosen, column.row_lengths)], column.row_lengths[rows])
+    return select({"": column}, chosen)[""]
 
 
 def _bar(name: str, total: int, unit: str) -> tqdm:

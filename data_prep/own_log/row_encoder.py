@@ -24,6 +24,7 @@ from data_prep.own_log.cells import (
 from data_prep.own_log.derived.columns import DeriveColumns, derived_columns, needed, sources_of
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
+from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, DatasetError, Field, load_schema
@@ -85,7 +86,8 @@ class RowEncoder:
 
         Returns:
           `{field: array}`: int32 `(rows,)` of a categorical field, int32 `(rows, max_values)` of
-          a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one.
+          a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one; with
+          `FIELD_weight`, float32 `(rows, max_values)`, of a weighted list.
 
         Raises:
           DatasetError: the rows are no frame of Polars, a column is missing, a cell that must be a
@@ -117,12 +119,18 @@ class RowEncoder:
         )
         for column, field in self._numbers.items():
             _check_numbers(frame[column], field)
+        for encoder in self._encoders:
+            if encoder.field.weighted:
+                _check_weights(frame[encoder.field.raw_name], encoder.field)
         features = {}
         for encoder in self._encoders:
-            column = encoder(frame)
+            column, field = encoder(frame), encoder.field
             if isinstance(column, Ragged):
-                column = _padded(column, encoder.field.max_values)
-            features[encoder.field.name] = column
+                if column.weights is not None:
+                    weights = Ragged(column.weights, column.row_lengths)
+                    features[field.weight_name] = _padded(weights, field.max_values)
+                column = _padded(column, field.max_values)
+            features[field.name] = column
         return features
 
     def _with_derived(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -164,6 +172,18 @@ def _check_numbers(column: pl.Series, field: str) -> None:
         )
 
 
+def _check_weights(column: pl.Series, field: Field) -> None:
+    """Refuses a column in which a weight is no number from 0."""
+    unusable = unusable_weights(column, field.encoding)
+    if unusable.any():
+        row = int(np.flatnonzero(unusable)[0])
+        raise DatasetError(
+            f"field {field.name}: column {column.name!r} holds {column[row]!r} in row {row} "
+            "(counted from 0), expected a number from 0 after each "
+            f"{field.encoding.weight_mark!r}"
+        )
+
+
 def _check_encoding(field: Field, path: pathlib.Path) -> None:
     """Refuses a field whose raw values are not known to be cells of an own log."""
     if field.encoding is None:
@@ -179,6 +199,6 @@ def _check_encoding(field: Field, path: pathlib.Path) -> None:
 
 def _padded(lists: Ragged, width: int) -> np.ndarray:
     """The lists as rows of one width."""
-    rows = np.full((len(lists.row_lengths), width), PADDING_ROW, np.int32)
+    rows = np.full((len(lists.row_lengths), width), PADDING_ROW, lists.values.dtype)
     rows[np.arange(width) < lists.row_lengths[:, None]] = lists.values
     return rows

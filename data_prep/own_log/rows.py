@@ -20,8 +20,10 @@ from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
+from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
+from dcrnn_tf.dataset.encodings import Ids
 from dcrnn_tf.dataset.schema import MULTICLASS, REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
 
@@ -149,6 +151,7 @@ class RowReader:
             frame = self._derive(chunk.frame)
             frame = pl.DataFrame([frame[name] for name in self._declaration.columns])
             frame = self._times(frame, faults)
+            self._weights(frame, faults)
             frame = self._numbers(frame, faults)
             labels = self._labels(frame, faults)
             splits = self._splits(frame, split, faults)
@@ -189,6 +192,21 @@ class RowReader:
             if column not in self._declaration.text_columns:
                 parsed.append(numbers)
         return frame.with_columns(parsed)
+
+    def _weights(self, frame: pl.DataFrame, faults: "_Faults") -> None:
+        """Checks the weights that lists carry."""
+        for field in self._declaration.fields:
+            encoding = field.encoding(self._declaration.missing_values)
+            if not isinstance(encoding, Ids) or encoding.weight_mark is None:
+                continue
+            cells, where = frame[field.column], f"field {field.name}: column {field.column!r}"
+            faults.add(
+                "not a weight",
+                unusable_weights(cells, encoding),
+                lambda row, where=where, cells=cells, mark=encoding.weight_mark: (
+                    f"{where} holds {cells[row]!r}, expected a number from 0 after each {mark!r}"
+                ),
+            )
 
     def _labels(self, frame: pl.DataFrame, faults: "_Faults") -> dict[str, np.ndarray]:
         """Reads the labels; a missing one where the parent is not 1 becomes 0, else -1."""

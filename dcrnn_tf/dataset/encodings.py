@@ -87,6 +87,7 @@ class Ids(Encoding):
       keep: `first` or `last`.
       hashed: Number of rows over which the hashes of ids are spread, as
         `dcrnn_tf.dataset.hashing` does it; None where a vocabulary has the rows.
+      weight_mark: Text between an id of a list in one cell and its weight; None without weights.
     """
 
     KEEPS: ClassVar = (FIRST, LAST)
@@ -97,6 +98,7 @@ class Ids(Encoding):
     max_values: int = 1
     keep: str = later(FIRST)
     hashed: int | None = later(None)
+    weight_mark: str | None = later(None)
     kind: str = dataclasses.field(default="ids", init=False)
 
     def __post_init__(self) -> None:

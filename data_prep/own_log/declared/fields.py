@@ -5,7 +5,16 @@ from collections.abc import Mapping
 
 from data_prep.own_log.declared.histories import HISTORY_KEYS, DeclaredHistory, declared_history
 from data_prep.own_log.declared.keys import Keys
-from dcrnn_tf.dataset.encodings import FIRST, FIRST_ID_ROW, LAST, Bins, Encoding, Ids, Scaling
+from dcrnn_tf.dataset.encodings import (
+    FIRST,
+    FIRST_ID_ROW,
+    LAST,
+    VALUE,
+    Bins,
+    Encoding,
+    Ids,
+    Scaling,
+)
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
@@ -21,7 +30,7 @@ FIELD_KEYS = {
     CATEGORICAL: ("kind", "column", "min_count", "bins", "hashed", "shares"),
     MULTI_CATEGORICAL: (
         *("kind", "column", "min_count", "hashed", "shares"),
-        *("separator", "max_values", "keep", "attended_by"),
+        *("separator", "max_values", "keep", "weights", "attended_by"),
     ),
     NUMERIC: ("kind", "column", "scaling"),
 }
@@ -44,11 +53,33 @@ class DeclaredField:
     shares: str | None = None
     history: DeclaredHistory | None = None
     hashed: int | None = None
+    weights: str | None = None
 
     @property
     def reads_numbers(self) -> bool:
         """Whether the column's cells are numbers rather than ids."""
         return self.kind == NUMERIC or self.bins is not None
+
+    def encoding(self, missing: tuple[str, ...]) -> Encoding:
+        """Returns the encoding of the field, without what is learned of training rows.
+
+        Args:
+          missing: Texts that stand for a missing value.
+        """
+        if self.kind == NUMERIC:
+            return Scaling(missing)
+        if self.bins:
+            return Bins(missing)
+        ids = Ids(missing, VALUE, self.min_count, hashed=self.hashed)
+        if self.kind != MULTI_CATEGORICAL:
+            return ids
+        return dataclasses.replace(
+            ids,
+            separator=self.separator,
+            max_values=self.max_values,
+            keep=self.keep,
+            weight_mark=self.weights,
+        )
 
     def as_field(self, ids: int = 0, encoding: Encoding | None = None) -> Field:
         """Returns the field of the schema.
@@ -62,6 +93,7 @@ class DeclaredField:
             self.kind,
             0 if self.kind == NUMERIC else FIRST_ID_ROW + (self.hashed or ids),
             self.max_values if self.kind == MULTI_CATEGORICAL else 1,
+            weighted=self.weights is not None,
             raw_name=self.column,
             encoding=encoding,
             attended_by=self.attended_by,
@@ -99,6 +131,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         attended_by=keys.text("attended_by", None),
         shares=keys.text("shares", None),
         hashed=hashed,
+        weights=keys.text("weights", None),
     )
 
 

@@ -6,13 +6,13 @@ import functools
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
+from data_prep.own_log.cells import cut_lists, ids_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
 from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
+from data_prep.own_log.weighted_lists import id_lists
 from data_prep.storage.vocabulary import IdCounter
-from dcrnn_tf.dataset.encodings import VALUE, Bins, Encoding, Ids, Scaling
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -53,7 +53,7 @@ class FieldLearner:
         if declared.hashed is not None:
             self._counter = IdSketch()
         self._owner: FieldLearner = self  # learns the ids of this field
-        self._encoding = _not_learned(declared, declaration)
+        self._encoding = declared.encoding(declaration.missing_values)
 
     def share(self, owner: "FieldLearner") -> None:
         """Makes the learner of another field count this field's ids among its own."""
@@ -87,7 +87,7 @@ class FieldLearner:
             self.missing += column.null_count()
             self._counter.add(ids_of(column, encoding).filter(pl.Series(train)))
             return
-        lists, longest = lists_of(column, encoding), self.declared.max_values
+        lists, longest = id_lists(column, encoding), self.declared.max_values
         self.missing += int((lists.list.len() == 0).sum())
         self.truncated += int((lists.list.len() > longest).sum())
         lists = cut_lists(lists.filter(pl.Series(train)), encoding)
@@ -123,17 +123,3 @@ def field_learners(declaration: Declaration, seed: int) -> list[FieldLearner]:
         if learner.declared.shares is not None:
             learner.share(learners[learner.declared.shares])
     return [*learners.values()]
-
-
-def _not_learned(declared: DeclaredField, declaration: Declaration) -> Encoding:
-    """The encoding without what is learned."""
-    missing = declaration.missing_values
-    if declared.kind == NUMERIC:
-        return Scaling(missing)
-    if declared.bins:
-        return Bins(missing)
-    ids = Ids(missing, VALUE, declared.min_count, hashed=declared.hashed)
-    if declared.kind == MULTI_CATEGORICAL:
-        lists: dict = {"separator": declared.separator, "max_values": declared.max_values}
-        return dataclasses.replace(ids, keep=declared.keep, **lists)
-    return ids

@@ -28,6 +28,7 @@ SMALL_BLOCK = 1024
 CLAUSES = {
     "wrong number of cells": r"\d+ cells, expected 9",
     "not UTF-8": "a cell holds bytes that are not UTF-8",
+    "not a weight": "field liked: column 'tags' holds .*, expected a number from 0 after each ':'",
     "not a number": "field (price|times): column .* holds .*, expected a number",
     "label missing": "task (click|buy|spend): column .* has no label",
     "label not allowed": "task (click|buy): column .* holds .*, expected one of",
@@ -58,6 +59,10 @@ def declared(separator, quoted, header, listed, optional=False):
                 "hashes": {
                     **{"kind": "multi_categorical", "column": "tags"},
                     **{"shares": "hash", "max_values": 2},
+                },
+                "liked": {
+                    **{"kind": "multi_categorical", "column": "tags", "min_count": 1},
+                    **{"max_values": 2, "weights": ":"},
                 },
                 "items": {
                     **{"kind": "multi_categorical", "column": "item"},
@@ -100,7 +105,9 @@ def valid_text(seed, separator, quoted, header, optional=False):
         ["w x", "-", "", "é", "\0", "x\0😀" * 9, "é" * draw.randrange(200)],
         ["a", "b", "item 7", "１", "7", "7.0", "007", "TRUE", "true"],
     ]
-    plain += [["1;2.0; 3;;4", "2;1.00", "x", "", "-;y", "nan; NaN"]]
+    plain += [
+        ["a:0.5;b:2;x:y : .5", ":1;a:0;-:2", "1;2.0; 3;;4", "2;1.00", "x", "", "-;y", "nan; NaN"]
+    ]
     awkward = ['"', '""', separator, "\n", "\r\n", "x"]
     lines = [separator.join(COLUMNS)] if header else []
     for _ in range(draw.randrange(1, 40)):
@@ -224,7 +231,11 @@ def listed(column):
     if not isinstance(column, Ragged):
         return column.tolist()
     ends = np.cumsum(column.row_lengths, dtype=int)
-    return [part.tolist() for part in np.split(column.values, ends)[:-1]]
+    parts = [part.tolist() for part in np.split(column.values, ends)[:-1]]
+    if column.weights is None:
+        return parts
+    weights = [part.tolist() for part in np.split(column.weights, ends)[:-1]]
+    return [list(zip(*pair, strict=True)) for pair in zip(parts, weights, strict=True)]
 
 
 @cases(quick=40, slow=20_000)

@@ -21,6 +21,7 @@ PRICES = [
 CITIES = ["rome", " rome ", "\u2009oslo\x85", "-", "", " - ", "unknown", None, "-1", "Rome", "new"]
 TAGS = [["a", " b"], ["-", "c", "a", "b"], [], None, [None, "a"], ["", " - ", "d"], ["new", "a"]]
 TRIPS = [["rome", " oslo"], ["-", "far", "new", "far", "rome"], [], None, ["", " rome "]]
+LIKED = [["a:0.5", " b : 2e-1"], ["-:3", "x:y:0.25", "d", "a:0"], [], None, ["new:7", ":1"]]
 FIELDS = {
     "row": {"kind": "numeric", "scaling": "none"},
     "city": {"kind": "categorical", "min_count": 35},
@@ -29,6 +30,10 @@ FIELDS = {
     | {"column": "tags"},
     "home": {"kind": "categorical", "min_count": 60},
     "trips": {"kind": "multi_categorical", "shares": "home", "max_values": 3},
+    "liked": {
+        **{"kind": "multi_categorical", "min_count": 5, "max_values": 2},
+        **{"weights": ":", "keep": "last"},
+    },
     "city_hash": {"kind": "categorical", "hashed": 50, "column": "city"},
     "tags_hash": {"kind": "multi_categorical", "hashed": 9, "column": "tags", "max_values": 2},
     "home_hash": {"kind": "categorical", "shares": "city_hash", "column": "home"},
@@ -54,6 +59,7 @@ def raw_rows():
             "tags": [TAGS[n] for n in draw.integers(len(TAGS), size=ROWS)],
             "home": [CITIES[n] for n in draw.integers(len(CITIES), size=ROWS)],
             "trips": [TRIPS[n] for n in draw.integers(len(TRIPS), size=ROWS)],
+            "liked": [LIKED[n] for n in draw.integers(len(LIKED), size=ROWS)],
             "price": [PRICES[n] for n in draw.integers(len(PRICES), size=ROWS)],
             "click": draw.integers(2, size=ROWS),
             # What one split alone has, the vocabulary does not know.
@@ -65,7 +71,7 @@ def raw_rows():
 
 def as_csv(rows):
     """The same rows as text, missing numbers and list cells in several spellings."""
-    tags = pl.col("tags", "trips").list.eval(pl.element().fill_null("-"))
+    tags = pl.col("tags", "trips", "liked").list.eval(pl.element().fill_null("-"))
     tags = tags.list.join(";").fill_null("")
     price = [
         "NaN" if n is None or n != n else "-1.0" if n == -1 else repr(n) for n in rows["price"]
@@ -118,11 +124,16 @@ def features_by_row(folder):
 
 
 def assert_same(found, expected):
-    assert set(found) == set(expected) == set(FIELDS)
+    assert set(found) == set(expected) == {*FIELDS, "liked_weight"}
     for name, column in expected.items():
         other = np.asarray(found[name])
         assert other.dtype == column.dtype, name
-        if column.ndim == 2:  # a model sees what is not padding
+        if name == "liked_weight":  # of what is no padding
+            kept, others = expected["liked"] > 0, np.asarray(found["liked"]) > 0
+            assert [w[k].tolist() for w, k in zip(other, others, strict=True)] == [
+                w[k].tolist() for w, k in zip(column, kept, strict=True)
+            ]
+        elif column.ndim == 2:  # a model sees what is not padding
             assert [r[r > 0].tolist() for r in other] == [r[r > 0].tolist() for r in column], name
         else:
             np.testing.assert_array_equal(other.view(np.int32), column.view(np.int32), err_msg=name)
@@ -139,9 +150,13 @@ def served_inputs(rows):
         width = max(map(len, lists))
         padded = [[item or "" for item in items] + [""] * (width - len(items)) for items in lists]
         inputs[name] = tf.constant(padded)
-    inputs["price_id"] = inputs["price_hash"] = tf.constant(
-        text_of(rows["price"]).fill_null("").to_list()
-    )
+    items = [(items or []) + [""] * 4 for items in rows["liked"].to_list()]
+    pairs = [[item.rpartition(":") for item in row[:4]] for row in items]
+    inputs["liked"] = tf.constant([[i if mark else w for i, mark, w in row] for row in pairs])
+    weights = [[float(w if mark else 1) for _, mark, w in row] for row in pairs]
+    inputs["liked_weight"] = tf.constant(weights, tf.float32)
+    prices = text_of(rows["price"]).fill_null("").to_list()
+    inputs["price_id"] = inputs["price_hash"] = tf.constant(prices)
     for name in FIELDS.keys() - inputs.keys():
         column = rows[FIELDS[name].get("column", name)].cast(pl.Float64).to_numpy()
         inputs[name] = tf.constant(column, tf.float64)

@@ -47,7 +47,11 @@ def read_table(records: list[Record], names: list[str], declaration: Declaration
                 unusable = "not UTF-8"
         if unusable is None:
             labels = {}
-            unusable = _numbers(row, declaration) or _labels(row, declaration, labels)
+            unusable = (
+                _weights(row, declaration)
+                or _numbers(row, declaration)
+                or _labels(row, declaration, labels)
+            )
             split, unknown = _split(row, declaration)
             unusable = unusable or unknown
         if unusable:
@@ -78,6 +82,15 @@ def number(text: str) -> float | None:
     value = float(text)
     with np.errstate(over="ignore"):
         return value if math.isfinite(np.float32(value)) else None
+
+
+def _weights(row: dict, declaration: Declaration) -> str | None:
+    for field in declaration.fields:
+        if field.weights:
+            pairs = _pairs(row[field.column], field, declaration.missing_values)
+            if any(weight is None or weight < 0 for _, weight in pairs):
+                return "not a weight"
+    return None
 
 
 def _numbers(row: dict, declaration: Declaration) -> str | None:
@@ -163,6 +176,12 @@ def encode(read: Read, field, declaration: Declaration) -> list:
     def row_of(value):
         return 0 if value is None else order.get(value, 1)
 
+    if field.weights:
+        texts = [row[field.column] for row in read.rows]
+        pairs = [_pairs(text, field, declaration.missing_values) for text in texts]
+        return [
+            [(row_of(i), float(np.float32(w))) for i, w in x[: field.max_values]] for x in pairs
+        ]
     return [[row_of(v) for v in x] if isinstance(x, list) else row_of(x) for x in values]
 
 
@@ -179,11 +198,27 @@ def _values(read: Read, field, declaration: Declaration) -> list:
     values = [row[key] for row in read.rows]
     if field.bins:
         return [None if value is None else log_bin(value) for value in values]
+    if field.weights:
+        lists = [_pairs(value, field, declaration.missing_values) for value in values]
+        return [[item for item, _ in pairs[: field.max_values]] for pairs in lists]
     if field.kind == MULTI_CATEGORICAL:
         return [_list(value, field, declaration.missing_values) for value in values]
     if field.kind == CATEGORICAL:
         return [None if value is None else id_of(value) for value in values]
     return values
+
+
+def _pairs(text: str | None, field, missing) -> list[tuple[str, float | None]]:
+    """The ids and weights of a list, not cut."""
+    pairs = []
+    for part in (text or "").split(field.separator):
+        item, mark, weight = part.strip(WHITE_SPACE).rpartition(field.weights)
+        item, weight = (
+            (item.strip(WHITE_SPACE), weight.strip(WHITE_SPACE)) if mark else (weight, "1")
+        )
+        if not holds(missing, part.strip(WHITE_SPACE)) and not holds(missing, item):
+            pairs.append((id_of(item), number(weight)))
+    return pairs
 
 
 def _list(text: str | None, field, missing) -> list[str]:

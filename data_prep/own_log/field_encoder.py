@@ -7,7 +7,7 @@ from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spe
 from data_prep.own_log.weighted_lists import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
-from dcrnn_tf.dataset.hashing import hashed_rows
+from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 

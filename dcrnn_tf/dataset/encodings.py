@@ -86,7 +86,7 @@ class Ids(Encoding):
         taken.
       keep: `first` or `last`.
       hashed: Number of rows over which the hashes of ids are spread, as
-        `dcrnn_tf.dataset.hashing` does it; None where a vocabulary has the rows.
+        `dcrnn_tf.dataset.ids.hashing` does it; None where a vocabulary has the rows.
       weight_mark: Text between an id of a list in one cell and its weight; None without weights.
     """
 

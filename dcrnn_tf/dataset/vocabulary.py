@@ -17,7 +17,7 @@ from dcrnn_tf.dataset.encodings import (
     VALUE,
     Ids,
 )
-from dcrnn_tf.dataset.id_index import IdIndex
+from dcrnn_tf.dataset.ids.index import IdIndex
 from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Field
 from dcrnn_tf.system.whole_file import naming_file

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, INTEGER, PADDING_ROW, UNKNOWN_ROW, VALUE, Ids
-from dcrnn_tf.dataset.hashing import KEY
+from dcrnn_tf.dataset.ids.hashing import KEY
 from dcrnn_tf.dataset.schema import DatasetError, Field
 from dcrnn_tf.dataset.values import NUMBER, SPELLINGS, decimal_key, decimal_of
 

@@ -17,7 +17,7 @@ from dcrnn_tf.dataset.encodings import (
     NumberRows,
     Scaling,
 )
-from dcrnn_tf.dataset.hashing import hashed_rows
+from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.serving.raw_ids import unlike
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import spelled
-from dcrnn_tf.dataset.hashing import hashes
+from dcrnn_tf.dataset.ids.hashing import hashes
 
 _BITS = 14  # of a hash, that choose a register: an error of about 1.04 / sqrt(2^14), 0.8 %
 _REGISTERS = 1 << _BITS

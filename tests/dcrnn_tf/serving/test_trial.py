@@ -30,7 +30,7 @@ def dataset(dataset_folder):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    return PreparedDataset(prepare_shop(tmp_path_factory.mktemp("shop"), **MORE_FIELDS))
+    return PreparedDataset(prepare_shop(tmp_path_factory.mktemp("shop")))
 
 
 def trained(dataset, **settings):
@@ -69,8 +69,8 @@ def differences_of(serving_model, dataset):
     return max(differences), max(trial.tolerance for trial in trials)
 
 
-def test_rows_of_a_split_come_back_raw_and_encode_to_what_they_were(dataset, shop):
-    for source in (dataset, shop):
+def test_rows_of_a_split_come_back_raw_and_encode_to_what_they_were(dataset, tmp_path):
+    for source in (dataset, PreparedDataset(prepare_shop(tmp_path, **MORE_FIELDS))):
         vocabularies = source.vocabularies()
         features, _ = next(iter(source.batches("test", 256, joined=True)))
         features = {name: column.numpy() for name, column in features.items()}

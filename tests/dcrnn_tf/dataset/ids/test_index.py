@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dcrnn_tf.dataset.id_index import IdIndex
+from dcrnn_tf.dataset.ids.index import IdIndex
 
 TEXTS = ["b", "a", "", "é🙂", "7", "07", "a" * 40]
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf.dataset.hashing import KEY, hashed_rows, hashes
+from dcrnn_tf.dataset.ids.hashing import KEY, hashed_rows, hashes
 
 TEXTS = random.Random(0)
 CHARACTERS = "abcdefghé商😀 \0\n0123456789"
@@ -38,7 +38,7 @@ def test_hashes_have_64_bits():
 def test_the_published_vector_of_siphash(monkeypatch):
     """The last of the test vectors of Aumasson and Bernstein, in their key and message."""
     key = [int.from_bytes(bytes(range(first, first + 8)), "little") for first in (0, 8)]
-    monkeypatch.setattr("dcrnn_tf.dataset.hashing.KEY", key)
+    monkeypatch.setattr("dcrnn_tf.dataset.ids.hashing.KEY", key)
     message = bytes(range(15)).decode()
     assert hashes(pl.Series([message])).tolist() == [0xA129CA6149BE45E5]
 

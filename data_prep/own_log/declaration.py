@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from data_prep.own_log.declared.fields import DeclaredField, declared_fields, takes_min_count
 from data_prep.own_log.declared.histories import check_histories
+from data_prep.own_log.declared.joins import DeclaredJoin, declared_joins
 from data_prep.own_log.declared.keys import Keys
 from data_prep.own_log.declared.options import (
     DEFAULT,
@@ -24,7 +25,7 @@ from data_prep.own_log.declared.times import DeclaredTime, declared_time
 from data_prep.own_log.derived.columns import DerivedColumn, derived_columns, sources_of
 from data_prep.own_log.derived.terms import MOMENT
 from data_prep.own_log.yaml_json import read_json, read_yaml
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Schema
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Entity, Schema
 
 __all__ = [
     "ONE",
@@ -50,6 +51,7 @@ class Declaration:
     tasks: tuple[DeclaredTask, ...]
     split: DeclaredSplit
     options: FileOptions = DEFAULT
+    joins: tuple[DeclaredJoin, ...] = ()
     derived: tuple[DerivedColumn, ...] = ()
     simulated: bool = False
     time: DeclaredTime | None = None
@@ -58,9 +60,11 @@ class Declaration:
     @property
     def file_columns(self) -> dict[str, str]:
         """The columns that the log's files must have, each with the part that names it."""
-        derived = {column.name for column in self.derived}
-        columns = {name: part for name, part in self.columns.items() if name not in derived}
-        return {**sources_of(self.derived), **columns}
+        given = {name for join in self.joins for name in join.columns}
+        given |= {column.name for column in self.derived}
+        columns = {join.log_key: join.part for join in reversed(self.joins)}
+        columns |= {**sources_of(self.derived), **self.columns}
+        return {name: part for name, part in columns.items() if name not in given}
 
     @property
     def columns(self) -> dict[str, str]:
@@ -85,14 +89,57 @@ class Declaration:
         return self.options.missing_values
 
     @property
+    def schema(self) -> Schema:
+        """The schema of the dataset as far as it is known before a row is read."""
+        fields = tuple(
+            dataclasses.replace(field.as_field(), entity=self.entity_of(field))
+            for field in self.fields
+        )
+        tasks = tuple(task.task for task in self.tasks)
+        entities = {name: Entity(name, 0, ()) for name in self.entities}
+        return Schema(self.name, fields, tasks, splits={}, entities=entities)
+
+    @property
     def selection(self) -> Selection:
         """What is read of the log's files."""
+        numbers = set(self.number_columns)
+        return Selection(self.file_columns, self._list_columns, numbers, self.options)
+
+    def join_selection(self, join: DeclaredJoin) -> Selection:
+        """What is read of the files of a join."""
+        columns = dict.fromkeys([join.key, *join.columns.values()], join.part)
+        # A column may be given under several names: what one of them forbids is forbidden.
+        lists, numbers = self._list_columns, self.number_columns
+        single = {column for name, column in join.columns.items() if name not in lists}
+        return Selection(
+            columns,
+            set(join.columns.values()) - single - {join.key},
+            {column for name, column in join.columns.items() if name in numbers},
+            join.options,
+        )
+
+    @property
+    def _list_columns(self) -> set[str]:
+        """The columns whose cells may be lists."""
         lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
         for field in self.fields:
             if field.kind != MULTI_CATEGORICAL or field.history:
                 lists -= {*self._columns_of(field)}
         lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
-        return Selection(self.file_columns, lists, set(self.number_columns), self.options)
+        return lists - {join.log_key for join in self.joins}
+
+    def entity_of(self, field: DeclaredField) -> str | None:
+        """Returns the name of the entity table that stores a field; None if each exposure does."""
+        for join in self.joins:
+            if join.entity and field.column in join.columns and field.history is None:
+                return join.name
+        return None
+
+    @property
+    def entities(self) -> dict[str, DeclaredJoin]:
+        """The joins whose fields are entity tables, by name."""
+        used = {self.entity_of(field) for field in self.fields}
+        return {join.name: join for join in self.joins if join.name in used}
 
     @property
     def number_columns(self) -> dict[str, str]:
@@ -160,6 +207,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     name = top.text("name")
     fields = declared_fields(top.mapping("fields"))
     tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
+    options = parse_options(top)
     time = declared_time(top.get("time")) if "time" in top.entry else None
     declaration = Declaration(
         path=path,
@@ -167,7 +215,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
         fields=fields,
         tasks=tasks,
         split=declared_split(top.get("split"), time),
-        options=parse_options(top),
+        options=options,
+        joins=declared_joins(top.get("joins"), options) if "joins" in top.entry else (),
         derived=derived_columns(top.get("derived")) if "derived" in top.entry else (),
         simulated=top.truth("simulated", False),
         time=time,
@@ -179,11 +228,16 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
 
 def _check_together(declaration: Declaration) -> None:
     """Checks what concerns more than one entry."""
-    fields = [field.as_field() for field in declaration.fields]
-    tasks = [task.task for task in declaration.tasks]
-    Schema(declaration.name, tuple(fields), tuple(tasks), {})  # names, order of tasks, attention
+    schema = declaration.schema  # checks names, the order of tasks, attention
     histories = {field.name: field.history for field in declaration.fields if field.history}
-    check_histories(histories, declaration.columns, tasks, declaration.time)
+    check_histories(histories, declaration.columns, schema.tasks, declaration.time)
+    given = {name: join.part for join in declaration.joins for name in join.columns}
+    for column in declaration.derived:
+        if column.name in given:
+            raise DatasetError(f"{column.part}: {given[column.name]} gives a column of that name")
+    for join in declaration.joins:
+        if join.row_column in {*declaration.columns, *declaration.file_columns, *given}:
+            raise DatasetError(f"{join.part}: no column may be called {join.row_column!r}")
     labels = {task.column: task.name for task in declaration.tasks}
     for field in declaration.fields:
         if field.column in labels:

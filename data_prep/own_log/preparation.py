@@ -7,6 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
+from data_prep.own_log.encode_rows import EncodeRows
 from data_prep.own_log.history.histories import open_histories
 from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import field_learners
@@ -69,22 +70,23 @@ def prepare(
         tasks = counts.tasks()
         largest = int(counts.rows.max())
         unknown = UnknownIds()
-        ids = [encoder.field.name for encoder in encoders if encoder.vocabulary]
+        encode = EncodeRows(encoders, log.joins.tables)
         with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
             for encoder in encoders:
                 if (vocabulary := encoder.vocabulary) and not encoder.field.shares:
                     writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
+            for entity, first in encode.chunks():
+                writer.add_entity_rows(entity, encode.entity_rows(entity, first))
             with _bar("2/3 encoding", log.bytes, "B") as bar:
                 for frame, splits, labels in log.read(bar.update):
-                    encoded = {encoder.field.name: encoder(frame) for encoder in encoders}
-                    encoded |= coded(labels, tasks)
+                    encoded = encode(frame) | coded(labels, tasks)
                     for split in np.unique(splits):
                         rows = np.flatnonzero(splits == split)
                         columns = {
                             name: take_rows(column, rows) for name, column in encoded.items()
                         }
                         writer.add_rows(SPLIT_NAMES[split], columns)
-                        unknown.add(SPLIT_NAMES[split], columns, ids)
+                        encode.count_unknown(unknown, SPLIT_NAMES[split], columns)
             source = source_of(declaration, log, simulation)
             filters = filters_of(
                 log.bad_rows.counts,
@@ -115,7 +117,7 @@ def require_room(
     share = min(1.0, (len(declaration.fields) + len(declaration.tasks)) / max(len(columns), 1))
     longest = [field.max_values for field in declaration.fields if field.history]
     histories = sizes.histories(longest, len(columns))
-    rates.require([file.path for _, file in log.files], out_dir, share, histories)
+    rates.require([file.path for file in log.all_files], out_dir, share, histories)
 
 
 def source_of(
@@ -123,7 +125,7 @@ def source_of(
 ) -> dict[str, object]:
     """The schema's `source`: what the files are, and what a simulator said of them."""
     source: dict[str, object] = {
-        "files": [{"name": file.path.name, "bytes": file.bytes} for _, file in log.files],
+        "files": [{"name": file.path.name, "bytes": file.bytes} for file in log.all_files],
         "simulated": declaration.simulated or simulation is not None,
     }
     return source if simulation is None else source | {"simulation": simulation}

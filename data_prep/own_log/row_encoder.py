@@ -16,14 +16,13 @@ import polars as pl
 from data_prep.own_log.cells import (
     clean,
     clean_text,
-    cleaned,
     expected_number,
     numbers_of,
     unusable_numbers,
 )
-from data_prep.own_log.derived.columns import DeriveColumns, derived_columns, needed, sources_of
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
+from data_prep.own_log.raw_columns import RawColumns
 from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
@@ -37,12 +36,19 @@ class RowEncoder:
     Args:
       folder: of a dataset prepared by `data_prep.own_log`.
       fields: names of the fields to encode; None encodes all.
+      raw_dir: folder of the files that the declaration joins, in which the columns of rows that
+        lack them are looked up; None if rows have the joined columns.
 
     Raises:
       DatasetError: the folder is no such dataset, lacks a field, or a file of it is damaged.
     """
 
-    def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
+    def __init__(
+        self,
+        folder: str | pathlib.Path,
+        fields: Sequence[str] | None = None,
+        raw_dir: str | pathlib.Path | None = None,
+    ):
         schema = load_schema(folder)
         if fields is not None:
             schema = schema.select_fields(list(fields))
@@ -53,17 +59,7 @@ class RowEncoder:
             FieldEncoder(field, vocabularies.get(field.name)) for field in schema.fields
         ]
         self._missing = {field.raw_name: field.encoding.missing for field in schema.fields}
-        declared = schema.settings.get("declaration", {}).get("derived")
-        derived = needed(derived_columns(declared), self._missing) if declared else ()
-        self._sources = sources_of(derived)
-        self._given = {
-            f.raw_name: f"field {f.name} is made of"
-            for f in schema.fields
-            if f.raw_name not in {column.name for column in derived}
-        }
-        self._given |= {name: f"{part} reads" for name, part in self._sources.items()}
-        self._missing_values = schema.fields[0].encoding.missing if schema.fields else ()
-        self._derive = DeriveColumns(derived, self._missing_values)
+        self._raw_columns = RawColumns(schema, pathlib.Path(folder, SCHEMA_FILE), raw_dir)
         self._numbers = {f.raw_name: f.name for f in schema.fields if f.encoding.reads_numbers}
         self._texts = {f.raw_name for f in schema.fields if _values(f) == TEXT}
         self._types = {
@@ -75,7 +71,7 @@ class RowEncoder:
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that a frame must have."""
-        return tuple(self._given)
+        return tuple(self._raw_columns.given)
 
     def __call__(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
         """Encodes rows.
@@ -99,13 +95,7 @@ class RowEncoder:
                 f"the rows are of type {type(frame).__name__}, expected a frame of Polars; make "
                 "one with pl.from_pandas(rows), pl.from_dicts(rows) or rows.collect()"
             )
-        for column, part in self._given.items():
-            if column not in frame.columns:
-                raise DatasetError(
-                    f"the rows have no column {column!r}, which {part}; they have "
-                    f"{', '.join(frame.columns)}"
-                )
-        frame = self._with_derived(frame)
+        frame = self._raw_columns(frame)
         for encoder in self._encoders:
             if encoder.field.name in self._types:
                 self._types[encoder.field.name].check(frame[encoder.field.raw_name])
@@ -132,17 +122,6 @@ class RowEncoder:
                 column = _padded(column, field.max_values)
             features[field.name] = column
         return features
-
-    def _with_derived(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Adds the derived columns to rows."""
-        sources = pl.DataFrame([frame[name] for name in self._sources])
-        for name, part in self._sources.items():
-            if sources[name].dtype.is_nested():
-                raise DatasetError(
-                    f"column {name!r} holds {sources[name].dtype}, and {part} needs single values"
-                )
-        derived = self._derive(cleaned(sources, self._missing_values))
-        return frame.with_columns(derived.get_columns()[len(self._sources) :])
 
 
 def _values(field: Field) -> str | None:

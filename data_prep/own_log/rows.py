@@ -1,7 +1,8 @@
 """The rows of all files of a declaration: checked, labelled and assigned to splits."""
 
+import collections
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,8 +16,11 @@ from data_prep.own_log.cells import (
     unusable_numbers,
 )
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredTask
+from data_prep.own_log.declared.joins import REFUSE
 from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.derived.columns import DeriveColumns
+from data_prep.own_log.joined.columns import JoinColumns
+from data_prep.own_log.joined.tables import JoinedTable, read_joins
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
@@ -66,11 +70,19 @@ class LogRows:
                 if other != split:
                     raise DatasetError(f"{path} is a file of {other} and of {split}")
             self.files += [(SPLIT_NAMES.index(split), file) for file in files.opened]
+        self.joins = read_joins(declaration.joins, declaration, data_dir, BadRows(max_bad_rows))
+        self.hidden_files += [path.name for path in self.joins.hidden]
+        self.unmatched: Mapping[str, int] = {}  # by join, as far as read
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Size of all files of the log, which are read several times."""
         return sum(file.bytes for _, file in self.files)
+
+    @property
+    def all_files(self) -> list[LogFile]:
+        """The files of the log, then those that are joined to it."""
+        return [*(file for _, file in self.files), *self.joins.files]
 
     @property
     def counts_first(self) -> bool:
@@ -116,8 +128,9 @@ class LogRows:
 
     def _rows(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields as `read` does, with splits as far as the declaration says them."""
-        self.bad_rows = BadRows(self._max_bad_rows)
-        read = RowReader(self._declaration)
+        self.bad_rows = self.joins.bad_rows.copy()
+        read = RowReader(self._declaration, self.joins.tables)
+        self.unmatched = read.unmatched
         self.files_without_rows = list(self.empty_files)
         for split, file in self.files:
             rows = 0
@@ -129,10 +142,22 @@ class LogRows:
 
 
 class RowReader:
-    """Reads, checks and labels the rows of one file."""
+    """Reads, checks and labels the rows of files, one after the other.
 
-    def __init__(self, declaration: Declaration):
+    Args:
+      declaration: what the files hold.
+      tables: The joined tables.
+
+    Attributes:
+      unmatched: Number of usable rows without partner, by join, as far as read.
+    """
+
+    def __init__(self, declaration: Declaration, tables: Sequence[JoinedTable] = ()):
         self._declaration = declaration
+        self._join = JoinColumns(tables)
+        self._columns = [*declaration.columns]
+        self._columns += [join.row_column for join in declaration.entities.values()]
+        self.unmatched: collections.Counter[str] = collections.Counter()
         self._derive = DeriveColumns(declaration.derived, declaration.missing_values)
 
     def __call__(
@@ -148,16 +173,38 @@ class RowReader:
         """
         for chunk in file.chunks(bad_rows, progress):
             faults = _Faults(chunk, bad_rows)
-            frame = self._derive(chunk.frame)
-            frame = pl.DataFrame([frame[name] for name in self._declaration.columns])
+            frame, alone = self._join(chunk.frame)
+            self._check_partners(frame, alone, faults)
+            frame = self._derive(frame)
+            frame = pl.DataFrame([frame[name] for name in self._columns])
             frame = self._times(frame, faults)
             self._weights(frame, faults)
             frame = self._numbers(frame, faults)
             labels = self._labels(frame, faults)
             splits = self._splits(frame, split, faults)
             good = ~faults.bad
+            for join, rows in alone.items():
+                self.unmatched[join] += int(np.count_nonzero(rows & good))
             labels = {task: label[good] for task, label in labels.items()}
             yield frame.filter(pl.Series(good)), splits[good], labels
+
+    def _check_partners(
+        self, frame: pl.DataFrame, alone: Mapping[str, np.ndarray], faults: "_Faults"
+    ) -> None:
+        """Refuses rows without partner where the declaration does."""
+        for join in self._declaration.joins:
+            if join.unmatched == REFUSE:
+                cells = frame[join.log_key]
+                faults.add(
+                    "without partner",
+                    alone[join.name],
+                    lambda row, join=join, cells=cells: (
+                        f"{join.part}: column {join.log_key!r} "
+                        + ("is empty" if cells[row] is None else f"holds {cells[row]!r}")
+                        + f", which is the {join.key} of no row of {', '.join(join.files)}; "
+                        "declare `unmatched: missing` to take its columns as missing"
+                    ),
+                )
 
     def _times(self, frame: pl.DataFrame, faults: "_Faults") -> pl.DataFrame:
         """Reads the moment of each row into the column `TIME`."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from data_prep.own_log.joined.tables import counts_of
 from data_prep.own_log.learning.field_learner import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
 from data_prep.own_log.rows import LogRows
@@ -34,6 +35,11 @@ class UnknownIds:
             rows = column.values if isinstance(column, Ragged) else column
             self._unknown[split, field] += int(np.count_nonzero(rows == UNKNOWN_ROW))
             self._ids[split, field] += int(np.count_nonzero(rows != PADDING_ROW))
+
+    def add_counts(self, split: str, field: str, unknown: int, ids: int) -> None:
+        """Adds numbers of a field's ids in rows of one split."""
+        self._unknown[split, field] += unknown
+        self._ids[split, field] += ids
 
     def merge(self, other: "UnknownIds") -> None:
         """Adds the counts of other rows."""
@@ -79,6 +85,8 @@ def filters_of(
     }
     if hashed := _hashed(fields):
         filters["hashed"] = hashed
+    if log.joins.tables:
+        filters["joins"] = counts_of(log.joins.tables, log.unmatched)
     return filters | ({"time_spans": dict(spans)} if spans else {})
 
 
@@ -110,6 +118,14 @@ def summary(schema: Schema) -> str:
         if wanted := declared.get(f"{split}_fraction"):
             lines.append(f"  {reached(schema, wanted, 'groups', split)}")
     filters = schema.filters
+    for name, counts in filters.get("joins", {}).items():
+        stored = "an entity table of " if name in schema.entities else ""
+        what = f"{stored}{counts['rows']:,} rows"
+        if repeated := counts["repeated"]:
+            what += f", {repeated:,} more with repeated keys left out"
+        if unmatched := counts["unmatched"]:
+            what += f", no partner of {unmatched:,} rows of the log"
+        lines.append(f"  join {name}: {what}")
     for field in schema.fields:
         what = f"{field.kind}, " + (
             f"{field.encoding.method} scaling"

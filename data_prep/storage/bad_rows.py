@@ -19,6 +19,12 @@ class BadRows:
         self.limit = limit
         self.counts: collections.Counter[str] = collections.Counter()
 
+    def copy(self) -> "BadRows":
+        """Returns another one that has counted the same rows."""
+        other = BadRows(self.limit)
+        other.counts.update(self.counts)
+        return other
+
     def add(self, reason: str, where: Callable[[], str], what: str) -> None:
         """Counts a row.
 

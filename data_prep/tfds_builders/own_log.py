@@ -51,10 +51,8 @@ class OwnTable(PreparedBuilder):
         """The columns on disk of a row, and their types."""
         if self.builder_config is None:
             raise DatasetError("own_table needs a declaration: config=TableConfig.of(its file)")
-        declaration = self.builder_config.declaration
-        fields = [field.as_field() for field in declaration.fields]
-        tasks = tuple(task.task for task in declaration.tasks)
-        return Schema(self.name, tuple(fields), tasks, {}).exposure_columns()
+        schema = self.builder_config.declaration.schema
+        return dataclasses.replace(schema, name=self.name).exposure_columns()
 
     def prepare(
         self,

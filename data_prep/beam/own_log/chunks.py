@@ -11,6 +11,7 @@ import apache_beam as beam
 import numpy as np
 import polars as pl
 
+from data_prep.beam.own_log.tables import TableFiles
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import LogFile
@@ -77,12 +78,14 @@ class Read:
       file: Number of the file among all.
       rows: Number of rows of each of its chunks.
       bad_rows: those left out, by reason.
+      unmatched: rows without partner, by join.
       failure: a sentence if it cannot be read or has more bad rows than tolerated.
     """
 
     file: int
     rows: Sequence[int]
     bad_rows: Mapping[str, int]
+    unmatched: Mapping[str, int]
     failure: str = ""
 
 
@@ -110,9 +113,11 @@ class ReadLog:
         self._folder = folder
         self._seed = seed
         self._max_bad_rows = max_bad_rows
+        self._tables = TableFiles(declaration.joins, folder)
 
     def build(self, pipeline: beam.Pipeline) -> Results:
         """Adds the steps; for `run_stage`."""
+        self._tables.write(self._log.joins.tables)
         files = [(n, split, f.path, f.partitions) for n, (split, f) in enumerate(self._log.files)]
         read = (
             pipeline
@@ -120,7 +125,12 @@ class ReadLog:
             | "Spread files" >> beam.Reshuffle()
             | "Read files"
             >> beam.FlatMap(
-                _read, self._declaration, self._folder, self._seed, self._max_bad_rows
+                _read,
+                self._declaration,
+                self._tables,
+                self._folder,
+                self._seed,
+                self._max_bad_rows,
             ).with_outputs("counts", main="read")
         )
         counts = read.counts | "Sum counts" >> beam.CombineGlobally(
@@ -130,20 +140,22 @@ class ReadLog:
 
     def chunks(
         self, read: Iterable[Read]
-    ) -> tuple[list[Chunk], collections.Counter[str], list[str]]:
+    ) -> tuple[list[Chunk], collections.Counter[str], list[str], collections.Counter[str]]:
         """Numbers the chunks as one machine reading file by file would meet them.
 
         Args:
           read: Result of the stage that reads the files.
 
         Returns:
-          The chunks, the bad rows by reason, and the names of the files without a usable row.
+          The chunks, the bad rows by reason, the names of the files without a usable row, and the
+          numbers of rows without partner by join.
 
         Raises:
           DatasetError: a file is damaged, or there are more bad rows than tolerated.
         """
         chunks: list[Chunk] = []
-        bad_rows = BadRows(self._max_bad_rows)
+        bad_rows = self._log.joins.bad_rows.copy()
+        unmatched: collections.Counter[str] = collections.Counter()
         without_rows = list(self._log.empty_files)
         drawn = 0
         for one in sorted(read, key=lambda one: one.file):
@@ -152,18 +164,20 @@ class ReadLog:
                 self._explain(one.file, bad_rows)
                 raise DatasetError(one.failure)  # gone at the second reading
             bad_rows.counts.update(one.bad_rows)
+            unmatched.update(one.unmatched)
             if not sum(one.rows):
                 without_rows.append(self._log.files[one.file][1].path.name)
             for number, rows in enumerate(one.rows):
                 path = _chunk_file(self._folder, one.file, number)
                 chunks.append(Chunk(len(chunks), path, drawn))
                 drawn += rows
-        return chunks, bad_rows.counts, without_rows
+        return chunks, bad_rows.counts, without_rows, unmatched
 
     def _explain(self, number: int, bad_rows: BadRows) -> None:
         """Reads a file again up to the row that is one too many, which raises `DatasetError`."""
         split, file = self._log.files[number]
-        rows = RowReader(self._declaration)(file, split, bad_rows, lambda done: None)
+        read = RowReader(self._declaration, self._log.joins.tables)
+        rows = read(file, split, bad_rows, lambda done: None)
         collections.deque(rows, maxlen=0)
 
 
@@ -197,6 +211,7 @@ class _Sum(beam.CombineFn):
 def _read(
     element: tuple[int, int, pathlib.Path, Mapping[str, str | None]],
     declaration: Declaration,
+    tables: TableFiles,
     folder: pathlib.Path,
     seed: int,
     max_bad_rows: int,
@@ -207,7 +222,7 @@ def _read(
     bad_rows = BadRows(max_bad_rows)
     rows: list[int] = []
     try:
-        reader = RowReader(declaration)
+        reader = RowReader(declaration, tables.tables())
         file = LogFile(path, declaration.selection, partitions)
         chunks = reader(file, split, bad_rows, lambda done: None)
         for chunk, (frame, splits, labels) in zip(itertools.count(), chunks, strict=False):
@@ -226,10 +241,10 @@ def _read(
             if declaration.split.counts_first:
                 counts.add(frame)
     except DatasetError as error:
-        yield Read(number, rows, bad_rows.counts, str(error))
+        yield Read(number, rows, bad_rows.counts, {}, str(error))
         return
     for reason, count in bad_rows.counts.items():
         beam.metrics.Metrics.counter("bad_rows", reason).inc(count)
-    yield Read(number, rows, bad_rows.counts)
+    yield Read(number, rows, bad_rows.counts, reader.unmatched)
     if declaration.split.counts_first:
         yield beam.pvalue.TaggedOutput("counts", counts)

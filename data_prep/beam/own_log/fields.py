@@ -12,9 +12,11 @@ from apache_beam.utils.shared import Shared
 
 from data_prep.beam.counting import CountIds, partitions
 from data_prep.beam.own_log.chunks import Chunk
-from data_prep.beam.shuffle import WriteShards, scatter
+from data_prep.beam.own_log.tables import TableFiles
+from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
+from data_prep.own_log.encode_rows import EncodeRows
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import FieldCounts, FieldLearner
@@ -233,6 +235,7 @@ class EncodeLog:
       shards: Number of shards of each split.
       draw: Draws the split.
       folder: Folder of the dataset while it is written.
+      tables: Files of the joined tables.
     """
 
     def __init__(
@@ -243,9 +246,10 @@ class EncodeLog:
         shards: Mapping[str, int],
         draw: SplitDraw,
         folder: pathlib.Path,
+        tables: TableFiles,
     ):
         self._chunks = chunks
-        self._encode = (vocabularies, schema, shards, draw)
+        self._encode = (_Encoders(vocabularies, schema, tables), shards, draw)
         self._schema = schema
         self._folder = folder
 
@@ -257,48 +261,70 @@ class EncodeLog:
             | "Spread chunks" >> beam.Reshuffle()
             | "Encode" >> beam.ParDo(_Encode(*self._encode)).with_outputs("unknown", main="rows")
         )
-        written = encoded.rows | WriteShards(self._folder, self._schema)
+        entities = (
+            pipeline
+            | "Entity tables" >> beam.Create(list(self._schema.entities))
+            | "Encode entity tables" >> beam.FlatMap(_entity_rows, self._encode[0])
+        )
+        rows = (encoded.rows, entities) | beam.Flatten()
+        written = rows | WriteShards(self._folder, self._schema)
         return {"written": written, "unknown": encoded.unknown}
 
 
-class _Encode(beam.DoFn):
+class _Encoders:
+    """Makes the encoder of rows, once in each process of a worker.
+
+    Args:
+      vocabularies: the file of the vocabulary of each field of ids.
+      schema: Schema of the dataset, without its shards.
+      tables: Files of the joined tables.
+    """
+
     def __init__(
-        self,
-        vocabularies: Mapping[str, pathlib.Path],
-        schema: Schema,
-        shards: Mapping[str, int],
-        draw: SplitDraw,
+        self, vocabularies: Mapping[str, pathlib.Path], schema: Schema, tables: TableFiles
     ):
+        self.schema = schema
         self._vocabularies = vocabularies
-        self._schema = schema
-        self._shards = shards
-        self._draw = draw
+        self._tables = tables
         self._shared = Shared()
 
-    def setup(self) -> None:
-        self._encoders = self._shared.acquire(self._load)
+    def encoder(self) -> EncodeRows:
+        """Returns the encoder."""
+        return self._shared.acquire(self._load)
 
-    def _load(self) -> "_Encoders":
+    def _load(self) -> EncodeRows:
         read = {path: read_vocabulary(path) for path in {*self._vocabularies.values()}}
         paths = self._vocabularies
-        return _Encoders(
+        encoders = [
             FieldEncoder(field, read[paths[field.name]] if field.has_vocabulary else None)
-            for field in self._schema.fields
-        )
+            for field in self.schema.fields
+        ]
+        return EncodeRows(encoders, self._tables.tables())
+
+
+class _Encode(beam.DoFn):
+    def __init__(self, encoders: _Encoders, shards: Mapping[str, int], draw: SplitDraw):
+        self._encoders = encoders
+        self._shards = shards
+        self._draw = draw
 
     def process(self, chunk: Chunk) -> Iterator:
+        encode, schema = self._encoders.encoder(), self._encoders.schema
         frame, splits, labels = chunk.load(self._draw)
         unknown = UnknownIds()
-        encoded = {encoder.field.name: encoder(frame) for encoder in self._encoders}
-        encoded |= coded(labels, self._schema.tasks)
+        encoded = encode(frame) | coded(labels, schema.tasks)
         for split in np.unique(splits):
             chosen = np.flatnonzero(splits == split)
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
             name = SPLIT_NAMES[split]
-            unknown.add(name, columns, self._vocabularies)
-            yield from scatter(self._schema, name, chunk.number, columns, self._shards[name])
+            encode.count_unknown(unknown, name, columns)
+            yield from scatter(schema, name, chunk.number, columns, self._shards[name])
         yield beam.pvalue.TaggedOutput("unknown", unknown)
 
 
-class _Encoders(list):
-    """A list that `Shared` can refer to."""
+def _entity_rows(entity: str, encoders: _Encoders) -> Iterator:
+    """Yields the rows of an entity table, as `line_up` sends them to shards."""
+    encode = encoders.encoder()
+    for name, first in encode.chunks():
+        if name == entity:
+            yield from line_up(encoders.schema, name, first, encode.entity_rows(name, first))

@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from data_prep.beam.own_log.chunks import Chunk, ReadLog
 from data_prep.beam.own_log.fields import EncodeLog, LearnLog, vocabulary_file
 from data_prep.beam.own_log.histories import FindHistories, with_histories
+from data_prep.beam.own_log.tables import TableFiles
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
@@ -67,13 +68,13 @@ def prepare(
         "declaration": declaration.content,
         "seed": seed,
         "max_bad_rows": max_bad_rows,
-        "files": [identity(file.path) for _, file in rows.files],
+        "files": [identity(file.path) for file in rows.all_files],
     }
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
         reading = ReadLog(rows, declaration, work.path, seed, max_bad_rows)
         split_counts = SplitCounts(declaration, seed)
-        chunks, bad_rows, without_rows = _read(reading, split_counts, work, options)
+        chunks, bad_rows, without_rows, rows.unmatched = _read(reading, split_counts, work, options)
         draw = split_counts.draw()
         chunks = _with_histories(chunks, declaration, work, options)
         learned, counts = _learn(chunks, declaration, draw, work, options)
@@ -90,12 +91,13 @@ def prepare(
             tuple(field for field, _ in learned),
             counts.tasks(),
             splits={},
+            entities=declaration.schema.entities,
             source=preparation.source_of(declaration, rows, simulation),
             settings=preparation.settings_of(declaration),
             filters=filters,
             seed=seed,
         )
-        return _write(chunks, schema, counts, draw, work, options, out_dir)
+        return _write(chunks, schema, declaration, counts, draw, work, options, out_dir)
     except DatasetError:
         work.remove()
         raise
@@ -105,29 +107,31 @@ def prepare(
 
 def _read(
     reading: ReadLog, counts: SplitCounts, work: WorkFolder, options: PipelineOptions
-) -> tuple[list[Chunk], Mapping[str, int], Sequence[str]]:
+) -> tuple[list[Chunk], Mapping[str, int], Sequence[str], Mapping[str, int]]:
     """Reads the files, or takes up what an interrupted preparation has read.
 
     Returns:
-      The chunks, the bad rows by reason, and the names of the files without a usable row. What is
-      to be known of all rows before they are split is added to `counts`.
+      The chunks, the bad rows by reason, the names of the files without a usable row, and the
+      numbers of rows without partner by join. What is to be known of all rows before they are split
+      is added to `counts`.
     """
     state = work.load("chunks.json")
     if state is None:
         print("1/3 reading", flush=True)
         results = run_stage(options, work.path, reading.build)
-        chunks, bad_rows, without_rows = reading.chunks(results["read"])
+        chunks, bad_rows, without_rows, unmatched = reading.chunks(results["read"])
         state = {
             "chunks": [(chunk.path.name, chunk.drawn) for chunk in chunks],
             "bad_rows": bad_rows,
             "files_without_rows": without_rows,
+            "unmatched": unmatched,
             "bucket_rows": results["counts"][0].rows.tolist(),
             "latest": results["counts"][0].latest,
         }
         work.save("chunks.json", state)
     chunks = [Chunk(n, work.path / name, drawn) for n, (name, drawn) in enumerate(state["chunks"])]
     counts.rows, counts.latest = np.array(state["bucket_rows"]), state["latest"]
-    return chunks, state["bad_rows"], state["files_without_rows"]
+    return chunks, state["bad_rows"], state["files_without_rows"], state["unmatched"]
 
 
 def _with_histories(
@@ -169,6 +173,7 @@ def _learn(
 def _write(
     chunks: Sequence[Chunk],
     schema: Schema,
+    declaration: Declaration,
     counts: RowCounts,
     draw: SplitDraw,
     work: WorkFolder,
@@ -185,7 +190,15 @@ def _write(
         for field in ids:
             if field.shares is None:
                 shutil.copyfile(vocabularies[field.name], folder.vocabulary_path(field.name))
-        encoding = EncodeLog(chunks, vocabularies, schema, shards, draw, folder.partial)
+        encoding = EncodeLog(
+            chunks,
+            vocabularies,
+            schema,
+            shards,
+            draw,
+            folder.partial,
+            TableFiles(declaration.joins, work.path),
+        )
         results = run_stage(options, work.path, encoding.build)
         unknown = UnknownIds()
         for part in results["unknown"]:

@@ -54,6 +54,7 @@ class FieldLearner:
             self._counter = IdSketch()
         self._owner: FieldLearner = self  # learns the ids of this field
         self._encoding = declared.encoding(declaration.missing_values)
+        self._entity = declaration.entity_of(declared)
 
     def share(self, owner: "FieldLearner") -> None:
         """Makes the learner of another field count this field's ids among its own."""
@@ -108,7 +109,8 @@ class FieldLearner:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
         elif declared.hashed is None:
             vocabulary = self._owner.vocabulary
-        return declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding), vocabulary
+        field = declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding)
+        return dataclasses.replace(field, entity=self._entity), vocabulary
 
     @functools.cached_property
     def vocabulary(self) -> Vocabulary:

@@ -13,6 +13,7 @@ pytest.importorskip("apache_beam")
 from data_prep.beam import counting
 from data_prep.beam.own_log import histories
 from data_prep.beam.own_log.preparation import prepare
+from data_prep.own_log import encode_rows
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.learning import scaling
 from data_prep.own_log.parsing import csv_file, json_lines, parquet_file
@@ -20,6 +21,7 @@ from data_prep.own_log.preparation import prepare as prepare_alone
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
 from tests.data_prep.beam.same import assert_same
+from tests.data_prep.own_log import test_joins
 
 HISTORY = {"kind": "multi_categorical", "history_of": "city", "by": "user"}
 FIELDS = {
@@ -129,6 +131,24 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     assert "note: 1 file without a usable row: d.parquet\n" in summary(schema)
     assert "note: task click: positive: no row has 'yes'; column 'click' holds" in summary(schema)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "beam", "logs"]
+
+
+def test_joined_files_and_entity_tables_are_those_of_one_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(encode_rows, "ENTITY_ROWS", 7)
+    logs = tmp_path / "logs"
+    test_joins.write_logs(logs)
+    declaration = test_joins.declared(("users", "items"))
+    with open(logs / "users_b.csv", "a") as file:
+        file.write("77|old|rome\n")
+    alone = prepare_alone(declaration, logs, tmp_path / "alone", 5, 1)
+    schema = prepare(declaration, logs, tmp_path / "beam", 5, 1)
+    assert_same(tmp_path / "alone", tmp_path / "beam")
+    assert summary(schema) == summary(alone)
+    assert schema.entities["users"].rows == test_joins.USERS + 1
+    assert schema.filters == alone.filters
+    assert schema.filters["bad_rows"] == {"not a number": 1}
+    assert schema.filters["joins"]["users"]["unmatched"] > 0
 
 
 def test_one_bad_row_too_many_is_named_as_on_one_machine(logs, tmp_path):

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration, with_min_count
+from data_prep.own_log.joined.tables import read_joins
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import RowReader
@@ -23,7 +24,23 @@ CONTENT = {
     "time": {"column": "at", "unit": "s", "zone": "Europe/Berlin"},
 }
 CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none')"}
-CONTENT["fields"] = {**CONTENT["fields"], "kind": {"kind": "categorical", "min_count": 1}}
+CONTENT["joins"] = {
+    "items": {
+        "files": "items.csv",
+        "key": "id",
+        "log_key": "item",
+        "columns": {"brand": "name", "weight": "grams"},
+        "repeated": "first",
+        "unmatched": "missing",
+        "entity": True,
+    }
+}
+CONTENT["fields"] = {
+    **CONTENT["fields"],
+    "kind": {"kind": "categorical", "min_count": 1},
+    "brand": {"kind": "categorical", "min_count": 1},
+    "weight": {"kind": "numeric"},
+}
 CONTENT["fields"]["seen"] = {
     **{"kind": "multi_categorical", "history_of": "item", "by": "kind", "last": 2},
     **{"where": "click", "delay": "1h", "shares": "kind"},
@@ -84,7 +101,15 @@ def used(declaration):
 
     def read():
         file = LogFile(path, declaration.selection)
-        for frame, splits, labels in RowReader(declaration)(file, 0, bad_rows, lambda done: None):
+        folder = path.parent
+        for join in declaration.joins:
+            columns = list(dict.fromkeys([join.key, *join.columns.values()]))
+            cells = [columns, ["1"] * len(columns), ["7"] * len(columns)]
+            text = "\n".join(map(join.options.separator.join, cells))
+            (folder / "items.csv").write_bytes(text.encode(errors="replace"))
+        tables = read_joins(declaration.joins, declaration, folder, BadRows(10)).tables
+        reader = RowReader(declaration, tables)
+        for frame, splits, labels in reader(file, 0, bad_rows, lambda done: None):
             counts.add(frame, splits, labels)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from data_prep.own_log.cells import as_values
+from dcrnn_tf.dataset.names import fault_of
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.nearest import did_you_mean
 
@@ -123,6 +124,10 @@ class Keys:
         for name in value:
             if not isinstance(name, str):
                 raise DatasetError(f"{key}: the name {name!r} must be text; quote it if it is")
+            if fault := fault_of(name):  # further messages hold the name as it is
+                raise DatasetError(
+                    f"{key}: the name {name!r} {fault}; choose one of printable characters"
+                )
         return value
 
 

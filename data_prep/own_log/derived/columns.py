@@ -10,7 +10,6 @@ from data_prep.own_log.declared.keys import Keys
 from data_prep.own_log.derived.expression import Expression, parse
 from data_prep.own_log.derived.terms import NUMBER, TEXT, TYPES, read
 from data_prep.own_log.derived.tokens import ExpressionError
-from dcrnn_tf.dataset.names import fault_of
 from dcrnn_tf.dataset.schema import DatasetError
 
 _SAMPLES = {NUMBER: 1.0, TEXT: "1"}  # cells that expressions are tried on
@@ -50,9 +49,6 @@ def derived_columns(content: object) -> tuple[DerivedColumn, ...]:
     keys = Keys({"derived": content}, "the declaration", ("derived",))
     columns: list[DerivedColumn] = []
     names = list(keys.mapping("derived"))
-    for name in names:
-        if fault := fault_of(name):
-            raise DatasetError(f"derived: the name {name!r} {fault}")
     expressions = Keys(content, "derived", names)
     for position, name in enumerate(names):
         column = _derived_column(name, expressions.text(name))

@@ -187,6 +187,12 @@ def test_changed_content(examples):
     fuzz(check_content, examples, {"taken", "refused"}, changes=changes, by_time=st.booleans())
 
 
+@pytest.mark.parametrize("part", ["fields", "tasks", "derived"])
+def test_a_name_that_breaks_lines_is_refused_in_one_line(part):
+    content = {**CONTENT, part: {**CONTENT[part], "a\nb": "\n"}}
+    assert parsed(lambda: parse_declaration(content, pathlib.Path("declaration.yaml"))) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

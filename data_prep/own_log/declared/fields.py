@@ -113,11 +113,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
     if kind == MULTI_CATEGORICAL and "history_of" in entry:
         return _history(name, Keys(entry, where, HISTORY_KEYS, " of a field with history_of"))
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
-    keys.exclude("shares", ("min_count", "bins", "hashed"))
-    keys.exclude("hashed", ("min_count", "bins"))
-    hashed = None
-    if "hashed" in keys.entry:
-        hashed = keys.whole_number("hashed", 1, at_most=LARGEST_ROW - FIRST_ID_ROW)
+    hashed = _hashed(keys)
     return DeclaredField(
         name=name,
         kind=kind,
@@ -174,15 +170,25 @@ def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> Decla
 
 def _history(name: str, keys: Keys) -> DeclaredField:
     """Returns a field that is a history, a list that comes under the field's own name."""
-    keys.exclude("shares", ("min_count",))
+    hashed = _hashed(keys)
     return DeclaredField(
         name=name,
         kind=MULTI_CATEGORICAL,
         column=name,
-        min_count=keys.whole_number("min_count", 10),
+        min_count=keys.whole_number("min_count", 10 if hashed is None else 1),
         max_values=keys.whole_number("last", 50, at_most=65535),
         keep=LAST,
         attended_by=keys.text("attended_by", None),
         shares=keys.text("shares", None),
+        hashed=hashed,
         history=declared_history(keys),
     )
+
+
+def _hashed(keys: Keys) -> int | None:
+    """Returns the number of rows of hashed ids; None of ids with a vocabulary."""
+    keys.exclude("shares", ("min_count", "bins", "hashed"))
+    keys.exclude("hashed", ("min_count", "bins"))
+    if "hashed" not in keys.entry:
+        return None
+    return keys.whole_number("hashed", 1, at_most=LARGEST_ROW - FIRST_ID_ROW)

@@ -16,6 +16,7 @@ from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.history.dictionary import Dictionary
 from data_prep.own_log.history.event_files import EventFiles
 from data_prep.own_log.learning.field_learner import FieldLearner
+from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.rows import ROW, LogRows
 from data_prep.storage.columns import Ragged
 from data_prep.storage.sizes import raw_bytes
@@ -75,13 +76,16 @@ class Histories:
             for field, ids, counts in zip(fields, dictionaries, seen, strict=True):
                 used = np.flatnonzero(counts)
                 counter = self._learners[field.name].counter
-                counter.add(ids.gather(used), pl.Series(counts[used]))
+                if isinstance(counter, IdSketch):
+                    counter.add(ids.gather(used))
+                else:
+                    counter.add(ids.gather(used), pl.Series(counts[used]))
 
     def encoder(self, field: Field, vocabulary: Vocabulary | None) -> FieldEncoder:
         """Returns the encoder of a field, after `finish`; of one that is a history, of its own."""
         for by, fields in self._fields.items():
             for number, declared in enumerate(fields):
-                if declared.name == field.name and vocabulary is not None:
+                if declared.name == field.name:
                     ids = self._values[declared.history.of].ids
                     learner = self._learners[field.name]
                     return HistoryEncoder(field, vocabulary, ids, self._files[by], number, learner)
@@ -118,7 +122,7 @@ class HistoryEncoder(FieldEncoder):
 
     Args:
       field: The field.
-      vocabulary: Its vocabulary.
+      vocabulary: Its vocabulary; None for hashed ids.
       ids: The ids in the order of their numbers in the files.
       files: The files of the events.
       number: Number of the history in the files.
@@ -128,14 +132,14 @@ class HistoryEncoder(FieldEncoder):
     def __init__(
         self,
         field: Field,
-        vocabulary: Vocabulary,
+        vocabulary: Vocabulary | None,
         ids: pl.Series,
         files: EventFiles,
         number: int,
         learner: FieldLearner,
     ):
         super().__init__(field, vocabulary)
-        self._rows_of_ids = vocabulary.encode(ids)
+        self._rows_of_ids = self._rows(ids)
         self._files = files
         self._number = number
         self._learner = learner

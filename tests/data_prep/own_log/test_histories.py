@@ -138,7 +138,7 @@ def expected_of(rows, field):
     return [[v if v in counts else None for v in values] for values in lists], counts
 
 
-@cases(quick=15, slow=500)
+@cases(quick=15, slow=200)
 def test_rows_see_what_a_reference_of_quadratic_time_says(examples):
     fuzz(
         check_rows,
@@ -222,6 +222,30 @@ def test_a_prepared_dataset_has_the_histories(tmp_path):
     assert [[row for row in rows if row] for rows in rows_of_ids] == [[b, c, seven], [], [1, a]]
     texts = pl.DataFrame({"seen": ["a;b;c;7.0", "", "zz;;a"]})
     assert encoder(texts)["seen"].tolist() == encoder(later)["seen"].tolist()
+
+
+def test_hashed_ids_of_histories_are_those_of_the_lists_themselves(tmp_path):
+    write(tmp_path, [*FIRST, *random_rows(3, 50)], 2)
+    seen = {key: value for key, value in CONTENT["fields"]["seen"].items() if key != "min_count"}
+    fields = {
+        "number": CONTENT["fields"]["number"],
+        "item": {"kind": "categorical", "hashed": 1000},
+        "seen": seen | {"shares": "item"},
+        "seen_again": seen | {"hashed": 7},
+        "known": CONTENT["fields"]["seen"],
+    }
+    declaration = parse_declaration({**CONTENT, "fields": fields}, tmp_path / "shop.yaml")
+    schema = prepare(declaration, tmp_path, tmp_path / "out", 0, 1000)
+    ids = load_vocabulary(tmp_path / "out", schema.fields[-1]).ids
+    encoder = RowEncoder(tmp_path / "out", ["seen", "seen_again"])
+    columns = read(tmp_path / "out", "train")
+    texts = pl.Series(lists_of(columns, "known", ids), dtype=pl.List(pl.String))
+    found = encoder(pl.DataFrame({"seen": texts, "seen_again": texts}))
+    for field in ("seen", "seen_again"):
+        rows = [row[row > 0].tolist() for row in found[field]]
+        ends = np.cumsum(columns[f"{field}/row_lengths"])[:-1]
+        assert rows == [part.tolist() for part in np.split(columns[f"{field}/values"], ends)]
+        assert any(rows)
 
 
 @pytest.mark.parametrize("label", ["click", "buy"])

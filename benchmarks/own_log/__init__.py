@@ -1,0 +1,1 @@
+"""The preparation of an own log: joined files, derived columns, histories."""

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.encode_rows import EncodeRows
 from data_prep.own_log.history.histories import open_histories
+from data_prep.own_log.joined.exposures import Exposures
 from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
@@ -55,14 +56,17 @@ def prepare(
     with open_histories(declaration, log, pathlib.Path(out_dir)) as histories:
         learners = field_learners(declaration, seed)
         counts = RowCounts(declaration)
+        exposures = Exposures(log.joins.tables, declaration.entities)
         with _bar("1/3 counting", log.bytes, "B") as bar:
             for frame, splits, labels in log.read(bar.update):
                 counts.add(frame, splits, labels)
                 histories.add(frame, splits == TRAIN, labels)
                 for learner in learners:
-                    if learner.declared.history is None:
+                    if learner.declared.history is None and not learner.entity_of_ids:
                         learner.add(frame, splits == TRAIN)
+                exposures.add(frame, splits == TRAIN)
         check_rows(declaration, counts)
+        exposures.teach(learners)
         histories.finish(learners)
 
         encoders = [histories.encoder(*learner.finish()) for learner in learners]

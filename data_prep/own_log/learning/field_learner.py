@@ -94,6 +94,37 @@ class FieldLearner:
         lists = cut_lists(lists.filter(pl.Series(train)), encoding)
         self._counter.add(lists.explode().drop_nulls())
 
+    @property
+    def entity_of_ids(self) -> str | None:
+        """Name of the entity table whose rows give the field's ids; None if exposures do."""
+        return None if self._encoding.reads_numbers else self._entity
+
+    def add_entity_rows(self, frame: pl.DataFrame, train: np.ndarray, rows: np.ndarray) -> None:
+        """Learns ids from rows of an entity table as `add` would from the exposures of each.
+
+        Args:
+          frame: Rows of the table.
+          train: Number of training rows of each, `(rows,)` integers.
+          rows: Number of all rows of each, `(rows,)` integers.
+        """
+        column, encoding = frame[self.declared.column], self._encoding
+        seen = train > 0
+        if self.declared.kind == CATEGORICAL:
+            self.missing += int(rows[column.is_null().to_numpy()].sum())
+            ids, weights = ids_of(column, encoding).filter(pl.Series(seen)), train[seen]
+        else:
+            lists, longest = id_lists(column, encoding), self.declared.max_values
+            lengths = lists.list.len().to_numpy()
+            self.missing += int(rows[lengths == 0].sum())
+            self.truncated += int(rows[lengths > longest].sum())
+            lists = cut_lists(lists.filter(pl.Series(seen)), encoding)
+            ids = lists.explode().drop_nulls()
+            weights = np.repeat(train[seen], lists.list.len().to_numpy())
+        if isinstance(self._counter, IdSketch):
+            self._counter.add(ids)
+        else:
+            self._counter.add(ids, pl.Series(weights))
+
     def numbers(self, frame: pl.DataFrame) -> np.ndarray:
         """Returns the column of numbers, NaN where they are missing."""
         numbers = numbers_of(frame[self.declared.column]).to_numpy()

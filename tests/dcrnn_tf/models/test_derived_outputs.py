@@ -11,6 +11,7 @@ import tensorflow as tf
 from dcrnn_tf import metrics, models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, Task
+from dcrnn_tf.dataset.targets import Target
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.models import derived_outputs
 from dcrnn_tf.serving.serving_model import ServingModel
@@ -88,12 +89,29 @@ def test_tasks_defined_on_some_exposures_have_their_product_on_all(tmp_path):
 def test_products_go_on_along_a_chain():
     chain = (Task("a"), Task("b", only_where="a"), Task("c", only_where="b"))
     second, third = derived_outputs.per_exposure(chain)
-    assert second == ("b_per_exposure", "b", "a", True)
-    assert third == ("c_per_exposure", "c", "b_per_exposure", True)
+    assert second == ("b_per_exposure", "b", "a", True, "binary")
+    assert third == ("c_per_exposure", "c", "b_per_exposure", True, "binary")
     logits = {task: tf.constant([value]) for task, value in (("a", 0.5), ("b", -1.0), ("c", 0.2))}
     logits[second.name] = second.logit(logits)
     expected = np.prod([sigmoid(logits[task].numpy()) for task in "abc"])
     assert sigmoid(third.logit(logits)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_product_of_a_number_is_what_is_expected_of_all_exposures():
+    tasks = (
+        Task("click"),
+        Task("watch", only_where="click", kind="regression", target=Target()),
+        Task("genre", only_where="click", kind="multiclass", classes=("rock", "jazz")),
+    )
+    (output,) = derived_outputs.per_exposure(tasks)  # of classes there is none
+    assert output == ("watch_per_exposure", "watch", "click", True, "regression")
+    logits = {"click": tf.constant([0.0, 9.0]), "watch": tf.constant([5.0, 7.0])}
+    np.testing.assert_allclose(output.logit(logits), [2.5, 7 * sigmoid(9.0)], rtol=1e-6)
+    labels = {
+        "click": np.array([1, 0, -1, 1], np.int8),
+        "watch": np.array([5, np.nan, np.nan, np.nan], np.float32),
+    }
+    np.testing.assert_array_equal(output.labels(labels), [5, 0, np.nan, np.nan])
 
 
 def test_scores_of_loose_rows_are_those_of_tasks_alone(dataset):

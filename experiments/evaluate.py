@@ -35,7 +35,9 @@ def main(settings: Settings) -> None:
     run.dataset.schema.split(settings.split)
     labels, logits = run.predictor.predict(run.dataset, settings.split, settings.batch_size)
     tasks = run.dataset.schema.tasks
-    figures = evaluation.evaluate(labels, logits, run.model.derived_outputs(tasks), tasks)
+    outputs = run.model.derived_outputs(tasks)
+    weights = evaluation.weights_of(run.dataset, settings.split, outputs)
+    figures = evaluation.evaluate(labels, logits, outputs, tasks, weights)
     print(json.dumps({"step": run.step, "split": settings.split, "metrics": figures}, indent=2))
 
 

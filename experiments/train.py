@@ -10,6 +10,7 @@ The same command again goes on from the last checkpoint, or says that the run is
 """
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 
@@ -152,7 +153,7 @@ def _train(
     from dcrnn_tf import balancing, models, optimizers
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.models import table_memory
-    from dcrnn_tf.training import losses
+    from dcrnn_tf.training import evaluation, losses
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import explanations, finish
 
@@ -223,7 +224,9 @@ def _train(
         replicas.wait()  # to leave while the chief is at work would look like a death
         return
     tasks = dataset.schema.tasks
-    metrics = finish.evaluate(run_dir, predictions, model.derived_outputs(tasks), tasks)
+    outputs = model.derived_outputs(tasks)
+    weights = functools.partial(evaluation.weights_of, dataset, derived_outputs=outputs)
+    metrics = finish.evaluate(run_dir, predictions, outputs, tasks, weights)
     for last_split in list(metrics)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)

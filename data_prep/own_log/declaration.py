@@ -43,7 +43,10 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Declaration:
-    """A whole declaration; `content` is the file's own content."""
+    """A whole declaration; `content` is the file's own content.
+
+    `weight` is the column of the weights of all tasks that declare none of their own.
+    """
 
     path: pathlib.Path
     name: str
@@ -55,6 +58,7 @@ class Declaration:
     derived: tuple[DerivedColumn, ...] = ()
     simulated: bool = False
     time: DeclaredTime | None = None
+    weight: str | None = None
     content: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
@@ -69,7 +73,8 @@ class Declaration:
     @property
     def columns(self) -> dict[str, str]:
         """The columns of a row that are used, each with the part of the declaration that does."""
-        columns = {task.column: f"task {task.name}" for task in self.tasks}
+        columns = {task.weight: "weight" for task in self.tasks if task.weight is not None}
+        columns |= {task.column: f"task {task.name}" for task in self.tasks}
         for field in self.fields:
             columns |= dict.fromkeys(self._columns_of(field), f"field {field.name}")
         columns |= {self.split.column: "split"} if self.split.column else {}
@@ -126,6 +131,7 @@ class Declaration:
             if field.kind != MULTI_CATEGORICAL or field.history:
                 lists -= {*self._columns_of(field)}
         lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
+        lists -= {task.weight for task in self.tasks}
         return lists - {join.log_key for join in self.joins}
 
     def entity_of(self, field: DeclaredField) -> str | None:
@@ -206,7 +212,8 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
     top = Keys(content, "the declaration", sorted(allowed - {"path", "content", "options"}))
     name = top.text("name")
     fields = declared_fields(top.mapping("fields"))
-    tasks = tuple(declared_task(*item) for item in top.mapping("tasks").items())
+    weight = top.text("weight", None)
+    tasks = tuple(declared_task(*item, weight) for item in top.mapping("tasks").items())
     options = parse_options(top)
     time = declared_time(top.get("time")) if "time" in top.entry else None
     declaration = Declaration(
@@ -220,6 +227,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
         derived=derived_columns(top.get("derived")) if "derived" in top.entry else (),
         simulated=top.truth("simulated", False),
         time=time,
+        weight=weight,
         content=content,
     )
     _check_together(declaration)

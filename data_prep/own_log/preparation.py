@@ -16,6 +16,7 @@ from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, writt
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import UnknownIds, filters_of
+from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying
 from data_prep.storage import sizes
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
@@ -53,14 +54,18 @@ def prepare(
     if log.counts_first:
         with _bar("splits", log.bytes, "B") as bar:
             log.count(bar.update)
+    negatives = NegativeDraw.of(declaration, seed)
     with open_histories(declaration, log, pathlib.Path(out_dir)) as histories:
         learners = field_learners(declaration, seed)
         counts = RowCounts(declaration)
         exposures = Exposures(log.joins.tables, declaration.entities)
         with _bar("1/3 counting", log.bytes, "B") as bar:
+            rows_stay = StayingRows(negatives)
             for frame, splits, labels in log.read(bar.update):
+                stay = rows_stay(splits, labels)
+                histories.add(frame, (splits == TRAIN) & stay, labels)
+                frame, splits, labels = staying(frame, splits, labels, stay)
                 counts.add(frame, splits, labels)
-                histories.add(frame, splits == TRAIN, labels)
                 for learner in learners:
                     if learner.declared.history is None and not learner.entity_of_ids:
                         learner.add(frame, splits == TRAIN)
@@ -82,7 +87,10 @@ def prepare(
             for entity, first in encode.chunks():
                 writer.add_entity_rows(entity, encode.entity_rows(entity, first))
             with _bar("2/3 encoding", log.bytes, "B") as bar:
+                rows_stay = StayingRows(negatives)
                 for frame, splits, labels in log.read(bar.update):
+                    stay = rows_stay(splits, labels)
+                    frame, splits, labels = staying(frame, splits, labels, stay)
                     encoded = encode(frame) | coded(labels, tasks)
                     for split in np.unique(splits):
                         rows = np.flatnonzero(splits == split)
@@ -101,6 +109,8 @@ def prepare(
                 written_spans(declaration, counts),
             )
             filters["unknown_ids"] = unknown.shares()
+            if negatives is not None:
+                filters["negatives_left_out"] = rows_stay.left_out
             settings = settings_of(declaration)
             with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
                 return writer.finish(source, settings, filters, bar.update, histories.remove)

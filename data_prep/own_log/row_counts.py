@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from data_prep.own_log.learning import classes
 from data_prep.own_log.learning.target import TargetLearner
 from data_prep.own_log.moments import written_moment
 from data_prep.own_log.split_draw import TRAIN
+from data_prep.own_log.weighting.row_weights import weight_columns
 from data_prep.storage.columns import count_labels
 from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, DatasetError, Task
 from dcrnn_tf.system.nearest import did_you_mean
@@ -45,6 +47,8 @@ class RowCounts:
       values: `{column: {value: rows}}` of the columns whose values the declaration lists.
       classes: Numbers of training rows by class, of multiclass tasks.
       targets: Learners of the targets of regression tasks, which have seen the training rows.
+      left_out: Number of negatives that were left out, where that is counted here.
+      weights: Sums of the weights of training rows, by their names in the prepared dataset.
       spans: The first and the last moment of the rows of each split that has rows, by its position
         in `SPLIT_NAMES`, where times are declared.
     """
@@ -61,6 +65,8 @@ class RowCounts:
         self.classes: dict[str, collections.Counter[str]] = {
             task.name: collections.Counter() for task in self._tasks if task.kind == MULTICLASS
         }
+        self.left_out = 0
+        self.weights = {task.weight: 0.0 for task in self._tasks if task.weight is not None}
         self.targets = {t.name: TargetLearner(t.target) for t in self._tasks if t.target}
         self._listed: dict[str, tuple[str, ...]] = {}
         for listed in value_lists(declaration):
@@ -80,6 +86,8 @@ class RowCounts:
         self.defined.update(defined)
         for task, learner in self.targets.items():
             learner.add(training[task])
+        for name in self.weights:
+            self.weights[name] += float(np.sum(training[name], dtype=np.float64))
         if TIME in frame.columns:
             times = frame.select(TIME, split=splits).group_by("split")
             for split, *span in times.agg(first=pl.min(TIME), last=pl.max(TIME)).iter_rows():
@@ -97,6 +105,9 @@ class RowCounts:
             found.update(other.classes[task])
         for task, learner in self.targets.items():
             learner.merge(other.targets[task])
+        self.left_out += other.left_out
+        for name, total in other.weights.items():
+            self.weights[name] += total
         for split, span in other.spans.items():
             self._extend(split, *span)
         for column in self.values:
@@ -104,18 +115,18 @@ class RowCounts:
 
     def tasks(self) -> tuple[Task, ...]:
         """Returns the tasks of the prepared dataset, with what was learned of training rows."""
-        targets = {name: learner.finish() for name, learner in self.targets.items()}
-        names = {
-            task.name: task.classes or classes.learned(self.classes[task.name])
-            for task in self._tasks
-            if task.kind == MULTICLASS
-        }
-        return tuple(
-            dataclasses.replace(
-                task, target=targets.get(task.name), classes=names.get(task.name, ())
-            )
-            for task in self._tasks
-        )
+        return tuple(map(self._learned, self._tasks))
+
+    def _learned(self, task: Task) -> Task:
+        """Returns a task with what was learned of training rows."""
+        learned: dict[str, Any] = {}
+        if task.target is not None:
+            learned["target"] = self.targets[task.name].finish()
+        if task.kind == MULTICLASS:
+            learned["classes"] = task.classes or classes.learned(self.classes[task.name])
+        if task.weight is not None:
+            learned["weight_mean"] = self.weights[task.weight] / int(self.rows[TRAIN])
+        return dataclasses.replace(task, **learned)
 
     def _extend(self, split: int, first: int, last: int) -> None:
         earliest, latest = self.spans.get(split, (first, last))
@@ -201,6 +212,12 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
             )
     for task, found in counts.classes.items():
         _check_classes(declaration, task, found)
+    for column, name in weight_columns(declaration.tasks).items():
+        if not counts.weights[name]:
+            raise DatasetError(
+                f"{declaration.path}: weight: column {column!r} holds 0 in every training row, "
+                "expected a number above 0 in some"
+            )
     for task in counts.tasks():
         if task.target is not None:
             _check_numbers(declaration, task, counts.defined[task.name])

@@ -25,6 +25,7 @@ from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
 from data_prep.own_log.weighted_lists import unusable_weights
+from data_prep.own_log.weighting.row_weights import read_weights
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.encodings import Ids
@@ -97,6 +98,8 @@ class LogRows:
 
     def read(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields chunk by chunk the declared columns, each row's split and the labels by task.
+
+        Weights of rows are among the labels, by their names in the prepared dataset.
 
         Every call yields the same rows. Columns that are read as numbers alone are Float64;
         the column `TIME`, where times are declared, has each row's moment, and `ROW` its number.
@@ -181,6 +184,7 @@ class RowReader:
             self._weights(frame, faults)
             frame = self._numbers(frame, faults)
             labels = self._labels(frame, faults)
+            labels |= read_weights(frame, self._declaration.tasks, faults.add)
             splits = self._splits(frame, split, faults)
             good = ~faults.bad
             for join, rows in alone.items():

@@ -10,6 +10,7 @@ from data_prep.own_log.cells import spelled, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.moments import midnight
+from data_prep.own_log.weighting.negatives import NegativeDraw
 from data_prep.storage.group_draw import draw_groups
 
 BUCKETS = 1 << 16  # of groups; the groups of one bucket are drawn together
@@ -30,6 +31,7 @@ class SplitDraw:
       seed: Seed of the draw.
       bucket_splits: Split of each bucket of groups, `(BUCKETS,)`, as a position in `SPLIT_NAMES`;
         None where no groups are drawn.
+      negatives: Draw of the negatives that stay among the training rows; None keeps all.
       begins: Moments at which validation and test begin; None where rows are not split by time.
     """
 
@@ -37,6 +39,7 @@ class SplitDraw:
     seed: int
     bucket_splits: np.ndarray | None = None
     begins: tuple[int, int] | None = None
+    negatives: NegativeDraw | None = None
 
     @classmethod
     def of_groups(cls, declared: DeclaredSplit, seed: int, rows: np.ndarray) -> "SplitDraw":
@@ -126,12 +129,12 @@ class SplitCounts:
     def draw(self) -> SplitDraw:
         """Returns what splits the rows that were counted."""
         declared = self._declaration.split
+        draw = SplitDraw(declared, self._seed)
         if declared.by == "group":
-            return SplitDraw.of_groups(declared, self._seed, self.rows)
-        begins = None
+            draw = SplitDraw.of_groups(declared, self._seed, self.rows)
         if declared.by == "time":
-            begins = _begins(self._declaration, self.latest)
-        return SplitDraw(declared, self._seed, begins=begins)
+            draw = dataclasses.replace(draw, begins=_begins(self._declaration, self.latest))
+        return dataclasses.replace(draw, negatives=NegativeDraw.of(self._declaration, self._seed))
 
     def _add_moment(self, latest: int | None) -> None:
         if latest is not None:

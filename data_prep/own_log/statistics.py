@@ -140,6 +140,12 @@ def summary(schema: Schema) -> str:
         if truncated := filters["truncated_lists"].get(field.name):
             what += f", {truncated:,} lists cut to {field.max_values} values"
         lines.append(f"  field {field.name}: {what}")
+    means = {task.weight: task.weight_mean for task in schema.tasks if task.weight is not None}
+    lines += [f"  {name}: {mean:.6g} on average of training rows" for name, mean in means.items()]
+    if (left_out := filters.get("negatives_left_out")) is not None:
+        sampled = schema.sampled_task
+        kept = f"left out: {left_out:,}, the share {sampled.keep_negatives:g} is kept"
+        lines.append(f"  training negatives of {sampled.name} {kept}")
     lines.append(f"  columns not used: {', '.join(filters['ignored_columns']) or 'none'}")
     bad = ", ".join(f"{reason} {count:,}" for reason, count in filters["bad_rows"].items())
     lines.append(f"  bad rows left out: {bad or 'none'}")

@@ -8,6 +8,7 @@ run can go on in the middle of an epoch with the very batch that it would have m
 """
 
 import contextlib
+import copy
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +21,7 @@ from dcrnn_tf.dataset.blocks import as_written, pad, parse_block, permute, pop_l
 from dcrnn_tf.dataset.entity_table import EntityTable
 from dcrnn_tf.dataset.fixed_threads import PARALLEL_CALLS, with_fixed_threads
 from dcrnn_tf.dataset.guarded import GuardedDataset
+from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import (
     NUMERIC,
     REGRESSION,
@@ -27,11 +29,13 @@ from dcrnn_tf.dataset.schema import (
     Entity,
     Schema,
     Shard,
+    Task,
     load_schema,
     sha256_of_file,
 )
 from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
+TRAIN = "train"  # the split whose rows may be a sample
 SHUFFLED_BLOCKS = 256
 WINDOW_ROWS = 16 * 1024
 _DAMAGE = (  # what TensorFlow says of a file that is damaged, or vanishes while it is read
@@ -79,8 +83,14 @@ class PreparedDataset:
         every: tuple[int, int] = (0, 1),
         parts: BatchParts | None = None,
         joined: bool = False,
+        weighted: bool = True,
     ) -> tf.data.Dataset:
         """Batches of `(features, labels)`, both dicts; the last batch may be smaller.
+
+        Where a task's examples have weights, batches are `(features, labels, weights)`, as Keras'
+        `fit` takes them: for every task float32 `(batch,)`, on average 1 over the training rows.
+        So they are in training batches of other tasks than the one of whose negatives a share was
+        kept: the negatives that are there stand for those that are not.
 
         A categorical field is int32 `(batch,)`, a multi-categorical one int32 `(batch, width)`
         padded with 0, a numeric one float32 `(batch,)`. The fields of an entity table `user` have
@@ -103,9 +113,11 @@ class PreparedDataset:
             table as exposures, by repeating one of them, and lists as wide as the longest of all.
           every: n and N: of the batches that are left, every N-th from the n-th on, alone.
           parts: give some parts of each batch instead of the whole: a tuple of their features, one
-            of their labels and one of their shares of the batch's rows. A part without rows gets
-            one in which no task is defined, and the share 0.
+            of their labels and one of their shares of the batch's rows, and of their weights if
+            there are any. A part without rows gets one in which no task is defined, and the share
+            0.
           joined: give the fields of entity tables one row for each exposure, and no `user_row`.
+          weighted: give weights where there are any.
 
         Raises:
           DatasetError: there is no such split, or it is empty, or an entity table is damaged.
@@ -125,7 +137,13 @@ class PreparedDataset:
         )
         if seed is not None:
             blocks = blocks.shuffle(SHUFFLED_BLOCKS, block_seed)
-        rows = blocks.map(as_written(self._parse_exposures), num_parallel_calls=PARALLEL_CALLS)
+        weighted = weighted and self.has_weights(split)
+        stated = split if weighted else None
+        more = [column_name(name) for name in self.schema.weights] if weighted else []
+        rows = blocks.map(
+            as_written(lambda record: self._parse_exposures(record, more)),
+            num_parallel_calls=PARALLEL_CALLS,
+        )
         if seed is not None:
             rows = (
                 rows.rebatch(WINDOW_ROWS)
@@ -142,7 +160,9 @@ class PreparedDataset:
         if step > 1:
             rows = rows.shard(step, first)
         batches = rows.map(
-            as_written(lambda columns: self._finish_batch(columns, static_shapes, parts, joined)),
+            as_written(
+                lambda columns: self._finish_batch(columns, static_shapes, parts, joined, stated)
+            ),
             num_parallel_calls=PARALLEL_CALLS,
         ).prefetch(4)
         batches = with_fixed_threads(batches)
@@ -150,6 +170,34 @@ class PreparedDataset:
         steps = max(0, -(-(self.steps(split, batch_size) - skip - first) // step))
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
         return GuardedDataset(batches, self.naming_damage)
+
+    def has_weights(self, split: str) -> bool:
+        """Whether the batches of a split have weights."""
+        return bool(self._weighted_tasks(split))
+
+    def example_weights(self, split: str) -> dict[str, np.ndarray]:
+        """The weights of a split's examples as batches have them, in the order on disk.
+
+        Returns:
+          `{task: float32 (rows,)}` of the tasks whose examples do not all count alike.
+        """
+        parts: dict[str, list[np.ndarray]] = {task: [] for task in self._weighted_tasks(split)}
+        if not parts:
+            return {}
+        labels_alone = copy.copy(self)
+        labels_alone.schema = self.schema.select_fields(())
+        for _, _, weights in labels_alone.batches(split, 8192):
+            for task, read in parts.items():
+                read.append(weights[task].numpy())
+        return {task: np.concatenate(read) for task, read in parts.items()}
+
+    def _weighted_tasks(self, split: str) -> list[str]:
+        sampled = self.schema.sampled_task if split == TRAIN else None
+        return [
+            task.name
+            for task in self.schema.tasks
+            if task.weight is not None or (sampled is not None and task != sampled)
+        ]
 
     def steps(self, split: str, batch_size: int) -> int:
         """Batches of one pass over a split."""
@@ -232,9 +280,9 @@ class PreparedDataset:
                 "copy or prepare the dataset again"
             )
 
-    def _parse_exposures(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _parse_exposures(self, record: tf.Tensor, more: Sequence[str]) -> dict[str, tf.Tensor]:
         schema = self.schema
-        used = [entity.row_name for entity in self._used_entities()] + self._labels
+        used = [entity.row_name for entity in self._used_entities()] + self._labels + list(more)
         for field in schema.exposure_fields():
             used += field.columns
         columns = parse_block(record, {name: self._columns[name] for name in used})
@@ -267,22 +315,29 @@ class PreparedDataset:
         static_shapes: bool,
         parts: BatchParts | None,
         joined: bool,
+        weighted: str | None,
     ) -> tuple:
         if parts is None:
-            return self._finish(columns, static_shapes, joined)
+            return self._finish(columns, static_shapes, joined, weighted)
         finished = []
         for number in parts.numbers:
             part, substitute, share = parts.take(columns, number)
-            features, labels = self._finish(part, static_shapes, joined)
+            features, labels, *weights = self._finish(part, static_shapes, joined, weighted)
             for task in self.schema.tasks:
                 labels[task.name] = tf.where(substitute, task.undefined, labels[task.name])
-            finished.append((features, labels, share))
+            finished.append((features, labels, share, *weights))
         return tuple(zip(*finished, strict=True))
 
     def _finish(
-        self, columns: dict[str, tf.Tensor], static_shapes: bool, joined: bool
-    ) -> tuple[dict, dict]:
+        self,
+        columns: dict[str, tf.Tensor],
+        static_shapes: bool,
+        joined: bool,
+        weighted: str | None,
+    ) -> tuple[dict, ...]:
+        """Returns features and labels, and weights if `weighted`, the split's name, is given."""
         features, labels = dict(columns), {}
+        given = {name: features.pop(column_name(name)) for name in self.schema.weights if weighted}
         for task in self.schema.tasks:
             labels[task.name] = tf.cast(features.pop(task.column), tf.float32)
         for task in self.schema.tasks:
@@ -298,4 +353,24 @@ class PreparedDataset:
                     missing = [[0, count - tf.size(rows)]]
                     rows = tf.pad(rows, missing, constant_values=rows[0])
             features |= self.entity_table(entity.name).lookup(rows, static_shapes)
-        return features, labels
+        if not weighted:
+            return features, labels
+        weights = {}
+        for task in self.schema.tasks:
+            weights[task.name] = tf.ones_like(labels[task.name])
+            if task.weight is not None:
+                weights[task.name] = given[task.weight] / task.weight_mean
+        sampled = self.schema.sampled_task if weighted == TRAIN else None
+        if sampled is not None:
+            stands_for = self._stands_for(sampled, labels[sampled.name])
+            others = [task for task in weights if task != sampled.name]
+            weights |= {task: weights[task] * stands_for for task in others}
+        return features, labels, weights
+
+    def _stands_for(self, sampled: Task, labels: tf.Tensor) -> tf.Tensor:
+        """Returns for how many rows of the log a training row stands, over the mean of all."""
+        train = self.schema.split(TRAIN)
+        negatives = train.defined[sampled.name] - train.positives[sampled.name]
+        more = 1 / sampled.keep_negatives - 1
+        mean = 1 + more * negatives / train.rows
+        return tf.where(labels == 0, (1 + more) / mean, 1 / mean)

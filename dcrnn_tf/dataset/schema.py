@@ -84,6 +84,9 @@ class Task:
         class among the classes.
       target: How the numbers of a regression task are learned; None of other tasks.
       classes: Names of the classes of a multiclass task; none while they are to be learned.
+      weight: Name of the weights of the task's examples; None if all count alike.
+      weight_mean: Mean of these weights over the training rows, by which training divides them.
+      keep_negatives: Share of its negatives that the training rows hold.
     """
 
     name: str
@@ -92,6 +95,9 @@ class Task:
     kind: str = later(BINARY)
     target: Target | None = later(None)
     classes: tuple[str, ...] = later(())
+    weight: str | None = later(None)
+    weight_mean: float = later(1.0)
+    keep_negatives: float = later(1.0)
 
     def __post_init__(self) -> None:
         check_name("task", self.name)
@@ -108,6 +114,18 @@ class Task:
             raise DatasetError(
                 f"task {self.name}: {len(self.classes):,} classes, expected 2 to {MOST_CLASSES:,}, "
                 "no two of them the same"
+            )
+        if self.weight is not None:
+            check_name("weight", self.weight)
+        whole = self.keep_negatives == 1
+        if not (whole or (self.kind == BINARY and 0 < self.keep_negatives < 1)):
+            raise DatasetError(
+                f"task {self.name}: keep_negatives {self.keep_negatives} of a {self.kind} task, "
+                "expected a share above 0 up to 1 of a binary one"
+            )
+        if not 0 < self.weight_mean < math.inf:
+            raise DatasetError(
+                f"task {self.name}: weight_mean {self.weight_mean} is no finite number above 0"
             )
 
     @property
@@ -240,6 +258,7 @@ class Schema:
         names = [f.name for f in self.fields] + [t.name for t in self.tasks]
         names += [field.weight_name for field in self.fields if field.weighted]
         names += [entity.row_name for entity in self.entities.values()]
+        names += self.weights
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise DatasetError(f"names used more than once in the schema: {', '.join(repeated)}")
@@ -248,6 +267,10 @@ class Schema:
                 raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
         _check_attention(self.fields)
         _check_sharing(self.fields)
+        if len(sampled := [task.name for task in self.tasks if task.keep_negatives < 1]) > 1:
+            raise DatasetError(
+                f"tasks {', '.join(sampled)} have keep_negatives, expected one task at most"
+            )
         earlier: dict[str, Task] = {}
         for task in self.tasks:
             if (given := task.only_where) is not None:
@@ -274,6 +297,16 @@ class Schema:
         return tuple(task.name for task in self.tasks)
 
     @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of the columns of example weights."""
+        return tuple(dict.fromkeys(t.weight for t in self.tasks if t.weight is not None))
+
+    @property
+    def sampled_task(self) -> Task | None:
+        """The task of whose negatives the training rows hold a share alone."""
+        return next((task for task in self.tasks if task.keep_negatives < 1), None)
+
+    @property
     def simulated(self) -> bool:
         """Whether a simulator made the rows."""
         return bool(self.source.get("simulated", False))
@@ -293,6 +326,7 @@ class Schema:
             {name: dtype for f in self.exposure_fields() for name, dtype in f.columns.items()}
             | {entity.row_name: "int32" for entity in self.entities.values()}
             | {task.column: task.column_type for task in self.tasks}
+            | {column_name(name): "float32" for name in self.weights}
         )
 
     def entity_columns(self, entity: str) -> dict[str, str]:

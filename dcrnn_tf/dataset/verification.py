@@ -82,6 +82,7 @@ def content_findings(
     for entity in schema.entities.values():
         checks.append(_number_check(entity.row_name, entity.rows, f"entity table {entity.name}"))
     checks += [_label_check(task) for task in schema.tasks]
+    checks += [_weight_check(name) for name in schema.weights]
     for split in schema.splits.values():
         counts = _Counts(schema)
         for shard in split.shards:
@@ -215,6 +216,17 @@ def _outside(name: str, values: np.ndarray, limit: int, what: str, least: int = 
             f"{name}: value {first} of the block is {values[first]}, {what} allows {least} to "
             f"{limit - 1} ({int(wrong.sum())} such)"
         )
+
+
+def _weight_check(name: str) -> Callable[[Columns, int], Iterator[str]]:
+    def check(columns: Columns, rows: int) -> Iterator[str]:
+        weights = columns[column_name(name)]
+        yield from _not_finite(name, weights)
+        if (weights < 0).any():
+            first = int(np.argmax(weights < 0))
+            yield f"{name}: value {first} of the block is {weights[first]}, expected none below 0"
+
+    return check
 
 
 def _not_finite(name: str, values: np.ndarray) -> Iterator[str]:

@@ -89,11 +89,11 @@ class Distribution:
         """Returns a step as a function of the items of `PreparedDataset.batches(..., parts=parts)`.
 
         Args:
-          step: Function called on each replica, with the features, labels and share of its part;
-            without a strategy with features and labels alone.
+          step: Function called on each replica, with the features, labels and share of its part,
+            and its weights if there are any; without a strategy without a share.
         """
         if self._strategy is None:
-            return lambda features, labels: step(features, labels)
+            return lambda features, labels, *weights: step(features, labels, None, *weights)
 
         def on_one(*parts: Sequence):
             return step(*(items[self._position()] for items in parts))

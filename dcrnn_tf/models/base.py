@@ -195,6 +195,7 @@ class MultiTaskModel(Configured, FitByTask):
                     "each of which is positive only where the one before it is; choose another "
                     "model, or leave the task out"
                 )
+        self._check_sample(schema)
         for split in schema.splits.values():
             for before, name in itertools.pairwise(self.tasks):
                 if alone := (split.out_of_sequence or {}).get(name):
@@ -211,6 +212,18 @@ class MultiTaskModel(Configured, FitByTask):
                         f"and {split.positives[before]} of {before}, and the model needs tasks "
                         "each of which is positive only where the one before it is"
                     )
+
+    def _check_sample(self, schema: Schema) -> None:
+        """Refuses negatives that were left out of a task whose probability another one bounds."""
+        sampled = schema.sampled_task
+        if sampled is None:
+            return
+        bounded = self.bounds_tasks and sampled.name != self.tasks[0]
+        if bounded or sampled.name in self.tasks_on_every_exposure:
+            raise ModelError(
+                f"{sampled.name} has keep_negatives, and the model learns it as a part of the task "
+                f"before it; declare keep_negatives at {self.tasks[0]}, or choose another model"
+            )
 
     def check_positive_weights(self, weights: Mapping[str, float]) -> None:
         """Refuses factors on the positives' losses with which the outputs would be wrong.

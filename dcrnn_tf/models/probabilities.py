@@ -12,14 +12,18 @@ from dcrnn_tf.models import predictions
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 
 
-def log_weights(positive_weights: Mapping[str, float]) -> dict[str, float]:
-    """Returns what training with positive weights adds to logits, `{task: log w}`.
+def log_weights(
+    positive_weights: Mapping[str, float], tasks: Sequence[Task] = ()
+) -> dict[str, float]:
+    """Returns what training adds to logits, `{task: log w - log k}`.
 
-    A model trained with a positive weight w tends to the logit `log(w p / (1 - p))`. Ranking, and
-    so AUC, does not depend on it; a probability does.
+    A model trained with a positive weight w on rows that hold the share k of the negatives tends to
+    the logit `log(w p / (k (1 - p)))`. Ranking, and so AUC, does not depend on it; a probability
+    does.
 
     Args:
       positive_weights: Factor w on the loss of each task's positives, `{task: w}`.
+      tasks: The tasks, which say what share was kept; of others all were.
 
     Raises:
       DatasetError: A weight is no finite number above 0.
@@ -30,7 +34,11 @@ def log_weights(positive_weights: Mapping[str, float]) -> dict[str, float]:
                 f"the positive weight of {task} is {weight!r:.80}, expected a finite number above "
                 "0; give the weights that the model was trained with"
             )
-    return {task: math.log(weight) for task, weight in positive_weights.items()}
+    kept = {task.name: task.keep_negatives for task in tasks}
+    return {
+        task: math.log(weight) - math.log(kept.get(task, 1.0))
+        for task, weight in positive_weights.items()
+    }
 
 
 def unweighted(

@@ -150,8 +150,9 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
         if expected := _expected(value, known[key], least):
             raise ModelError(f"model {name}: {key}={value!r} must be {expected}")
     try:
-        # The names of binary tasks, which say all that a model has to know of them.
-        tasks = [task.name if task.kind == BINARY else task for task in schema.tasks]
+        # A name says all that a model has to know of a binary task with all its negatives.
+        named = [task.kind == BINARY and task.keep_negatives == 1 for task in schema.tasks]
+        tasks = [t.name if plain else t for t, plain in zip(schema.tasks, named, strict=True)]
         model = cls(schema.fields, tasks, name=name.rpartition(":")[2], **chosen)
         model.take_tasks(schema)
     except (TypeError, ValueError) as error:

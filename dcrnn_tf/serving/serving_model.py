@@ -79,7 +79,7 @@ class ServingModel(tf.Module):
         self.derived_outputs = model.derived_outputs(schema.tasks)
         self._on_every_exposure = model.tasks_on_every_exposure
         positive_weights = {n: positive_weights.get(n, math.nan) for n in schema.task_names}
-        self._log_weights = probabilities.log_weights(positive_weights)
+        self._log_weights = probabilities.log_weights(positive_weights, schema.tasks)
         self.raw_features = RawFeatures(schema, vocabularies)
         predictor = Predictor(model, positive_weights)
         # In functions out of sight of TensorFlow, which would save the whole model a second time.
@@ -180,7 +180,7 @@ class ServingModel(tf.Module):
         """
         splits = dataset.schema.splits
         split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
-        features, _ = next(iter(dataset.batches(split, TRIED_ROWS, joined=True)))
+        features, _ = next(iter(dataset.batches(split, TRIED_ROWS, joined=True, weighted=False)))
         raw, known = self._raw_rows({name: column.numpy() for name, column in features.items()})
         rows = len(next(iter(raw.values())))
         examples = [serialize({n: column[row] for n, column in raw.items()}) for row in range(rows)]

@@ -25,8 +25,8 @@ class EvaluationError(UserError):
 class Predictor:
     """Scores whole splits with one traced function.
 
-    The weights that training gave to positives are taken off the logits again, so that they are
-    those of probabilities.
+    The weights that training gave to positives are taken off the logits again, and negatives that
+    were left out are counted in, so that they are those of probabilities.
 
     Args:
       model: features in, `{task: logit (batch,)}` out.
@@ -46,8 +46,8 @@ class Predictor:
         self._derived_outputs = model.derived_outputs
         self._on_every_exposure = model.tasks_on_every_exposure
         self._distribution = distribution or Distribution()
-        self._log_weights = log_weights = probabilities.log_weights(positive_weights)
         self._tasks = tasks = model.task_specs
+        self._log_weights = log_weights = probabilities.log_weights(positive_weights, tasks)
 
         @tf.function(autograph=False)  # there is no control flow to convert
         def logits(features):
@@ -75,7 +75,7 @@ class Predictor:
         logits: dict[str, list] = {task: [] for task in self._log_weights}
         types = {task.name: _LABEL_TYPES[task.kind] for task in self._tasks}
         worker, workers = self._distribution.worker, self._distribution.workers
-        batches = dataset.batches(split, batch_size, every=(worker, workers))
+        batches = dataset.batches(split, batch_size, every=(worker, workers), weighted=False)
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
         score = self._logits.get_concrete_function(batches.element_spec[0])
         for features, batch_labels in batches:
@@ -160,6 +160,7 @@ def evaluate(
     logits: Mapping[str, np.ndarray],
     derived_outputs: Sequence[DerivedOutput] = (),
     tasks: Sequence[Task] = (),
+    weights: Mapping[str, np.ndarray] | None = None,
 ) -> dict:
     """Computes all metrics of each task over the rows where it is defined.
 
@@ -168,6 +169,7 @@ def evaluate(
       logits: Logits by output, `{output: (rows,)}`, or the numbers that are predicted.
       derived_outputs: Outputs that follow from those of tasks.
       tasks: Tasks of the dataset, which say where they are defined; others are binary.
+      weights: Weights of examples, `{output: (rows,)}`, for the metrics that count by them.
 
     Returns:
       `{task: {metric: value}}`, with the numbers of `rows` and of a binary task's `positives`
@@ -191,7 +193,10 @@ def evaluate(
                 "dcrnn_tf.dataset.verification.findings"
             )
     result: dict[str, dict[str, Any]] = {
-        task: _values(labels[task], logits[task], kind_of.get(task, BINARY)) for task in labels
+        task: _values(
+            labels[task], logits[task], kind_of.get(task, BINARY), (weights or {}).get(task)
+        )
+        for task in labels
     }
     for output in derived_outputs:
         result[output.name]["population"] = output.population
@@ -199,6 +204,24 @@ def evaluate(
         if population := _population(defined):
             result[defined.name]["measured_on"] = population
     return result
+
+
+def weights_of(
+    dataset: PreparedDataset, split: str, derived_outputs: Sequence[DerivedOutput] = ()
+) -> dict[str, np.ndarray]:
+    """Weights of a split's examples by output, for `evaluate`; empty where all count alike.
+
+    A derived output has them where all tasks have the same.
+
+    Args:
+      dataset: The dataset.
+      split: Name of the split.
+      derived_outputs: Outputs that follow from those of tasks.
+    """
+    weights = dataset.example_weights(split)
+    if len({task.weight for task in dataset.schema.tasks}) == 1:
+        weights |= {o.name: weights[o.task] for o in derived_outputs if o.task in weights}
+    return weights
 
 
 def sentence(values: Mapping[str, float | int | None]) -> str:
@@ -266,14 +289,18 @@ def _where_defined(
     return label[defined], logit[defined]
 
 
-def _values(labels: np.ndarray, logits: np.ndarray, kind: str) -> dict[str, float | int | None]:
+def _values(
+    labels: np.ndarray, logits: np.ndarray, kind: str, weights: np.ndarray | None
+) -> dict[str, float | int | None]:
     """All metrics of rows where a task is defined, then how many rows and positives there are."""
+    columns = {} if weights is None else {"weights": _where_defined(labels, weights, kind)[1]}
     labels, logits = _where_defined(labels, logits, kind)
     if kind != BINARY:
         name = "predictions" if kind == REGRESSION else "class_logits"
-        return metrics.compute({"labels": labels, name: logits}, kind) | {"rows": len(labels)}
+        columns |= {"labels": labels, name: logits}
+        return metrics.compute(columns, kind) | {"rows": len(labels)}
     counts = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
-    return metrics.compute({"labels": labels, "logits": logits}, kind) | counts
+    return metrics.compute({"labels": labels, "logits": logits} | columns, kind) | counts
 
 
 def _words(metric: metrics.Metric, values: Mapping[str, float | int | None]) -> str:

@@ -17,7 +17,7 @@ from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.interruption import Interrupted, Interruption
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
-from dcrnn_tf.training.evaluation import Predictor, evaluate
+from dcrnn_tf.training.evaluation import Predictor, evaluate, weights_of
 from dcrnn_tf.training.losses import multi_task_losses
 from dcrnn_tf.training.metrics_log import METRICS_FILE
 from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
@@ -203,7 +203,9 @@ class Trainer:
             self.dataset, split, progress=lambda rows: self._after_evaluated_batch()
         )
         tasks = self.dataset.schema.tasks
-        figures = evaluate(*predictions, self.model.derived_outputs(tasks), tasks)
+        derived_outputs = self.model.derived_outputs(tasks)
+        weights = weights_of(self.dataset, split, derived_outputs)
+        figures = evaluate(*predictions, derived_outputs, tasks, weights)
         for task, values in figures.items():
             for metric in metrics.registered():
                 if (value := values.get(metric.name)) is not None:
@@ -339,14 +341,23 @@ class Trainer:
 
         tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
 
-    def _step(self, features: dict, labels: dict, share: tf.Tensor | None = None) -> None:
+    def _step(
+        self,
+        features: dict,
+        labels: dict,
+        share: tf.Tensor | None = None,
+        weights: Mapping[str, tf.Tensor] | None = None,
+    ) -> None:
         labels = self.model.training_labels(labels)
         if self._defers:
             for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
                 self._table_optimizer.catch_up(table, gather_over_replicas(rows))
         with tf.GradientTape(persistent=self._balancing.per_task) as tape:
             logits = self.model.training_logits(features, labels)
-            losses = {task: loss(labels[task], logits[task]) for task, loss in self._losses.items()}
+            losses = {
+                task: loss(labels[task], logits[task], None if weights is None else weights[task])
+                for task, loss in self._losses.items()
+            }
             losses = self._distribution.means_of_part(losses)
             penalties = self.model.losses
             total = self._balancing.total(losses, penalties)

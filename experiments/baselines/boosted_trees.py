@@ -75,7 +75,7 @@ def fit(
     from dcrnn_tf.metrics.logloss import logloss
     from dcrnn_tf.metrics.rmse import rmse
     from experiments.baselines import inputs as tabular
-    from experiments.runs.fitted_run import Fitted, learnable, score
+    from experiments.runs.fitted_run import Fitted, learnable, offset, score
 
     schema = dataset.schema
     plan = tabular.columns(schema.fields)
@@ -85,6 +85,7 @@ def fit(
     known: dict[str, np.ndarray] = {}
     if "validation" in schema.splits:
         known_inputs, known = tabular.read(dataset, "validation", max_rows)
+    weights = dataset.example_weights("train")
     models: dict[str, Any] = {}
     trees: dict[str, int] = {}
     by_name = {task.name: task for task in schema.tasks}
@@ -111,12 +112,14 @@ def fit(
             random_state=seed,
         )
         learned = tabular.learned(target, labels[name][defined])
-        models[name] = model.fit(inputs[defined], learned)
+        of_rows = weights[name][: len(defined)][defined] if name in weights else None
+        models[name] = model.fit(inputs[defined], learned, of_rows)
         trees[name] = iterations
         if name in known and (rows := task.defined(known[name])).any():
             expected = tabular.learned(target, known[name][rows])
             loss = rmse if target else class_logloss if task.classes else logloss
-            losses = [loss(expected, scores) for scores in stages_of(name, known_inputs[rows])]
+            stages = stages_of(name, known_inputs[rows])
+            losses = [loss(expected, scores + offset(task)) for scores in stages]
             trees[name] = 1 + int(np.argmin(losses))
 
     def score_batch(task: str, batch: np.ndarray) -> np.ndarray:

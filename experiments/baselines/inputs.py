@@ -49,7 +49,7 @@ def batches(
     dataset: PreparedDataset, split: str
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Tables float32 `(rows, columns)` and labels `{task: (rows,)}` of a split, part by part."""
-    for features, labels in dataset.batches(split, _BATCH, joined=True):
+    for features, labels in dataset.batches(split, _BATCH, joined=True, weighted=False):
         features = {name: values.numpy() for name, values in features.items()}
         table = [part for field in dataset.schema.fields for part in _parts(field, features)]
         yield np.stack(table, axis=1), {task: label.numpy() for task, label in labels.items()}

@@ -76,7 +76,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         predicted,
         target_of,
     )
-    from experiments.runs.fitted_run import Fitted, learnable, score
+    from experiments.runs.fitted_run import Fitted, learnable, offset, score
 
     schema = dataset.schema
     single = [field for field in schema.fields if field.kind != MULTI_CATEGORICAL]
@@ -86,6 +86,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
     check_memory(dataset, max_rows, row_bytes=24 * len(single), fixed=200 * columns)
     inputs, labels = one_hot(dataset, "train", max_rows)
     choice = one_hot(dataset, "validation", max_rows) if "validation" in schema.splits else None
+    weights = dataset.example_weights("train")
     models, chosen = {}, {}
     by_name = {task.name: task for task in schema.tasks}
     targets = {task.name: target_of(task) for task in schema.tasks}
@@ -93,20 +94,22 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
         name, target = task.name, targets[task.name]
         defined = learnable(task, labels[name])
         rows, known = inputs[defined], learned(target, labels[name][defined])
+        of_rows = weights[name][: len(defined)][defined] if name in weights else None
         # The rows to choose by: where the task is defined on no other, those of the fit.
-        choice_rows, choice_known = rows, known
+        choice_rows, choice_known, shift = rows, known, 0.0
         if choice is not None and (there := task.defined(choice[1][name])).any():
             choice_rows, choice_known = choice[0][there], learned(target, choice[1][name][there])
+            shift = offset(task)
         least = math.inf
         for strength in strengths:
             if target is None:
-                model = LogisticRegression(C=strength, max_iter=300).fit(rows, known)
-                scores = model.decision_function(choice_rows)
+                model = LogisticRegression(C=strength, max_iter=300).fit(rows, known, of_rows)
+                scores = model.decision_function(choice_rows) + shift
                 if task.classes:
                     scores = class_logits(task, model.classes_, scores)
                 loss = (class_logloss if task.classes else logloss)(choice_known, scores)
             else:
-                model = Ridge(alpha=1 / strength).fit(rows, known)
+                model = Ridge(alpha=1 / strength).fit(rows, known, of_rows)
                 loss = rmse(choice_known, model.predict(choice_rows))
             if loss < least or name not in models:
                 least, chosen[name], models[name] = loss, strength, model
@@ -153,7 +156,7 @@ def batches(dataset, split: str) -> Iterator[tuple]:
     fields = dataset.schema.fields
     sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]
     offsets = dict(zip((f.name for f in fields), np.cumsum([0, *sizes[:-1]]), strict=True))
-    for features, batch_labels in dataset.batches(split, 8192, joined=True):
+    for features, batch_labels in dataset.batches(split, 8192, joined=True, weighted=False):
         features = {name: values.numpy() for name, values in features.items()}
         rows, columns, values = [], [], []
         batch = len(next(iter(batch_labels.values())))

@@ -29,7 +29,8 @@ def collect(
     """
     explained: dict[str, list] = {}
     size = min(rows, BATCH_ROWS)
-    for features, _ in itertools.islice(dataset.batches(split, size), math.ceil(rows / size)):
+    batches = dataset.batches(split, size, weighted=False)
+    for features, _ in itertools.islice(batches, math.ceil(rows / size)):
         for name, explanation in model.explain(features).items():
             explained.setdefault(name, []).append(explanation)
     return {name: _average(parts, rows) for name, parts in explained.items()}

@@ -1,7 +1,7 @@
 """Ends a run of any model: evaluates its splits, writes curves, report and result."""
 
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ def evaluate(
     predictions: Iterable[tuple[str, Columns, Columns]],
     derived_outputs: Sequence[DerivedOutput] = (),
     tasks: Sequence[Task] = (),
+    weights: Callable[[str], Columns] = lambda split: {},
 ) -> dict[str, dict]:
     """Evaluates splits one after the other, and writes the curves of the last one.
 
@@ -28,13 +29,14 @@ def evaluate(
       predictions: Name, labels and logits of each split.
       derived_outputs: Outputs of the model that follow from the logits of several tasks.
       tasks: Tasks of the dataset, which say where they are defined; others are binary.
+      weights: Function of a split's name that returns the weights of its examples by output.
 
     Returns:
       `{split: {task: {metric: value}}}`.
     """
     metrics = {}
     for split, labels, logits in predictions:
-        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks)
+        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks, weights(split))
     if metrics:
         curves = evaluation.curves(labels, logits, derived_outputs, tasks)
         run_folder.write_json(folder / run_folder.CURVES_FILE, curves)

@@ -1,12 +1,14 @@
 """Makes the run folder of a model that is fitted at once, rather than trained in steps."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
 
+from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import BINARY, Schema, Task
 from dcrnn_tf.system.errors import UserError
 from experiments.runs import finish, reuse, run_folder
@@ -77,7 +79,8 @@ def make(
     record = run_folder.describe(schema, fitted.parameters, dict.fromkeys(schema.task_names, 1.0))
     run_folder.write_json(folder / run_folder.RUN_FILE, record | dict(fitted.record))
     predictions = ((split, fitted.labels[split], fitted.logits[split]) for split in fitted.logits)
-    metrics = finish.evaluate(folder, predictions, tasks=schema.tasks)
+    weights = PreparedDataset(data_dir).example_weights
+    metrics = finish.evaluate(folder, predictions, tasks=schema.tasks, weights=weights)
     result = {
         "epochs": None,
         "steps": None,
@@ -98,7 +101,8 @@ def score(
     Args:
       schema: Schema of the dataset.
       batches: Function of a split's name that yields the split's inputs and labels, part by part.
-      score_batch: Function of a task's name and of inputs that returns the task's logits.
+      score_batch: Function of a task's name and of inputs that returns the task's logits, as they
+        are where the training rows hold a share of its negatives.
 
     Returns:
       `{split: labels}` and `{split: logits}`.
@@ -107,7 +111,7 @@ def score(
     logits: dict[str, Columns] = {}
     for split in [name for name in schema.splits if name != "train"]:
         parts = [
-            (columns, {task: score_batch(task, inputs) for task in schema.task_names})
+            (columns, {t.name: score_batch(t.name, inputs) + offset(t) for t in schema.tasks})
             for inputs, columns in batches(split)
         ]
         labels[split], logits[split] = (
@@ -115,6 +119,11 @@ def score(
             for side in zip(*parts, strict=True)
         )
     return labels, logits
+
+
+def offset(task: Task) -> float:
+    """Returns what makes logits of the share of the negatives that was kept those of all rows."""
+    return math.log(task.keep_negatives)
 
 
 def learnable(task: Task, labels: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.rows import LogRows, RowReader
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
+from data_prep.own_log.weighting.negatives import staying
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -41,11 +42,14 @@ class Chunk:
     histories: tuple[str, ...] = ()
 
     def load(self, draw: SplitDraw) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
-        """The rows as `LogRows.read` yields them, and their histories."""
+        """The rows as `LogRows.read` yields them, and their histories; those that stay."""
         frame, splits, labels = self.rows()
         draw(frame, splits, self.drawn)
         if self.histories:
             frame = frame.with_columns(self._lists(frame.height))
+        if draw.negatives is not None:
+            stay = draw.negatives.stay(splits, labels, self.drawn)
+            return staying(frame, splits, labels, stay)
         return frame, splits, labels
 
     def rows(self) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:

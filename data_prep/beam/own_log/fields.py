@@ -133,6 +133,8 @@ class _Learn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
         counts = RowCounts(self._declaration)
         counts.add(frame, splits, labels)
+        if self._draw.negatives is not None:
+            counts.left_out = chunk.rows()[0].height - frame.height
         yield chunk.number, counts
 
 

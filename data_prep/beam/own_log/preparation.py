@@ -86,6 +86,8 @@ def prepare(
             never_met(declaration, counts),
             written_spans(declaration, counts),
         )
+        if draw.negatives is not None:
+            filters["negatives_left_out"] = counts.left_out
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),

@@ -89,6 +89,17 @@ class Keys:
             self.fail(key, "a number from 0 to below 1")
         return number
 
+    def share(self, key: str) -> float:
+        """Returns a number above 0 up to 1; 1 if the key is absent."""
+        value = self.entry.get(key, 1.0)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not 0 < number <= 1:
+            self.fail(key, "a number above 0 up to 1")
+        return number
+
     def truth(self, key: str, default: bool) -> bool:
         """Returns true or false."""
         value = self.entry.get(key, default)

@@ -16,9 +16,9 @@ from dcrnn_tf.dataset.schema import (
 )
 from dcrnn_tf.dataset.targets import SQUARED, Target
 
-_EVERY = ("kind", "column", "only_where", "may_be_missing")
+_EVERY = ("kind", "column", "only_where", "may_be_missing", "weight")
 TASK_KEYS = {
-    BINARY: (*_EVERY, "positive", "negative"),
+    BINARY: (*_EVERY, "positive", "negative", "keep_negatives"),
     REGRESSION: (*_EVERY, "loss", "scaling"),
     MULTICLASS: (*_EVERY, "classes"),
 }
@@ -40,6 +40,8 @@ class DeclaredTask:
       loss: Loss of a regression task, as `Target` has it.
       scaling: Scaling of its numbers, as `Target` has it.
       classes: Classes of a multiclass task, spelled as ids; none are learned from training rows.
+      weight: Column of the weights of its examples; None if all count alike.
+      keep_negatives: Share of the training rows with a negative label that are kept.
     """
 
     name: str
@@ -52,17 +54,32 @@ class DeclaredTask:
     loss: str = SQUARED
     scaling: str = Target.SCALINGS[SQUARED][0]
     classes: tuple[str, ...] = ()
+    weight: str | None = None
+    keep_negatives: float = 1.0
 
     @property
     def task(self) -> Task:
         """The task of the prepared dataset, without what is learned of training rows."""
         target = Target(self.loss, self.scaling) if self.kind == REGRESSION else None
-        required = (self.name, self.only_where, self.may_be_missing)
-        return Task(*required, self.kind, target, self.classes)
+        return Task(
+            self.name,
+            self.only_where,
+            self.may_be_missing,
+            self.kind,
+            target,
+            self.classes,
+            weight=None if self.weight is None else f"weight of {self.weight}",
+            keep_negatives=self.keep_negatives,
+        )
 
 
-def declared_task(name: str, entry: object) -> DeclaredTask:
+def declared_task(name: str, entry: object, weight: str | None) -> DeclaredTask:
     """Returns the task that an entry of `tasks` declares.
+
+    Args:
+      name: Name of the task.
+      entry: The entry.
+      weight: Column of the weights of all tasks that declare none of their own.
 
     Raises:
       DatasetError: The entry has an unknown key, or a value that cannot be.
@@ -93,4 +110,6 @@ def declared_task(name: str, entry: object) -> DeclaredTask:
         loss=loss,
         scaling=keys.choice("scaling", scalings, scalings[0]),
         classes=classes,
+        weight=keys.text("weight", weight),
+        keep_negatives=keys.share("keep_negatives"),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.layers import doubly_robust_risk, fork, inverse_propensity_risk, joint_logit
 from dcrnn_tf.models.base import ModelError
 from dcrnn_tf.models.multi_task.esmm import ESMM
@@ -73,6 +74,19 @@ class ESCM2(ESMM):
         self.counterfactual_weight = counterfactual_weight
         self.global_weight = global_weight
         self.propensity_floor = propensity_floor
+
+    def take_tasks(self, schema: Schema) -> None:
+        """Does what all models do, and refuses weights of examples: the risk takes none.
+
+        Raises:
+          ModelError: As for all models; or examples have weights, or negatives were left out.
+        """
+        super().take_tasks(schema)
+        if schema.weights or schema.sampled_task:
+            raise ModelError(
+                "its counterfactual risk takes no weights of examples and needs all negatives; "
+                "leave the keys weight and keep_negatives out, or choose another model"
+            )
 
     @property
     def network_names(self) -> tuple[str, ...]:

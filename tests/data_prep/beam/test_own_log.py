@@ -64,6 +64,7 @@ def rows(seed, count):
             "spend": draw.choice([0, 0, 3, 7.25]),
             "genre": draw.choice(["rock", "rock", "jazz", "5"]) if click else "",
             "like": draw.choice(["", 0, 1]),
+            "importance": draw.choice([0, 0.5, 3]),
             "day": draw.randrange(4),
         }
 
@@ -81,7 +82,7 @@ def logs(tmp_path, monkeypatch):
     folder.mkdir()
     lines = pl.DataFrame(list(rows(1, 300))).write_csv().splitlines()
     lines[17] = lines[17].replace(",", ",,")
-    lines[90] = lines[90].rpartition(",")[0].rpartition(",")[0] + ",2,1"
+    lines[90] = lines[90].rsplit(",", 3)[0] + ",2,1,1"
     (folder / "a.csv").write_text("\n".join(lines) + "\n")
     (folder / "hour=7").mkdir()
     lines = [json.dumps({**row, "city": "röm"}, ensure_ascii=False) for row in rows(2, 200)]
@@ -96,13 +97,14 @@ def logs(tmp_path, monkeypatch):
 def declare(folder, split):
     content = {
         "name": "shop",
+        "weight": "importance",
         "time": {"column": "at", "zone": "Europe/Berlin"},
         "split": {"by": split, "files": FILES, **SPLITS[split]},
         "derived": DERIVED,
         "fields": FIELDS,
         "encoding": "latin-1",
         "tasks": {
-            "click": {"positive": [1, "yes"], "negative": [0]},
+            "click": {"positive": [1, "yes"], "negative": [0], "keep_negatives": 0.6},
             "buy": {"only_where": "click"},
             "like": {"may_be_missing": True},
             "watch": {"kind": "regression", "only_where": "click", "scaling": "log"},
@@ -125,6 +127,8 @@ def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     assert 0 < alone.tasks[3].target.deviation < alone.tasks[3].target.average
     train = alone.split("train")
     assert 0 < train.positives["like"] < train.defined["like"] < train.rows
+    assert 0 < alone.filters["negatives_left_out"] < train.rows
+    assert 0 < alone.tasks[0].weight_mean < 3
     schema = prepare(declaration, logs, tmp_path / "beam", 5, 4, simulation)
     assert_same(tmp_path / "alone", tmp_path / "beam")
     assert summary(schema) == summary(alone)
@@ -168,7 +172,9 @@ def test_a_split_without_rows_is_named(tmp_path):
     folder.mkdir()
     (folder / "hour=7").mkdir()
     for name in ("a.csv", "hour=7/b.json"):
-        (folder / name).write_text("user,at,city,tags,price,click,buy,watch,spend,genre,like,day\n")
+        (folder / name).write_text(
+            "user,at,city,tags,price,click,buy,watch,spend,genre,like,importance,day\n"
+        )
     pl.DataFrame(list(rows(3, 150))).head(0).write_parquet(folder / "c.parquet")
     with pytest.raises(DatasetError, match="the split leaves no train rows"):
         prepare(declare(folder, "fraction"), folder, tmp_path / "out")

@@ -13,6 +13,7 @@ from data_prep.own_log.joined.tables import read_joins
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows import RowReader
+from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying
 from data_prep.storage.bad_rows import BadRows
 from tests import hard_names
 from tests.data_prep.own_log.test_files_fuzz import declared
@@ -22,7 +23,9 @@ from tests.fuzzing import MUTATIONS, SEEDS, cases, fuzz, mutate, result
 CONTENT = {
     **declared(",", True, True, True, True).content,
     "time": {"column": "at", "unit": "s", "zone": "Europe/Berlin"},
+    "weight": "times",
 }
+CONTENT["tasks"]["click"] |= {"keep_negatives": 0.5, "weight": "price"}
 CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none')"}
 CONTENT["joins"] = {
     "items": {
@@ -99,6 +102,8 @@ def used(declaration):
     names = list(declaration.options.column_names or declaration.file_columns)
     bad_rows, counts = BadRows(10), RowCounts(declaration)
 
+    rows_stay = StayingRows(NegativeDraw.of(declaration, 0))
+
     def read():
         file = LogFile(path, declaration.selection)
         folder = path.parent
@@ -110,7 +115,7 @@ def used(declaration):
         tables = read_joins(declaration.joins, declaration, folder, BadRows(10)).tables
         reader = RowReader(declaration, tables)
         for frame, splits, labels in reader(file, 0, bad_rows, lambda done: None):
-            counts.add(frame, splits, labels)
+            counts.add(*staying(frame, splits, labels, rows_stay(splits, labels)))
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "log.csv")
@@ -121,7 +126,7 @@ def used(declaration):
     if message is not None:
         return "taken"
     rows = len(lines) - (declaration.options.column_names is None)
-    assert counts.rows.sum() + bad_rows.counts.total() == rows
+    assert counts.rows.sum() + bad_rows.counts.total() + rows_stay.left_out == rows
     for values in never_met(declaration, counts).values():
         assert all("holds" in held for held in values.values())
     _, message = result(lambda: check_rows(declaration, counts))

@@ -25,7 +25,7 @@ from data_prep.own_log.declared.times import DeclaredTime, declared_time
 from data_prep.own_log.derived.columns import DerivedColumn, derived_columns, sources_of
 from data_prep.own_log.derived.terms import MOMENT
 from data_prep.own_log.yaml_json import read_json, read_yaml
-from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Entity, Schema
+from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, VECTOR, DatasetError, Entity, Schema
 
 __all__ = [
     "ONE",
@@ -126,9 +126,9 @@ class Declaration:
     @property
     def _list_columns(self) -> set[str]:
         """The columns whose cells may be lists."""
-        lists = {f.column for f in self.fields if f.kind == MULTI_CATEGORICAL}
+        lists = {f.column for f in self.fields if f.kind in (MULTI_CATEGORICAL, VECTOR)}
         for field in self.fields:
-            if field.kind != MULTI_CATEGORICAL or field.history:
+            if field.kind not in (MULTI_CATEGORICAL, VECTOR) or field.history:
                 lists -= {*self._columns_of(field)}
         lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
         lists -= {task.weight for task in self.tasks}

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
+from data_prep.own_log.vectors import vectors_of
 from data_prep.own_log.weighted_lists import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows
+from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows, Vector
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
@@ -38,6 +39,8 @@ class FieldEncoder:
           frame: Raw columns as `cells.cleaned` gives them, those of numbers without other cells.
         """
         column, encoding = frame[self.field.raw_name], self.field.encoding
+        if isinstance(encoding, Vector):
+            return encoding.numbers(vectors_of(column, encoding)[0], np)
         if encoding.reads_numbers:
             numbers = numbers_of(column).to_numpy()
             if encoding.gives_numbers:

@@ -23,10 +23,11 @@ from data_prep.own_log.cells import (
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
 from data_prep.own_log.raw_columns import RawColumns
+from data_prep.own_log.vectors import shown, vectors_of
 from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
-from dcrnn_tf.dataset.schema import SCHEMA_FILE, DatasetError, Field, load_schema
+from dcrnn_tf.dataset.schema import SCHEMA_FILE, VECTOR, DatasetError, Field, load_schema
 from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
 
@@ -82,7 +83,8 @@ class RowEncoder:
 
         Returns:
           `{field: array}`: int32 `(rows,)` of a categorical field, int32 `(rows, max_values)` of
-          a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one; with
+          a multi-categorical one, padded with 0, float32 `(rows,)` of a numeric one and
+          `(rows, length)` of a vector; with
           `FIELD_weight`, float32 `(rows, max_values)`, of a weighted list.
 
         Raises:
@@ -110,6 +112,8 @@ class RowEncoder:
         for column, field in self._numbers.items():
             _check_numbers(frame[column], field)
         for encoder in self._encoders:
+            if encoder.field.kind == VECTOR:
+                _check_vectors(frame[encoder.field.raw_name], encoder.field)
             if encoder.field.weighted:
                 _check_weights(frame[encoder.field.raw_name], encoder.field)
         features = {}
@@ -160,6 +164,17 @@ def _check_weights(column: pl.Series, field: Field) -> None:
             f"field {field.name}: column {column.name!r} holds {column[row]!r} in row {row} "
             "(counted from 0), expected a number from 0 after each "
             f"{field.encoding.weight_mark!r}"
+        )
+
+
+def _check_vectors(column: pl.Series, field: Field) -> None:
+    """Refuses a column in which a cell is no vector of the field's length."""
+    _, unusable = vectors_of(column, field.encoding)
+    if unusable.any():
+        row = int(np.flatnonzero(unusable)[0])
+        raise DatasetError(
+            f"field {field.name}: column {column.name!r} holds {shown(column[row])} in row {row} "
+            f"(counted from 0), expected {field.length} numbers"
         )
 
 

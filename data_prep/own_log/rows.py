@@ -24,11 +24,12 @@ from data_prep.own_log.joined.tables import JoinedTable, read_joins
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
+from data_prep.own_log.vectors import shown, vectors_of
 from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.own_log.weighting.row_weights import read_weights
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
-from dcrnn_tf.dataset.encodings import Ids
+from dcrnn_tf.dataset.encodings import Ids, Vector
 from dcrnn_tf.dataset.schema import MULTICLASS, REGRESSION, DatasetError
 from dcrnn_tf.dataset.targets import ZERO_INFLATED_LOGNORMAL
 
@@ -245,9 +246,18 @@ class RowReader:
         return frame.with_columns(parsed)
 
     def _weights(self, frame: pl.DataFrame, faults: "_Faults") -> None:
-        """Checks the weights that lists carry."""
+        """Checks vectors, and the weights that lists carry."""
         for field in self._declaration.fields:
             encoding = field.encoding(self._declaration.missing_values)
+            if isinstance(encoding, Vector):
+                cells, where = frame[field.column], f"field {field.name}: column {field.column!r}"
+                faults.add(
+                    "not a vector",
+                    vectors_of(cells, encoding)[1],
+                    lambda row, where=where, cells=cells, length=encoding.length: (
+                        f"{where} holds {shown(cells[row])}, expected {length} numbers"
+                    ),
+                )
             if not isinstance(encoding, Ids) or encoding.weight_mark is None:
                 continue
             cells, where = frame[field.column], f"field {field.name}: column {field.column!r}"

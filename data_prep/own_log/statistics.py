@@ -14,7 +14,7 @@ from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
-from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, NUMERIC, REGRESSION, Schema
+from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, NUMERIC, REGRESSION, VECTOR, Schema
 
 _POSITIVE = {BINARY: "", REGRESSION: " above 0", MULTICLASS: " not the first class"}
 HIGH_SHARE = 0.5  # of unknown ids, from which on the summary says so
@@ -130,6 +130,8 @@ def summary(schema: Schema) -> str:
         what = f"{field.kind}, " + (
             f"{field.encoding.method} scaling"
             if field.kind == NUMERIC
+            else f"{field.length:,} numbers"
+            if field.kind == VECTOR
             else f"{field.vocabulary_size:,} embedding rows"
         )
         if (ids := filters.get("hashed", {}).get(field.owner)) is not None:

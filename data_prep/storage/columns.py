@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dcrnn_tf.dataset.names import column_name
-from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, Field, Task
 
 Columns = Mapping[str, "np.ndarray | Ragged"]
 DiskColumns = dict[str, np.ndarray]  # lists flattened: the names of `Field.columns`
@@ -62,14 +62,19 @@ def disk_columns(
             total = int(flat[f"{name}/row_lengths"].sum(dtype=np.int64))
             if any(len(flat[n]) != total for n in field.columns if not n.endswith("row_lengths")):
                 raise ValueError(f"{field.name}: values do not fit row_lengths")
-        if field.kind != NUMERIC:
+        if field.has_ids:
             ids = flat[f"{name}/values" if multiple else name]
             if len(ids) and not 0 <= ids.min() <= ids.max() < field.vocabulary_size:
                 raise ValueError(f"{field.name}: a row outside [0, {field.vocabulary_size})")
     for name, values in flat.items():
         if not name.endswith(("/values", "/weights")) and len(values) != rows:
             raise ValueError(f"{name}: {len(values)} rows, expected {rows}")
-    return {name: np.ascontiguousarray(flat[name], dtype) for name, dtype in dtypes.items()}
+    found = {}
+    for name, dtype in dtypes.items():
+        found[name] = np.ascontiguousarray(flat[name], np.dtype(dtype).base)
+        if found[name].shape[1:] != np.dtype(dtype).shape:
+            raise ValueError(f"{name}: rows of shape {found[name].shape[1:]}, expected {dtype}")
+    return found
 
 
 def count_labels(

@@ -141,7 +141,9 @@ def tfds_features(columns: Mapping[str, str]):
     features: dict = {}
     for column, dtype in columns.items():
         base, _, part = column.rpartition("/")
-        tensor = tfds.features.Tensor(shape=(None,), dtype=np.dtype(dtype), encoding="bytes")
+        kind = np.dtype(dtype)
+        shape = (None, *kind.shape)
+        tensor = tfds.features.Tensor(shape=shape, dtype=kind.base, encoding="bytes")
         if base:
             features.setdefault(base, {})[part] = tensor
         else:

@@ -219,7 +219,7 @@ class _SplitBuckets:
         bucket = (self._random.random(rows) * self._buckets).astype(np.int64)
         columns = take(columns, np.argsort(bucket, kind="stable"))
         ends = np.cumsum(np.bincount(bucket, minlength=self._buckets))
-        self._dtypes = {name: values.dtype for name, values in columns.items()}
+        self._dtypes = {n: np.dtype((v.dtype, v.shape[1:])) for n, v in columns.items()}
         for number, part in enumerate(cut(columns, ends)):
             for column, values in enumerate(part.values()):
                 with open(self._path(number, column), "ab") as file:

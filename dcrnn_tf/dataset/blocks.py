@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, Field
@@ -22,7 +23,13 @@ def parse_block(record: tf.Tensor, dtypes: dict[str, str]) -> dict[str, tf.Tenso
     """Returns the columns of a record."""
     described = {name: tf.io.FixedLenFeature((), tf.string) for name in dtypes}
     parsed = tf.io.parse_single_example(record, described)
-    return {name: tf.io.decode_raw(parsed[name], dtype) for name, dtype in dtypes.items()}
+    columns = {}
+    for name, dtype in dtypes.items():
+        base, shape = np.dtype(dtype).base, np.dtype(dtype).shape
+        columns[name] = tf.io.decode_raw(parsed[name], base.name)
+        if shape:
+            columns[name] = tf.reshape(columns[name], (-1, *shape))
+    return columns
 
 
 def within(columns: dict[str, tf.Tensor], limits: dict[str, int]) -> tf.Operation:

@@ -224,7 +224,34 @@ class Scaling(Encoding):
         return xp.where(present, x, np.float32(0))
 
 
-ENCODINGS = {cls.kind: cls for cls in (Ids, Bins, Scaling)}
+@dataclasses.dataclass(frozen=True)
+class Vector(Encoding):
+    """A vector of numbers stays as it is; a missing one becomes zeros.
+
+    Attributes:
+      length: Number of its numbers.
+      separator: Text between the numbers of a vector in one cell.
+    """
+
+    gives_numbers: ClassVar[bool] = True
+
+    length: int = 1
+    separator: str = ";"
+    kind: str = dataclasses.field(default="vector", init=False)
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether raw values are single numbers."""
+        return False
+
+    def numbers(self, x: Any, xp: Any) -> Any:
+        """Returns vectors, float32 `(rows, length)`; zeros where a number is not finite."""
+        x = xp.asarray(_without_subnormals(x, xp), np.float32)
+        present = xp.all(xp.isfinite(x), axis=-1, keepdims=True)
+        return xp.where(present, x, xp.zeros_like(x))
+
+
+ENCODINGS = {cls.kind: cls for cls in (Ids, Bins, Scaling, Vector)}
 
 
 def from_dict(content: Mapping[str, object] | None) -> Encoding | None:

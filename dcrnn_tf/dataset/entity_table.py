@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.blocks import as_written, keys_of, parse_block, pop_lists
 from dcrnn_tf.dataset.fixed_threads import with_fixed_threads
-from dcrnn_tf.dataset.schema import NUMERIC, Entity, Field
+from dcrnn_tf.dataset.schema import Entity, Field
 
 
 class EntityTable:
@@ -30,7 +30,7 @@ class EntityTable:
             columns[name] = np.concatenate(parts.pop(name))
         for field in fields:
             ids = columns[next(iter(field.columns))]
-            if field.kind != NUMERIC and not np.all((ids >= 0) & (ids < field.vocabulary_size)):
+            if field.has_ids and not np.all((ids >= 0) & (ids < field.vocabulary_size)):
                 raise tf.errors.InvalidArgumentError(
                     None, None, f"{field.name} holds a number outside its vocabulary"
                 )

@@ -12,7 +12,8 @@ from dcrnn_tf.system.errors import DatasetError
 CATEGORICAL = "categorical"
 MULTI_CATEGORICAL = "multi_categorical"
 NUMERIC = "numeric"
-KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC)
+VECTOR = "vector"
+KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, VECTOR)
 
 LARGEST_ROW = 2**31 - 1  # embedding rows and rows of entity tables are stored as int32
 LONGEST_LIST = 2**16 - 1  # lengths of lists are stored as uint16
@@ -24,8 +25,9 @@ class Field:
 
     Attributes:
       name: any printable name, such as `field_205` or `商品`; the key in every batch.
-      kind: `categorical` (one id), `multi_categorical` (a list of ids) or `numeric` (a float).
-      vocabulary_size: embedding rows, row 0 (padding) and row 1 (unknown) included; 0 for numeric.
+      kind: `categorical` (one id), `multi_categorical` (a list of ids), `numeric` (a float)
+        or `vector` (a fixed number of floats).
+      vocabulary_size: embedding rows, row 0 (padding) and row 1 (unknown) included; 0 without ids.
       max_values: longest list of a `multi_categorical` field, 1 otherwise.
       entity: name of the entity table that holds the field; None if the exposure itself does.
       weighted: whether each value of a `multi_categorical` field carries a pooling weight.
@@ -36,6 +38,7 @@ class Field:
         the item's category to a user's earlier categories; None where the data name none.
       shares: name of the field whose vocabulary and embedding rows are this field's too, such as
         the item's for a user's earlier items; None where the field has rows of its own.
+      length: numbers of a `vector`, 1 otherwise.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Field:
     encoding: Encoding | None = None
     attended_by: str | None = later(None)
     shares: str | None = later(None)
+    length: int = later(1)
 
     def __post_init__(self) -> None:
         check_name("field", self.name)
@@ -55,20 +59,22 @@ class Field:
             object.__setattr__(self, "encoding", encodings.from_dict(self.encoding))
         if self.kind not in KINDS:
             raise DatasetError(f"field {self.name}: kind {self.kind!r} is not one of {KINDS}")
-        if self.kind != NUMERIC and self.vocabulary_size < FIRST_ID_ROW:
+        if self.has_ids and self.vocabulary_size < FIRST_ID_ROW:
             raise DatasetError(
                 f"field {self.name}: vocabulary_size {self.vocabulary_size} is below "
                 f"{FIRST_ID_ROW}, the rows kept for padding and unknown ids"
             )
-        most = 0 if self.kind == NUMERIC else LARGEST_ROW
+        most = LARGEST_ROW if self.has_ids else 0
         check_range(f"field {self.name}: vocabulary_size", self.vocabulary_size, most)
         check_range(f"field {self.name}: max_values", self.max_values, LONGEST_LIST, 1)
+        longest = LONGEST_LIST if self.kind == VECTOR else 1
+        check_range(f"field {self.name}: length", self.length, longest, 1)
         if self.weighted and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
         if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field is attended to")
-        if self.shares is not None and (self.kind == NUMERIC or self.shares == self.name):
-            what = "a numeric field" if self.kind == NUMERIC else "it"
+        if self.shares is not None and (not self.has_ids or self.shares == self.name):
+            what = "it" if self.has_ids else f"a {self.kind} field"
             raise DatasetError(f"field {self.name}: {what} cannot share the ids of {self.shares!r}")
         hashed = getattr(self.encoding, "hashed", None)
         if hashed is not None and hashed + FIRST_ID_ROW != self.vocabulary_size:
@@ -76,11 +82,21 @@ class Field:
                 f"field {self.name}: vocabulary_size {self.vocabulary_size} is not that of "
                 f"{hashed} rows of hashes"
             )
-        if self.encoding and self.encoding.gives_numbers != (self.kind == NUMERIC):
+        wanted = getattr(self.encoding, "length", 1)
+        if self.encoding and wanted != self.length:
+            raise DatasetError(
+                f"field {self.name}: length {self.length} is not {wanted}, as encoded"
+            )
+        if self.encoding and self.encoding.gives_numbers == self.has_ids:
             raise DatasetError(
                 f"field {self.name}: the encoding {self.encoding.kind} does not fit a {self.kind} "
                 "field"
             )
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the field has embedding rows."""
+        return self.kind in (CATEGORICAL, MULTI_CATEGORICAL)
 
     @property
     def owner(self) -> str:
@@ -90,7 +106,7 @@ class Field:
     @property
     def has_vocabulary(self) -> bool:
         """Whether ids are looked up in a vocabulary."""
-        return self.kind != NUMERIC and getattr(self.encoding, "hashed", None) is None
+        return self.has_ids and getattr(self.encoding, "hashed", None) is None
 
     @property
     def weight_name(self) -> str:
@@ -99,10 +115,12 @@ class Field:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The field's columns on disk and their types; lists are stored end to end."""
+        """The field's columns on disk and their types, which are NumPy's; lists lie end to end."""
         column = column_name(self.name)
         if self.kind == NUMERIC:
             return {column: "float32"}
+        if self.kind == VECTOR:
+            return {column: f"({self.length},)float32"}
         if self.kind == CATEGORICAL:
             return {column: "int32"}
         columns = {f"{column}/values": "int32", f"{column}/row_lengths": "uint16"}

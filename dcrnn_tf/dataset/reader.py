@@ -23,7 +23,6 @@ from dcrnn_tf.dataset.fixed_threads import PARALLEL_CALLS, with_fixed_threads
 from dcrnn_tf.dataset.guarded import GuardedDataset
 from dcrnn_tf.dataset.names import column_name
 from dcrnn_tf.dataset.schema import (
-    NUMERIC,
     REGRESSION,
     DatasetError,
     Entity,
@@ -301,7 +300,7 @@ class PreparedDataset:
         }
         limits |= {entity.row_name: entity.rows for entity in schema.entities.values()}
         for field in schema.exposure_fields():
-            if field.kind != NUMERIC:
+            if field.has_ids:
                 limits[next(iter(field.columns))] = field.vocabulary_size
         return {name: limit for name, limit in limits.items() if name in used}
 

@@ -22,6 +22,7 @@ from dcrnn_tf.dataset.field import (
     LONGEST_LIST,
     MULTI_CATEGORICAL,
     NUMERIC,
+    VECTOR,
     Field,
     check_name,
     check_range,
@@ -48,6 +49,7 @@ __all__ = [
     "REGRESSION",
     "SCHEMA_FILE",
     "TASK_KINDS",
+    "VECTOR",
     "VOCABULARY_FOLDER",
     "DatasetError",
     "Entity",
@@ -459,7 +461,7 @@ def _check_sharing(fields: Sequence[Field]) -> None:
                 f"field {field.name}: shares names {field.shares!r}, which itself shares the ids "
                 "of another field; name that one"
             )
-        if (owner := owners.get(field.shares or "")) and owner.kind == NUMERIC:
+        if (owner := owners.get(field.shares or "")) and not owner.has_ids:
             raise DatasetError(f"field {field.name}: shares names {owner.name!r}, which has no ids")
         size = sizes.setdefault(field.owner, field.vocabulary_size)
         if size != field.vocabulary_size:

@@ -12,7 +12,6 @@ from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     FILES_BESIDE,
     MULTICLASS,
-    NUMERIC,
     REGRESSION,
     DatasetError,
     Field,
@@ -189,8 +188,9 @@ def _parsed(record: bytes, dtypes: Mapping[str, str]) -> Columns | str:
 def _field_check(field: Field) -> Callable[[Columns, int], Iterator[str]]:
     if field.kind == CATEGORICAL:
         return _number_check(column_name(field.name), field.vocabulary_size, "its vocabulary")
-    if field.kind == NUMERIC:
-        return lambda columns, rows: _not_finite(field.name, columns[column_name(field.name)])
+    if not field.has_ids:
+        name = column_name(field.name)
+        return lambda columns, rows: _not_finite(field.name, columns[name].ravel())
     return lambda columns, rows: _list_findings(field, columns)
 
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.dataset.names import ascii_names
-from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, NUMERIC, Field, Schema, Task
+from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, VECTOR, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows, Tower
 from dcrnn_tf.layers.base import Configured
 from dcrnn_tf.models import derived_outputs, every_exposure
@@ -418,9 +418,11 @@ def feature_specs(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
     """Returns shapes and types of a batch's features, entity rows included; None is any size."""
     specs = {}
     for field in fields:
-        dtype = tf.float32 if field.kind == NUMERIC else tf.int32
+        dtype = tf.int32 if field.has_ids else tf.float32
         multiple = field.kind == MULTI_CATEGORICAL
-        shape = (None, None) if multiple else (None,)
+        shape: tuple[int | None, ...] = (None, None) if multiple else (None,)
+        if field.kind == VECTOR:
+            shape = (None, field.length)
         specs[field.name] = tf.TensorSpec(shape, dtype, field.name)
         if field.weighted:
             specs[field.weight_name] = tf.TensorSpec(shape, tf.float32, field.weight_name)

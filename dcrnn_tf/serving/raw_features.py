@@ -19,6 +19,7 @@ from dcrnn_tf.dataset.encodings import (
     Ids,
     NumberRows,
     Scaling,
+    Vector,
 )
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field, Schema
 from dcrnn_tf.serving.raw_ids import IdRows
@@ -31,6 +32,7 @@ class _TensorFlow:
     """TensorFlow's operations under the names that NumPy has for them, for encodings."""
 
     abs = tf.abs
+    all = tf.reduce_all
     asarray = tf.cast
     clip = tf.clip_by_value
     floor = tf.floor
@@ -181,7 +183,7 @@ class _Encoder(tf.Module):
         features = {}
         for name, value in self.defaults.items():
             dtype = tf.float32 if value.dtype.is_floating else value.dtype
-            features[name] = tf.io.FixedLenFeature((), dtype, value.numpy()[0])
+            features[name] = tf.io.FixedLenFeature(value.shape[1:], dtype, value.numpy()[0])
         return features
 
     def from_example(self, parsed: Mapping) -> dict[str, tf.Tensor]:
@@ -198,6 +200,19 @@ class _Number(_Encoder):
 
     def encode(self, raw):
         return {self.field.name: self._encoding.numbers(raw[self.field.name], _TensorFlow)}
+
+
+class _Vector(_Encoder):
+    """A field whose raw values are vectors."""
+
+    def __init__(self, field: Field, encoding: Vector, ids: None, shared: Shared):
+        zeros = np.zeros((1, field.length), np.float32)
+        super().__init__(field, {field.name: zeros}, {field.name: zeros + np.float32(np.nan)})
+        self._encoding = encoding
+
+    def encode(self, raw):
+        vectors = tf.ensure_shape(raw[self.field.name], (None, self.field.length))
+        return {self.field.name: self._encoding.numbers(vectors, _TensorFlow)}
 
 
 class _NumberedRow(_Encoder):
@@ -299,6 +314,7 @@ _ENCODERS: Mapping[type[Encoding], Callable[[Field, typing.Any, typing.Any, Shar
     Ids: _ids,
     Bins: _NumberedRow,
     Scaling: _Number,
+    Vector: _Vector,
 }
 
 

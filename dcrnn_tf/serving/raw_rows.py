@@ -16,6 +16,7 @@ from dcrnn_tf.dataset.encodings import (
     Ids,
     NumberRows,
     Scaling,
+    Vector,
 )
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import Schema
@@ -49,6 +50,9 @@ def raw_rows(
             known[field.name] = hashed_rows(present, encoding.hashed).reshape(column.shape)
         elif isinstance(encoding, Ids) and not encoding.reads_numbers:
             raw[field.name] = _ids(column, encoding, vocabularies[field.name])
+        elif isinstance(encoding, Vector):
+            raw[field.name] = column
+            known[field.name] = encoding.numbers(column, np)
         elif isinstance(encoding, Scaling):
             raw[field.name] = number = _short(_unscaled(column.astype(np.float64), encoding))
             known[field.name] = encoding.numbers(number, np)

@@ -1,10 +1,11 @@
 """Turns a prepared dataset into plain columns of numbers, for models without embeddings.
 
-A number stays as it is. An id is its row in the vocabulary, whose ids are in the order of their
-counts in the training split, the most frequent first: an order that knows nothing of labels, or of
-any other split. An unknown id comes behind all others, a missing one is NaN. A field of up to
-`NATIVE` rows is a category proper. A list is three columns: how many values it has, the row of
-its most frequent one, and the mean of their rows, by the weights of a weighted list.
+A number stays as it is, and each number of a vector. An id is its row in the vocabulary, whose ids
+are in the order of their counts in the training split, the most frequent first: an order that knows
+nothing of labels, or of any other split. An unknown id comes behind all others, a missing one is
+NaN. A field of up to `NATIVE` rows is a category proper. A list is three columns: how many values
+it has, the row of its most frequent one, and the mean of their rows, by the weights of a weighted
+list.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import numpy as np
 
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, VECTOR, Field, Task
 from dcrnn_tf.dataset.targets import NONE, Target
 from dcrnn_tf.system import memory
 from dcrnn_tf.system.errors import UserError
@@ -37,6 +38,8 @@ def columns(fields: Sequence[Field]) -> list[Column]:
     for field in fields:
         if field.kind == NUMERIC:
             found.append(Column(field.name))
+        elif field.kind == VECTOR:
+            found += [Column(f"{field.name}/{number}") for number in range(field.length)]
         elif field.kind == CATEGORICAL:
             found.append(Column(field.name, categorical=field.vocabulary_size <= NATIVE))
         else:
@@ -133,6 +136,8 @@ def _parts(field: Field, features: Mapping[str, np.ndarray]) -> list[np.ndarray]
     values = features[field.name]
     if field.kind == NUMERIC:
         return [values]
+    if field.kind == VECTOR:
+        return [*values.T]
     rows = np.where(values == UNKNOWN_ROW, field.vocabulary_size, values).astype(np.float32)
     rows[values == PADDING_ROW] = np.nan
     if field.kind == CATEGORICAL:

@@ -80,7 +80,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
 
     schema = dataset.schema
     single = [field for field in schema.fields if field.kind != MULTI_CATEGORICAL]
-    columns = sum(max(field.vocabulary_size, 1) for field in schema.fields)
+    columns = sum(max(field.vocabulary_size, field.length) for field in schema.fields)
     # A float64 and an int32 for each value that is in every row, in parts and then in one piece;
     # L-BFGS holds 25 numbers for each column.
     check_memory(dataset, max_rows, row_bytes=24 * len(single), fixed=200 * columns)
@@ -151,10 +151,8 @@ def batches(dataset, split: str) -> Iterator[tuple]:
     import numpy as np
     import scipy.sparse
 
-    from dcrnn_tf.dataset.schema import NUMERIC
-
     fields = dataset.schema.fields
-    sizes = [1 if field.kind == NUMERIC else field.vocabulary_size for field in fields]
+    sizes = [field.vocabulary_size if field.has_ids else field.length for field in fields]
     offsets = dict(zip((f.name for f in fields), np.cumsum([0, *sizes[:-1]]), strict=True))
     for features, batch_labels in dataset.batches(split, 8192, joined=True, weighted=False):
         features = {name: values.numpy() for name, values in features.items()}
@@ -162,8 +160,9 @@ def batches(dataset, split: str) -> Iterator[tuple]:
         batch = len(next(iter(batch_labels.values())))
         for field in fields:
             data = features[field.name]
-            if field.kind == NUMERIC:
-                row, column, value = np.arange(batch), np.zeros(batch, np.int64), data
+            if not field.has_ids:
+                row = np.repeat(np.arange(batch), field.length)
+                column, value = np.tile(np.arange(field.length), batch), data.ravel()
             else:
                 data = data.reshape(batch, -1)
                 row, position = np.nonzero(data)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, Schema
+from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.system.errors import UserError
 from experiments.tables.spec import Table
 
@@ -43,7 +43,7 @@ def parameters(schema: Schema, model: str, settings: Mapping[str, object]) -> in
       ModelError: there is no such model or setting, or a setting has an impossible value.
     """
     fields = tuple(
-        field if field.kind == NUMERIC else dataclasses.replace(field, vocabulary_size=FIRST_ID_ROW)
+        dataclasses.replace(field, vocabulary_size=FIRST_ID_ROW) if field.has_ids else field
         for field in schema.fields
     )
     small = dataclasses.replace(schema, fields=fields)

@@ -28,7 +28,7 @@ from data_prep.own_log.split_draw import TRAIN, SplitDraw
 from data_prep.own_log.statistics import UnknownIds
 from dcrnn_tf.dataset.encodings import QUANTILE
 from dcrnn_tf.dataset.names import file_names
-from dcrnn_tf.dataset.schema import NUMERIC, Field, Schema
+from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field, Schema
 from dcrnn_tf.dataset.vocabulary import read_vocabulary, write_vocabulary
 
 
@@ -128,7 +128,7 @@ class _Learn(beam.DoFn):
                 learner.counts.sketch,
             )
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
-            if field.kind != NUMERIC and field.hashed is None:
+            if field.kind not in (NUMERIC, VECTOR) and field.hashed is None:
                 owner = field.shares or field.name
                 yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
         counts = RowCounts(self._declaration)

@@ -14,13 +14,16 @@ from dcrnn_tf.dataset.encodings import (
     Encoding,
     Ids,
     Scaling,
+    Vector,
 )
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,
     KINDS,
     LARGEST_ROW,
+    LONGEST_LIST,
     MULTI_CATEGORICAL,
     NUMERIC,
+    VECTOR,
     DatasetError,
     Field,
 )
@@ -33,6 +36,7 @@ FIELD_KEYS = {
         *("separator", "max_values", "keep", "weights", "attended_by"),
     ),
     NUMERIC: ("kind", "column", "scaling"),
+    VECTOR: ("kind", "column", "length", "separator"),
 }
 
 
@@ -54,6 +58,7 @@ class DeclaredField:
     history: DeclaredHistory | None = None
     hashed: int | None = None
     weights: str | None = None
+    length: int = 1
 
     @property
     def reads_numbers(self) -> bool:
@@ -68,6 +73,8 @@ class DeclaredField:
         """
         if self.kind == NUMERIC:
             return Scaling(missing)
+        if self.kind == VECTOR:
+            return Vector(missing, self.length, self.separator)
         if self.bins:
             return Bins(missing)
         ids = Ids(missing, VALUE, self.min_count, hashed=self.hashed)
@@ -91,13 +98,14 @@ class DeclaredField:
         return Field(
             self.name,
             self.kind,
-            0 if self.kind == NUMERIC else FIRST_ID_ROW + (self.hashed or ids),
+            0 if self.kind in (NUMERIC, VECTOR) else FIRST_ID_ROW + (self.hashed or ids),
             self.max_values if self.kind == MULTI_CATEGORICAL else 1,
             weighted=self.weights is not None,
             raw_name=self.column,
             encoding=encoding,
             attended_by=self.attended_by,
             shares=self.shares,
+            length=self.length,
         )
 
 
@@ -113,6 +121,8 @@ def declared_field(name: str, entry: object) -> DeclaredField:
     if kind == MULTI_CATEGORICAL and "history_of" in entry:
         return _history(name, Keys(entry, where, HISTORY_KEYS, " of a field with history_of"))
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
+    if kind == VECTOR:
+        keys.get("length")
     hashed = _hashed(keys)
     return DeclaredField(
         name=name,
@@ -128,6 +138,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         shares=keys.text("shares", None),
         hashed=hashed,
         weights=keys.text("weights", None),
+        length=keys.whole_number("length", 1, at_most=LONGEST_LIST),
     )
 
 
@@ -143,7 +154,7 @@ def declared_fields(entries: Mapping[str, object]) -> tuple[DeclaredField, ...]:
 
 def takes_min_count(entry: Mapping[str, object]) -> bool:
     """Whether `min_count` has a meaning for the field that an entry declares."""
-    return entry["kind"] != NUMERIC and not {"shares", "hashed"} & set(entry)
+    return entry["kind"] not in (NUMERIC, VECTOR) and not {"shares", "hashed"} & set(entry)
 
 
 def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> DeclaredField:
@@ -158,7 +169,7 @@ def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> Decla
         raise DatasetError(f"{where}, which is no field{did_you_mean(field.shares, fields)}")
     if owner.shares is not None and owner is not field:
         raise DatasetError(f"{where}, which shares the ids of {owner.shares!r}; name that one")
-    if owner.reads_numbers or owner is field:
+    if owner.kind not in (CATEGORICAL, MULTI_CATEGORICAL) or owner.bins or owner is field:
         raise DatasetError(f"{where}, expected another field of ids, without bins")
     attended_by = field.attended_by
     if (field.kind, owner.kind) == (MULTI_CATEGORICAL, CATEGORICAL):

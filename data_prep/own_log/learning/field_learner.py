@@ -11,8 +11,10 @@ from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
 from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
+from data_prep.own_log.vectors import vectors_of
 from data_prep.own_log.weighted_lists import id_lists
 from data_prep.storage.vocabulary import IdCounter
+from dcrnn_tf.dataset.encodings import Vector
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -79,6 +81,10 @@ class FieldLearner:
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
         column, encoding = frame[self.declared.column], self._encoding
+        if isinstance(encoding, Vector):
+            vectors, _ = vectors_of(column, encoding)
+            self.missing += int(np.isnan(vectors[:, 0]).sum())
+            return
         if encoding.reads_numbers:
             numbers = self.numbers(frame)
             self.missing += int(np.isnan(numbers).sum())
@@ -97,7 +103,8 @@ class FieldLearner:
     @property
     def entity_of_ids(self) -> str | None:
         """Name of the entity table whose rows give the field's ids; None if exposures do."""
-        return None if self._encoding.reads_numbers else self._entity
+        numbers = self._encoding.reads_numbers or self._encoding.gives_numbers
+        return None if numbers else self._entity
 
     def add_entity_rows(self, frame: pl.DataFrame, train: np.ndarray, rows: np.ndarray) -> None:
         """Learns ids from rows of an entity table as `add` would from the exposures of each.
@@ -138,7 +145,7 @@ class FieldLearner:
             encoding = self.scaling.encoding(encoding.missing)
         elif self._bins:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
-        elif declared.hashed is None:
+        elif declared.hashed is None and declared.kind in (CATEGORICAL, MULTI_CATEGORICAL):
             vocabulary = self._owner.vocabulary
         field = declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding)
         return dataclasses.replace(field, entity=self._entity), vocabulary

@@ -9,7 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import PADDING_ROW
-from dcrnn_tf.dataset.schema import CATEGORICAL, LARGEST_ROW, MULTI_CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.schema import (
+    CATEGORICAL,
+    LARGEST_ROW,
+    MULTI_CATEGORICAL,
+    NUMERIC,
+    VECTOR,
+    Field,
+)
 from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import pooling, row_shards
@@ -30,6 +37,7 @@ class FieldEmbedding(Layer):
       the weights of a weighted field (zeros if they sum to 0) and w_i = 1 otherwise. An empty list
       gives row 0, the field's embedding of "missing".
     - A numeric field x gives `x w + b` with learned vectors w and b.
+    - A vector field x gives `x W + b` with a learned matrix W and vector b.
 
     Args:
       fields: Fields, as `dcrnn_tf.dataset.schema.Field` or as dicts of its attributes.
@@ -48,7 +56,8 @@ class FieldEmbedding(Layer):
     Call arguments:
       features: Features by name. A categorical field has ids, int32 `(rows,)`, a multi-categorical
         one ids, int32 `(rows, width)`, padded at the end with 0 (and `FIELD_weight`, float32
-        `(rows, width)`, if it is weighted), a numeric one numbers, float32 `(rows,)`. The fields of
+        `(rows, width)`, if it is weighted), a numeric one numbers, float32 `(rows,)`, a vector one
+        float32 `(rows, length)`. The fields of
         an entity table `user` have one row per distinct user if `features["user_row"]`, int32
         `(batch,)`, holds each example's row among them; without that key, and for all other fields,
         `rows = batch`.
@@ -130,6 +139,18 @@ class FieldEmbedding(Layer):
         if numeric:
             self.numeric_slopes = add("numeric_slopes", numeric)
             self.numeric_intercepts = add("numeric_intercepts", numeric)
+        vectors = [field for field in self.fields if field.kind == VECTOR]
+        self.vector_kernels = tuple(
+            self.add_weight(
+                name=f"vector_kernel_{number}",
+                shape=(field.length, self.embedding_dim),
+                initializer="glorot_uniform",
+                autocast=False,
+            )
+            for number, field in enumerate(vectors)
+        )
+        if vectors:
+            self.vector_biases = add("vector_biases", len(vectors))
 
     def _shards(self) -> tuple[keras.Variable, ...]:
         whole = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
@@ -222,7 +243,7 @@ class FieldEmbedding(Layer):
         """Returns the rows of the table that a batch may read, `(count,)`, repeated or not."""
         rows = []
         for field in self.fields:
-            if field.kind == NUMERIC:
+            if not field.has_ids:
                 continue
             ids = tf.reshape(tf.cast(features[field.name], tf.int32), [-1])
             if field.kind == MULTI_CATEGORICAL:  # an empty list reads the row of "missing"
@@ -250,6 +271,7 @@ class FieldEmbedding(Layer):
             CATEGORICAL: self._single_valued,
             MULTI_CATEGORICAL: functools.partial(self._pooled, compiled=training),
             NUMERIC: self._numeric,
+            VECTOR: self._vectors,
         }
         parts = []
         for kind, embed in kinds.items():
@@ -286,6 +308,16 @@ class FieldEmbedding(Layer):
         slopes = tf.stack([self.numeric_slopes[i] for i in chosen])
         intercepts = tf.stack([self.numeric_intercepts[i] for i in chosen])
         return tf.stack(numbers, axis=1)[:, :, None] * slopes + intercepts
+
+    def _vectors(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
+        names = [field.name for field in self.fields if field.kind == VECTOR]
+        embedded = []
+        for field in fields:
+            number = names.index(field.name)
+            vector = tf.cast(features[field.name], self.variable_dtype)
+            product = tf.matmul(vector, self.vector_kernels[number])
+            embedded.append(product + self.vector_biases[number])
+        return tf.stack(embedded, axis=1)
 
     def compute_output_spec(self, features, fields=None, training=False) -> keras.KerasTensor:
         """Returns the shape `(batch, fields, dim)` and the compute type."""

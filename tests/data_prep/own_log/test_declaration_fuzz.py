@@ -44,6 +44,7 @@ CONTENT["fields"] = {
     "brand": {"kind": "categorical", "min_count": 1},
     "weight": {"kind": "numeric"},
 }
+CONTENT["fields"]["taste"] = {"kind": "vector", "column": "price", "length": 1, "separator": ";"}
 CONTENT["fields"]["seen"] = {
     **{"kind": "multi_categorical", "history_of": "item", "by": "kind", "last": 2},
     **{"where": "click", "delay": "1h", "shares": "kind"},

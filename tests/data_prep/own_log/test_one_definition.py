@@ -22,6 +22,7 @@ CITIES = ["rome", " rome ", "\u2009oslo\x85", "-", "", " - ", "unknown", None, "
 TAGS = [["a", " b"], ["-", "c", "a", "b"], [], None, [None, "a"], ["", " - ", "d"], ["new", "a"]]
 TRIPS = [["rome", " oslo"], ["-", "far", "new", "far", "rome"], [], None, ["", " rome "]]
 LIKED = [["a:0.5", " b : 2e-1"], ["-:3", "x:y:0.25", "d", "a:0"], [], None, ["new:7", ":1"]]
+TASTES = [[0.5, -1.0, 2.0], [1e-40, 3.4e38, 0.1], [], None]
 FIELDS = {
     "row": {"kind": "numeric", "scaling": "none"},
     "city": {"kind": "categorical", "min_count": 35},
@@ -38,6 +39,7 @@ FIELDS = {
     "tags_hash": {"kind": "multi_categorical", "hashed": 9, "column": "tags", "max_values": 2},
     "home_hash": {"kind": "categorical", "shares": "city_hash", "column": "home"},
     "price_hash": {"kind": "categorical", "hashed": 1000, "column": "price"},
+    "taste": {"kind": "vector", "length": 3},
     "price": {"kind": "numeric", "scaling": "standard"},
     "price_plain": {"kind": "numeric", "scaling": "none", "column": "price"},
     "price_log": {"kind": "numeric", "scaling": "log", "column": "price"},
@@ -60,6 +62,7 @@ def raw_rows():
             "home": [CITIES[n] for n in draw.integers(len(CITIES), size=ROWS)],
             "trips": [TRIPS[n] for n in draw.integers(len(TRIPS), size=ROWS)],
             "liked": [LIKED[n] for n in draw.integers(len(LIKED), size=ROWS)],
+            "taste": [TASTES[n] for n in draw.integers(len(TASTES), size=ROWS)],
             "price": [PRICES[n] for n in draw.integers(len(PRICES), size=ROWS)],
             "click": draw.integers(2, size=ROWS),
             # What one split alone has, the vocabulary does not know.
@@ -76,7 +79,8 @@ def as_csv(rows):
     price = [
         "NaN" if n is None or n != n else "-1.0" if n == -1 else repr(n) for n in rows["price"]
     ]
-    return rows.with_columns(tags, price=pl.Series(price))
+    taste = pl.col("taste").cast(pl.List(pl.String)).list.join(";").fill_null("")
+    return rows.with_columns(tags, taste, price=pl.Series(price))
 
 
 def declaration(folder, file):
@@ -133,7 +137,7 @@ def assert_same(found, expected):
             assert [w[k].tolist() for w, k in zip(other, others, strict=True)] == [
                 w[k].tolist() for w, k in zip(column, kept, strict=True)
             ]
-        elif column.ndim == 2:  # a model sees what is not padding
+        elif column.ndim == 2 and name != "taste":  # a model sees what is not padding
             assert [r[r > 0].tolist() for r in other] == [r[r > 0].tolist() for r in column], name
         else:
             np.testing.assert_array_equal(other.view(np.int32), column.view(np.int32), err_msg=name)
@@ -157,6 +161,8 @@ def served_inputs(rows):
     inputs["liked_weight"] = tf.constant(weights, tf.float32)
     prices = text_of(rows["price"]).fill_null("").to_list()
     inputs["price_id"] = inputs["price_hash"] = tf.constant(prices)
+    tastes = [taste or [np.nan] * 3 for taste in rows["taste"].to_list()]
+    inputs["taste"] = tf.constant(tastes, tf.float32)
     for name in FIELDS.keys() - inputs.keys():
         column = rows[FIELDS[name].get("column", name)].cast(pl.Float64).to_numpy()
         inputs[name] = tf.constant(column, tf.float64)

@@ -34,8 +34,10 @@ def refusal(dtype: pa.DataType, may_be_list: bool, is_number: bool = False) -> s
       is_number: Whether a field takes numbers from it.
     """
     dtype = _unwrapped(dtype)
-    if is_number and any(_is(dtype, _MOMENTS)):  # in days or seconds or parts of them
+    if is_number and pa.types.is_time(dtype):
         return "write it as a number, such as its seconds"
+    if is_number and any(_is(dtype, _MOMENTS)):  # in days or seconds or parts of them
+        return "derive a number, such as days: EPOCH(column) / 86400"
     if _is_list(dtype):
         if not may_be_list:
             return "declare a multi_categorical field of it, or write single values"

@@ -183,9 +183,13 @@ def test_bytes_that_are_no_text_cost_their_rows_alone(tmp_path):
         (
             moments("us"),
             "numeric",
-            "holds timestamp[us], expected numbers; write it as a number, such as its seconds",
+            "holds timestamp[us], expected numbers; derive a number, such as days: EPOCH",
         ),
-        (pa.array([1], pa.date32()), "numeric", "holds date32[day], expected numbers; write it"),
+        (
+            pa.array([1], pa.date32()),
+            "numeric",
+            "holds date32[day], expected numbers; derive a number",
+        ),
         (pa.array([1], pa.time64("us")), "numeric", "holds time64[us], expected numbers; write"),
         (
             pa.array([1], pa.duration("s")),

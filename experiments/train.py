@@ -40,6 +40,11 @@ class Settings:
     set: Mapping[str, object] = setting(
         {}, "A setting of the model as NAME=VALUE, such as --set=units=64."
     )
+    start_vectors: Mapping[str, object] = setting(
+        {},
+        "Vectors from which a field's embeddings start, as FIELD=FILE: a Parquet file with the "
+        "columns id and vector. See docs/own_data.md.",
+    )
     fields: tuple[str, ...] | None = setting(None, "Names of the fields to use; all by default.")
     dataset_fingerprint: str | None = setting(
         None, "Fingerprint that the dataset must have; any by default."
@@ -152,7 +157,7 @@ def _train(
 
     from dcrnn_tf import balancing, models, optimizers
     from dcrnn_tf.dataset.reader import PreparedDataset
-    from dcrnn_tf.models import table_memory
+    from dcrnn_tf.models import start_vectors, table_memory
     from dcrnn_tf.training import evaluation, losses
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import explanations, finish
@@ -194,6 +199,11 @@ def _train(
         "balancing": {"name": settings.balancing, **balancing_settings},
         **dataclasses.asdict(training),
     }
+    if settings.start_vectors:
+        config["start_vectors"] = dict(settings.start_vectors)
+    for field, file in settings.start_vectors.items():
+        started, ids = start_vectors.start_from(model, dataset, field, str(file))
+        print(f"{field}: {started:,} of {ids:,} ids start from a vector of {file}")
     run_dir = pathlib.Path(settings.run_dir)
     if replicas.is_chief:
         run_folder.open_run(run_dir, config)

@@ -58,6 +58,7 @@ class MultiTaskModel(Configured, FitByTask):
       table_shards: Number of variables over which the embedding table's rows are spread.
       table_devices: Devices that take turns in holding these; None, on the command line `null`,
         leaves it to TensorFlow.
+      frozen_fields: Names of fields of ids whose embeddings training leaves as they are.
 
     Attributes:
       tasks: Names of the tasks, in order.
@@ -94,6 +95,7 @@ class MultiTaskModel(Configured, FitByTask):
         tasks_in_sequence: bool = False,
         table_shards: int = 1,
         table_devices: Sequence[str] | None = None,
+        frozen_fields: Sequence[str] = (),
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
@@ -110,6 +112,7 @@ class MultiTaskModel(Configured, FitByTask):
             static_shapes,
             table_shards,
             table_devices,
+            frozen_fields,
             name="embedding",
             dtype=self.dtype_policy,
         )
@@ -120,6 +123,11 @@ class MultiTaskModel(Configured, FitByTask):
     def embedding_width(self) -> int:
         """The width of the embedding table: `embedding_dim`, unless a field needs several."""
         return self.embedding_dim
+
+    @property
+    def vector_columns(self) -> tuple[int, ...]:
+        """The columns of the table at which an embedding of width `embedding_dim` begins."""
+        return (0,)
 
     @property
     def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:

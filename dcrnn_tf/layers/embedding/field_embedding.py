@@ -48,10 +48,12 @@ class FieldEmbedding(Layer):
         training makes of them, do not depend on it.
       table_devices: Devices that take turns in holding these variables, such as
         `["CPU:0", "GPU:1"]`; None leaves it to TensorFlow.
+      frozen_fields: Names of fields of ids whose embeddings get no gradient, nor do those of the
+        fields that share their ids.
 
     Raises:
-      ValueError: A device does not exist, several shards are to have static shapes, or the fields
-        have more rows than int32 numbers.
+      ValueError: A device or a frozen field does not exist, several shards are to have static
+        shapes, or the fields have more rows than int32 numbers.
 
     Call arguments:
       features: Features by name. A categorical field has ids, int32 `(rows,)`, a multi-categorical
@@ -93,6 +95,7 @@ class FieldEmbedding(Layer):
         static_shapes: bool = False,
         table_shards: int = 1,
         table_devices: Sequence[str] | None = None,
+        frozen_fields: Sequence[str] = (),
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # the whole table is never cast
@@ -105,6 +108,7 @@ class FieldEmbedding(Layer):
         if table_shards > 1 and static_shapes:
             raise ValueError(f"table_shards={table_shards} has no form that XLA compiles")
         row_shards.check_devices(table_devices)
+        self._frozen = _frozen_owners(self.fields, frozen_fields)
         self.total_rows = 0
         firsts: dict[str, int] = {}
         for field in self.fields:
@@ -213,6 +217,8 @@ class FieldEmbedding(Layer):
         else:
             columns = (tf.boolean_mask(column, counted) for column in columns)
         embedded = tf.cast(self._read(distinct), self.compute_dtype)
+        if field.owner in self._frozen:
+            embedded = tf.stop_gradient(embedded)
         return ListValues(embedded, *columns)
 
     def shared_rows(self, features: Mapping[str, tf.Tensor]) -> SharedRows:
@@ -257,6 +263,26 @@ class FieldEmbedding(Layer):
             return [self.rows(features) for _ in self.tables]
         return row_shards.split(self.rows(features), self.table_shards)
 
+    def assign_rows(
+        self, field: str, rows: np.ndarray, columns: Sequence[int], values: np.ndarray
+    ) -> None:
+        """Gives rows of a field other values.
+
+        Args:
+          field: Name of the field.
+          rows: Distinct rows of the field, `(count,)`.
+          columns: First column of each part of the table that gets the values.
+          values: Values, `(count, width)`.
+        """
+        rows = rows + self.offsets[field]
+        for shard, table in enumerate(self.tables):
+            chosen = rows % len(self.tables) == shard
+            at = tf.constant(rows[chosen] // len(self.tables), tf.int32)
+            content = tf.gather(table.value, at).numpy()
+            for column in columns:
+                content[:, column : column + values.shape[1]] = values[chosen]
+            table.value.scatter_update(tf.IndexedSlices(content, at))
+
     def _read(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns rows of the table, `(*rows.shape, dim)`."""
         if self.table is not None:
@@ -275,8 +301,11 @@ class FieldEmbedding(Layer):
         }
         parts = []
         for kind, embed in kinds.items():
-            if chosen := [field for field in fields if field.kind == kind]:
-                parts.append((chosen, embed(chosen, features)))
+            of_kind = [field for field in fields if field.kind == kind]
+            if trained := [field for field in of_kind if field.owner not in self._frozen]:
+                parts.append((trained, embed(trained, features)))
+            if frozen := [field for field in of_kind if field.owner in self._frozen]:
+                parts.append((frozen, tf.stop_gradient(embed(frozen, features))))
         return _in_order(fields, parts)
 
     def _single_valued(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
@@ -328,6 +357,21 @@ class FieldEmbedding(Layer):
 
     def _chosen(self, names: Sequence[str] | None) -> list[Field]:
         return [field for field in self.fields if names is None or field.name in names]
+
+
+def _frozen_owners(fields: Sequence[Field], frozen: Sequence[str]) -> set[str]:
+    """Returns the names after which the embedding rows of frozen fields are called.
+
+    Raises:
+      ValueError: One is no field of ids, or no row is left to train.
+    """
+    owners = {field.name: field.owner for field in fields if field.has_ids}
+    if unknown := [name for name in frozen if name not in owners]:
+        raise ValueError(f"frozen_fields names {unknown[0]!r}, which is no field of ids")
+    found = {owners[name] for name in frozen}
+    if found and found == {*owners.values()}:
+        raise ValueError("frozen_fields names all fields of ids; leave one of them to be trained")
+    return found
 
 
 def _in_order(

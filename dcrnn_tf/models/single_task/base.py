@@ -72,6 +72,12 @@ class SingleTaskModel(MultiTaskModel):
             for task in self.task_specs
         ]
 
+    @property
+    def vector_columns(self) -> tuple[int, ...]:
+        """The columns of the table at which the embedding of each task begins."""
+        width = self.embedding_width // len(self.tasks)
+        return tuple(range(0, self.embedding_width, width)) if width >= self.embedding_dim else ()
+
     def network(self, name: str) -> keras.layers.Layer:
         """Returns a new network: embeddings `(batch, fields, embedding_dim)` to logits `(batch,)`.
 

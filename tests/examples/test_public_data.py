@@ -177,7 +177,7 @@ def kuairand_log(*rows):
 @pytest.mark.parametrize("edition", ["pure", "1k", "27k_part1"])
 def test_kuairand(prepared, edition):
     early = [(u, v, 6 * v - 48, v % 2, 0, v) for u in (1, 2) for v in range(4)]
-    late = [(1, 0, -3, 1, 1, 20), (1, 2, 5, 0, 0, 0), (1, 3, 24, 0, 0, 1), (2, 1, 180, 1, 0, 4)]
+    late = [(1, 0, -3, 1, 1, 20), (1, 2, 6, 0, 0, 0), (1, 3, 24, 0, 0, 1), (2, 1, 180, 1, 0, 4)]
     logs = [kuairand_log(*early), kuairand_log(*late)]
     names = [f"log_standard_{days}_{edition}.csv" for days in ("4_08_to_4_21", "4_22_to_5_08")]
     files = dict(zip(names, logs, strict=True))
@@ -194,7 +194,7 @@ def test_kuairand(prepared, edition):
         like=0,
         watch_seconds=20,
     )
-    is_(splits["validation"][0], hour="5", clicked_videos=["1", "3", "0"], weekday="7", click=0)
+    is_(splits["validation"][0], hour="6", clicked_videos=["1", "3", "0"], click=0)
     is_(only(splits["test"], user_id="2"), clicked_videos=["1", "3"], click=1, watch_seconds=4)
 
 
@@ -266,7 +266,7 @@ def test_aliexpress(prepared):
 def test_taobao_user_behavior(prepared):
     december_1 = 1512057600  # its beginning in Shanghai
     actions = [(-9, 5, "pv"), (-8, 5, "cart"), (-7, 6, "fav"), (-2, 7, "buy"), (12, 7, "pv")]
-    actions += [(30, 5, "buy"), (53, 6, "pv"), (54, 5, "buy")]
+    actions += [(36, 5, "buy"), (60, 6, "pv"), (63, 5, "buy")]
     lines = [
         f"{user},{item},{item + 90},{what},{december_1 + 3600 * hours}"
         for hours, item, what in actions
@@ -284,9 +284,9 @@ def test_taobao_user_behavior(prepared):
         purchase=0,
     )
     is_(only(splits["train"], user_id="1", hour="16"), cart=1, purchase=0, favourite=0)
-    is_(only(splits["validation"], user_id="1"), hour="6", purchase=1, cart=0)
+    is_(only(splits["validation"], user_id="1"), hour="12", purchase=1, cart=0)
     is_(
-        only(splits["test"], user_id="1", hour="6"),
+        only(splits["test"], user_id="1", hour="15"),
         purchase=1,
         earlier_items=["5", "5", "6", "7", "7", "5", "6"],
     )

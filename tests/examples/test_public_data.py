@@ -181,13 +181,27 @@ def test_kuairand(prepared, edition):
     logs = [kuairand_log(*early), kuairand_log(*late)]
     names = [f"log_standard_{days}_{edition}.csv" for days in ("4_08_to_4_21", "4_22_to_5_08")]
     files = dict(zip(names, logs, strict=True))
-    splits = prepared(f"kuairand_{edition.partition('_')[0]}", files)
+    edition = edition.partition("_")[0]
+    files[f"user_features_{edition}.csv"] = [
+        "user_id,user_active_degree,is_video_author,follow_user_num_range,fans_user_num_range,"
+        "friend_user_num_range,register_days_range",
+        '1,full_active,0,"(10,50]","[1,10)",0,730+',
+    ]
+    files[f"video_features_basic_{edition}.csv"] = [
+        "video_id,author_id,video_type,upload_type,music_id,tag",
+        *(f'{video},{90 + video // 2},NORMAL,Kmovie,5,"{video},7"' for video in range(4)),
+    ]
+    splits = prepared(f"kuairand_{edition}", files)
     assert [len(rows) for rows in splits.values()] == [9, 1, 2]
     is_(
         only(splits["train"], hour="21"),
         user_id="1",
         video_id="0",
         clicked_videos=["1", "3"],
+        clicked_authors=["90", "91"],
+        author_id="90",
+        tag=["0", "7"],
+        follow_user_num_range="(10,50]",
         weekday="6",
         click=1,
         long_view=1,
@@ -195,25 +209,44 @@ def test_kuairand(prepared, edition):
         watch_seconds=20,
     )
     is_(splits["validation"][0], hour="6", clicked_videos=["1", "3", "0"], click=0)
-    is_(only(splits["test"], user_id="2"), clicked_videos=["1", "3"], click=1, watch_seconds=4)
+    late = only(splits["test"], user_id="2")
+    is_(late, clicked_videos=["1", "3"], click=1, watch_seconds=4, register_days_range=None)
+
+
+FILES_OF_100K = {
+    "u.user": ["1|24|M|writer|85711", "2|53|F|artist|94043"],
+    "u.item": [
+        f"{film}|Élan (1995)|01-Jan-{1985 + film}||http://x/?{film}|0|1|0|0|{film % 2}" + "|0" * 14
+        for film in range(10, 15)
+    ],
+}
+FILES_OF_1M = {"users.dat": ["1::M::25::20::55455", "2::F::56::16::70072"]}
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "separator", "validation"),
+    ("name", "file", "separator", "validation", "others"),
     [
-        ("movielens_100k", "u.data", "\t", 889315200),  # from 8 March 1998 on
-        ("movielens_1m", "ratings.dat", "::", 975715200),  # from 2 December 2000 on
+        ("movielens_100k", "u.data", "\t", 889315200, FILES_OF_100K),  # from 8 March 1998 on
+        ("movielens_1m", "ratings.dat", "::", 975715200, FILES_OF_1M),  # from 2 December 2000 on
     ],
 )
-def test_movielens(prepared, name, file, separator, validation):
+def test_movielens(prepared, name, file, separator, validation, others):
     lines = [
         separator.join(map(str, [user, film, 1 + (user + film) % 5, validation + 86400 * days]))
         for user in (1, 2)
         for film, days in [(10, -9), (11, -8), (12, -7), (13, 2), (14, 27)]
     ]
-    splits = prepared(name, {file: lines})
+    splits = prepared(name, {file: lines, **others})
     assert [len(rows) for rows in splits.values()] == [6, 2, 2]
-    is_(only(splits["train"], user_id="1", item_id="12"), liked=1, rating=4, liked_items=[])
+    early = only(splits["train"], user_id="1", item_id="12")
+    is_(early, liked=1, rating=4, liked_items=[], gender="M")
+    is_(only(splits["train"], user_id="2", item_id="11"), gender="F", liked=1)
+    if "u.item" in others:
+        is_(early, genres=["Action"], year="1997", occupation="writer")
+        is_(only(splits["test"], user_id="2"), year="?", genres=["Action"])
+        is_(only(splits["validation"], user_id="2"), genres=["Action", "Childrens"])
+    else:
+        is_(early, age="25", zip_code="55455", occupation="20")
     is_(
         only(splits["validation"], user_id="1"),
         item_id="?",

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spelled
-from data_prep.own_log.vectors import vectors_of
-from data_prep.own_log.weighted_lists import flat_pairs, weighted_lists
+from data_prep.own_log.lists.vectors import vectors_of
+from data_prep.own_log.lists.weighted import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows, Vector
 from dcrnn_tf.dataset.ids.hashing import hashed_rows

@@ -22,9 +22,9 @@ from data_prep.own_log.cells import (
 )
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.id_types import IdTypes
+from data_prep.own_log.lists.vectors import shown, vectors_of
+from data_prep.own_log.lists.weighted import unusable_weights
 from data_prep.own_log.raw_columns import RawColumns
-from data_prep.own_log.vectors import shown, vectors_of
-from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, VECTOR, DatasetError, Field, load_schema

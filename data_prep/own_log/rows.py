@@ -21,11 +21,11 @@ from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.joined.columns import JoinColumns
 from data_prep.own_log.joined.tables import JoinedTable, read_joins
+from data_prep.own_log.lists.vectors import shown, vectors_of
+from data_prep.own_log.lists.weighted import unusable_weights
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
-from data_prep.own_log.vectors import shown, vectors_of
-from data_prep.own_log.weighted_lists import unusable_weights
 from data_prep.own_log.weighting.row_weights import read_weights
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress

@@ -11,8 +11,8 @@ from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
 from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
-from data_prep.own_log.vectors import vectors_of
-from data_prep.own_log.weighted_lists import id_lists
+from data_prep.own_log.lists.vectors import vectors_of
+from data_prep.own_log.lists.weighted import id_lists
 from data_prep.storage.vocabulary import IdCounter
 from dcrnn_tf.dataset.encodings import Vector
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from data_prep.own_log.declaration import parse_declaration
+from data_prep.own_log.lists.vectors import vectors_of
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
 from data_prep.own_log.statistics import summary
-from data_prep.own_log.vectors import vectors_of
 from dcrnn_tf import models
 from dcrnn_tf.dataset.encodings import Vector
 from dcrnn_tf.dataset.reader import PreparedDataset

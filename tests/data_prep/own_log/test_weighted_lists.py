@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from data_prep.own_log.declaration import parse_declaration
+from data_prep.own_log.lists.weighted import weighted_lists
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
-from data_prep.own_log.weighted_lists import weighted_lists
 from dcrnn_tf.dataset.encodings import VALUE, Ids
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError

@@ -1,0 +1,1 @@
+"""Columns of lists that hold more than ids: vectors, and ids with weights."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "dcrnn-declare": "data_prep.declare",
     "dcrnn-prepare-own-log": "data_prep.own_log",
     "dcrnn-prepare-ali-ccp": "data_prep.ali_ccp",
     "dcrnn-prepare-criteo": "data_prep.criteo",

@@ -9,6 +9,7 @@ fit scalings on the training rows, once to encode and write.
 """
 
 import dataclasses
+import json
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ from absl import logging
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.system.whole_file import whole_file
 
 if TYPE_CHECKING:  # as all that takes long to import
     from data_prep.own_log.declaration import Declaration
+    from dcrnn_tf.dataset.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,33 @@ class Settings:
         0, "Largest number of bad rows that are left out and counted.", lower=0
     )
 
+    dry_run: int | None = setting(
+        None,
+        "Number of rows of each file to try the declaration on: nothing is written, and what "
+        "becomes of the first rows is shown.",
+        lower=1,
+    )
+    summary: str | None = setting(None, "JSON file to write the summary to.")
+
+    def check(self) -> None:
+        """Checks that the summary can be written.
+
+        Raises:
+          UsageError: The folder of its file is missing.
+        """
+        if self.summary is not None and not pathlib.Path(self.summary).absolute().parent.is_dir():
+            raise command_line.UsageError(f"--summary={self.summary}: its folder does not exist")
+
+    def tell(self, schema: "Schema") -> None:
+        """States what was prepared, on the screen and in the file of the summary."""
+        from data_prep.own_log.statistics import summary, summary_content
+
+        print(summary(schema))
+        print(f"Written to {self.out_dir}.")
+        if self.summary is not None:
+            with whole_file(pathlib.Path(self.summary)) as file:
+                json.dump(summary_content(schema), file, indent=2, ensure_ascii=False)
+
     def declared(self) -> "Declaration":
         """The declaration, with what the flags change of it."""
         from data_prep.own_log.declaration import load_declaration, with_min_count
@@ -55,19 +85,23 @@ class Settings:
 def main(settings: Settings) -> None:
     """Runs the program."""
     from data_prep.own_log.preparation import prepare
-    from data_prep.own_log.statistics import summary
+    from data_prep.own_log.proposal.dry_run import dry_run
 
+    settings.check()
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
+    declaration = settings.declared()
+    log = (settings.seed, settings.max_bad_rows)
+    if settings.dry_run is not None:
+        print(dry_run(declaration, settings.raw_dir, settings.dry_run, *log))
+        return
     schema = prepare(
-        settings.declared(),
+        declaration,
         settings.raw_dir,
         settings.out_dir,
-        settings.seed,
-        settings.max_bad_rows,
+        *log,
         read_simulation(pathlib.Path(settings.raw_dir)),
     )
-    print(summary(schema))
-    print(f"Written to {settings.out_dir}.")
+    settings.tell(schema)
 
 
 if __name__ == "__main__":

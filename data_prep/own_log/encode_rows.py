@@ -1,15 +1,18 @@
 """Encodes rows of an own log: exposures, and the rows of the entity tables that they refer to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import polars as pl
 
-from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.field_encoder import FieldEncoder, missing_numbers
 from data_prep.own_log.joined.tables import JoinedTable
-from data_prep.own_log.statistics import UnknownIds
+from data_prep.own_log.statistics import EncodedCounts
 from data_prep.storage.columns import Columns, Ragged
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
 
+_IDS = (CATEGORICAL, MULTI_CATEGORICAL)
 ENTITY_ROWS = 1 << 16  # that are encoded at a time
 
 
@@ -31,7 +34,7 @@ class EncodeRows:
         # Of each row of an entity table, the numbers of unknown ids and of all ids, by field.
         self._ids = {name: self._count(name) for name in self._entities}
 
-    def __call__(self, frame) -> dict[str, np.ndarray | Ragged]:
+    def __call__(self, frame: pl.DataFrame) -> dict[str, np.ndarray | Ragged]:
         """Returns the columns that exposures store, of rows as `LogRows.read` yields them."""
         columns = {encoder.field.name: encoder(frame) for encoder in self._exposure}
         for table, _ in self._entities.values():
@@ -50,10 +53,13 @@ class EncodeRows:
           name: Name of the table.
           first: Number of the first of the rows.
         """
-        table, encoders = self._entities[name]
+        rows = self._raw_rows(name, first)
+        return {encoder.field.name: encoder(rows) for encoder in self._entities[name][1]}
+
+    def _raw_rows(self, name: str, first: int) -> pl.DataFrame:
+        table, _ = self._entities[name]
         numbers = np.arange(first, min(first + ENTITY_ROWS, table.frame.height + 1))
-        rows = table.rows_of(np.where(numbers < table.frame.height, numbers, -1))
-        return {encoder.field.name: encoder(rows) for encoder in encoders}
+        return table.rows_of(np.where(numbers < table.frame.height, numbers, -1))
 
     def chunks(self) -> Iterator[tuple[str, int]]:
         """Yields the name and the first number of each part of the entity tables."""
@@ -61,23 +67,52 @@ class EncodeRows:
             for first in range(0, rows, ENTITY_ROWS):
                 yield name, first
 
-    def count_unknown(self, unknown: UnknownIds, split: str, columns: Columns) -> None:
-        """Counts the ids of exposures of one split, and of the entities that they refer to."""
-        fields = [e.field.name for e in self._exposure if e.vocabulary]
-        unknown.add(split, columns, fields)
-        for name, (table, _) in self._entities.items():
+    def missing_numbers(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
+        """Returns which exposures lack a number, by field."""
+        return missing_numbers(self._exposure, frame)
+
+    def count(
+        self,
+        counts: EncodedCounts,
+        split: str,
+        columns: Columns,
+        missing: Mapping[str, np.ndarray],
+    ) -> None:
+        """Counts the ids of exposures of one split, and of the entities that they refer to.
+
+        Args:
+          counts: Takes the counts.
+          split: Name of the split.
+          columns: Encoded columns of its exposures.
+          missing: What `missing_numbers` says of them.
+        """
+        fields = [e.field.name for e in self._exposure if e.field.kind in _IDS]
+        counts.add(split, columns, fields, missing)
+        for name, (table, encoders) in self._entities.items():
             rows = columns[table.join.entity_row]
-            for field, (strange, ids) in self._ids[name].items():
-                unknown.add_counts(split, field, int(strange[rows].sum()), int(ids[rows].sum()))
+            for encoder in encoders:
+                field = encoder.field
+                if field.name not in self._ids[name]:
+                    continue
+                strange, ids = (side[rows] for side in self._ids[name][field.name])
+                absent = ids == 0
+                if field.kind in _IDS:
+                    some = int(np.count_nonzero(absent))
+                    counts.add_counts(split, field.name, some, int(strange.sum()), int(ids.sum()))
+                else:
+                    counts.add(split, {}, (), {field.name: absent})
 
     def _count(self, name: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         _, encoders = self._entities[name]
-        fields = [encoder.field.name for encoder in encoders if encoder.vocabulary]
-        for first in range(0, self.entities[name], ENTITY_ROWS) if fields else ():
-            columns = self.entity_rows(name, first)
-            for field in fields:
-                parts.setdefault(field, []).append(_ids_of_rows(columns[field]))
+        for first in range(0, self.entities[name], ENTITY_ROWS):
+            rows = self._raw_rows(name, first)
+            for field, lacks in missing_numbers(encoders, rows).items():
+                parts.setdefault(field, []).append((np.zeros(len(lacks), np.int64), 1 - lacks))
+            for encoder in encoders:
+                if encoder.field.kind in _IDS:
+                    counts = _ids_of_rows(encoder(rows))
+                    parts.setdefault(encoder.field.name, []).append(counts)
         return {
             field: tuple(np.concatenate(side) for side in zip(*counts, strict=True))
             for field, counts in parts.items()

@@ -1,5 +1,7 @@
 """Encodes raw columns of an own log as the schema says."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
@@ -9,7 +11,7 @@ from data_prep.own_log.lists.weighted import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows, Vector
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
-from dcrnn_tf.dataset.schema import CATEGORICAL, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
 
@@ -65,3 +67,14 @@ class FieldEncoder:
             unknown = np.flatnonzero(rows == UNKNOWN_ROW)
             rows[unknown] = self.vocabulary.encode(spelled(ids.gather(unknown)))
         return rows
+
+
+def missing_numbers(encoders: Iterable[FieldEncoder], frame: pl.DataFrame) -> dict[str, np.ndarray]:
+    """Returns which rows lack a number, by each field whose encoded column does not show it."""
+    missing = {}
+    for encoder in encoders:
+        field = encoder.field
+        if field.kind == NUMERIC:
+            numbers = numbers_of(frame[field.raw_name]).to_numpy()
+            missing[field.name] = ~field.encoding.cleaned(numbers, np)[1]
+    return missing

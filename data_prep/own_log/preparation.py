@@ -8,16 +8,18 @@ from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.encode_rows import EncodeRows
-from data_prep.own_log.history.histories import open_histories
+from data_prep.own_log.history.histories import Histories, open_histories
 from data_prep.own_log.joined.exposures import Exposures
 from data_prep.own_log.learning.classes import coded
-from data_prep.own_log.learning.field_learner import field_learners
+from data_prep.own_log.learning.field_learner import FieldLearner, field_learners
+from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
-from data_prep.own_log.statistics import UnknownIds, filters_of
+from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying
 from data_prep.storage import sizes
+from data_prep.storage.bad_rows import Progress
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
@@ -49,36 +51,21 @@ def prepare(
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
     check_absent(pathlib.Path(out_dir))
-    log = LogRows(declaration, pathlib.Path(data_dir), seed, max_bad_rows)
+    log = LogRows(declaration, raw_folder(data_dir), seed, max_bad_rows)
     require_room(sizes.OWN_LOG, declaration, log, pathlib.Path(out_dir))
     if log.counts_first:
         with _bar("splits", log.bytes, "B") as bar:
             log.count(bar.update)
     negatives = NegativeDraw.of(declaration, seed)
     with open_histories(declaration, log, pathlib.Path(out_dir)) as histories:
-        learners = field_learners(declaration, seed)
-        counts = RowCounts(declaration)
-        exposures = Exposures(log.joins.tables, declaration.entities)
         with _bar("1/3 counting", log.bytes, "B") as bar:
-            rows_stay = StayingRows(negatives)
-            for frame, splits, labels in log.read(bar.update):
-                stay = rows_stay(splits, labels)
-                histories.add(frame, (splits == TRAIN) & stay, labels)
-                frame, splits, labels = staying(frame, splits, labels, stay)
-                counts.add(frame, splits, labels)
-                for learner in learners:
-                    if learner.declared.history is None and not learner.entity_of_ids:
-                        learner.add(frame, splits == TRAIN)
-                exposures.add(frame, splits == TRAIN)
+            learners, counts = learn(declaration, log, histories, seed, bar.update)
         check_rows(declaration, counts)
-        exposures.teach(learners)
-        histories.finish(learners)
-
         encoders = [histories.encoder(*learner.finish()) for learner in learners]
         fields = [encoder.field for encoder in encoders]
         tasks = counts.tasks()
         largest = int(counts.rows.max())
-        unknown = UnknownIds()
+        encoded_counts = EncodedCounts()
         encode = EncodeRows(encoders, log.joins.tables)
         with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
             for encoder in encoders:
@@ -92,13 +79,15 @@ def prepare(
                     stay = rows_stay(splits, labels)
                     frame, splits, labels = staying(frame, splits, labels, stay)
                     encoded = encode(frame) | coded(labels, tasks)
+                    missing = encode.missing_numbers(frame)
                     for split in np.unique(splits):
                         rows = np.flatnonzero(splits == split)
                         columns = {
                             name: take_rows(column, rows) for name, column in encoded.items()
                         }
                         writer.add_rows(SPLIT_NAMES[split], columns)
-                        encode.count_unknown(unknown, SPLIT_NAMES[split], columns)
+                        absent = {name: lacks[rows] for name, lacks in missing.items()}
+                        encode.count(encoded_counts, SPLIT_NAMES[split], columns, absent)
             source = source_of(declaration, log, simulation)
             filters = filters_of(
                 log.bad_rows.counts,
@@ -108,12 +97,47 @@ def prepare(
                 never_met(declaration, counts),
                 written_spans(declaration, counts),
             )
-            filters["unknown_ids"] = unknown.shares()
+            filters |= encoded_counts.filters()
             if negatives is not None:
                 filters["negatives_left_out"] = rows_stay.left_out
             settings = settings_of(declaration)
             with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
                 return writer.finish(source, settings, filters, bar.update, histories.remove)
+
+
+def learn(
+    declaration: Declaration, log: LogRows, histories: Histories, seed: int, progress: Progress
+) -> tuple[list[FieldLearner], RowCounts]:
+    """Reads all rows of a log once.
+
+    Args:
+      declaration: Declaration of the log.
+      log: The log.
+      histories: Its histories, which are sorted then.
+      seed: Seed of the draws, and of the samples that quantiles are taken from.
+      progress: called with the number of bytes read since the last call.
+
+    Returns:
+      What was learned of each field, and the counts of rows.
+
+    Raises:
+      DatasetError: There are more bad rows than tolerated.
+    """
+    learners, counts = field_learners(declaration, seed), RowCounts(declaration)
+    exposures = Exposures(log.joins.tables, declaration.entities)
+    rows_stay = StayingRows(NegativeDraw.of(declaration, seed))
+    for frame, splits, labels in log.read(progress):
+        stay = rows_stay(splits, labels)
+        histories.add(frame, (splits == TRAIN) & stay, labels)
+        frame, splits, labels = staying(frame, splits, labels, stay)
+        counts.add(frame, splits, labels)
+        for learner in learners:
+            if learner.declared.history is None and not learner.entity_of_ids:
+                learner.add(frame, splits == TRAIN)
+        exposures.add(frame, splits == TRAIN)
+    exposures.teach(learners)
+    histories.finish(learners)
+    return learners, counts
 
 
 def require_room(

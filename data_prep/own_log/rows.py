@@ -23,7 +23,7 @@ from data_prep.own_log.joined.columns import JoinColumns
 from data_prep.own_log.joined.tables import JoinedTable, read_joins
 from data_prep.own_log.lists.vectors import shown, vectors_of
 from data_prep.own_log.lists.weighted import unusable_weights
-from data_prep.own_log.parsing.chunks import Chunk
+from data_prep.own_log.parsing.chunks import Chunk, first_of
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.split_draw import SplitCounts
 from data_prep.own_log.weighting.row_weights import read_weights
@@ -45,19 +45,26 @@ class LogRows:
       data_dir: folder that the declaration's file patterns are relative to.
       seed: Seed of the split.
       max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
+      first_rows: Number of rows of each file that are read; all if None.
 
     Raises:
       DatasetError: a pattern fits no file, or a file cannot be read or lacks a column.
     """
 
     def __init__(
-        self, declaration: Declaration, data_dir: pathlib.Path, seed: int, max_bad_rows: int
+        self,
+        declaration: Declaration,
+        data_dir: pathlib.Path,
+        seed: int,
+        max_bad_rows: int,
+        first_rows: int | None = None,
     ):
         self.bad_rows = BadRows(max_bad_rows)
         self._declaration = declaration
         self._seed = seed
         self._draw = None if self.counts_first else SplitCounts(declaration, seed).draw()
         self._max_bad_rows = max_bad_rows
+        self._first_rows = first_rows
         self.empty_files: list[str] = []
         self.hidden_files: list[str] = []
         self.files_without_rows: list[str] = []  # as far as read
@@ -133,7 +140,7 @@ class LogRows:
     def _rows(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields as `read` does, with splits as far as the declaration says them."""
         self.bad_rows = self.joins.bad_rows.copy()
-        read = RowReader(self._declaration, self.joins.tables)
+        read = RowReader(self._declaration, self.joins.tables, self._first_rows)
         self.unmatched = read.unmatched
         self.files_without_rows = list(self.empty_files)
         for split, file in self.files:
@@ -151,13 +158,20 @@ class RowReader:
     Args:
       declaration: what the files hold.
       tables: The joined tables.
+      first_rows: Number of rows of each file that are read; all if None.
 
     Attributes:
       unmatched: Number of usable rows without partner, by join, as far as read.
     """
 
-    def __init__(self, declaration: Declaration, tables: Sequence[JoinedTable] = ()):
+    def __init__(
+        self,
+        declaration: Declaration,
+        tables: Sequence[JoinedTable] = (),
+        first_rows: int | None = None,
+    ):
         self._declaration = declaration
+        self._first_rows = first_rows
         self._join = JoinColumns(tables)
         self._columns = [*declaration.columns]
         self._columns += [join.row_column for join in declaration.entities.values()]
@@ -175,7 +189,7 @@ class RowReader:
           bad_rows: takes the rows that cannot be used.
           progress: called with the number of bytes read since the last call.
         """
-        for chunk in file.chunks(bad_rows, progress):
+        for chunk in first_of(file.chunks(bad_rows, progress), self._first_rows):
             faults = _Faults(chunk, bad_rows)
             frame, alone = self._join(chunk.frame)
             self._check_partners(frame, alone, faults)

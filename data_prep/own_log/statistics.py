@@ -8,51 +8,83 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from data_prep.own_log.joined.tables import counts_of
-from data_prep.own_log.learning.field_learner import FieldCounts
+from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
 from data_prep.own_log.rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
-from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, NUMERIC, REGRESSION, VECTOR, Schema
+from dcrnn_tf.dataset.schema import (
+    BINARY,
+    CATEGORICAL,
+    MULTICLASS,
+    NUMERIC,
+    REGRESSION,
+    VECTOR,
+    Schema,
+)
 
 _POSITIVE = {BINARY: "", REGRESSION: " above 0", MULTICLASS: " not the first class"}
-HIGH_SHARE = 0.5  # of unknown ids, from which on the summary says so
+HIGH_SHARE = 0.1  # of unknown ids and of missing values, from which on the summary says so
 NAMED_FILES = 3
 
 
-class UnknownIds:
-    """Numbers of ids, and of those that no vocabulary knows, by split and field."""
+class EncodedCounts:
+    """Numbers of rows without a value, of ids, and of unknown ids, by split and field."""
 
     def __init__(self) -> None:
+        self._missing: collections.Counter[tuple[str, str]] = collections.Counter()
         self._unknown: collections.Counter[tuple[str, str]] = collections.Counter()
         self._ids: collections.Counter[tuple[str, str]] = collections.Counter()
 
-    def add(self, split: str, columns: Columns, fields: Iterable[str]) -> None:
-        """Counts the ids of encoded columns, those of `fields`, in rows of one split."""
+    def add(
+        self,
+        split: str,
+        columns: Columns,
+        fields: Iterable[str],
+        missing_numbers: Mapping[str, np.ndarray],
+    ) -> None:
+        """Counts encoded rows of one split.
+
+        Args:
+          split: Name of the split.
+          columns: Encoded columns.
+          fields: Names of those that are made of ids.
+          missing_numbers: Whether each row lacks a number, by field.
+        """
         for field in fields:
             column = columns[field]
-            rows = column.values if isinstance(column, Ragged) else column
+            lists = isinstance(column, Ragged)
+            rows = column.values if lists else column
+            absent = column.row_lengths == 0 if lists else column == PADDING_ROW
+            self._missing[split, field] += int(np.count_nonzero(absent))
             self._unknown[split, field] += int(np.count_nonzero(rows == UNKNOWN_ROW))
             self._ids[split, field] += int(np.count_nonzero(rows != PADDING_ROW))
+        for field, absent in missing_numbers.items():
+            self._missing[split, field] += int(np.count_nonzero(absent))
 
-    def add_counts(self, split: str, field: str, unknown: int, ids: int) -> None:
-        """Adds numbers of a field's ids in rows of one split."""
+    def add_counts(self, split: str, field: str, missing: int, unknown: int, ids: int) -> None:
+        """Adds numbers of rows without a value and of a field's ids in rows of one split."""
+        self._missing[split, field] += missing
         self._unknown[split, field] += unknown
         self._ids[split, field] += ids
 
-    def merge(self, other: "UnknownIds") -> None:
+    def merge(self, other: "EncodedCounts") -> None:
         """Adds the counts of other rows."""
+        self._missing.update(other._missing)
         self._unknown.update(other._unknown)
         self._ids.update(other._ids)
 
-    def shares(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Returns `{split: {field: {"unknown": ..., "ids": ...}}}`."""
-        shares: dict[str, dict[str, dict[str, int]]] = {}
+    def filters(self) -> dict[str, object]:
+        """Returns what the schema's `filters` hold of it."""
+        missing: dict[str, dict[str, int]] = {}
+        for split, field in sorted(self._missing):
+            missing.setdefault(split, {})[field] = self._missing[split, field]
+        unknown: dict[str, dict[str, dict[str, int]]] = {}
         for split, field in sorted(self._ids):
             counts = {"unknown": self._unknown[split, field], "ids": self._ids[split, field]}
-            shares.setdefault(split, {})[field] = counts
-        return shares
+            unknown.setdefault(split, {})[field] = counts
+        return {"missing_by_split": missing, "unknown_ids": unknown}
 
 
 def filters_of(
@@ -63,7 +95,7 @@ def filters_of(
     never_met: Mapping[str, Mapping[str, str]],
     spans: Mapping[str, Sequence[str]],
 ) -> dict[str, object]:
-    """Returns the schema's `filters`, less the unknown ids, which encoding counts.
+    """Returns the schema's `filters`, less what encoding counts, as `EncodedCounts` does.
 
     Args:
       bad_rows: Numbers of bad rows that were left out, by reason.
@@ -80,6 +112,16 @@ def filters_of(
         "files_without_rows": list(files_without_rows),
         "hidden_files": log.hidden_files,
         "missing": {name: counts.missing for name, counts in fields.items()},
+        "written_lists": {
+            name: {"ids": counts.written_lists, "such_as": counts.written_list}
+            for name, counts in fields.items()
+            if counts.written_lists
+        },
+        "spelled_otherwise": {
+            name: {"ids": len(others), "such_as": list(next(iter(others.items())))}
+            for name, counts in fields.items()
+            if (others := counts.spelled_otherwise)
+        },
         "truncated_lists": {name: n for name, n in truncated.items() if n is not None},
         "never_met": {part: dict(values) for part, values in never_met.items()},
     }
@@ -141,6 +183,7 @@ def summary(schema: Schema) -> str:
             what += f", missing in {missing:,} rows"
         if truncated := filters["truncated_lists"].get(field.name):
             what += f", {truncated:,} lists cut to {field.max_values} values"
+        what += "".join(_shares(schema, field.name))
         lines.append(f"  field {field.name}: {what}")
     means = {task.weight: task.weight_mean for task in schema.tasks if task.weight is not None}
     lines += [f"  {name}: {mean:.6g} on average of training rows" for name, mean in means.items()]
@@ -153,6 +196,42 @@ def summary(schema: Schema) -> str:
     lines.append(f"  bad rows left out: {bad or 'none'}")
     lines += [f"  note: {note}" for note in notes(schema)]
     return "\n".join(lines)
+
+
+def _shares(schema: Schema, field: str) -> Iterator[str]:
+    """Yields which share of each split's rows lacks a value, and of its ids is unknown, if any."""
+    rows = {name: split.rows for name, split in schema.splits.items()}
+    missing = schema.filters.get("missing_by_split", {})
+    counts = {"missing": {s: (missing.get(s, {}).get(field, 0), n) for s, n in rows.items()}}
+    unknown = schema.filters.get("unknown_ids", {})
+    ids = {s: unknown[s][field] for s in rows if field in unknown.get(s, {})}
+    counts["unknown ids"] = {s: (count["unknown"], count["ids"]) for s, count in ids.items()}
+    for what, by_split in counts.items():
+        if any(some for some, _ in by_split.values()):
+            shares = (f"{s} {some / max(of, 1):.1%}" for s, (some, of) in by_split.items())
+            yield f"; {what}: {', '.join(shares)}"
+
+
+def summary_content(schema: Schema) -> dict[str, object]:
+    """Returns what `summary` says, for programs to read."""
+    return {
+        "name": schema.name,
+        "simulated": schema.simulated,
+        "splits": {
+            name: {
+                "rows": split.rows,
+                "positives": dict(split.positives),
+                "defined": dict(split.defined),
+            }
+            for name, split in schema.splits.items()
+        },
+        "fields": {
+            field.name: {"kind": field.kind, "embedding_rows": field.vocabulary_size}
+            for field in schema.fields
+        },
+        **schema.filters,
+        "notes": list(notes(schema)),
+    }
 
 
 def notes(schema: Schema) -> Iterator[str]:
@@ -174,6 +253,9 @@ def notes(schema: Schema) -> Iterator[str]:
     for field, missing in filters["missing"].items():
         if missing == rows:
             yield f"field {field}: every row lacks a value"
+        else:
+            yield from _missing(schema, field)
+    yield from _odd_ids(schema)
     for split, fields in filters.get("unknown_ids", {}).items():
         for field, counts in fields.items():
             if counts["ids"] and counts["unknown"] >= HIGH_SHARE * counts["ids"]:
@@ -196,6 +278,38 @@ def notes(schema: Schema) -> Iterator[str]:
                     f"of task {task.name} that no training row has, and are no part of its metrics"
                 )
     yield from _out_of_sequence(schema)
+
+
+def _missing(schema: Schema, field: str) -> Iterator[str]:
+    """Yields in which splits a field is missing in many rows."""
+    by_split = schema.filters.get("missing_by_split", {})
+    shares = [
+        (f"{counts[field]:,} of {split.rows:,} rows of {name}", counts[field] / split.rows)
+        for name, split in schema.splits.items()
+        if (counts := by_split.get(name)) and counts.get(field, 0) >= HIGH_SHARE * split.rows > 0
+    ]
+    if shares:
+        where = ", ".join(f"{what} ({share:.0%})" for what, share in shares)
+        yield f"field {field}: no value in {where}"
+
+
+def _odd_ids(schema: Schema) -> Iterator[str]:
+    """Yields which ids look like lists, or like others of the same field."""
+    kinds = {field.name: field.kind for field in schema.fields}
+    for field, lists in schema.filters.get("written_lists", {}).items():
+        advice = "lists stand between separators or in square brackets"
+        if kinds[field] == CATEGORICAL:
+            advice = "declare it multi_categorical if they are"
+        yield (
+            f"field {field}: {lists['ids']:,} ids look like written lists, such as "
+            f"{lists['such_as']!r:.80}; {advice}"
+        )
+    for field, others in schema.filters.get("spelled_otherwise", {}).items():
+        odd, known = others["such_as"]
+        yield (
+            f"field {field}: {others['ids']:,} ids are the same number as another id and are told "
+            f"apart by their spelling, such as {odd!r} and {known!r}"
+        )
 
 
 def _ahead(spans: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -21,8 +21,12 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
     program.start()
     from data_prep.beam.own_log.preparation import prepare
     from data_prep.beam.stage import pipeline_options  # both need Beam
-    from data_prep.own_log.statistics import summary
 
+    settings.check()
+    if settings.dry_run is not None:
+        raise command_line.UsageError(
+            "--dry_run reads few rows and needs no workers; use data_prep.own_log for it"
+        )
     schema = prepare(
         settings.declared(),
         settings.raw_dir,
@@ -32,8 +36,7 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
         read_simulation(pathlib.Path(settings.raw_dir)),
         pipeline_options(beam.beam_options),
     )
-    print(summary(schema))
-    print(f"Written to {settings.out_dir}.")
+    settings.tell(schema)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from data_prep.beam.own_log.tables import TableFiles
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import LogFile
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.own_log.rows import LogRows, RowReader
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.own_log.weighting.negatives import staying
@@ -213,7 +214,7 @@ class _Sum(beam.CombineFn):
 
 
 def _read(
-    element: tuple[int, int, pathlib.Path, Mapping[str, str | None]],
+    element: tuple[int, int, RawPath, Mapping[str, str | None]],
     declaration: Declaration,
     tables: TableFiles,
     folder: pathlib.Path,

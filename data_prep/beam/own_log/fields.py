@@ -19,13 +19,13 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredFiel
 from data_prep.own_log.encode_rows import EncodeRows
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.classes import coded
-from data_prep.own_log.learning.field_learner import FieldCounts, FieldLearner
-from data_prep.own_log.learning.id_sketch import IdSketch
+from data_prep.own_log.learning.field_counts import FieldCounts
+from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.preparation import take_rows
 from data_prep.own_log.row_counts import RowCounts
 from data_prep.own_log.split_draw import TRAIN, SplitDraw
-from data_prep.own_log.statistics import UnknownIds
+from data_prep.own_log.statistics import EncodedCounts
 from dcrnn_tf.dataset.encodings import QUANTILE
 from dcrnn_tf.dataset.names import file_names
 from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field, Schema
@@ -38,19 +38,15 @@ class FieldPart:
 
     Attributes:
       chunk: Number of the chunk.
-      missing: rows without the field.
-      truncated: lists that are longer than kept.
+      counts: what was counted of its cells.
       values: training values that are not missing, of a field of quantile scaling.
       scaling: ScalingLearner that has seen the training values; a quantile scaling has seen none.
-      sketch: Sketch of the training rows' ids, where these are hashed.
     """
 
     chunk: int
-    missing: int
-    truncated: int
+    counts: FieldCounts
     values: int
     scaling: ScalingLearner
-    sketch: IdSketch | None
 
 
 class LearnLog:
@@ -123,10 +119,7 @@ class _Learn(beam.DoFn):
                 # Its sample depends on how many values there were in the chunks before.
                 values = int(np.count_nonzero(~np.isnan(learner.numbers(frame)[train])))
                 scaling = ScalingLearner(QUANTILE)
-            part = FieldPart(
-                *(chunk.number, learner.missing, learner.truncated, values, scaling),
-                learner.counts.sketch,
-            )
+            part = FieldPart(chunk.number, learner.counts, values, scaling)
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind not in (NUMERIC, VECTOR) and field.hashed is None:
                 owner = field.shares or field.name
@@ -204,11 +197,8 @@ def _finish(
     (declared,) = (field for field in declaration.fields if field.name == name)
     learner = FieldLearner(declared, declaration, seed)
     for part in sorted(groups["parts"], key=lambda part: part.chunk):
-        learner.missing += part.missing
-        learner.truncated += part.truncated
+        learner.counts.merge(part.counts)
         learner.scaling.merge(part.scaling)
-        if part.sketch is not None:
-            learner.counter.merge(part.sketch)
     for scaling in groups["samples"]:
         learner.scaling.merge(scaling)
     for table in groups["ids"]:
@@ -261,7 +251,7 @@ class EncodeLog:
             pipeline
             | "Chunks" >> beam.Create(self._chunks)
             | "Spread chunks" >> beam.Reshuffle()
-            | "Encode" >> beam.ParDo(_Encode(*self._encode)).with_outputs("unknown", main="rows")
+            | "Encode" >> beam.ParDo(_Encode(*self._encode)).with_outputs("counted", main="rows")
         )
         entities = (
             pipeline
@@ -270,7 +260,7 @@ class EncodeLog:
         )
         rows = (encoded.rows, entities) | beam.Flatten()
         written = rows | WriteShards(self._folder, self._schema)
-        return {"written": written, "unknown": encoded.unknown}
+        return {"written": written, "counted": encoded.counted}
 
 
 class _Encoders:
@@ -313,15 +303,16 @@ class _Encode(beam.DoFn):
     def process(self, chunk: Chunk) -> Iterator:
         encode, schema = self._encoders.encoder(), self._encoders.schema
         frame, splits, labels = chunk.load(self._draw)
-        unknown = UnknownIds()
+        counts, missing = EncodedCounts(), encode.missing_numbers(frame)
         encoded = encode(frame) | coded(labels, schema.tasks)
         for split in np.unique(splits):
             chosen = np.flatnonzero(splits == split)
             columns = {name: take_rows(column, chosen) for name, column in encoded.items()}
             name = SPLIT_NAMES[split]
-            encode.count_unknown(unknown, name, columns)
+            absent = {field: lacks[chosen] for field, lacks in missing.items()}
+            encode.count(counts, name, columns, absent)
             yield from scatter(schema, name, chunk.number, columns, self._shards[name])
-        yield beam.pvalue.TaggedOutput("unknown", unknown)
+        yield beam.pvalue.TaggedOutput("counted", counts)
 
 
 def _entity_rows(entity: str, encoders: _Encoders) -> Iterator:

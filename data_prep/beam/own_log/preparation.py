@@ -21,11 +21,12 @@ from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.learning.field_learner import FieldCounts
+from data_prep.own_log.learning.field_counts import FieldCounts
+from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
-from data_prep.own_log.statistics import UnknownIds, filters_of
+from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
@@ -59,7 +60,7 @@ def prepare(
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
     options = options or pipeline_options("")
-    data_dir, out_dir = pathlib.Path(data_dir).absolute(), pathlib.Path(out_dir).absolute()
+    data_dir, out_dir = raw_folder(data_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
     rows = LogRows(declaration, data_dir, seed, max_bad_rows)
     preparation.require_room(sizes.OWN_LOG_ON_BEAM, declaration, rows, out_dir)
@@ -202,11 +203,11 @@ def _write(
             TableFiles(declaration.joins, work.path),
         )
         results = run_stage(options, work.path, encoding.build)
-        unknown = UnknownIds()
-        for part in results["unknown"]:
-            unknown.merge(part)
+        counted = EncodedCounts()
+        for part in results["counted"]:
+            counted.merge(part)
         schema = name_shards(folder.partial, schema, results["written"])
-        filters = {**schema.filters, "unknown_ids": unknown.shares()}
+        filters = {**schema.filters, **counted.filters()}
         schema = dataclasses.replace(schema, filters=filters)
         folder.finish(schema, work.remove)
     return schema

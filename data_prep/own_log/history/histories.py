@@ -147,7 +147,7 @@ class HistoryEncoder(FieldEncoder):
     def __call__(self, frame: pl.DataFrame) -> Ragged:
         """Returns the field's column of the dataset."""
         lists = self._files.lists(self._number, frame[ROW].to_numpy())
-        self._learner.missing += int(np.count_nonzero(lists.row_lengths == 0))
+        self._learner.counts.missing += int(np.count_nonzero(lists.row_lengths == 0))
         return Ragged(self._rows_of_ids[lists.values], lists.row_lengths)
 
 

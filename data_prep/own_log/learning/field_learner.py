@@ -9,6 +9,7 @@ import polars as pl
 from data_prep.own_log.cells import cut_lists, ids_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
+from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.lists.vectors import vectors_of
@@ -17,23 +18,6 @@ from data_prep.storage.vocabulary import IdCounter
 from dcrnn_tf.dataset.encodings import Vector
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
-
-
-@dataclasses.dataclass(frozen=True)
-class FieldCounts:
-    """Counts of one field; `truncated` is None where the field has no lists.
-
-    Attributes:
-      missing: Number of rows without a value, those with an empty list among them.
-      truncated: Number of lists that were cut.
-      owner: Name of the field whose ids they are.
-      sketch: Sketch of the distinct ids of training rows, where these are hashed.
-    """
-
-    missing: int
-    truncated: int | None
-    owner: str
-    sketch: IdSketch | None = None
 
 
 class FieldLearner:
@@ -47,13 +31,13 @@ class FieldLearner:
 
     def __init__(self, declared: DeclaredField, declaration: Declaration, seed: int):
         self.declared = declared
-        self.missing = 0
-        self.truncated = 0
+        truncated = 0 if declared.kind == MULTI_CATEGORICAL else None
+        self.counts = FieldCounts(0, truncated, declared.shares or declared.name)
         self.scaling = ScalingLearner(declared.scaling, seed)
         self._bins = BinsLearner(declared.bins) if declared.bins else None
         self._counter: IdCounter | IdSketch = IdCounter(spelled)
         if declared.hashed is not None:
-            self._counter = IdSketch()
+            self._counter = self.counts.sketch = IdSketch()
         self._owner: FieldLearner = self  # learns the ids of this field
         self._encoding = declared.encoding(declaration.missing_values)
         self._entity = declaration.entity_of(declared)
@@ -61,44 +45,37 @@ class FieldLearner:
     def share(self, owner: "FieldLearner") -> None:
         """Makes the learner of another field count this field's ids among its own."""
         self._owner, self._counter = owner, owner.counter
+        self.counts.sketch = owner.counts.sketch
 
     @property
     def counter(self) -> IdCounter | IdSketch:
         """The counter of the field's ids, or the sketch of those that are hashed."""
         return self._bins.counter if self._bins else self._counter
 
-    @property
-    def counts(self) -> FieldCounts:
-        """What was counted over all rows."""
-        declared, sketch = self.declared, self._counter
-        return FieldCounts(
-            self.missing,
-            self.truncated if declared.kind == MULTI_CATEGORICAL else None,
-            declared.shares or declared.name,
-            sketch if isinstance(sketch, IdSketch) else None,
-        )
-
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
         column, encoding = frame[self.declared.column], self._encoding
         if isinstance(encoding, Vector):
             vectors, _ = vectors_of(column, encoding)
-            self.missing += int(np.isnan(vectors[:, 0]).sum())
+            self.counts.missing += int(np.isnan(vectors[:, 0]).sum())
             return
         if encoding.reads_numbers:
             numbers = self.numbers(frame)
-            self.missing += int(np.isnan(numbers).sum())
+            self.counts.missing += int(np.isnan(numbers).sum())
             (self._bins or self.scaling).add(numbers[train])
             return
         if self.declared.kind == CATEGORICAL:
-            self.missing += column.null_count()
-            self._counter.add(ids_of(column, encoding).filter(pl.Series(train)))
+            self.counts.missing += column.null_count()
+            ids = ids_of(column, encoding)
+            self.counts.add_ids(ids)
+            self._counter.add(ids.filter(pl.Series(train)))
             return
         lists, longest = id_lists(column, encoding), self.declared.max_values
-        self.missing += int((lists.list.len() == 0).sum())
-        self.truncated += int((lists.list.len() > longest).sum())
-        lists = cut_lists(lists.filter(pl.Series(train)), encoding)
-        self._counter.add(lists.explode().drop_nulls())
+        self.counts.missing += int((lists.list.len() == 0).sum())
+        self.counts.truncated += int((lists.list.len() > longest).sum())
+        lists = cut_lists(lists, encoding)
+        self.counts.add_ids(lists.explode().drop_nulls())
+        self._counter.add(lists.filter(pl.Series(train)).explode().drop_nulls())
 
     @property
     def entity_of_ids(self) -> str | None:
@@ -117,14 +94,19 @@ class FieldLearner:
         column, encoding = frame[self.declared.column], self._encoding
         seen = train > 0
         if self.declared.kind == CATEGORICAL:
-            self.missing += int(rows[column.is_null().to_numpy()].sum())
+            self.counts.missing += int(rows[column.is_null().to_numpy()].sum())
+            self.counts.add_ids(ids_of(column, encoding), rows)
             ids, weights = ids_of(column, encoding).filter(pl.Series(seen)), train[seen]
         else:
             lists, longest = id_lists(column, encoding), self.declared.max_values
             lengths = lists.list.len().to_numpy()
-            self.missing += int(rows[lengths == 0].sum())
-            self.truncated += int(rows[lengths > longest].sum())
-            lists = cut_lists(lists.filter(pl.Series(seen)), encoding)
+            self.counts.missing += int(rows[lengths == 0].sum())
+            self.counts.truncated += int(rows[lengths > longest].sum())
+            lists = cut_lists(lists, encoding)
+            self.counts.add_ids(
+                lists.explode().drop_nulls(), np.repeat(rows, lists.list.len().to_numpy())
+            )
+            lists = lists.filter(pl.Series(seen))
             ids = lists.explode().drop_nulls()
             weights = np.repeat(train[seen], lists.list.len().to_numpy())
         if isinstance(self._counter, IdSketch):
@@ -147,6 +129,7 @@ class FieldLearner:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
         elif declared.hashed is None and declared.kind in (CATEGORICAL, MULTI_CATEGORICAL):
             vocabulary = self._owner.vocabulary
+            self.counts.compare(vocabulary.ids)
         field = declared.as_field(len(vocabulary.ids) if vocabulary else 0, encoding)
         return dataclasses.replace(field, entity=self._entity), vocabulary
 

@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import pathlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
 import pyarrow as pa
 
+from data_prep.own_log.parsing.remote import RawPath, RemotePath
 from dcrnn_tf.dataset.schema import DatasetError
 
 
@@ -25,6 +25,18 @@ class Chunk:
     place: Callable[[int], str]
 
 
+def first_of(chunks: Iterable[Chunk], rows: int | None) -> Iterator[Chunk]:
+    """Yields the first rows of a file, all if `rows` is None."""
+    for chunk in chunks:
+        if rows is None:
+            yield chunk
+            continue
+        yield dataclasses.replace(chunk, frame=chunk.frame.head(rows))
+        rows -= chunk.frame.height
+        if rows <= 0:
+            return
+
+
 def not_text(encoding: str) -> tuple[str, str]:
     """The reason of bad rows with bytes that are no text in an encoding, and the sentence."""
     return f"not {encoding}", f"a cell holds bytes that are not {encoding}"
@@ -37,7 +49,7 @@ class EmptyFileError(DatasetError):
 class reading:
     """Turns what goes wrong in reading a file into one sentence."""
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: RawPath):
         self._path = path
 
     def __enter__(self) -> None:
@@ -48,6 +60,9 @@ class reading:
             raise DatasetError(
                 f"{self._path} is cut off: its compressed data ends early; fetch it again"
             ) from None
-        if isinstance(error, (OSError, zlib.error, pa.ArrowException, csv.Error)):
-            reason = str(error).splitlines()[0]
+        kinds = (OSError, zlib.error, pa.ArrowException, csv.Error)
+        if isinstance(self._path, RemotePath) and not isinstance(error, DatasetError):
+            kinds = Exception  # each remote file system has exceptions of its own
+        if isinstance(error, kinds):
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError, not_text, reading
 from data_prep.own_log.parsing.csv_text import CsvText, text_of
 from data_prep.own_log.parsing.first_bytes import unpacked
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -24,7 +24,7 @@ BLOCK_BYTES = 8 << 20  # of CSV text a chunk
 class CsvFile:
     """A CSV file, packed or not; `names` are its columns."""
 
-    def __init__(self, path: pathlib.Path, selection: Selection):
+    def __init__(self, path: RawPath, selection: Selection):
         self.path = path
         self._selection = selection
         self._options = selection.options
@@ -72,7 +72,7 @@ class CsvFile:
         # By their numbers, because columns that are not read may share a name.
         columns = {str(self.names.index(name)): name for name in self._selection.among(self.names)}
         record = 0  # number of the last record seen
-        with reading(self.path), open(self.path, "rb") as raw:
+        with reading(self.path), self.path.open("rb") as raw:
             text = CsvText(
                 unpacked(raw), self._options.separator * len(self.names), self._options.encoding
             )
@@ -151,7 +151,7 @@ class CsvFile:
         character.
         """
         csv.field_size_limit(max(csv.field_size_limit(), BLOCK_BYTES))  # as long as Arrow takes
-        with open(self.path, "rb") as raw:
+        with self.path.open("rb") as raw:
             text = text_of(unpacked(raw), self._options.encoding)
             lines = (line.replace("\0", "\ufffd") for line in text)
             quoting = csv.QUOTE_MINIMAL if self._options.quoted else csv.QUOTE_NONE

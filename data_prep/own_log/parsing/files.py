@@ -19,6 +19,7 @@ from data_prep.own_log.parsing.csv_file import CsvFile
 from data_prep.own_log.parsing.first_bytes import CSV, JSON_LINES, PARQUET, kind_of
 from data_prep.own_log.parsing.json_lines import JsonLinesFile
 from data_prep.own_log.parsing.parquet_file import ParquetFile
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -42,7 +43,7 @@ class LogFile:
 
     def __init__(
         self,
-        path: pathlib.Path,
+        path: RawPath,
         selection: Selection,
         partitions: Mapping[str, str | None] | None = None,
     ):
@@ -55,7 +56,7 @@ class LogFile:
         own = self._content.names
         self.names = (*own, *(name for name in self.partitions if name not in own))
         selection.check(self.names, str(path))
-        if not set(selection.columns) & set(own):
+        if selection.columns and not set(selection.columns) & set(own):
             raise DatasetError(
                 f"{path}: its folders give all columns that are read, expected one of its own"
             )
@@ -79,7 +80,7 @@ class LogFile:
             yield Chunk(chunk.frame.with_columns(given).select(self._columns), chunk.place)
 
 
-def partitions_of(path: pathlib.Path, data_dir: pathlib.Path) -> dict[str, str | None]:
+def partitions_of(path: RawPath, data_dir: RawPath) -> dict[str, str | None]:
     """Returns the columns that folders such as `day=2026-11-01` below `data_dir` give a file."""
     folders = path.relative_to(data_dir).parts[:-1]
     pairs = [part.split("=", 1) for part in folders if "=" in part[1:]]
@@ -98,15 +99,15 @@ class Files:
     """
 
     opened: Sequence[LogFile]
-    empty: Sequence[pathlib.Path]
-    hidden: Sequence[pathlib.Path]
+    empty: Sequence[RawPath]
+    hidden: Sequence[RawPath]
 
 
-def open_files(data_dir: pathlib.Path, patterns: Sequence[str], selection: Selection) -> Files:
+def open_files(data_dir: RawPath, patterns: Sequence[str], selection: Selection) -> Files:
     """Opens the files that fit patterns.
 
     Args:
-      data_dir: Folder that the patterns are relative to.
+      data_dir: Folder that the patterns are relative to, on this machine or a remote one.
       patterns: File names, or patterns with `*` and `?`.
       selection: what is read of them.
 
@@ -126,9 +127,7 @@ def open_files(data_dir: pathlib.Path, patterns: Sequence[str], selection: Selec
     return Files(opened, empty, hidden)
 
 
-def find_files(
-    data_dir: pathlib.Path, patterns: Sequence[str]
-) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+def find_files(data_dir: RawPath, patterns: Sequence[str]) -> tuple[list[RawPath], list[RawPath]]:
     """Returns the files that fit patterns, each once, and hidden ones that are passed over.
 
     A name also fits with `.gz` at its end, and the name of a folder stands for all files below it.
@@ -138,13 +137,12 @@ def find_files(
     Raises:
       DatasetError: A pattern fits no file, or a file is there packed and not packed.
     """
-    paths: dict[pathlib.Path, pathlib.Path] = {}  # by what they lead to
-    passed_over: set[pathlib.Path] = set()
+    paths: dict[RawPath, RawPath] = {}  # by what they lead to
+    passed_over: set[RawPath] = set()
     for pattern in patterns:
         try:
-            folder = data_dir / pattern
-            if folder.is_relative_to(data_dir) and ".." not in folder.parts and folder.is_dir():
-                found, packed = set(folder.rglob("*")), set()
+            if _is_folder(data_dir, pattern):
+                found, packed = set((data_dir / pattern).rglob("*")), set()
             else:
                 found, packed = (_matches(data_dir, pattern + end) for end in ("", ".gz"))
         except (NotImplementedError, ValueError, RecursionError):
@@ -168,7 +166,7 @@ def find_files(
     return list(paths.values()), sorted(passed_over)
 
 
-def open_csv(path: pathlib.Path, selection: Selection) -> LogFile:
+def open_csv(path: RawPath, selection: Selection) -> LogFile:
     """Opens a CSV file and checks its columns.
 
     Raises:
@@ -179,13 +177,19 @@ def open_csv(path: pathlib.Path, selection: Selection) -> LogFile:
     return LogFile(path, selection)
 
 
-def _matches(folder: pathlib.Path, pattern: str) -> set[pathlib.Path]:
+def _is_folder(data_dir: RawPath, pattern: str) -> bool:
+    """Whether a pattern names a folder in `data_dir`."""
+    path = pathlib.PurePath(pattern)
+    return not path.is_absolute() and ".." not in path.parts and (data_dir / pattern).is_dir()
+
+
+def _matches(folder: RawPath, pattern: str) -> set[RawPath]:
     """Files that fit a pattern, or the one that has it as its name, such as `clicks [1].csv`."""
     matches, named = set(folder.glob(pattern)), folder / pattern
     return matches if named in matches or not named.is_file() else {named}
 
 
-def _is_hidden(path: pathlib.Path, pattern: str) -> bool:
+def _is_hidden(path: RawPath, pattern: str) -> bool:
     """Whether a part of a path is hidden, and no part of the pattern begins in the same way."""
     written = [part for part in pathlib.PurePath(pattern).parts if part[0] in "._"]
     fitting = [part + end for part in written for end in ("", ".gz")]

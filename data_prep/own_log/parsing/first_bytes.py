@@ -3,7 +3,6 @@
 import codecs
 import gzip
 import json
-import pathlib
 import re
 from collections.abc import Callable
 from typing import BinaryIO
@@ -11,6 +10,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from data_prep.own_log.parsing.chunks import reading
+from data_prep.own_log.parsing.remote import RawPath
 from dcrnn_tf.dataset.schema import DatasetError
 
 PARQUET, CSV, JSON_LINES = "Parquet", "CSV", "JSON lines"
@@ -57,13 +57,13 @@ def unpacked(raw: BinaryIO) -> BinaryIO:
     return raw if packing is None else packing[1](raw)
 
 
-def kind_of(path: pathlib.Path) -> str:
+def kind_of(path: RawPath) -> str:
     """Returns `PARQUET`, `JSON_LINES` or `CSV`, the last of any other text, packed or not.
 
     Raises:
       DatasetError: It is a file of another kind, or cannot be read.
     """
-    with reading(path), open(path, "rb") as raw:
+    with reading(path), path.open("rb") as raw:
         first = raw.read(_FIRST)
         if _is_parquet(first):
             return PARQUET
@@ -89,13 +89,13 @@ def kind_of(path: pathlib.Path) -> str:
     return JSON_LINES if line and not _goes_on(line) else CSV
 
 
-def check_text(path: pathlib.Path) -> None:
+def check_text(path: RawPath) -> None:
     """Checks that a file begins like text, or like gzip if its name says so.
 
     Raises:
       DatasetError: It begins like a file of another kind.
     """
-    with reading(path), open(path, "rb") as raw:
+    with reading(path), path.open("rb") as raw:
         first = raw.read(_FIRST)
     packing, unread = _packing(first), _unread(first)
     if _is_parquet(first):

@@ -2,7 +2,6 @@
 
 import decimal
 import json
-import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +11,7 @@ from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import Chunk, not_text, reading
 from data_prep.own_log.parsing.first_bytes import unpacked
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -38,14 +38,14 @@ class JsonLinesFile:
       DatasetError: It cannot be read, or no line is an object.
     """
 
-    def __init__(self, path: pathlib.Path, selection: Selection):
+    def __init__(self, path: RawPath, selection: Selection):
         self.path = path
         self.bytes = path.stat().st_size
         self._selection = selection
         self._encoding = selection.options.encoding
         names: dict[str, None] = {}
         wanted = set(selection.columns).difference(selection.elsewhere)
-        with reading(path), open(path, "rb") as raw:
+        with reading(path), path.open("rb") as raw:
             for number, lines in self._blocks(unpacked(raw), min(_NAMED_BYTES, BLOCK_BYTES)):
                 for row in self._objects(number, lines, {}).values():
                     names |= dict.fromkeys(row)
@@ -65,7 +65,7 @@ class JsonLinesFile:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
         """
         done = 0
-        with reading(self.path), open(self.path, "rb") as raw:
+        with reading(self.path), self.path.open("rb") as raw:
             for number, lines in self._blocks(unpacked(raw), BLOCK_BYTES):
                 faults: Faults = {}
                 yield self._chunk(self._objects(number, lines, faults), faults, bad_rows)

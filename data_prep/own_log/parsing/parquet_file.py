@@ -12,6 +12,7 @@ from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import Chunk, not_text, reading
 from data_prep.own_log.parsing.parquet_types import frame_of, refusal
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -21,7 +22,7 @@ PARQUET_ROWS = 1 << 16  # a chunk
 class ParquetFile:
     """A Parquet file; `names` are its columns."""
 
-    def __init__(self, path: pathlib.Path, selection: Selection):
+    def __init__(self, path: RawPath, selection: Selection):
         self.path = path
         self._selection = selection
         self.bytes = path.stat().st_size
@@ -50,7 +51,11 @@ class ParquetFile:
         try:
             with (
                 reading(path),
-                pa.parquet.ParquetFile(path, page_checksum_verification=True) as file,
+                path.open("rb") as raw,
+                pa.parquet.ParquetFile(
+                    path if isinstance(path, pathlib.Path) else raw,
+                    page_checksum_verification=True,
+                ) as file,
             ):
                 yield file
         except DatasetError as error:

@@ -174,7 +174,7 @@ def check_rows(rows, files, block, buckets, slice_rows):
                     flat = {"x/values": column.values, "x/row_lengths": column.row_lengths}
                     lists += lists_of(flat, "x", vocabulary.ids)
                 assert lists == expected, learner.declared.name
-                assert learner.missing == sum(not values for values in expected)
+                assert learner.counts.missing == sum(not values for values in expected)
         assert not (folder / "out.work").exists()
     return "checked"
 

@@ -140,6 +140,67 @@ def test_of_many_values_the_frequent_and_the_declared_ones_are_kept(log, monkeyp
     assert len(counts.values["n"]) <= 8
 
 
+def test_shares_of_missing_and_unknown_values_are_noted_from_a_tenth_on(log):
+    rows = [
+        f"{1 + n % 4},{n % 2},{'' if n % 10 == 4 else 'a'},{n if n % 4 else ''}" for n in range(40)
+    ]
+    (log / "log.csv").write_text("\n".join(["day,click,item,price", *rows]) + "\n")
+    fields = {
+        "item": {"kind": "categorical", "min_count": 1},
+        "items": {"kind": "multi_categorical", "column": "item", "min_count": 1},
+        "price": {"kind": "numeric"},
+        "price_bin": {"kind": "categorical", "column": "price", "bins": "log", "min_count": 1},
+    }
+    schema = prepare(declared(buy={"column": "click"}, **fields), log, log / "out")
+    assert schema.filters["missing_by_split"] == {
+        "test": {"item": 0, "items": 0, "price": 0, "price_bin": 0},
+        "train": {"item": 4, "items": 4, "price": 10, "price_bin": 10},
+    }
+    assert (
+        "field item: categorical, 3 embedding rows, missing in 4 rows; missing: train 13.3%, "
+        "test 0.0%\n"
+    ) in summary(schema)
+    assert [note for note in notes(schema) if note.startswith("field")] == [
+        "field item: no value in 4 of 30 rows of train (13%)",
+        "field items: no value in 4 of 30 rows of train (13%)",
+        "field price: no value in 10 of 30 rows of train (33%)",
+        "field price_bin: no value in 10 of 30 rows of train (33%)",
+    ]
+
+
+LISTS = ["[1, 2]", "(1, 2)", "{1, 2}", "['a']", "[]", "[7]"]
+
+
+@pytest.mark.parametrize("kind", ["categorical", "multi_categorical"])
+def test_ids_that_look_like_written_lists_are_noted(log, kind):
+    ids = [*LISTS, "[x]", "(x)", "x (1, 2)", "a", "1", "b"]
+    rows = [f"{1 + n % 4}|{n % 3 % 2}|{x}" for n, x in enumerate(ids)]
+    (log / "log.csv").write_text("\n".join(["day|click|x", *rows]) + "\n")
+    content = declared(buy={"column": "click"}, x={"kind": kind, "min_count": 1}).content
+    declaration = parse_declaration({**content, "separator": "|"}, pathlib.Path("shop.yaml"))
+    schema = prepare(declaration, log, log / "out")
+    (note,) = (note for note in notes(schema) if "lists" in note)
+    if kind == "categorical":
+        assert note.startswith(
+            "field x: 6 ids look like written lists, such as '(1, 2)'; declare it multi_categorical"
+        )
+    else:
+        assert note.startswith("field x: 2 ids look like written lists, such as '(1, 2)'; lists st")
+
+
+def test_numbers_that_are_ids_of_several_spellings_are_noted(log):
+    ids = ["5", "5.0", "007", "7", "+5", "2.50", "8", "08", "-3", "-03", "0", "1e3"]
+    rows = [f"{1 + n % 4},{n % 3 % 2},{x}" for n, x in enumerate(ids)]
+    (log / "log.csv").write_text("\n".join(["day,click,x", *rows]) + "\n")
+    fields = {"x": {"kind": "categorical", "min_count": 1}}
+    schema = prepare(declared(buy={"column": "click"}, **fields), log, log / "out")
+    assert schema.filters["spelled_otherwise"] == {"x": {"ids": 3, "such_as": ["+5", "5"]}}
+    assert [note for note in notes(schema) if "spelling" in note] == [
+        "field x: 3 ids are the same number as another id and are told apart by their spelling, "
+        "such as '+5' and '5'"
+    ]
+
+
 def test_the_summary_notes_what_may_be_a_mistake(log):
     (log / "more.csv").write_text("day,state,x,empty,n\n")
     declaration = declared(
@@ -165,6 +226,10 @@ def test_the_summary_notes_what_may_be_a_mistake(log):
         "test: task buy has 0 positives among 3 rows, so its AUC is not defined there",
     ]
     assert "  note: field none: every row lacks a value\n" in summary(schema)
+    assert "; missing: train 100.0%, test 100.0%\n" in summary(schema)
+    assert "field x: categorical, 5 embedding rows; unknown ids: train 0.0%, test 100.0%\n" in (
+        summary(schema)
+    )
 
 
 @pytest.mark.parametrize(("alone", "noted"), [(0, False), (3, True), (5, False)])

@@ -76,7 +76,7 @@ def faults(tree):
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
         for name in names:
-            if name.partition(".")[0] in MODULES:
+            if name.partition(".")[0] in MODULES and name != "urllib.parse":  # it reads nothing
                 yield f"{node.lineno}: imports {name}"
         if isinstance(node, ast.Call):
             yield from (f"{node.lineno}: {what}" for what in _faults_of_call(node))
@@ -118,6 +118,7 @@ def test_no_module_runs_what_data_brings_along():
     [
         "import pickle",
         "from urllib.request import urlopen",
+        "import urllib",
         "import http.client as c",
         "eval(text)",
         "os.system(text)",

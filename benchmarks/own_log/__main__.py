@@ -8,7 +8,6 @@ import json
 import pathlib
 import shutil
 
-from benchmarks.own_log import made_log
 from benchmarks.preparation import gib, measured
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -37,6 +36,8 @@ class Settings:
 
 def measure(folder: pathlib.Path, rows: int, entities: bool, histories: bool) -> dict:
     """Makes a log in a folder, and prepares it with a program of its own."""
+    from benchmarks.own_log import made_log
+
     try:
         made_log.write(folder, rows)
         declaration = folder / "films.json"

@@ -8,6 +8,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGES = ("dcrnn_tf", "data_prep")
+_PROGRAM = '\nif __name__ == "__main__":\n'
 _PUBLIC = re.compile(r"^(?:class|def) [A-Za-z]", re.MULTILINE)
 
 
@@ -37,7 +38,8 @@ def modules_by_package(package: str) -> dict[str, list[str]]:
     """The modules with public classes or functions of a package and of those inside it."""
     modules: dict[str, list[str]] = {}
     for path in sorted((ROOT / package).rglob("*.py")):
-        if path.name == "__main__.py" or not _PUBLIC.search(path.read_text("utf-8")):
+        text = path.read_text("utf-8")
+        if path.name == "__main__.py" or not _PUBLIC.search(text) or _PROGRAM in text:
             continue
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         folder = ".".join(path.relative_to(ROOT).parent.parts)

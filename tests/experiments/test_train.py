@@ -39,7 +39,8 @@ FLAGS = [
 
 
 def of_binary_tasks(those):
-    return [metric for metric in those if metric.kind == BINARY]
+    """The metrics of a dataset without weights."""
+    return [m for m in those if m.kind == BINARY and "weights" not in m.needs]
 
 
 def start(module, *flags):

@@ -15,7 +15,7 @@ from tests.data_prep.own_log.test_first_bytes import packed
 from tests.data_prep.own_log.test_parquet_types import LISTS, SINGLE
 from tests.fuzzing import SEEDS, cases, fuzz, result
 
-COLUMNS = ["when", "item", "click", "tags", "price", "times", "buy"]
+COLUMNS = ["when", "item", "click", "tags", "price", "times", "buy", "spend"]
 DAMAGES = st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), max_size=3)
 PACKED = ("gzip", "bzip2", "zstd", "lz4")
 

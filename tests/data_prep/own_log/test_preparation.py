@@ -257,7 +257,7 @@ def test_tolerated_bad_rows_are_stated(tmp_path):
         ),
         ({"fields": {"a": {"kind": "numeric", "scaling": "logs"}}}, "did you mean 'log'?"),
         ({"fields": {"a": {"kind": "categorical", "min_count": 0}}}, "a whole number from 1"),
-        ({"fields": {"a\tb": {"kind": "categorical"}}}, r"field name 'a\\tb' holds a control char"),
+        ({"fields": {"a\tb": {"kind": "categorical"}}}, r"the name 'a\\tb' holds a control char"),
         ({"name": "  "}, "name is '  ', expected text"),
         ({"fields": {"a": {"kind": "numeric", "column": "click"}}}, "is the label of task click"),
         ({"fields": {}}, "fields is {}, expected a mapping"),

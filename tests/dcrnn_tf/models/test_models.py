@@ -335,6 +335,7 @@ def test_settings_are_the_constructors_defaults():
         "tasks_in_sequence": False,
         "table_shards": 1,
         "table_devices": None,
+        "frozen_fields": (),
         "units": 64,
         "subsequence_length": 3,
         "interval": 1,

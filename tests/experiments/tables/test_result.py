@@ -172,9 +172,10 @@ def test_a_single_seed_has_neither_interval_nor_test(tmp_path):
 
 
 def test_a_split_of_one_class_has_no_auc(tmp_path):
+    of_other_kinds = {"xauc": None, "macro_auc": None}
     for seed in (1, 2):
-        add(tmp_path, MMOE, seed, 0.6, None)
-        add(tmp_path, DCRNN, seed, 0.6 + seed / 100, None)
+        add(tmp_path, MMOE, seed, 0.6, None, values=of_other_kinds)
+        add(tmp_path, DCRNN, seed, 0.6 + seed / 100, None, values=of_other_kinds)
     result = aggregate(TABLE, tmp_path)
     assert result.rows[1].tasks["conversion"].primary.summary is None
     assert cells(markdown(result, tmp_path), ["DCRNN+Ada"])[1:5] == [

@@ -53,6 +53,7 @@ def test_all_forms_of_a_model_answer_alike(exports):
     )
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_loaded_called_and_timed_in_a_process_of_its_own(exports, tmp_path):
     plan = windows.Plan(tmp_path, None, rounds=2, seconds=0.1)
     group = serving.groups(["dcrnn"], False, exports)[1]

@@ -159,6 +159,7 @@ def test_pages_and_the_program_that_evaluates_have_the_metrics(folder, capsys):
     assert printed == load_run(folder / "run").result["metrics"]["test"]
 
 
+@pytest.mark.slow
 def test_reference_models_of_numbers(folder, tmp_path):
     data_dir = str(folder / "prepared")
     constant.main(constant.Settings(data_dir=data_dir, run_dir=str(tmp_path / "constant")))

@@ -289,9 +289,8 @@ def test_evaluate_repeats_what_training_found(finished_run):
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
 
 
-@pytest.mark.parametrize(
-    "precision", ["bfloat16", pytest.param("bfloat16_products", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "bfloat16_products"])
 def test_low_precision_and_deferred_adam_are_found_again_by_evaluate(
     precision, dataset_folder, tmp_path
 ):

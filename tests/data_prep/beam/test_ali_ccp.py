@@ -205,6 +205,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_program_prepares_and_says_so(raw, tmp_path):  # noqa: F811
     done = run(
         *(f"--raw_dir={raw}", f"--out_dir={tmp_path / 'out'}", "--fields=205,210"),

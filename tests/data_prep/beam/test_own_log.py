@@ -117,7 +117,10 @@ def declare(folder, split):
     return load_declaration(path)
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize(
+    "split",
+    [pytest.param(name, marks=pytest.mark.slow if name == "group" else ()) for name in SPLITS],
+)
 def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     declaration = declare(logs, split)
     simulation = {"seed": 1}

@@ -157,6 +157,7 @@ def test_the_file_is_found_in_its_folder(tmp_path, name):
     assert prepare_criteo(tmp_path / "raw", tmp_path / "folder").splits == whole.splits
 
 
+@pytest.mark.slow
 def test_a_file_under_its_former_flag_is_prepared_with_a_notice(tmp_path):
     path = write(tmp_path / "train.txt", LINES * TIMES)
     command = [sys.executable, "-m", "data_prep.criteo", f"--out_dir={tmp_path / 'out'}"]

@@ -145,6 +145,7 @@ def test_source_holds_what_was_measured(prepared, made):
     assert "network's AUC of click: test 0.7000" in text
 
 
+@pytest.mark.slow
 def test_network_learns_and_the_same_seed_gives_the_same_datasets(prepared, tmp_path):
     first = make(prepared, tmp_path / "first", confidence_scale="auto", epochs=3)
     again = make(prepared, tmp_path / "again", confidence_scale="auto", epochs=3)

@@ -47,8 +47,8 @@ def test_the_initial_loss_is_that_of_logits_of_0(dataset):
 @pytest.mark.parametrize(
     "name",
     [
-        "dwa",
         "gradnorm",
+        pytest.param("dwa", marks=pytest.mark.slow),
         pytest.param("uncertainty", marks=pytest.mark.slow),
         pytest.param("pcgrad", marks=pytest.mark.slow),
     ],

@@ -52,7 +52,10 @@ def trained(name, dataset, folder):
     return model
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in ("aitm", "escm2") else ()) for n in NAMES],
+)
 def test_they_train_as_on_labels_of_every_exposure(name, everywhere, apart, tmp_path):
     expected, model = (
         trained(name, dataset, tmp_path / dataset.folder.parent.name)

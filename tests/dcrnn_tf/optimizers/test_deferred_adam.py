@@ -103,7 +103,7 @@ def test_rows_wait_no_longer_than_the_rates_are_kept():
     short.build([weight])
     dense, dense_weight = optimizers.Adam(0.01), table()
     dense.build([dense_weight])
-    batches = list(skewed_batches(700, 1.0))
+    batches = list(skewed_batches(450, 1.0))
     for number, (ids, values) in enumerate(batches):
         if number and number % 200 == 0:
             short.catch_up(weight)

@@ -204,9 +204,8 @@ def test_deferred_adam_trains_as_adam_does_and_resumes(dataset, tmp_path):
         np.testing.assert_array_equal(mine.numpy(), other)
 
 
-@pytest.mark.parametrize(
-    "name", ["lazy_adam", pytest.param("adam_deferred", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lazy_adam", "adam_deferred"])
 def test_a_step_that_xla_compiles_is_the_same_step(dataset, tmp_path, name):
     settings = dataclasses.replace(SETTINGS, epochs=1, learning_rate=1e-3, embedding_optimizer=name)
     plain = make_trainer(dataset, tmp_path / "plain", settings)

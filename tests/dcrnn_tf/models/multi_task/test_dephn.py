@@ -304,7 +304,8 @@ def test_impossible_settings_are_refused(name, settings, message):
         models.build(name, SCHEMA, **SMALL, **settings)
 
 
-@pytest.mark.parametrize("name", [pytest.param("mtphn", marks=pytest.mark.slow), "dephn"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mtphn", "dephn"])
 def test_learns_a_product_of_fields(name):
     logits, labels = planted.fit(name, num_dnn_experts=2, expert_units=(16, 8))
     for task, logit in logits.items():

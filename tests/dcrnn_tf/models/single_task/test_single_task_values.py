@@ -255,6 +255,7 @@ def test_learns_a_product_of_fields(name):
     assert auc_on_planted(name) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(SINGLE_TASK) - LINEAR - PERCEPTRONS))
 def test_interactions_learn_the_product_without_a_perceptron(name):
     assert auc_on_planted(name, **without_perceptron(name)) > 0.85

@@ -117,7 +117,15 @@ def test_it_logs(whole, dataset):
 
 # Before the first checkpoint; between two; between an epoch's last step and its evaluation's
 # checkpoint; in the last epoch.
-@pytest.mark.parametrize(("step", "checkpoint"), [(3, None), (6, 4), (12, 12), (30, 28)])
+@pytest.mark.parametrize(
+    ("step", "checkpoint"),
+    [
+        pytest.param(3, None, marks=pytest.mark.slow),
+        (6, 4),
+        (12, 12),
+        pytest.param(30, 28, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(dataset, whole, tmp_path, step, checkpoint):
     first = make_trainer(dataset, tmp_path / "cut")
     kill_at(first, step)

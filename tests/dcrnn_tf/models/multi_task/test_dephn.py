@@ -157,7 +157,7 @@ def training_gradients(model):
 
 
 @pytest.mark.parametrize("function", ["cosine_product", "root_sum"])
-@pytest.mark.parametrize("measure", ["pearson", "cosine"])
+@pytest.mark.parametrize("measure", [pytest.param("pearson", marks=pytest.mark.slow), "cosine"])
 def test_only_the_gates_gradients_change_by_gamma(function, measure):
     plain = build("dephn", virtual_gradient=None)
     virtual = build("dephn", virtual_gradient=function, correlation=measure)

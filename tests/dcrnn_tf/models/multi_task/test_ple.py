@@ -214,6 +214,7 @@ def test_xla_computes_the_same_mixtures_and_gradients(shape):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns():
     logits, labels = planted.fit("ple", expert_units=(16,), tower_units=(16,))
     for task in labels:

@@ -133,6 +133,7 @@ def test_impossible_settings_are_refused(settings, sentence):
         models.build("sluice", SCHEMA, **settings)
 
 
+@pytest.mark.slow
 def test_it_learns():
     logits, labels = planted.fit("sluice", subspace_units=12, tower_units=(16,))
     for task in labels:

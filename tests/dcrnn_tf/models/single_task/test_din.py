@@ -269,7 +269,13 @@ def auc_on_visits(name, **settings):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"activation": "prelu", "attention_activation": "sigmoid"}]
+    "settings",
+    [
+        {},
+        pytest.param(
+            {"activation": "prelu", "attention_activation": "sigmoid"}, marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_learns_whether_the_item_is_in_the_history(settings):
     assert auc_on_visits("din", hidden_units=(16,), attention_units=(16,), **settings) > 0.9

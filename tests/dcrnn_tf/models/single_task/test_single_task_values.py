@@ -250,7 +250,13 @@ def without_perceptron(name):
     return {"hidden_units": ()} if "hidden_units" in models.settings(name) else {}
 
 
-@pytest.mark.parametrize("name", sorted(set(SINGLE_TASK) - LINEAR))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("dcn", "xdeepfm") else pytest.mark.slow)
+        for name in sorted(set(SINGLE_TASK) - LINEAR)
+    ],
+)
 def test_learns_a_product_of_fields(name):
     assert auc_on_planted(name) > 0.85
 

@@ -30,7 +30,9 @@ class Settings:
     """The own log, its declaration, and how it is prepared."""
 
     declaration: str = required("YAML or JSON file that says what the files hold.")
-    out_dir: str = required("Folder of the prepared dataset; must not exist.")
+    out_dir: str | None = setting(
+        None, "Folder of the prepared dataset; must not exist. A --dry_run needs none."
+    )
     raw_dir: str = setting(
         ".", "Folder that the declaration's file names are relative to.", former="data_dir"
     )
@@ -54,11 +56,13 @@ class Settings:
     summary: str | None = setting(None, "JSON file to write the summary to.")
 
     def check(self) -> None:
-        """Checks that the summary can be written.
+        """Checks that the dataset and the summary can be written.
 
         Raises:
-          UsageError: The folder of its file is missing.
+          UsageError: No folder is given for the dataset, or that of the summary is missing.
         """
+        if self.out_dir is None and self.dry_run is None:
+            raise command_line.UsageError("--out_dir must be given (--help lists the flags)")
         if self.summary is not None and not pathlib.Path(self.summary).absolute().parent.is_dir():
             raise command_line.UsageError(f"--summary={self.summary}: its folder does not exist")
 

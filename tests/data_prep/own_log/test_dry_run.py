@@ -72,6 +72,12 @@ def settings(log, **flags):
     return Settings(str(log / "shop.json"), str(log / "out"), str(log), max_bad_rows=2, **flags)
 
 
+def test_a_dry_run_alone_needs_no_folder_to_write(log):
+    with pytest.raises(UsageError, match="--out_dir must be given"):
+        Settings("shop.yaml").check()
+    Settings("shop.yaml", dry_run=5).check()
+
+
 def test_the_program_writes_its_summary_as_json_and_nothing_in_a_dry_run(log, capsys):
     main(settings(log, dry_run=2))
     assert "shop: the first 2 rows of each of 2 files" in capsys.readouterr().out

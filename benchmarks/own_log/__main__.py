@@ -1,6 +1,8 @@
 """Measures the preparation of a made log of 500,000 users and 200,000 items: time and memory.
 
-python -m benchmarks.own_log --work_dir=/tmp/own_log
+  python -m benchmarks.own_log --work_dir=runs/own_log
+
+All data is synthetic.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A made log with users and items to join, and the declaration that prepares it."""
+"""Makes a synthetic log with users and items to join, and the declaration that prepares it."""
 
 import json
 import pathlib
@@ -65,7 +65,12 @@ def declaration(entities: bool, histories: bool) -> dict:
 
 
 def write(folder: pathlib.Path, rows: int) -> None:
-    """Writes a log of so many rows in order of time, and the files that are joined to it."""
+    """Writes a synthetic log in order of time, and its files of users and items.
+
+    Args:
+      folder: Folder of the files; must not exist.
+      rows: Number of rows of the log.
+    """
     folder.mkdir(parents=True)
     random = np.random.default_rng(rows)
     users = pl.DataFrame(

@@ -1,12 +1,11 @@
 """Prepares the two raw files of the WeChat Big Data Challenge 2021."""
 
-import contextlib
 import dataclasses
 import functools
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -19,6 +18,7 @@ from data_prep.storage.bad_rows import BadRows, Progress
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.vocabulary import IdCounter
+from data_prep.storage.work_folder import scratch_folder
 from data_prep.storage.writer import Columns, DatasetWriter
 from data_prep.wechat.feeds import Feeds, read_feeds
 from data_prep.wechat.fields import (
@@ -49,7 +49,6 @@ from dcrnn_tf.dataset.schema import (
     Task,
 )
 from dcrnn_tf.dataset.vocabulary import Vocabulary, without_missing
-from dcrnn_tf.system.folder_lock import FolderLock
 
 NAME = "wechat"
 
@@ -84,7 +83,8 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
     sizes.WECHAT.require(files.values(), out_dir)
     simulation = read_simulation(raw_dir)
     bad_rows = {name: BadRows(settings.max_bad_rows) for name in files}
-    with _work_folder(out_dir.with_name(out_dir.name + ".work")) as work:
+    work = out_dir.with_name(out_dir.name + ".work")
+    with scratch_folder(work):
         with _progress(sum(path.stat().st_size for path in files.values()), "Reading", "B") as bar:
             feeds = read_feeds(
                 files[FEED_FILE], settings.max_values, bad_rows[FEED_FILE], bar.update
@@ -139,22 +139,6 @@ def prepare(raw_dir: str | pathlib.Path, out_dir: str | pathlib.Path, settings: 
             source = _source(list(files.values()), simulation)
             clean_up = functools.partial(shutil.rmtree, work)
             return writer.finish(source, effective, filters, bar.update, clean_up)
-
-
-@contextlib.contextmanager
-def _work_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Makes a folder for the time of a preparation, instead of what a killed one has left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(path.with_name(path.name + ".lock"), path)
-    try:
-        if path.exists():
-            print(f"Removing {path}, left behind by a preparation that did not finish.")
-            shutil.rmtree(path)
-        path.mkdir()
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-        lock.release()
 
 
 def _vocabularies(

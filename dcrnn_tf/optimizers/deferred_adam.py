@@ -14,6 +14,7 @@ from dcrnn_tf.optimizers.registry import register
 _PRECISION = 1e-8  # relative precision of the series below
 _MOST_TERMS = 64
 _ROWS_AT_A_TIME = 1 << 18  # of all rows that are caught up with, to save memory
+# Arguments of Keras' optimizers by which a step changes rows that have no gradient in it.
 _CHANGE_ROWS_BESIDE = ("weight_decay", "use_ema", "gradient_accumulation_steps")
 
 
@@ -150,7 +151,7 @@ class DeferredAdam(LazyAdam):
         tf.debugging.assert_less_equal(
             step - swept,
             self.longest_wait,
-            "DeferredAdam keeps no rates of so many steps: call catch_up on all rows more often",
+            "DeferredAdam keeps the rates of fewer steps: call catch_up on all rows more often",
         )
         if rows is None:
             count = variable.shape[0]

@@ -40,7 +40,7 @@ class IdSketch:
         empty = int(np.count_nonzero(self._longest == 0))
         weight = 0.7213 / (1 + 1.079 / _REGISTERS)
         estimate = weight * _REGISTERS**2 / np.exp2(-self._longest.astype(np.float64)).sum()
-        if empty and estimate <= 2.5 * _REGISTERS:  # few ids: as many as leave so many empty
+        if empty and estimate <= 2.5 * _REGISTERS:  # few ids: their empty registers say how many
             estimate = _REGISTERS * math.log(_REGISTERS / empty)
         return round(estimate)
 

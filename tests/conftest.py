@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from absl import logging
 
 from data_prep.storage.writer import DatasetWriter, Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, Ids, Scaling
@@ -73,6 +74,14 @@ def pytest_configure():
     # As the programs do, before TensorFlow starts.
     process_start.prepare()
     command_line.use_threads(0)
+
+
+@pytest.fixture(autouse=True)
+def same_verbosity():
+    """Programs that a test calls in its process set what is logged: undone for the next test."""
+    before = logging.get_verbosity()
+    yield
+    logging.set_verbosity(before)
 
 
 @pytest.fixture(scope="session")

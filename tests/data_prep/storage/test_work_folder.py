@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from data_prep.storage.work_folder import WorkFolder
-from data_prep.wechat import preparation
+from data_prep.storage.work_folder import WorkFolder, scratch_folder
 from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 
@@ -35,11 +34,12 @@ def test_a_damaged_file_is_named_and_a_damaged_task_is_not_taken_up(tmp_path, da
 
 
 def test_two_at_once_keep_out_of_each_others_way(tmp_path):
-    with preparation._work_folder(tmp_path / "made") as folder:
-        (folder / "file").write_text("mine")
+    with scratch_folder(tmp_path / "made"):
+        (tmp_path / "made" / "file").write_text("mine")
         with pytest.raises(FolderInUseError, match="made is in use by another process"):
-            preparation._work_folder(tmp_path / "made").__enter__()
-        assert (folder / "file").read_text() == "mine"
+            scratch_folder(tmp_path / "made").__enter__()
+        assert (tmp_path / "made" / "file").read_text() == "mine"
+    assert not (tmp_path / "made").exists()
     assert not (tmp_path / "made.lock").exists()
 
 

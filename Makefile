@@ -9,7 +9,8 @@ DOCS := NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 flag = $(if $($(1)),--$(2)="$($(1))")
 TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call flag,SEEDS,seeds) \
 	$(call flag,EPOCHS,epochs) $(call flag,ROWS,rows) $(call flag,OUT_DIR,out_dir) \
-	$(call flag,PARALLEL_RUNS,parallel_runs)
+	$(call flag,PARALLEL_RUNS,parallel_runs) \
+	$(call flag,VALIDATION_FRACTION,validation_fraction)
 
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \

@@ -10,9 +10,11 @@ mean over its ids, standardised over exposures; where the field is missing it is
 click is a sum of products of factors, `EFFECTS["click"]`: of one field (what a linear model sees)
 and of a field or history of the user with a field of the item (what it cannot see). The logit of
 a conversion after a click is `task_correlation` times that of the click, and for the rest
-`EFFECTS["conversion"]`, uncorrelated with it. All these are functions of what the files say, so
-that the true probabilities are what a perfect model would predict. The other fields repeat the
-group (shop, brand, nodes, combinations) or are pure noise (101, 124, 126, 127, 128).
+`EFFECTS["conversion"]`, uncorrelated with it. The correlation holds before `noise`, which makes a
+share of the labels random: with it, that of the final logits is 0.29 to 0.34 for 0.3. All these are
+functions of what the files say, so that the true probabilities are what a perfect model would
+predict. The other fields repeat the group (shop, brand, nodes, combinations) or are pure noise
+(101, 124, 126, 127, 128).
 
 Two things make the structure learnable from a few hundred thousand rows with one click in 24,
 where networks otherwise memorise users and items: many fields say the same of the group, and ids

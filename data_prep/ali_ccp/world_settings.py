@@ -23,7 +23,7 @@ class Settings:
     task_correlation: float = setting(
         0.3,
         "Correlation, across exposures, of the logit of a click with that of a conversion after a "
-        "click.",
+        "click, before --noise, which changes it a little.",
         lower=-1,
         upper=1,
     )

@@ -43,6 +43,12 @@ class Settings:
         "field's declaration by default.",
         lower=1,
     )
+    validation_fraction: float | None = setting(
+        None,
+        "Share of the training rows for validation; that of the declaration by default.",
+        lower=0.0,
+        upper=0.9,
+    )
     max_bad_rows: int = setting(
         0, "Largest number of bad rows that are left out and counted.", lower=0
     )
@@ -78,12 +84,14 @@ class Settings:
 
     def declared(self) -> "Declaration":
         """The declaration, with what the flags change of it."""
-        from data_prep.own_log.declaration import load_declaration, with_min_count
+        from data_prep.own_log import declaration
 
-        declaration = load_declaration(self.declaration)
-        if self.min_count is None:
-            return declaration
-        return with_min_count(declaration, self.min_count)
+        declared = declaration.load_declaration(self.declaration)
+        if self.min_count is not None:
+            declared = declaration.with_min_count(declared, self.min_count)
+        if self.validation_fraction is not None:
+            declared = declaration.with_validation_fraction(declared, self.validation_fraction)
+        return declared
 
 
 def main(settings: Settings) -> None:

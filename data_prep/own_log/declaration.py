@@ -38,6 +38,7 @@ __all__ = [
     "load_declaration",
     "parse_declaration",
     "with_min_count",
+    "with_validation_fraction",
 ]
 
 
@@ -205,6 +206,12 @@ def with_min_count(declaration: Declaration, min_count: int) -> Declaration:
         for name, entry in declaration.content["fields"].items()
     }
     return parse_declaration({**declaration.content, "fields": fields}, declaration.path)
+
+
+def with_validation_fraction(declaration: Declaration, fraction: float) -> Declaration:
+    """The same declaration with another share of the training rows for validation."""
+    split = {**declaration.content["split"], "validation_fraction": fraction}
+    return parse_declaration({**declaration.content, "split": split}, declaration.path)
 
 
 def _declaration(path: pathlib.Path, content: object) -> Declaration:

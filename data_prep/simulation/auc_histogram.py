@@ -7,7 +7,12 @@ _LARGEST_LOGIT = 32.0
 
 
 class AucHistogram:
-    """AUC of probabilities against labels, from histograms of the logits, exact to about 1e-7."""
+    """AUC of probabilities against labels, from histograms of the logits.
+
+    Only pairs within a bin, `2 ** -14` wide, can be counted wrongly. On simulated Ali-CCP of
+    100,000 and 200,000 exposures the distance to the exact AUC is up to 7e-7 for clicks, and up to
+    9e-6 for conversions, of which there are 300 to 650; chance moves an AUC of so few by 1e-2.
+    """
 
     def __init__(self):
         self._counts = np.zeros((2, _BINS), np.int64)

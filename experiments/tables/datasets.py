@@ -80,6 +80,8 @@ def folders(
         prepared = work / f"{source.raw}-{_mark(raw)}-{preset.rows or 'all'}"
     if preset.min_count != Preset.min_count:
         prepared = prepared.with_name(f"{prepared.name}-min_count_{preset.min_count}")
+    if preset.validation_fraction is not None:
+        prepared = prepared.with_name(f"{prepared.name}-validation_{preset.validation_fraction:g}")
     return raw, prepared
 
 
@@ -176,6 +178,11 @@ def _prepare_declared(
             "--rows is not for a log of your own, which is prepared with all of its rows"
         )
     if (raw / SCHEMA_FILE).exists():
+        if preset.validation_fraction is not None:
+            raise command_line.UsageError(
+                f"--validation_fraction is for raw files, and {raw} is a prepared dataset; prepare "
+                "it anew with this share"
+            )
         return raw
     if not prepared.exists():
         declarations = sorted(raw.glob("*.yaml"))
@@ -193,6 +200,7 @@ def _prepare_declared(
             f"--raw_dir={raw}",
             f"--out_dir={prepared}",
             *([f"--min_count={preset.min_count}"] if own else []),
+            *_validation(preset),
         )
     return prepared
 
@@ -207,7 +215,13 @@ def _prepare_any(
 
 
 def _prepare(module: str, prepared: pathlib.Path, preset: Preset, *arguments: str) -> None:
-    call(module, *arguments, f"--out_dir={prepared}", f"--min_count={preset.min_count}")
+    flags = [f"--out_dir={prepared}", f"--min_count={preset.min_count}", *_validation(preset)]
+    call(module, *arguments, *flags)
+
+
+def _validation(preset: Preset) -> list[str]:
+    fraction = preset.validation_fraction
+    return [] if fraction is None else [f"--validation_fraction={fraction:g}"]
 
 
 def _radio(raw: str, *arguments: str) -> Source:

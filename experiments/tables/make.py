@@ -55,6 +55,13 @@ class Settings:
     rows: int | None = setting(
         None, "Number of rows of the data; that of the preset by default.", lower=1000
     )
+    validation_fraction: float | None = setting(
+        None,
+        "Share of the training rows for validation, 0 for none, as the papers have it; that of the "
+        "data's preparation by default.",
+        lower=0.0,
+        upper=0.9,
+    )
     parallel_runs: int = setting(
         0, "Number of runs at a time, which share the processor; 0 is one per core.", lower=0
     )
@@ -211,7 +218,7 @@ def _make(
         "preset": settings.size,
         "data_dir": str(prepared),
         "dataset_fingerprint": schema.fingerprint,
-        **{key: value for key, value in dataclasses.asdict(preset).items() if key != "seeds"},
+        **_lasting(preset),
     }
     run_folder.open_run(out_dir, config)
     planned = runs.planned(table, preset, prepared, out_dir)
@@ -224,6 +231,15 @@ def _make(
     return _write(table, preset, out_dir, left_out, failed)
 
 
+def _lasting(preset: Preset) -> dict[str, object]:
+    """What a preset says that decides each run's result."""
+    values = dataclasses.asdict(preset)
+    del values["seeds"]
+    if preset.validation_fraction is None:  # as it was before tables had this setting
+        del values["validation_fraction"]
+    return values
+
+
 def _preset(table: Table, settings: Settings) -> Preset:
     """The table's preset, with what the settings have instead."""
     if settings.size not in table.presets:
@@ -233,7 +249,8 @@ def _preset(table: Table, settings: Settings) -> Preset:
             else f"--table={table.name} has no preset {settings.size}; it has "
             f"{', '.join(table.presets)}"
         )
-    given = {key: getattr(settings, key) for key in ("rows", "epochs", "seeds")}
+    keys = ("rows", "epochs", "seeds", "validation_fraction")
+    given = {key: getattr(settings, key) for key in keys}
     given = {key: value for key, value in given.items() if value is not None}
     return dataclasses.replace(table.presets[settings.size], **given)
 

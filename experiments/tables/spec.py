@@ -84,6 +84,8 @@ class Preset:
       learning_rate: Learning rate of all models.
       min_count: Number of times that an id must occur to be in the vocabulary.
       labels: Labels of the rows to run; an empty tuple stands for all rows.
+      validation_fraction: Share of the training rows for validation; None leaves it to the
+        preparation of the data.
     """
 
     rows: int | None
@@ -93,6 +95,7 @@ class Preset:
     learning_rate: float
     min_count: int = 10
     labels: tuple[str, ...] = ()
+    validation_fraction: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

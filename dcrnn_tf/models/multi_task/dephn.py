@@ -1,16 +1,19 @@
 """DEPHN: the different expression parallel heterogeneous network with virtual gradients."""
 
+import math
 from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import BINARY
 from dcrnn_tf.layers import ExplicitMapping, SoftmaxGates, ValueGates, VirtualGradient
+from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.models.base import Explanation
 from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
 from dcrnn_tf.models.registry import register
 
-GATINGS = ("value", "mapping")
+GATINGS = ("value", "mapping", "linear_mapping")
 PREDICTIONS = ("sum_of_logits", "mean_of_sigmoids")
 
 
@@ -27,8 +30,9 @@ class DEPHN(ParallelHeterogeneousModel):
       fields: Fields of the dataset, as `MultiTaskModel` takes them.
       tasks: Names of the tasks, as `MultiTaskModel` takes them.
       mappings: Names of the mappings f_p in `layers.experts.explicit_mapping.MAPPINGS`.
-      gating: Kind of the gates: `value` (TVG), which are weights, or `mapping` (MG), a softmax of a
-        linear map of the input.
+      gating: Kind of the gates: `value` (TVG), which are weights; `mapping` (MG), a softmax of a
+        linear map of the input; or `linear_mapping`, a linear map of the input without softmax,
+        whose bias starts at 1, so that its gates start about as large as weights do.
       virtual_gradient: Name of gamma in `layers.experts.virtual_gradient.FUNCTIONS`; None, on the
         command line `null`, for no virtual gradient.
       correlation: Correlation of labels: `pearson` or `cosine`.
@@ -79,8 +83,16 @@ class DEPHN(ParallelHeterogeneousModel):
         self.gate_shape = shape
         if gating == "value":
             self.value_gates = ValueGates(*shape, name="gates", **policy)
-        else:
+        elif gating == "mapping":
             self.mapping_gates = SoftmaxGates(shape[0], shape[1] * shape[2], name="gates", **policy)
+        else:
+            self.mapping_gates = keras.layers.Dense(
+                math.prod(shape),
+                kernel_initializer=blockwise(keras.initializers.GlorotUniform, shape[0], axis=1),
+                bias_initializer="ones",
+                name="gates",
+                **policy,
+            )
         others = [task.name for task in self.task_specs if task.kind != BINARY]
         if prediction == "mean_of_sigmoids" and others:
             raise ValueError(f"prediction={prediction!r} needs binary tasks, unlike {others[0]}")

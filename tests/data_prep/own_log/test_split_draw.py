@@ -1,17 +1,20 @@
 """Splits by whole groups, few of which have most of the rows."""
 
+import json
 import pathlib
 
 import numpy as np
 import polars as pl
 import pytest
 
+from data_prep.own_log.__main__ import Settings
 from data_prep.own_log.declaration import DeclaredSplit, parse_declaration
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.rows import LogRows
 from data_prep.own_log.split_draw import TEST, TRAIN, VALIDATION, SplitDraw, bucket_rows
 from data_prep.own_log.statistics import summary
+from dcrnn_tf.dataset.schema import DatasetError
 
 TEST_FRACTION, VALIDATION_FRACTION = 0.1, 0.05
 SPLIT = {
@@ -39,6 +42,18 @@ def log(tmp_path_factory):
     folder = tmp_path_factory.mktemp("logs")
     (folder / "log.csv").write_text("\n".join(["user,item,click", *lines]) + "\n")
     return folder
+
+
+def test_a_flag_changes_the_share_for_validation(tmp_path):
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps(CONTENT))
+    usual, none = Settings(str(path)), Settings(str(path), validation_fraction=0.0)
+    assert usual.declared().split.validation_fraction == VALIDATION_FRACTION
+    assert not none.declared().split.has_validation
+    by_day = {"by": "column", "files": "log.csv", "column": "day", "validation": [1], "test": [2]}
+    path.write_text(json.dumps({**CONTENT, "split": by_day}))
+    with pytest.raises(DatasetError, match="either validation or validation_fraction, not both"):
+        none.declared()
 
 
 def declared():

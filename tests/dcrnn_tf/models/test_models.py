@@ -21,6 +21,7 @@ VARIANTS = [
     COMPILED,
     ("dephn", PLAIN_DEPHN),
     ("dephn", PLAIN_DEPHN | {"gating": "mapping", "prediction": "mean_of_sigmoids"}),
+    ("dephn", PLAIN_DEPHN | {"tower_units": (6,), "gating": "linear_mapping"}),
     ("dephn", PLAIN_DEPHN | {"tower_units": (6,), "private_experts": ()}),
     ("mtphn", {"private_experts": (), "num_heads": 1}),
     ("mtphn", {"private_experts": ("dnn",), "num_interaction_layers": 1, "expert_units": (4,)}),

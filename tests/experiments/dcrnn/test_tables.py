@@ -105,4 +105,5 @@ def test_the_papers_settings_are_those_of_the_real_data():
         "learning_rate": 1e-4,
         "min_count": 10,
         "labels": (),
+        "validation_fraction": None,
     }

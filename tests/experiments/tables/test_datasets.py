@@ -56,6 +56,15 @@ def test_simulated_ali_ccp(calls, tmp_path):
     }
 
 
+@pytest.mark.parametrize("name", ["ali_ccp", "wechat", "criteo_r"])
+def test_training_rows_for_validation_are_as_many_as_asked_for(calls, tmp_path, name):
+    usual = datasets.make(name, PRESET, None, tmp_path)
+    none = datasets.make(name, dataclasses.replace(PRESET, validation_fraction=0.0), None, tmp_path)
+    assert none != usual
+    preparations = [flags for module, flags in calls if "min_count" in flags]
+    assert [flags.get("validation_fraction") for flags in preparations] == [None, "0"]
+
+
 def test_simulated_wechat(calls, tmp_path):
     folder = datasets.make("wechat", PRESET, None, tmp_path)
     (_, simulation), (_, preparation) = calls
@@ -180,6 +189,9 @@ def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
     ]
     datasets.make("radio", dataclasses.replace(preset, min_count=2), raw, tmp_path)
     assert calls[1][1]["min_count"] == "2"
+    no_validation = dataclasses.replace(preset, validation_fraction=0.0)
+    assert datasets.make("radio", no_validation, raw, tmp_path) != folder
+    assert calls[2][1]["validation_fraction"] == "0"
     (raw / "two.yaml").touch()
     with pytest.raises(command_line.UsageError, match=r"found shop\.yaml, two\.yaml"):
         datasets.make("radio", dataclasses.replace(preset, min_count=3), raw, tmp_path)
@@ -187,8 +199,11 @@ def test_an_own_log_is_prepared_by_the_declaration_beside_it(calls, tmp_path):
 
 def test_an_own_dataset_that_is_prepared_is_used_as_it_is(calls, tmp_path):
     (tmp_path / "schema.json").touch()
-    assert datasets.make("radio", Preset(None, 1, 1, 64, 1e-3), tmp_path) == tmp_path
+    preset = Preset(None, 1, 1, 64, 1e-3)
+    assert datasets.make("radio", preset, tmp_path) == tmp_path
     assert not calls
+    with pytest.raises(command_line.UsageError, match="is a prepared dataset; prepare it anew"):
+        datasets.make("radio", dataclasses.replace(preset, validation_fraction=0.0), tmp_path)
 
 
 def test_rows_of_an_own_log_are_refused(calls, tmp_path):

@@ -80,8 +80,11 @@ def test_mtphn_in_its_three_settings(private):
 
 def dephn_parts(model):
     """The public and the private logit of each task by Eq. 4 and 5."""
-    _, public, own = experts(model)
-    gates = np.array(model.value_gates.gates)
+    inputs, public, own = experts(model)
+    if model.gating == "value":
+        gates = np.array(model.value_gates.gates)[..., None, None]
+    else:  # of each example its own
+        gates = dense(model.mapping_gates, inputs).T.reshape(3, 2, 3, BATCH, 1)
     functions = (lambda x: x, np.sin, np.cos)
     parts = []
     for t in range(3):
@@ -95,8 +98,9 @@ def dephn_parts(model):
     return parts
 
 
-def test_dephn_is_equations_4_to_6():
-    model = build("dephn")
+@pytest.mark.parametrize("gating", ["value", "linear_mapping"])
+def test_dephn_is_equations_4_to_6(gating):
+    model = build("dephn", gating=gating)
     logits = model(FEATURES)
     for task, (public, private) in zip(TASKS, dephn_parts(model), strict=True):
         np.testing.assert_allclose(logits[task], public + private, rtol=1e-4, atol=1e-4)
@@ -196,6 +200,12 @@ def test_the_virtual_gradient_is_off_outside_training():
 
     np.testing.assert_array_equal(gradient(model, False), gradient(plain, False))
     assert not np.allclose(gradient(model, True), gradient(plain, True))
+
+
+def test_linear_mapping_gates_start_as_large_as_weights():
+    keras.utils.set_random_seed(0)
+    model = models.build("dephn", SCHEMA, **SMALL, gating="linear_mapping")
+    np.testing.assert_allclose(model.explain(FEATURES)["gate"].values, 1, atol=0.2)
 
 
 def test_mapping_gates_get_virtual_gradients_too():

@@ -18,7 +18,10 @@ class Settings:
     run_dir: str = required("Folder of a run of experiments.train.")
     split: str = setting("test", "Split to evaluate.")
     data_dir: str | None = setting(None, "Prepared dataset; that of the run by default.")
-    step: int | None = setting(None, "Step of the checkpoint; the newest by default.")
+    step: int | None = setting(
+        None,
+        "Step of the checkpoint; by default the newest, or the best one of a run with --monitor.",
+    )
     batch_size: int = setting(4096, "Number of examples that are scored at a time.", lower=1)
     threads: int = setting(
         0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0

@@ -30,8 +30,9 @@ class Settings:
     data_dir: str | None = setting(None, "Prepared dataset; that of the run by default.")
     checkpoint: str = setting(
         "best",
-        "best: the epoch with the highest AUC on the validation split, mean over tasks. last: the "
-        "newest checkpoint. Or the number of a step.",
+        "best: the step with the best value of the metric that the run monitors, else with the "
+        "highest AUC on the validation split, mean over tasks. last: the newest checkpoint. Or the "
+        "number of a step.",
     )
     version: int | None = setting(
         None, "Number of the version; the next one by default.", lower=1, upper=2**63 - 1
@@ -50,7 +51,7 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
-    step = _step(settings.checkpoint)
+    step: int | str | None = _step(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
     from dcrnn_tf.serving import export
     from dcrnn_tf.serving.serving_model import ServingModel
@@ -93,10 +94,8 @@ def main(settings: Settings) -> None:
         )
 
 
-def _step(checkpoint: str) -> int | str | None:
-    if checkpoint == "last":
-        return None
-    if checkpoint == "best":
+def _step(checkpoint: str) -> int | str:
+    if checkpoint in ("best", "last"):
         return checkpoint
     if checkpoint.isdecimal():
         return int(checkpoint)

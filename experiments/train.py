@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.training.metric_address import MetricAddress
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments.runs import forms, reuse, run_folder
 
@@ -115,6 +116,8 @@ def main(settings: Settings, training: TrainingSettings) -> None:
     if training.jit_compile:
         model_settings.setdefault("static_shapes", True)
     _check_strategy(settings, training)
+    if training.monitor is not None:
+        MetricAddress.parse(training.monitor)
     # Imported late, so that --help and a mistyped flag are answered at once.
     from dcrnn_tf.distribution import distribution
 
@@ -159,6 +162,7 @@ def _train(
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.models import start_vectors, table_memory
     from dcrnn_tf.training import evaluation, losses
+    from dcrnn_tf.training.monitor import monitored
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import explanations, finish
 
@@ -187,6 +191,7 @@ def _train(
         **balancing_settings,
     )
     model.check_positive_weights(weights)  # before the run has a folder
+    monitored(training, model, dataset)
     table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
     config = {
         "data_dir": settings.data_dir,
@@ -206,7 +211,7 @@ def _train(
         print(f"{field}: {started:,} of {ids:,} ids start from a vector of {file}")
     run_dir = pathlib.Path(settings.run_dir)
     if replicas.is_chief:
-        run_folder.open_run(run_dir, config)
+        run_folder.open_run(run_dir, config, dataclasses.asdict(TrainingSettings()))
     if run_folder.finished(run_dir):
         if not replicas.is_chief:
             return
@@ -222,6 +227,7 @@ def _train(
     elif replicas.is_chief:
         print(f"Going on from the checkpoint of step {step} in {run_dir}.{reuse.remark(run_dir)}")
     trainer.train()
+    step = trainer.restore_best()
 
     predictions = (
         (split, *trainer.predictor.predict(dataset, split))
@@ -241,8 +247,9 @@ def _train(
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
     result = {
-        "epochs": training.epochs,
+        "epochs": trainer.epochs,
         "steps": trainer.steps,
+        **({} if trainer.monitor is None else {"evaluated_step": step}),
         "wall_seconds": round(trainer.seconds, 1),
         "rows_per_second": round(trainer.rows_per_second, 1),
         "processor_seconds": round(trainer.processor_seconds, 1),

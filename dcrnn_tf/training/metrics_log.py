@@ -18,6 +18,7 @@ from dcrnn_tf.system.json_form import (
     Optional,
     parse,
 )
+from dcrnn_tf.training.metric_address import MEAN_PRIMARY, MetricAddress
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -120,32 +121,34 @@ def evaluations(entries: Sequence[Mapping], split: str) -> dict[int, Mapping]:
     }
 
 
-def best_step(entries: Sequence[Mapping], among: Collection[int] | None = None) -> int | None:
-    """Returns the step with the best primary metric, mean over validation tasks; None without one.
+def best_step(
+    entries: Sequence[Mapping],
+    among: Collection[int] | None = None,
+    address: MetricAddress = MEAN_PRIMARY,
+) -> int | None:
+    """Returns the step with the best value of a metric, the first of several; None without one.
 
-    The primary metrics of all kinds of task are shares of pairs in the right order, so that their
-    mean is one too. A task without pairs counts as 0.5; derived outputs do not count.
+    By default that is the mean over the tasks of the metric by which they are ranked: shares of
+    pairs in the right order for all kinds of task, so that their mean is one too. A task without
+    pairs counts as 0.5; derived outputs do not count.
 
     Args:
       entries: Entries of the log of a run.
       among: Steps to choose from; None chooses from all.
-    """
-    from dcrnn_tf.metrics import (
-        PRIMARY,
-        get,
-        primary_of,
-    )  # late: programs know a log's form without NumPy
-    from dcrnn_tf.metrics.auc import CHANCE
+      address: Address of the metric.
 
-    means = {}
-    for step, outputs in evaluations(entries, "validation").items():
-        if among is None or step in among:
-            tasks = [values for values in outputs.values() if "population" not in values]
-            values = [task.get(primary_of(task).name) for task in tasks]
-            values = [CHANCE if value is None else value for value in values]
-            if values:
-                means[step] = sum(values) / len(values)
-    return min(means, key=lambda step: get(PRIMARY).penalty(means[step]), default=None)
+    Raises:
+      MetricAddressError: An evaluation lacks the metric.
+    """
+    values = {
+        step: address.value(outputs)
+        for step, outputs in evaluations(entries, address.split).items()
+        if among is None or step in among
+    }
+    penalties = {
+        step: address.penalty(value) for step, value in values.items() if value is not None
+    }
+    return min(penalties, key=penalties.__getitem__, default=None)
 
 
 def _lines(content: bytes) -> list[tuple[int, bytes]]:

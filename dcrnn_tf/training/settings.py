@@ -30,6 +30,23 @@ class TrainingSettings:
         "Number of steps between two checkpoints; another one is made after each epoch.",
         lower=1,
     )
+    evaluate_every: int | None = setting(
+        None,
+        "Number of steps between two evaluations of the validation split, each with a checkpoint; "
+        "another one is made after each epoch.",
+        lower=1,
+    )
+    monitor: str | None = setting(
+        None,
+        "Metric that decides which step counts, as SPLIT/TASK/METRIC, such as validation/click/auc "
+        "or validation/mean/auc: its best checkpoint stays, is evaluated at the end and exported. "
+        "By default the last step is evaluated.",
+    )
+    patience: int | None = setting(
+        None,
+        "Number of evaluations without a better value of --monitor after which training ends.",
+        lower=1,
+    )
     steps_per_execution: int = setting(
         1,
         "Largest number of steps between two returns to Python, where signals are obeyed; several "

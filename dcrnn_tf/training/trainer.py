@@ -20,6 +20,7 @@ from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
 from dcrnn_tf.training.evaluation import Predictor, evaluate, weights_of
 from dcrnn_tf.training.losses import multi_task_losses
 from dcrnn_tf.training.metrics_log import METRICS_FILE
+from dcrnn_tf.training.monitor import VALIDATION, Monitor, monitored
 from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
 from dcrnn_tf.training.running_means import RunningMeans
 from dcrnn_tf.training.settings import TrainingSettings
@@ -44,7 +45,8 @@ class Trainer:
       model: A built model, `{task: logit}` out. Its `training_logits(features, labels)` gives the
         logits of a training step, its `losses` are added to the tasks' losses, and its `statistics`
         are logged.
-      dataset: Dataset to train on; its `validation` split, if any, is evaluated after each epoch.
+      dataset: Dataset to train on; its `validation` split, if any, is evaluated after each epoch,
+        and as often beside as the settings say.
       settings: Settings of the training loop.
       positive_weights: `{task: factor on the positives' loss}`.
       run_dir: Folder of checkpoints, `metrics.jsonl` and TensorBoard events.
@@ -54,9 +56,12 @@ class Trainer:
 
     Attributes:
       train_step: The compiled training step, a function of the features and labels of a batch.
+      monitor: Monitor of the metric that decides which step counts; None where the last one does.
 
     Raises:
       ModelError: The model does not take these positive weights.
+      UsageError: Settings contradict each other or the dataset.
+      MetricAddressError: There is no such metric as the settings monitor.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class Trainer:
         distribution: Distribution | None = None,
     ):
         model.check_positive_weights(positive_weights)
+        address = monitored(settings, model, dataset)
+        self.monitor = None if address is None else Monitor(address, settings.patience)
         self.model = model
         self.dataset = dataset
         self.settings = settings
@@ -105,6 +112,8 @@ class Trainer:
             "seconds": tf.Variable(0.0, dtype=tf.float64),
             "processor_seconds": tf.Variable(0.0, dtype=tf.float64),
         }
+        if settings.evaluate_every is not None:
+            self._progress["evaluated"] = tf.Variable(0, dtype=tf.int64)
         self._checkpoints = Checkpoints(self._run_dir / CHECKPOINTS, self._state())
         self._saved_step: int | None = None
         self._processor_seconds_before = 0.0
@@ -140,6 +149,11 @@ class Trainer:
         """Steps done so far."""
         return self._value("step")
 
+    @property
+    def epochs(self) -> int:
+        """Epochs begun so far."""
+        return -(-self.steps // self._steps_per_epoch)
+
     def restore(self) -> int | None:
         """Reads the newest checkpoint and removes the metrics that were logged after it.
 
@@ -164,7 +178,7 @@ class Trainer:
         return step
 
     def train(self) -> None:
-        """Trains to the end of the last epoch, from the step that the state is at.
+        """Trains to the end of the last epoch, or of patience, from the step that the state is at.
 
         Raises:
           TrainingError: A loss, a gradient or a weight is not finite.
@@ -188,14 +202,33 @@ class Trainer:
         )
         with writer.as_default(), bar, self.dataset.naming_damage(), self._interruption:
             for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
-                self._train_epoch(epoch, bar.update)
-                self._check_weights()
-                self._finish_tables()
-                if "validation" in self.dataset.schema.splits:
-                    self.evaluate("validation")
+                if not self._ended:
+                    self._train_epoch(epoch, bar.update)
+                if self._ended:
+                    break
+                self._validate()
                 self._progress["epochs_evaluated"].assign(epoch + 1)
                 self.checkpoint()
                 self._obey(self._distribution.agreed(self._interruption.number))
+        if chief and self.monitor is not None and self.steps < total:
+            done = f"{self.steps:,} of {total:,} steps"
+            print(f"Training ends after {done}: {self.monitor.sentence()}.")
+
+    def restore_best(self) -> int:
+        """Takes the weights of the step that counts, and returns the step.
+
+        That is the best step by `monitor`; the last one where nothing is monitored.
+
+        Raises:
+          DatasetError: The checkpoint of that step cannot be read.
+        """
+        best = None if self.monitor is None else self.monitor.best_step
+        if best is None or best == self.steps:
+            return self.steps
+        self._distribution.wait()  # for the chief, which writes
+        variables = numbered("model", self.model.variables)
+        Checkpoints(self._run_dir / CHECKPOINTS, variables, partial=True).restore(best)
+        return best
 
     def evaluate(self, split: str) -> dict:
         """Evaluates a split and logs its metrics, `{task or derived output: {metric: value}}`."""
@@ -211,7 +244,19 @@ class Trainer:
                 if (value := values.get(metric.name)) is not None:
                     tf.summary.scalar(f"{split}/{task}/{metric.name}", value, self.steps)
         self._log({"kind": "evaluation", "split": split, "metrics": figures})
+        if self.monitor is not None and self.monitor.address.split == split:
+            self.monitor.note(self.steps, figures)
         return figures
+
+    @property
+    def _ended(self) -> bool:
+        return self.monitor is not None and self.monitor.ended
+
+    def _validate(self) -> None:
+        self._check_weights()
+        self._finish_tables()
+        if VALIDATION in self.dataset.schema.splits:
+            self.evaluate(VALIDATION)
 
     def checkpoint(self) -> None:
         """Saves everything that a continued run needs, with every embedding row up to date.
@@ -229,7 +274,10 @@ class Trainer:
         self._progress["processor_seconds"].assign(self.processor_seconds)
         if self._distribution.is_chief:
             self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
-            best = metrics_log.best_step(metrics_log.read(path))
+            if self.monitor is None:
+                best = metrics_log.best_step(metrics_log.read(path))
+            else:
+                best = self.monitor.best_step
             self._checkpoints.save(self.steps, only_to_continue, spared=best)
         self._saved_step = self.steps
 
@@ -292,7 +340,10 @@ class Trainer:
             self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
             self._progress["steps_timed"].assign_add(step - timed_from)
 
-        while count := self._steps_together(step, (epoch + 1) * self._steps_per_epoch):
+        if self._evaluates_within_epoch(step):  # the run was interrupted in this evaluation
+            self._validate_within_epoch()
+        end = (epoch + 1) * self._steps_per_epoch
+        while not self._ended and (count := self._steps_together(step, end)):
             if count == 1:
                 self.train_step(*next(batches))
             else:
@@ -312,9 +363,12 @@ class Trainer:
                 self._log_losses(epoch, speed)
             if self._defers and step % self._table_optimizer.longest_wait == 0:
                 self._finish_tables()
-            if step % settings.checkpoint_every == 0 and step % self._steps_per_epoch:
+            if self._pauses(step):
                 stop_clock()
-                self.checkpoint()
+                if self._evaluates_within_epoch(step):
+                    self._validate_within_epoch()
+                else:
+                    self.checkpoint()
                 timed_from, timed_at = step, time.monotonic()
                 logged_step, logged_at = timed_from, timed_at
             signal = self._distribution.agreed(self._interruption.number, step)
@@ -323,12 +377,30 @@ class Trainer:
                 self._obey(signal)
         stop_clock()
 
+    def _pauses(self, step: int) -> bool:
+        """Whether there is a checkpoint, or an evaluation with one, within an epoch at a step."""
+        within = step % self._steps_per_epoch > 0
+        due = within and step % self.settings.checkpoint_every == 0
+        return due or self._evaluates_within_epoch(step)
+
+    def _evaluates_within_epoch(self, step: int) -> bool:
+        every = self.settings.evaluate_every
+        if every is None or step % every or step % self._steps_per_epoch == 0:
+            return False
+        return self._value("evaluated") < step
+
+    def _validate_within_epoch(self) -> None:
+        self._validate()
+        self._progress["evaluated"].assign(self.steps)
+        self.checkpoint()
+
     def _steps_together(self, step: int, end: int) -> int:
         """Number of steps until the next log line, checkpoint or signal; 0 at the epoch's end."""
         settings = self.settings
         if not self._warm:  # the first step compiles the function that the others use
             return min(1, end - step)
         every = [settings.log_every, settings.checkpoint_every]
+        every += [settings.evaluate_every] if settings.evaluate_every is not None else []
         if self._defers:
             every.append(self._table_optimizer.longest_wait)
         pauses = [count - step % count for count in every]
@@ -401,8 +473,7 @@ class Trainer:
         )
 
     def _log(self, entry: dict) -> None:
-        epoch = -(-self.steps // self._steps_per_epoch)
-        entry = {"kind": entry["kind"], "epoch": epoch, "step": self.steps} | entry
+        entry = {"kind": entry["kind"], "epoch": self.epochs, "step": self.steps} | entry
         if self._distribution.is_chief:
             metrics_log.append(self._run_dir / METRICS_FILE, entry)
 
@@ -418,4 +489,5 @@ class Trainer:
             | numbered("table_optimizer", self._table_optimizer.variables)
             | numbered("optimizer", self._optimizer.variables)
             | numbered("balancing", self._balancing.variables)
+            | ({} if self.monitor is None else self.monitor.variables)
         )

@@ -55,6 +55,9 @@ def _of_checkpoints(folder: pathlib.Path, contents: Mapping, steps: int | None) 
     there = checkpoints.Checkpoints(folder, {}).steps()
     if steps is not None and steps not in there:
         yield f"{folder} has no checkpoint of the last step, {steps}"
+    evaluated = contents.get(run_folder.RESULT_FILE, {}).get("evaluated_step", steps)
+    if evaluated not in (steps, *there):
+        yield f"{folder} has no checkpoint of the best step, {evaluated}"
     try:
         variables = _variables(contents.get(run_folder.CONFIG_FILE)) if there else None
     except ModelError as error:

@@ -36,6 +36,7 @@ CONFIG = Object(
         "epochs": Optional(_FROM_1),
         "batch_size": Optional(_FROM_1),
         "learning_rate": Optional(FROM_0),
+        "monitor": Optional(TEXT),
     }
 )
 
@@ -79,6 +80,7 @@ RESULT = Object(
     {
         "epochs": Optional(_FROM_1),
         "steps": Optional(COUNT),
+        "evaluated_step": Optional(COUNT),
         "wall_seconds": FROM_0,
         "rows_per_second": Optional(FROM_0),
         "processor_seconds": Optional(FROM_0),

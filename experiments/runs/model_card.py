@@ -125,12 +125,12 @@ def _inputs(serving_model: ServingModel, run: TrainedRun) -> Iterator[tuple[str,
 def _evaluations(run_dir: pathlib.Path, step: int) -> Mapping[str, Mapping[str, Mapping]]:
     """Metrics of the exported step, `{split: {task: {metric: value}}}`.
 
-    Those of the validation split are as logged; the test split is there where the step is the
-    run's last.
+    Those of the validation split are as logged; the test split is there where the step is the one
+    that the run was evaluated at, its last or its best.
     """
     validated = metrics_log.evaluations(metrics_log.read(run_dir / METRICS_FILE), "validation")
     splits = {"validation": validated[step]} if step in validated else {}
     result = run_folder.read_if_there(run_dir, run_folder.RESULT_FILE)
-    if result is not None and result.get("steps") == step:
+    if result is not None and result.get("evaluated_step", result.get("steps")) == step:
         splits |= result["metrics"]
     return splits

@@ -68,13 +68,17 @@ def _metrics_grid(run: Run) -> Grid:
 
 
 def _populations(run: Run) -> list[str]:
-    """Returns sentences on what outputs are measured on that are not so on all examples."""
+    """Returns sentences on what the metrics are those of, where that does not go without saying."""
     outputs = {
         name: values
         for split in ((run.result or {}).get("metrics") or {}).values()
         for name, values in split.items()
     }
+    result = run.result or {}
     sentences = []
+    if (step := result.get("evaluated_step")) is not None:
+        best = f"the best one by {run.config.get('monitor')}, of {result['steps']:,} steps"
+        sentences.append(f"The metrics are those of step {step:,}, {best}.")
     for name, values in outputs.items():
         if population := values.get("measured_on"):
             sentences.append(f"{name} is measured on {population}.")

@@ -41,7 +41,11 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn",
 _locks: dict[pathlib.Path, FolderLock] = {}  # locks of the folders that this process has opened
 
 
-def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathlib.Path:
+def open_run(
+    run_dir: str | pathlib.Path,
+    config: Mapping[str, object],
+    defaults: Mapping[str, object] | None = None,
+) -> pathlib.Path:
     """Makes a run folder for these settings, or takes up the one that exists.
 
     The folder is locked until this process ends or calls `close_run`.
@@ -50,6 +54,7 @@ def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathl
       run_dir: Folder of the run.
       config: Settings that decide the run's result. When a run is taken up, `data_dir` may differ,
         `dataset_fingerprint` may not.
+      defaults: Values of the settings that the config of a run of earlier code may lack.
 
     Raises:
       DatasetError: The folder holds a run with other settings, or something that is no run.
@@ -67,7 +72,8 @@ def open_run(run_dir: str | pathlib.Path, config: Mapping[str, object]) -> pathl
     if not path.exists():
         write_json(path, config)
         return run_dir
-    before = json_form.read(path, json_form.OBJECT, _REMEDY)
+    missing = json.loads(json.dumps(dict(defaults or {})))
+    before = missing | json_form.read(path, json_form.OBJECT, _REMEDY)
     names = sorted((set(before) | set(config)) - {"data_dir"})
     other = [n for n in names if before.get(n) != config.get(n)]
     if other:

@@ -12,8 +12,12 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 from dcrnn_tf.training import evaluation, metrics_log
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
+from dcrnn_tf.training.metric_address import MEAN_PRIMARY, MetricAddress
 from dcrnn_tf.training.metrics_log import METRICS_FILE
 from experiments.runs import run_folder
+
+LAST = "last"
+"""In the place of a step: that of the newest checkpoint that can be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +43,7 @@ class TrainedRun:
 def load(
     run_dir: str | pathlib.Path,
     data_dir: str | None = None,
-    step: int | None = None,
+    step: int | str | None = None,
     mixed_precision: str | None = None,
 ) -> TrainedRun:
     """Loads a run of `experiments.train`.
@@ -47,7 +51,8 @@ def load(
     Args:
       run_dir: Folder of the run.
       data_dir: Folder of the prepared dataset; that of the run if not given.
-      step: Step of the checkpoint; the newest if not given.
+      step: Step of the checkpoint, or `last` for the newest; if not given, the best one of a run
+        that monitors a metric, else the newest.
       mixed_precision: One of `forms.PRECISIONS`; as in training if not given.
 
     Raises:
@@ -74,11 +79,13 @@ def load(
     checkpoints = Checkpoints(
         run_dir / CHECKPOINTS, numbered("model", model.variables), partial=True
     )
-    step = checkpoints.restore(step)
-    if step is None:
+    if step is None and config.get("monitor") is not None:
+        step = best_step(run_dir)
+    restored = checkpoints.restore(step if isinstance(step, int) else None)
+    if restored is None:
         raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
     predictor = evaluation.Predictor(model, weights)
-    return TrainedRun(config, model, dataset, predictor, weights, step)
+    return TrainedRun(config, model, dataset, predictor, weights, restored)
 
 
 def build(config: Mapping, schema: Schema) -> models.MultiTaskModel:
@@ -100,7 +107,10 @@ def _naming(path: pathlib.Path) -> Iterator[None]:
 
 
 def best_step(run_dir: str | pathlib.Path) -> int | None:
-    """The step with the highest mean validation AUC over tasks among those with a checkpoint.
+    """Returns the step that counts among those with a checkpoint.
+
+    That is the best one by the metric that the run monitors; by the mean over the tasks of the
+    primary metric on the validation split, AUC for most, where it monitors none.
 
     Returns:
       The step; None where nothing was validated.
@@ -108,7 +118,11 @@ def best_step(run_dir: str | pathlib.Path) -> int | None:
     Raises:
       DatasetError: The folder has no checkpoint.
     """
-    steps = Checkpoints(pathlib.Path(run_dir, CHECKPOINTS), {}).steps()
+    run_dir = pathlib.Path(run_dir)
+    steps = Checkpoints(run_dir / CHECKPOINTS, {}).steps()
     if not steps:
         raise DatasetError(f"{run_dir} has no checkpoint yet; train first")
-    return metrics_log.best_step(metrics_log.read(pathlib.Path(run_dir, METRICS_FILE)), steps)
+    config = run_folder.read_if_there(run_dir, run_folder.CONFIG_FILE) or {}
+    monitor = config.get("monitor")
+    address = MEAN_PRIMARY if monitor is None else MetricAddress.parse(monitor)
+    return metrics_log.best_step(metrics_log.read(run_dir / METRICS_FILE), steps, address)

@@ -75,3 +75,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         run_folder.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
+
+
+def test_a_setting_that_is_newer_than_the_run_had_its_default(tmp_path):
+    run_folder.open_run(tmp_path / "run", {"seed": 1})
+    run_folder.close_run(tmp_path / "run")
+    defaults = {"seed": 7, "monitor": None, "widths": (2, 3)}
+    now = {"seed": 1, "monitor": None, "widths": [2, 3]}
+    run_folder.open_run(tmp_path / "run", now, defaults)
+    run_folder.close_run(tmp_path / "run")
+    with pytest.raises(DatasetError, match=r"settings \(monitor was None, now 'a/b/c'\)"):
+        run_folder.open_run(tmp_path / "run", now | {"monitor": "a/b/c"}, defaults)

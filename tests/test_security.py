@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data_prep.own_log.declaration import load_declaration, parse_declaration
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.storage.writer import DatasetWriter
 from dcrnn_tf.dataset.schema import (
     CATEGORICAL,

@@ -14,7 +14,7 @@ from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.learning.field_learner import FieldLearner, field_learners
 from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying

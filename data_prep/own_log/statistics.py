@@ -10,7 +10,7 @@ import numpy as np
 from data_prep.own_log.joined.tables import counts_of
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW

@@ -8,13 +8,11 @@ and the entity tables. Nothing here needs TensorFlow.
 import dataclasses
 import hashlib
 import json
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dcrnn_tf.dataset import encodings, targets
-from dcrnn_tf.dataset.checked import checked, later, written
+from dcrnn_tf.dataset.checked import checked, written
 from dcrnn_tf.dataset.field import (
     CATEGORICAL,
     KINDS,
@@ -25,11 +23,19 @@ from dcrnn_tf.dataset.field import (
     VECTOR,
     Field,
     check_name,
-    check_range,
 )
 from dcrnn_tf.dataset.migration import migrated
 from dcrnn_tf.dataset.names import column_name, per_exposure
-from dcrnn_tf.dataset.targets import Target
+from dcrnn_tf.dataset.schema_parts.field_checks import check_attention, check_sharing
+from dcrnn_tf.dataset.schema_parts.tables import Entity, Shard, Split
+from dcrnn_tf.dataset.schema_parts.task import (
+    BINARY,
+    MOST_CLASSES,
+    MULTICLASS,
+    REGRESSION,
+    TASK_KINDS,
+    Task,
+)
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 
@@ -62,167 +68,11 @@ __all__ = [
     "sha256_of_file",
 ]
 
-BINARY, REGRESSION, MULTICLASS = "binary", "regression", "multiclass"
-TASK_KINDS = (BINARY, REGRESSION, MULTICLASS)
-MOST_CLASSES = 2**15 - 1  # labels of several classes are stored as int16
-
 FORMAT_VERSION = 2
 FORMER_VERSION = 1
 SCHEMA_FILE = "schema.json"
 VOCABULARY_FOLDER = "vocabularies"
 FILES_BESIDE = "files_beside"  # in `Schema.source`: checksums, by name, of files beside the shards
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A label, and what is to be predicted of it.
-
-    Attributes:
-      name: key of the label in a batch and of the logit in a model's output.
-      only_where: task on whose positives alone this label is defined; None if on every exposure.
-      may_be_missing: Whether rows may lack the label; they are no part of the task's loss and
-        metrics.
-      kind: `binary`, a label of 0 and 1; `regression`, a number; or `multiclass`, the position of a
-        class among the classes.
-      target: How the numbers of a regression task are learned; None of other tasks.
-      classes: Names of the classes of a multiclass task; none while they are to be learned.
-      weight: Name of the weights of the task's examples; None if all count alike.
-      weight_mean: Mean of these weights over the training rows, by which training divides them.
-      keep_negatives: Share of its negatives that the training rows hold.
-    """
-
-    name: str
-    only_where: str | None = None
-    may_be_missing: bool = later(False)
-    kind: str = later(BINARY)
-    target: Target | None = later(None)
-    classes: tuple[str, ...] = later(())
-    weight: str | None = later(None)
-    weight_mean: float = later(1.0)
-    keep_negatives: float = later(1.0)
-
-    def __post_init__(self) -> None:
-        check_name("task", self.name)
-        if isinstance(self.target, Mapping):  # of `dataclasses.asdict`
-            object.__setattr__(self, "target", targets.from_dict(self.target))
-        if self.kind not in TASK_KINDS:
-            raise DatasetError(f"task {self.name}: kind {self.kind!r} is not one of {TASK_KINDS}")
-        if (self.target is None) != (self.kind != REGRESSION):
-            raise DatasetError(f"task {self.name}: a regression task has a target, no other has")
-        object.__setattr__(self, "classes", tuple(self.classes))
-        if self.classes and self.kind != MULTICLASS:
-            raise DatasetError(f"task {self.name}: only a multiclass task has classes")
-        if self.classes and not 2 <= len(set(self.classes)) == len(self.classes) <= MOST_CLASSES:
-            raise DatasetError(
-                f"task {self.name}: {len(self.classes):,} classes, expected 2 to {MOST_CLASSES:,}, "
-                "no two of them the same"
-            )
-        if self.weight is not None:
-            check_name("weight", self.weight)
-        whole = self.keep_negatives == 1
-        if not (whole or (self.kind == BINARY and 0 < self.keep_negatives < 1)):
-            raise DatasetError(
-                f"task {self.name}: keep_negatives {self.keep_negatives} of a {self.kind} task, "
-                "expected a share above 0 up to 1 of a binary one"
-            )
-        if not 0 < self.weight_mean < math.inf:
-            raise DatasetError(
-                f"task {self.name}: weight_mean {self.weight_mean} is no finite number above 0"
-            )
-
-    @property
-    def column(self) -> str:
-        """The label's column on disk."""
-        return column_name(self.name)
-
-    @property
-    def column_type(self) -> str:
-        """The type of the label's column on disk; -1 or NaN says that a label is missing."""
-        if self.kind == REGRESSION:
-            return "float32"
-        if self.kind == MULTICLASS:
-            return "int16"
-        return "int8" if self.may_be_missing else "uint8"
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs that a model has for each example."""
-        return self.target.outputs if self.target else max(1, len(self.classes))
-
-    @property
-    def undefined(self) -> float:
-        """The label in a batch where it is not defined: NaN instead of a number, -1 else."""
-        return math.nan if self.kind == REGRESSION else -1.0
-
-    def defined(self, labels: Any) -> Any:
-        """Returns where labels of a batch are defined; arrays of NumPy or tensors."""
-        return labels == labels if self.kind == REGRESSION else labels >= 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Shard:
-    """One TFRecord file: `file` is relative to the dataset's folder, `records` are blocks."""
-
-    file: str
-    rows: int
-    records: int
-    bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        path = pathlib.PurePosixPath(self.file)
-        if (
-            path.is_absolute()
-            or not path.name
-            or {"..", "\\", ":", "\0"} & {*path.parts, *self.file}
-        ):
-            raise DatasetError(
-                f"shard file {self.file!r} is not a path within the dataset's folder"
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """The rows of one split.
-
-    Attributes:
-      name: Name of the split.
-      rows: Number of its rows.
-      positives: Number of rows on which each task is positive: a number of a regression task above
-        0, the label of a multiclass task not the first class.
-      defined: Number of rows on which each task is defined.
-      shards: Files of the split.
-      out_of_sequence: Number of rows on which a task is positive and the task before it is not, by
-        task; None where the preparation has not counted them.
-    """
-
-    name: str
-    rows: int
-    positives: Mapping[str, int]
-    defined: Mapping[str, int]
-    shards: tuple[Shard, ...]
-    out_of_sequence: Mapping | None = later(None)
-
-    def __post_init__(self) -> None:
-        _check_folder_name("split", self.name)
-
-
-@dataclasses.dataclass(frozen=True)
-class Entity:
-    """A table of features that belong to, say, a user; exposures refer to it by row number."""
-
-    name: str
-    rows: int
-    shards: tuple[Shard, ...]
-
-    def __post_init__(self) -> None:
-        _check_folder_name("entity", self.name)
-        check_range(f"entity table {self.name}: rows", self.rows, LARGEST_ROW)
-
-    @property
-    def row_name(self) -> str:
-        """Key, in an exposure, of the entity's row number."""
-        return f"{self.name}_row"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,8 +117,8 @@ class Schema:
         for field in self.fields:
             if field.entity is not None and field.entity not in self.entities:
                 raise DatasetError(f"field {field.name}: there is no entity table {field.entity!r}")
-        _check_attention(self.fields)
-        _check_sharing(self.fields)
+        check_attention(self.fields)
+        check_sharing(self.fields)
         if len(sampled := [task.name for task in self.tasks if task.keep_negatives < 1]) > 1:
             raise DatasetError(
                 f"tasks {', '.join(sampled)} have keep_negatives, expected one task at most"
@@ -426,49 +276,6 @@ def sha256_of_file(path: pathlib.Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _check_folder_name(what: str, name: str) -> None:
-    """Refuses a name that could not be that of a folder or a part of a file's name."""
-    if not name.isidentifier():
-        raise DatasetError(f"{what} name {name!r} is not a valid identifier")
-
-
-def _check_attention(fields: Sequence[Field]) -> None:
-    by_name = {field.name: field for field in fields}
-    for field in fields:
-        if (attending := field.attended_by) is None:
-            continue
-        if attending not in by_name:
-            raise DatasetError(
-                f"field {field.name}: attended_by names {attending!r}, which is no field"
-            )
-        if by_name[attending].attended_by is not None:
-            raise DatasetError(
-                f"field {field.name}: attended_by names {attending!r}, a list that another field "
-                "attends to"
-            )
-
-
-def _check_sharing(fields: Sequence[Field]) -> None:
-    """Checks fields that share embedding rows; the one that owns them may not be among them."""
-    owners = {field.name: field for field in fields if field.shares is None}
-    names = {field.name for field in fields}
-    sizes: dict[str, int] = {}
-    for field in fields:
-        if field.shares in names and field.shares not in owners:
-            raise DatasetError(
-                f"field {field.name}: shares names {field.shares!r}, which itself shares the ids "
-                "of another field; name that one"
-            )
-        if (owner := owners.get(field.shares or "")) and not owner.has_ids:
-            raise DatasetError(f"field {field.name}: shares names {owner.name!r}, which has no ids")
-        size = sizes.setdefault(field.owner, field.vocabulary_size)
-        if size != field.vocabulary_size:
-            raise DatasetError(
-                f"field {field.name}: vocabulary_size {field.vocabulary_size} is not that of the "
-                f"fields that share its ids, {size}"
-            )
 
 
 def _fingerprint(content: Mapping[str, object]) -> str:

@@ -16,7 +16,8 @@ from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.parsing.remote import RawPath
-from data_prep.own_log.rows import LogRows, RowReader
+from data_prep.own_log.rows.log_rows import LogRows
+from data_prep.own_log.rows.row_reader import RowReader
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.own_log.weighting.negatives import staying
 from data_prep.storage.bad_rows import BadRows

@@ -24,7 +24,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.storage import sizes

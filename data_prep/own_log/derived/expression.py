@@ -6,63 +6,34 @@ and it takes what needs more rows than one. What is read here can do none of thi
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
 from data_prep.own_log.derived import tokens
-from data_prep.own_log.derived.functions import (
-    AGGREGATES,
-    FUNCTIONS,
-    LITERAL,
-    PARTS,
-    TYPE_NAMES,
-    WINDOWS,
-    cast,
-    like_pattern,
-    remainder,
+from data_prep.own_log.derived.calls import called, check_function, part_of
+from data_prep.own_log.derived.functions import TYPE_NAMES, cast, like_pattern
+from data_prep.own_log.derived.operators import (
+    COMPARISONS,
+    PRODUCTS,
+    SUMS,
+    chosen,
+    comparison,
+    joined,
+    literal,
+    number,
+    opposite,
+    truth,
 )
-from data_prep.own_log.derived.terms import (
-    NUMBER,
-    TEXT,
-    TRUTH,
-    TYPES,
-    Term,
-    common_kind,
-    open_term,
-)
+from data_prep.own_log.derived.terms import NUMBER, TEXT, TRUTH, TYPES, Term
 from data_prep.own_log.derived.tokens import ExpressionError, Token, tokens_of
 from dcrnn_tf.system.nearest import did_you_mean
 
 _DEEPEST = 60  # parts within each other
-_COMPARISONS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
-    "=": lambda x, y: x == y,
-    "==": lambda x, y: x == y,
-    "<>": lambda x, y: x != y,
-    "!=": lambda x, y: x != y,
-    "<": lambda x, y: x < y,
-    "<=": lambda x, y: x <= y,
-    ">": lambda x, y: x > y,
-    ">=": lambda x, y: x >= y,
-}
-_SUMS = {"+": lambda x, y: x + y, "-": lambda x, y: x - y}
-_PRODUCTS = {
-    "*": lambda x, y: x * y,
-    "/": lambda x, y: x / y,
-    "//": lambda x, y: x // y,
-    "%": remainder,
-}
 _RESERVED = (
     *("AND", "AS", "BETWEEN", "CASE", "ELSE", "END", "FROM", "ILIKE", "IN", "IS", "LIKE", "NOT"),
     *("OR", "OVER", "SELECT", "THEN", "WHEN", "WHERE", "WITH"),
 )
-_OPEN = {  # functions whose arguments and value are of one kind, whatever it is
-    "COALESCE": (1, lambda *x: pl.coalesce(x)),
-    "IFNULL": (2, lambda *x: pl.coalesce(x)),
-    "GREATEST": (1, lambda *x: pl.max_horizontal(x)),
-    "LEAST": (1, lambda *x: pl.min_horizontal(x)),
-}
-_OTHERS = ("CASE", "CAST", "CONCAT", "DATE_PART", "EXTRACT", "IF", "NULLIF", "TRY_CAST")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,14 +110,14 @@ class _Parser:
             raise ExpressionError(f"more than {_DEEPEST} parts stand within each other")
         term = self._both()
         while self._took_word("OR"):
-            term = _truth("OR", term, self._both(), lambda x, y: x | y)
+            term = truth("OR", term, self._both(), lambda x, y: x | y)
         self._depth -= 1
         return term
 
     def _both(self) -> Term:
         term = self._negated()
         while self._took_word("AND"):
-            term = _truth("AND", term, self._negated(), lambda x, y: x & y)
+            term = truth("AND", term, self._negated(), lambda x, y: x & y)
         return term
 
     def _negated(self) -> Term:
@@ -154,13 +125,13 @@ class _Parser:
         while self._took_word("NOT"):
             negative = not negative
         term = self._compared()
-        return _opposite(term) if negative else term
+        return opposite(term) if negative else term
 
     def _compared(self) -> Term:
         term = self._sum()
         while True:
-            if self._word.is_sign(*_COMPARISONS):
-                term = _comparison(term, self._take().text, self._sum())
+            if self._word.is_sign(*COMPARISONS):
+                term = comparison(term, self._take().text, self._sum())
             elif self._took_word("IS"):
                 term = self._state(term)
             else:
@@ -170,7 +141,7 @@ class _Parser:
                 if found is None:
                     self._next = start
                     return term
-                term = _opposite(found) if negative else found
+                term = opposite(found) if negative else found
 
     def _state(self, term: Term) -> Term:
         """What follows IS."""
@@ -191,11 +162,11 @@ class _Parser:
             low = self._sum()
             self._expect("AND")
             high = self._sum()
-            above, below = _comparison(term, ">=", low), _comparison(term, "<=", high)
-            return _truth("BETWEEN", above, below, lambda x, y: x & y)
+            above, below = comparison(term, ">=", low), comparison(term, "<=", high)
+            return truth("BETWEEN", above, below, lambda x, y: x & y)
         if self._took_word("IN"):
             self._expect("(")
-            equal = [_comparison(term, "=", item) for item in self._list()]
+            equal = [comparison(term, "=", item) for item in self._list()]
             return Term(
                 "IN", TRUTH, lambda _: pl.any_horizontal(one.as_kind(TRUTH) for one in equal)
             )
@@ -207,19 +178,19 @@ class _Parser:
 
     def _sum(self) -> Term:
         term = self._product()
-        while self._word.is_sign(*_SUMS, "||"):
+        while self._word.is_sign(*SUMS, "||"):
             sign = self._take().text
             if sign == "||":
-                term = _joined([term, self._product()], ignore_nulls=False)
+                term = joined([term, self._product()], ignore_nulls=False)
             else:
-                term = _number(sign, _SUMS[sign], term, self._product())
+                term = number(sign, SUMS[sign], term, self._product())
         return term
 
     def _product(self) -> Term:
         term = self._signed()
-        while self._word.is_sign(*_PRODUCTS):
+        while self._word.is_sign(*PRODUCTS):
             sign = self._take().text
-            term = _number(sign, _PRODUCTS[sign], term, self._signed())
+            term = number(sign, PRODUCTS[sign], term, self._signed())
         return term
 
     def _signed(self) -> Term:
@@ -228,8 +199,8 @@ class _Parser:
             negative ^= self._take().text == "-"
         term = self._typed()
         if negative and term.kind == NUMBER and term.value is not None:
-            return _literal(f"-{term.name}", -term.value, NUMBER)
-        return _number("-", lambda x: -x, term) if negative else term
+            return literal(f"-{term.name}", -term.value, NUMBER)
+        return number("-", lambda x: -x, term) if negative else term
 
     def _typed(self) -> Term:
         term = self._single()
@@ -241,9 +212,9 @@ class _Parser:
         word = self._take()
         if word.kind == tokens.NUMBER:
             whole = word.text.isdigit() and len(word.text) < 19
-            return _literal(word.text, (int if whole else float)(word.text), NUMBER)
+            return literal(word.text, (int if whole else float)(word.text), NUMBER)
         if word.kind == tokens.TEXT:
-            return _literal(repr(word.text), word.text, TEXT)
+            return literal(repr(word.text), word.text, TEXT)
         if word.is_sign("("):
             if self._word.is_word("SELECT", "WITH"):
                 raise ExpressionError("a query (SELECT) cannot stand in an expression")
@@ -255,7 +226,7 @@ class _Parser:
         if word.kind != tokens.NAME:
             raise ExpressionError(f"{word} stands where a column or a value is expected")
         if word.is_word("TRUE", "FALSE"):
-            return _literal(word.text, word.is_word("TRUE"), TRUTH)
+            return literal(word.text, word.is_word("TRUE"), TRUTH)
         if word.is_word("NULL"):
             return Term("NULL", None, lambda kind: pl.lit(None, TYPES[kind]))
         if word.is_word("CASE"):
@@ -282,7 +253,7 @@ class _Parser:
         conditions, results = [], []
         while self._took_word("WHEN"):
             condition = self._either()
-            condition = condition if of is None else _comparison(of, "=", condition)
+            condition = condition if of is None else comparison(of, "=", condition)
             conditions.append(condition.as_kind(TRUTH))
             self._expect("THEN")
             results.append(self._either())
@@ -291,7 +262,7 @@ class _Parser:
         if self._took_word("ELSE"):
             results.append(self._either())
         self._expect("END")
-        return _chosen("CASE", conditions, results)
+        return chosen("CASE", conditions, results)
 
     def _called(self, word: Token) -> Term:
         """What follows the name of a function and its parenthesis."""
@@ -310,58 +281,17 @@ class _Parser:
             part = self._literal_text()
             self._expect(",")
             return self._part(part, word)
-        if name in AGGREGATES:
-            raise ExpressionError(f"{name} needs all rows, and an expression has one row")
-        if name in WINDOWS:
-            raise ExpressionError(f"{name} needs other rows than its own")
-        if name not in FUNCTIONS and name not in (*_OPEN, *_OTHERS):
-            near = did_you_mean(name, (*FUNCTIONS, *_OPEN, *_OTHERS))
-            raise ExpressionError(f"there is no function {word.text!r}{near}")
+        check_function(word)
         arguments = self._list()
         if self._word.is_word("OVER"):
             raise ExpressionError("a window function (OVER) needs other rows than its own")
-        if name in _OPEN:
-            least, build = _OPEN[name]
-            _check_count(name, arguments, least, least if name == "IFNULL" else len(arguments))
-            if name in ("GREATEST", "LEAST") and common_kind(arguments) is None:
-                return _number(name, build, *arguments)
-            return open_term(name, arguments, build)
-        if name == "CONCAT":
-            return _joined(arguments, ignore_nulls=True)
-        if name == "IF":
-            _check_count(name, arguments, 3, 3)
-            return _chosen(name, [arguments[0].as_kind(TRUTH)], arguments[1:])
-        if name == "NULLIF":
-            _check_count(name, arguments, 2, 2)
-            equal = _comparison(arguments[0], "=", arguments[1]).as_kind(TRUTH)
-            return open_term(name, arguments, lambda x, _: pl.when(~equal.fill_null(False)).then(x))
-        return self._function(name, arguments)
-
-    def _function(self, name: str, arguments: Sequence[Term]) -> Term:
-        function = FUNCTIONS[name]
-        most = len(function.arguments)
-        _check_count(name, arguments, most - function.optional, most)
-        given = []
-        for kind, argument in zip(function.arguments, arguments, strict=False):
-            if kind != LITERAL:
-                given.append(argument.as_kind(kind))
-            elif argument.kind == TEXT and argument.value is not None:
-                given.append(argument.value)
-            else:
-                raise ExpressionError(f"{name}: {argument.name} must be a text in quotes")
-        values = function.build(*given)
-        return Term(f"{name}(...)", function.result, lambda _: values)
+        return called(name, arguments)
 
     def _part(self, part: str, word: Token) -> Term:
         """A part of a moment, which follows with the closing parenthesis."""
-        name = part.upper()
-        if name not in PARTS:
-            raise ExpressionError(
-                f"{word.text!r}: {part!r} is no part of a moment{did_you_mean(name, PARTS)}"
-            )
         moment = self._either()
         self._expect(")")
-        return self._function(name, [moment])
+        return part_of(moment, part, word)
 
     def _list(self) -> list[Term]:
         """Terms up to the closing parenthesis."""
@@ -391,60 +321,3 @@ class _Parser:
         if name == "DOUBLE":
             self._took_word("PRECISION")
         return name
-
-
-def _literal(name: str, value: str | int | float, kind: str) -> Term:
-    return Term(name, kind, lambda _: pl.lit(value), value)
-
-
-def _truth(name: str, x: Term, y: Term, build: Callable[..., pl.Expr]) -> Term:
-    values = build(x.as_kind(TRUTH), y.as_kind(TRUTH))
-    return Term(name, TRUTH, lambda _: values)
-
-
-def _opposite(x: Term) -> Term:
-    values = ~x.as_kind(TRUTH)
-    return Term("NOT", TRUTH, lambda _: values)
-
-
-def _number(name: str, build: Callable[..., pl.Expr], *parts: Term) -> Term:
-    values = build(*(part.as_kind(NUMBER) for part in parts))
-    return Term(" ".join((parts[0].name, name)), NUMBER, lambda _: values)
-
-
-def _comparison(x: Term, sign: str, y: Term) -> Term:
-    kind = common_kind((x, y))
-    if kind is None:
-        if sign not in ("=", "==", "<>", "!="):
-            raise ExpressionError(
-                f"{x.name} {sign} {y.name} may compare numbers or texts; write "
-                f"CAST({x.name} AS DOUBLE) for numbers, CAST({x.name} AS TEXT) for texts"
-            )
-        kind = TEXT
-    values = _COMPARISONS[sign](x.as_kind(kind), y.as_kind(kind))
-    return Term(f"{x.name} {sign} {y.name}", TRUTH, lambda _: values)
-
-
-def _chosen(name: str, conditions: Sequence[pl.Expr], results: Sequence[Term]) -> Term:
-    """The result that belongs to the first condition that holds, or one more result, or null."""
-
-    def build(*values: pl.Expr) -> pl.Expr:
-        chosen = pl.when(conditions[0]).then(values[0])
-        for condition, value in zip(conditions[1:], values[1:], strict=False):
-            chosen = chosen.when(condition).then(value)
-        return chosen.otherwise(values[-1]) if len(values) > len(conditions) else chosen
-
-    return open_term(name, results, build)
-
-
-def _joined(parts: Sequence[Term], ignore_nulls: bool) -> Term:
-    if not parts:
-        raise ExpressionError("CONCAT has no arguments, expected some")
-    values = pl.concat_str([part.as_text() for part in parts], ignore_nulls=ignore_nulls)
-    return Term("a joined text", TEXT, lambda _: values)
-
-
-def _check_count(name: str, arguments: Sequence[Term], least: int, most: int) -> None:
-    if not least <= len(arguments) <= max(most, least):
-        expected = str(least) if least == most else f"{least} to {most}"
-        raise ExpressionError(f"{name} has {len(arguments)} arguments, expected {expected}")

@@ -17,7 +17,7 @@ from data_prep.own_log.history.dictionary import Dictionary
 from data_prep.own_log.history.event_files import EventFiles
 from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.learning.id_sketch import IdSketch
-from data_prep.own_log.rows import ROW, LogRows
+from data_prep.own_log.rows.log_rows import ROW, LogRows
 from data_prep.storage.columns import Ragged
 from data_prep.storage.sizes import raw_bytes
 from data_prep.storage.work_folder import scratch_folder

@@ -13,7 +13,7 @@ from data_prep.own_log.learning.classes import coded
 from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.preparation import learn
 from data_prep.own_log.row_counts import check_rows, never_met
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.storage.writer import Ragged
 from dcrnn_tf.dataset.schema import DatasetError
 

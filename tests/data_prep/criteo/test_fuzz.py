@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_prep.criteo.fields import COLUMNS, COUNTS, IDS, NUMERIC_CHOICES
 from data_prep.criteo.preparation import declaration
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from dcrnn_tf.dataset.encodings import Bins
 from tests.data_prep.ali_ccp.test_fuzz import write
 from tests.data_prep.references.csv_records import read_records

@@ -7,7 +7,7 @@ import yaml
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.parsing import csv_file
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 
 BLOCK = 1024
 DECLARATION = {

@@ -12,7 +12,7 @@ from data_prep.own_log.declaration import load_declaration, parse_declaration, w
 from data_prep.own_log.joined.tables import read_joins
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import RowReader
+from data_prep.own_log.rows.row_reader import RowReader
 from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying
 from data_prep.storage.bad_rows import BadRows
 from tests import hard_names

@@ -15,7 +15,7 @@ from data_prep.own_log.declaration import SPLIT_NAMES, parse_declaration
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.parsing import csv_file
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.writer import Ragged
 from tests.data_prep.references.csv_records import read_records

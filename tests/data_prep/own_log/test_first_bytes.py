@@ -17,7 +17,7 @@ from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.parsing.files import LogFile, find_files, open_csv
 from data_prep.own_log.parsing.first_bytes import check_text
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.statistics import notes
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError

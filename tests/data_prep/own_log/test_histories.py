@@ -21,7 +21,7 @@ from data_prep.own_log.learning.field_learner import field_learners
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.split_draw import TRAIN
 from data_prep.storage.columns import cut, row_count
 from dcrnn_tf.dataset.reader import PreparedDataset

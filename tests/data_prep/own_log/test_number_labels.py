@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from data_prep.own_log import rows
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.preparation import prepare
+from data_prep.own_log.rows import labels
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset import verification
 from dcrnn_tf.dataset.reader import PreparedDataset
@@ -152,7 +152,9 @@ def test_training_rows_with_nothing_to_learn_are_refused(prepared, train, messag
 
 
 def test_an_infinite_number_on_disk_is_found(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "unusable_numbers", lambda cells, numbers: np.zeros(len(cells), bool))
+    monkeypatch.setattr(
+        labels, "unusable_numbers", lambda cells, numbers: np.zeros(len(cells), bool)
+    )
     schema = prepared(test=TEST + "f,1,inf,0\n", watch=WATCH)
     (finding,) = verification.content_findings(tmp_path / "out", schema)
     assert "watch: value " in finding

@@ -10,7 +10,7 @@ from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.declared.options import FileOptions, Selection
 from data_prep.own_log.parsing.files import open_files
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 

@@ -19,7 +19,7 @@ from data_prep.own_log.learning import scaling
 from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.encodings import Ids, Scaling
 from dcrnn_tf.dataset.schema import DatasetError, load_schema

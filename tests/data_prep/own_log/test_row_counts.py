@@ -10,7 +10,7 @@ from data_prep.own_log import row_counts
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.statistics import notes, summary
 from dcrnn_tf.dataset.schema import DatasetError, Schema, Split, Task
 

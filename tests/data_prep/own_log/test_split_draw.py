@@ -11,7 +11,7 @@ from data_prep.own_log.__main__ import Settings
 from data_prep.own_log.declaration import DeclaredSplit, parse_declaration
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.split_draw import TEST, TRAIN, VALIDATION, SplitDraw, bucket_rows
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError

@@ -16,7 +16,7 @@ from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.moments import MICROSECONDS, midnight, moments_of, written_moment
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.preparation import prepare
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
 

@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.row_counts import RowCounts, never_met
-from data_prep.own_log.rows import LogRows
+from data_prep.own_log.rows.log_rows import LogRows
 from dcrnn_tf.dataset.schema import DatasetError
 
 RATINGS = [4.0, 3.0, 4.5, 5.0, -1.0, 2.5, 4.0, 3.0, 5.0]

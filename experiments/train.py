@@ -44,7 +44,7 @@ class Settings:
     start_vectors: Mapping[str, object] = setting(
         {},
         "Vectors from which a field's embeddings start, as FIELD=FILE: a Parquet file with the "
-        "columns id and vector. See docs/own_data.md.",
+        "columns id and vector. See docs/own_data/fields.md.",
     )
     fields: tuple[str, ...] | None = setting(None, "Names of the fields to use; all by default.")
     dataset_fingerprint: str | None = setting(

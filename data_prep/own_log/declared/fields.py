@@ -42,7 +42,7 @@ FIELD_KEYS = {
 
 @dataclasses.dataclass(frozen=True)
 class DeclaredField:
-    """An input column: `column` is its name in a row, the rest as in `docs/own_data.md`."""
+    """An input column: `column` is its name in a row, the rest as in `docs/own_data/fields.md`."""
 
     name: str
     kind: str

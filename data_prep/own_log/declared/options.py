@@ -11,7 +11,7 @@ from dcrnn_tf.system.nearest import did_you_mean
 
 @dataclasses.dataclass(frozen=True)
 class FileOptions:
-    """How files are read: the keys of a declaration that `docs/own_data.md` describes."""
+    """How files are read: the keys of a declaration that `docs/own_data/files.md` describes."""
 
     separator: str = ","
     quoted: bool = True

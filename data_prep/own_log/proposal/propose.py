@@ -62,7 +62,7 @@ def propose(
     if not labels:
         raise DatasetError(
             f"no column of {files[0].path} has two values or a few grades, so none can be a label; "
-            "declare a task with `positive` values by hand, as docs/own_data.md describes"
+            "declare a task with `positive` values by hand, as docs/own_data/tasks.md describes"
         )
     lines = [*_head(data_dir, patterns, options, frames.height), *_split(columns, patterns)]
     lines += ["tasks:  # in causal order, such as a click before a purchase"]
@@ -156,7 +156,7 @@ def _head(
 
 def _split(columns: Sequence[Column], patterns: Sequence[str]) -> Iterator[str]:
     yield "split:"
-    yield "  by: fraction  # rows at random; see docs/own_data.md for files, columns, groups, times"
+    yield "  by: fraction  # rows at random; see docs/own_data/times.md for files, columns, groups, times"
     for column in columns:
         if column.is_time:
             yield f"  # {_text(column.name)} may say when a row was written, to split by"

@@ -54,6 +54,10 @@ def test_the_readme_has_at_most_150_lines():
 
 def test_every_page_of_the_documentation_is_reached_from_the_readme():
     linked = names(ROOT / "README.md", r"\]\(docs/([\w/]+\.md)\)")
-    boards = names(ROOT / "docs" / "leaderboards.md", r"\]\((leaderboards/\w+\.md)\)")
+    further = {
+        path
+        for page in ("leaderboards", "own_data")
+        for path in names(ROOT / "docs" / f"{page}.md", rf"\]\(({page}/\w+\.md)")
+    }
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")]
-    assert sorted(pages) == sorted({*linked, *boards})
+    assert sorted(pages) == sorted({*linked, *further})

@@ -156,7 +156,7 @@ def _head(
 
 def _split(columns: Sequence[Column], patterns: Sequence[str]) -> Iterator[str]:
     yield "split:"
-    yield "  by: fraction  # rows at random; see docs/own_data/times.md for files, columns, groups, times"
+    yield "  by: fraction  # rows at random; docs/own_data/times.md has the other ways"
     for column in columns:
         if column.is_time:
             yield f"  # {_text(column.name)} may say when a row was written, to split by"

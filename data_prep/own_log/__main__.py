@@ -49,6 +49,17 @@ class Settings:
         lower=0.0,
         upper=0.9,
     )
+    extends: str | None = setting(
+        None,
+        "Prepared dataset that this one extends: its ids keep their rows, new ones come behind "
+        "them, and scalings, bins and classes stay. See docs/next_day.md.",
+    )
+    forget_after: int | None = setting(
+        None,
+        "Number of datasets, each extending the one before it, without a training row of an id, "
+        "after which a new id may take its row; by default no id is forgotten.",
+        lower=1,
+    )
     max_bad_rows: int = setting(
         0, "Largest number of bad rows that are left out and counted.", lower=0
     )
@@ -69,6 +80,8 @@ class Settings:
         """
         if self.out_dir is None and self.dry_run is None:
             raise command_line.UsageError("--out_dir must be given (--help lists the flags)")
+        if self.forget_after is not None and self.extends is None:
+            raise command_line.UsageError("--forget_after belongs to --extends=FOLDER")
         if self.summary is not None and not pathlib.Path(self.summary).absolute().parent.is_dir():
             raise command_line.UsageError(f"--summary={self.summary}: its folder does not exist")
 
@@ -96,12 +109,15 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.own_log.extending import ExtendedDataset
     from data_prep.own_log.preparation import prepare
     from data_prep.own_log.proposal.dry_run import dry_run
 
     settings.check()
     logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
-    declaration = settings.declared()
+    declaration, extended = settings.declared(), None
+    if settings.extends is not None:
+        extended = ExtendedDataset.load(settings.extends, declaration, settings.forget_after)
     log = (settings.seed, settings.max_bad_rows)
     if settings.dry_run is not None:
         print(dry_run(declaration, settings.raw_dir, settings.dry_run, *log))
@@ -112,6 +128,7 @@ def main(settings: Settings) -> None:
         settings.out_dir,
         *log,
         read_simulation(pathlib.Path(settings.raw_dir)),
+        extended,
     )
     settings.tell(schema)
 

@@ -2,15 +2,18 @@
 
 import pathlib
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.encode_rows import EncodeRows
+from data_prep.own_log.extending import EXTENDS, ExtendedDataset
 from data_prep.own_log.history.histories import Histories, open_histories
 from data_prep.own_log.joined.exposures import Exposures
 from data_prep.own_log.learning.classes import coded
+from data_prep.own_log.learning.earlier import EarlierField
 from data_prep.own_log.learning.field_learner import FieldLearner, field_learners
 from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
@@ -33,6 +36,7 @@ def prepare(
     seed: int = 0,
     max_bad_rows: int = 0,
     simulation: Mapping[str, object] | None = None,
+    extended: ExtendedDataset | None = None,
 ) -> Schema:
     """Writes the prepared dataset that a declaration describes.
 
@@ -43,6 +47,7 @@ def prepare(
       seed: Seed of the split and the shuffle.
       max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
       simulation: What the simulator recorded of simulated rows; None for real ones.
+      extended: The dataset whose ids, scalings and classes this one keeps; None learns all anew.
 
     Returns:
       The schema of the dataset.
@@ -59,18 +64,21 @@ def prepare(
     negatives = NegativeDraw.of(declaration, seed)
     with open_histories(declaration, log, pathlib.Path(out_dir)) as histories:
         with _bar("1/3 counting", log.bytes, "B") as bar:
-            learners, counts = learn(declaration, log, histories, seed, bar.update)
+            earlier = extended.fields if extended else {}
+            learners, counts = learn(declaration, log, histories, seed, bar.update, earlier)
         check_rows(declaration, counts)
         encoders = [histories.encoder(*learner.finish()) for learner in learners]
         fields = [encoder.field for encoder in encoders]
-        tasks = counts.tasks()
+        tasks = extended.tasks(counts.tasks()) if extended else counts.tasks()
         largest = int(counts.rows.max())
         encoded_counts = EncodedCounts()
         encode = EncodeRows(encoders, log.joins.tables)
         with DatasetWriter(out_dir, declaration.name, fields, tasks, seed, largest) as writer:
             for encoder in encoders:
                 if (vocabulary := encoder.vocabulary) and not encoder.field.shares:
-                    writer.add_vocabulary(encoder.field.name, vocabulary.ids, vocabulary.counts)
+                    ages = (vocabulary.unseen,) if extended else ()
+                    content = (vocabulary.ids, vocabulary.counts, *ages)
+                    writer.add_vocabulary(encoder.field.name, *content)
             for entity, first in encode.chunks():
                 writer.add_entity_rows(entity, encode.entity_rows(entity, first))
             with _bar("2/3 encoding", log.bytes, "B") as bar:
@@ -98,15 +106,24 @@ def prepare(
                 written_spans(declaration, counts),
             )
             filters |= encoded_counts.filters()
+            if extended is not None:
+                source[EXTENDS], filters[EXTENDS] = extended.source, extended.counts(learners)
             if negatives is not None:
                 filters["negatives_left_out"] = rows_stay.left_out
+            if rows_stay.in_no_split:
+                filters["rows_in_no_split"] = rows_stay.in_no_split
             settings = settings_of(declaration)
             with _bar("3/3 shuffling", int(counts.rows.sum()), " rows") as bar:
                 return writer.finish(source, settings, filters, bar.update, histories.remove)
 
 
 def learn(
-    declaration: Declaration, log: LogRows, histories: Histories, seed: int, progress: Progress
+    declaration: Declaration,
+    log: LogRows,
+    histories: Histories,
+    seed: int,
+    progress: Progress,
+    earlier: Mapping[str, EarlierField] = MappingProxyType({}),
 ) -> tuple[list[FieldLearner], RowCounts]:
     """Reads all rows of a log once.
 
@@ -116,6 +133,7 @@ def learn(
       histories: Its histories, which are sorted then.
       seed: Seed of the draws, and of the samples that quantiles are taken from.
       progress: called with the number of bytes read since the last call.
+      earlier: The fields of the dataset that is extended, by name.
 
     Returns:
       What was learned of each field, and the counts of rows.
@@ -123,7 +141,7 @@ def learn(
     Raises:
       DatasetError: There are more bad rows than tolerated.
     """
-    learners, counts = field_learners(declaration, seed), RowCounts(declaration)
+    learners, counts = field_learners(declaration, seed, earlier), RowCounts(declaration)
     exposures = Exposures(log.joins.tables, declaration.entities)
     rows_stay = StayingRows(NegativeDraw.of(declaration, seed))
     for frame, splits, labels in log.read(progress):

@@ -48,6 +48,7 @@ class RowCounts:
       classes: Numbers of training rows by class, of multiclass tasks.
       targets: Learners of the targets of regression tasks, which have seen the training rows.
       left_out: Number of negatives that were left out, where that is counted here.
+      in_no_split: Number of rows that are in no split, where that is counted here.
       weights: Sums of the weights of training rows, by their names in the prepared dataset.
       spans: The first and the last moment of the rows of each split that has rows, by its position
         in `SPLIT_NAMES`, where times are declared.
@@ -66,6 +67,7 @@ class RowCounts:
             task.name: collections.Counter() for task in self._tasks if task.kind == MULTICLASS
         }
         self.left_out = 0
+        self.in_no_split = 0
         self.weights = {task.weight: 0.0 for task in self._tasks if task.weight is not None}
         self.targets = {t.name: TargetLearner(t.target) for t in self._tasks if t.target}
         self._listed: dict[str, tuple[str, ...]] = {}
@@ -106,6 +108,7 @@ class RowCounts:
         for task, learner in self.targets.items():
             learner.merge(other.targets[task])
         self.left_out += other.left_out
+        self.in_no_split += other.in_no_split
         for name, total in other.weights.items():
             self.weights[name] += total
         for split, span in other.spans.items():

@@ -10,7 +10,7 @@ from data_prep.own_log.cells import spelled, text_of
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredSplit
 from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.moments import midnight
-from data_prep.own_log.weighting.negatives import NegativeDraw
+from data_prep.own_log.weighting.negatives import LEFT_OUT, NegativeDraw
 from data_prep.storage.group_draw import draw_groups
 
 BUCKETS = 1 << 16  # of groups; the groups of one bucket are drawn together
@@ -63,13 +63,20 @@ class SplitDraw:
     def __call__(self, frame: pl.DataFrame, splits: np.ndarray, before: int) -> None:
         """Makes test and validation rows of training rows of a chunk, in place.
 
+        Rows that are in no split become `LEFT_OUT`.
+
         Args:
           frame: The rows.
           splits: Their splits, `(rows,)`.
           before: Number of rows of the chunks before.
         """
         if self.begins is not None:
-            splits[:] = np.searchsorted(self.begins, frame[TIME].to_numpy(), side="right")
+            times = frame[TIME].to_numpy()
+            splits[:] = np.searchsorted(self.begins, times, side="right")
+            if self.declared.train_from is not None:
+                splits[times < self.declared.train_from] = LEFT_OUT
+            if self.declared.test_until is not None:
+                splits[times >= self.declared.test_until] = LEFT_OUT
             return
         train = splits == TRAIN
         if self.bucket_splits is not None:

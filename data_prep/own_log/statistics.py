@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from data_prep.own_log.extending import growth_lines
 from data_prep.own_log.joined.tables import counts_of
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
@@ -194,6 +195,9 @@ def summary(schema: Schema) -> str:
     lines.append(f"  columns not used: {', '.join(filters['ignored_columns']) or 'none'}")
     bad = ", ".join(f"{reason} {count:,}" for reason, count in filters["bad_rows"].items())
     lines.append(f"  bad rows left out: {bad or 'none'}")
+    if outside := filters.get("rows_in_no_split"):
+        lines.append(f"  rows before or after those of the splits: {outside:,}")
+    lines += [f"  {line}" for line in growth_lines(schema)]
     lines += [f"  note: {note}" for note in notes(schema)]
     return "\n".join(lines)
 

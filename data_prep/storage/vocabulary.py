@@ -62,14 +62,24 @@ class IdCounter:
         """
         if min_count < 1:
             raise ValueError(f"min_count is {min_count}, must be at least 1")
-        kept = self.table().filter(pl.col("count") >= min_count)
-        kept = kept.sort("id").sort("count", descending=True, maintain_order=True)
-        return Vocabulary(kept["id"].to_numpy(), kept["count"].to_numpy())
+        return Vocabulary(*frequent_ids(self.table(), min_count))
 
     def _merge(self) -> None:
         tables = ([] if self._merged is None else [self._merged]) + self._waiting
         self._merged = _summed(pl.concat(tables)) if tables else None
         self._waiting, self._waiting_rows = [], 0
+
+
+def frequent_ids(table: pl.DataFrame, min_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ids of a table that occur often enough, the most frequent first, and counts.
+
+    Args:
+      table: Distinct ids with their `count`.
+      min_count: Least count.
+    """
+    kept = table.filter(pl.col("count") >= min_count)
+    kept = kept.sort("id").sort("count", descending=True, maintain_order=True)
+    return kept["id"].to_numpy(), kept["count"].to_numpy()
 
 
 def _summed(table: pl.DataFrame) -> pl.DataFrame:

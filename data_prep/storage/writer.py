@@ -95,9 +95,14 @@ class DatasetWriter:
     def __exit__(self, error_type, error, traceback) -> None:
         self._folder.__exit__(error_type, error, traceback)
 
-    def add_vocabulary(self, field: str, ids: np.ndarray, counts: np.ndarray) -> None:
-        """Stores a field's raw ids (integers or strings), the first of them being row 2."""
-        write_vocabulary(self._folder.vocabulary_path(field), ids, counts)
+    def add_vocabulary(
+        self, field: str, ids: np.ndarray, counts: np.ndarray, unseen: np.ndarray | None = None
+    ) -> None:
+        """Stores a field's raw ids (integers or strings), the first of them being row 2.
+
+        The arguments are those of `write_vocabulary`.
+        """
+        write_vocabulary(self._folder.vocabulary_path(field), ids, counts, unseen)
 
     def add_entity_rows(self, entity: str, columns: Columns) -> None:
         """Appends rows to an entity table; the first row ever added is number 0.

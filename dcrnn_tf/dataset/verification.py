@@ -264,7 +264,7 @@ def _vocabulary_findings(folder: pathlib.Path, field: Field) -> Iterator[str]:
         yield str(error)
         return
     rises = np.flatnonzero(np.diff(vocabulary.counts) > 0)
-    if len(rises):
+    if len(rises) and not vocabulary.extends:
         path = vocabulary_path(folder, field.name)
         yield (
             f"{path}, id {rises[0] + 1} (counted from 0), occurs more often than the one before it"

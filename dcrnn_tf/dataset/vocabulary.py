@@ -33,11 +33,16 @@ class Vocabulary:
     Attributes:
       ids: distinct raw ids, integers or strings; `ids[0]` has row `FIRST_ID_ROW`.
       counts: occurrences of each in the training split.
+      unseen: Number of datasets, each extending the one before it, up to this one, whose training
+        rows lack the id; 0 of all in a dataset that extends none.
+      extends: Whether the dataset extends another, so that its ids are not in the order of counts.
     """
 
-    def __init__(self, ids: np.ndarray, counts: np.ndarray):
+    def __init__(self, ids: np.ndarray, counts: np.ndarray, unseen: np.ndarray | None = None):
         self.ids = ids
         self.counts = counts
+        self.extends = unseen is not None
+        self.unseen = np.zeros(len(ids), np.int64) if unseen is None else unseen
         self._index = IdIndex(pl.Series(ids, dtype=pl.String if ids.dtype.kind in "OU" else None))
 
     @property
@@ -69,14 +74,24 @@ def without_missing(ids: pl.Series, encoding: Ids) -> pl.Series:
     return ids.set(ids.is_in(encoding.missing_ids), None) if encoding.missing else ids
 
 
-def write_vocabulary(path: pathlib.Path, ids: np.ndarray, counts: np.ndarray) -> None:
+def write_vocabulary(
+    path: pathlib.Path, ids: np.ndarray, counts: np.ndarray, unseen: np.ndarray | None = None
+) -> None:
     """Writes raw ids (integers or strings) as Parquet, the first of them being row 2.
 
     Each page has a checksum, by which readers notice a byte that has changed since.
+
+    Args:
+      path: The file.
+      ids: Raw ids, as `Vocabulary` has them.
+      counts: Their occurrences.
+      unseen: Numbers of datasets that lack them; None in a dataset that extends none.
     """
     # Of no strings at all Polars would not know that they are strings.
     raw = pl.Series(ids, dtype=pl.String if ids.dtype == object else None)
     table = pl.DataFrame({"id": raw, "count": np.asarray(counts, np.int64)})
+    if unseen is not None:
+        table = table.with_columns(unseen=np.asarray(unseen, np.int64))
     with naming_file(path):
         pa.parquet.write_table(table.to_arrow(), path, compression="zstd", write_page_checksum=True)
 
@@ -90,22 +105,25 @@ def read_vocabulary(path: pathlib.Path) -> Vocabulary:
     """
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(["id", "count"])
+            table = file.read(["id", "count", "unseen"])
         table.validate(full=True)  # strings of older files, which have no checksums
     except pa.ArrowException as error:
         raise ValueError(str(error).splitlines()[0]) from None
     if missing := sorted({"id", "count"} - set(table.column_names)):
         raise ValueError(f"it has no column {' and '.join(missing)}")
+    extends = "unseen" in table.column_names
     for column, expected, others in (
         ("id", "numbers or strings", _TYPES_OF_IDS),
         ("count", "integers", ()),
+        *([("unseen", "integers", ())] if extends else []),
     ):
         dtype = table[column].type
         if not (pa.types.is_integer(dtype) or dtype in others):
             raise ValueError(f"its column {column} holds {dtype}, expected {expected}")
         if nulls := table[column].null_count:
             raise ValueError(f"{nulls:,} of its {column}s are null")
-    return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy())
+    unseen = table["unseen"].to_numpy() if extends else None
+    return Vocabulary(table["id"].to_numpy(), table["count"].to_numpy(), unseen)
 
 
 def vocabulary_path(folder: str | pathlib.Path, field: str) -> pathlib.Path:

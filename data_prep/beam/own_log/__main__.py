@@ -27,6 +27,11 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
         raise command_line.UsageError(
             "--dry_run reads few rows and needs no workers; use data_prep.own_log for it"
         )
+    if settings.extends is not None:
+        raise command_line.UsageError(
+            "--extends reads the vocabularies of another dataset on one machine; use "
+            "data_prep.own_log for it"
+        )
     schema = prepare(
         settings.declared(),
         settings.raw_dir,

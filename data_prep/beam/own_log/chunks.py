@@ -19,7 +19,7 @@ from data_prep.own_log.parsing.remote import RawPath
 from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.own_log.rows.row_reader import RowReader
 from data_prep.own_log.split_draw import SplitCounts, SplitDraw
-from data_prep.own_log.weighting.negatives import staying
+from data_prep.own_log.weighting.negatives import StayingRows, staying
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import DatasetError
 
@@ -45,14 +45,18 @@ class Chunk:
 
     def load(self, draw: SplitDraw) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
         """The rows as `LogRows.read` yields them, and their histories; those that stay."""
+        return self.load_with_counts(draw)[0]
+
+    def load_with_counts(
+        self, draw: SplitDraw
+    ) -> tuple[tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]], StayingRows]:
+        """The same, and what counted the rows that were left out."""
         frame, splits, labels = self.rows()
         draw(frame, splits, self.drawn)
         if self.histories:
             frame = frame.with_columns(self._lists(frame.height))
-        if draw.negatives is not None:
-            stay = draw.negatives.stay(splits, labels, self.drawn)
-            return staying(frame, splits, labels, stay)
-        return frame, splits, labels
+        rows_stay = StayingRows(draw.negatives, self.drawn)
+        return staying(frame, splits, labels, rows_stay(splits, labels)), rows_stay
 
     def rows(self) -> tuple[pl.DataFrame, np.ndarray, dict[str, np.ndarray]]:
         """The rows as `RowReader` yields them."""

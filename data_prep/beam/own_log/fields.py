@@ -109,7 +109,7 @@ class _Learn(beam.DoFn):
         self._draw = draw
 
     def process(self, chunk: Chunk) -> Iterator:
-        frame, splits, labels = chunk.load(self._draw)
+        (frame, splits, labels), rows_stay = chunk.load_with_counts(self._draw)
         train = splits == TRAIN
         for field in self._declaration.fields:
             learner = FieldLearner(field, self._declaration, self._draw.seed)
@@ -126,8 +126,7 @@ class _Learn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
         counts = RowCounts(self._declaration)
         counts.add(frame, splits, labels)
-        if self._draw.negatives is not None:
-            counts.left_out = chunk.rows()[0].height - frame.height
+        counts.left_out, counts.in_no_split = rows_stay.left_out, rows_stay.in_no_split
         yield chunk.number, counts
 
 

@@ -89,6 +89,8 @@ def prepare(
         )
         if draw.negatives is not None:
             filters["negatives_left_out"] = counts.left_out
+        if counts.in_no_split:
+            filters["rows_in_no_split"] = counts.in_no_split
         schema = Schema(
             declaration.name,
             tuple(field for field, _ in learned),

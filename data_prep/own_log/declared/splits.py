@@ -1,6 +1,7 @@
 """The split of a declaration: which rows are for training, validation and testing."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 from data_prep.own_log.declared.keys import Keys, in_both
@@ -9,13 +10,14 @@ from dcrnn_tf.dataset.schema import DatasetError
 
 SPLIT_NAMES = ("train", "validation", "test")
 LARGEST_DAYS = 100_000
+_MOMENTS = ("train_from", "train_until", "validation_until", "test_until")  # in this order
 SPLIT_KEYS = {  # how rows are split, and the keys that say it in full
     "file": ("by", "train", "validation", "test", "validation_fraction"),
     "column": ("by", "files", "column", "train", "validation", "test", "validation_fraction"),
     "group": ("by", "files", "column", "test_fraction", "validation_fraction"),
     "fraction": ("by", "files", "test_fraction", "validation_fraction"),
     "time": (
-        *("by", "files", "train_until", "validation_until"),
+        *("by", "files", "train_from", "train_until", "validation_until", "test_until"),
         *("last_days", "validation_days"),
     ),
 }
@@ -33,8 +35,10 @@ class DeclaredSplit:
         `train` has all that no other split has.
       test_fraction: share of the rows, or groups, that become test rows.
       validation_fraction: share of the remaining ones that become validation rows.
+      train_from: the moment before which rows are in no split (by time); None if all are in one.
       train_until: the moment, in microseconds, before which rows are training (by time).
       validation_until: the moment before which the rows from then on are validation.
+      test_until: the moment from which on rows are in no split; None if all are in one.
       last_days: number of days at the end of the log that are test (by time).
       validation_days: number of days before those that are validation.
     """
@@ -45,8 +49,10 @@ class DeclaredSplit:
     values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     test_fraction: float = 0.0
     validation_fraction: float = 0.0
+    train_from: int | None = None
     train_until: int | None = None
     validation_until: int | None = None
+    test_until: int | None = None
     last_days: int | None = None
     validation_days: int = 0
 
@@ -109,7 +115,8 @@ def _by_time(keys: Keys, time: DeclaredTime | None) -> DeclaredSplit:
     files = {"train": keys.values("files", required=True)}
     if ("train_until" in keys.entry) == ("last_days" in keys.entry):
         raise DatasetError("split: by time needs either train_until or last_days")
-    for key, needed in (("validation_until", "train_until"), ("validation_days", "last_days")):
+    needs = dict.fromkeys(("train_from", "validation_until", "test_until"), "train_until")
+    for key, needed in (needs | {"validation_days": "last_days"}).items():
         if key in keys.entry and needed not in keys.entry:
             raise DatasetError(f"split: {key} needs {needed}")
     if "last_days" in keys.entry:
@@ -119,14 +126,15 @@ def _by_time(keys: Keys, time: DeclaredTime | None) -> DeclaredSplit:
             validation = keys.whole_number("validation_days", 1, at_most=LARGEST_DAYS)
         return DeclaredSplit("time", files, last_days=days, validation_days=validation)
     until = {}
-    for key in ("train_until", "validation_until"):
+    for key in _MOMENTS:
         if key in keys.entry:
             text, *more = keys.values(key)
             until[key] = time.moment(text)
             if until[key] is None or more:
                 keys.fail(key, "a day or a moment such as 2024-01-02 or 2024-01-02 10:00:00")
-    if until.get("validation_until", until["train_until"] + 1) <= until["train_until"]:
-        raise DatasetError("split: validation_until must be after train_until")
+    for earlier, later in itertools.pairwise(key for key in _MOMENTS if key in until):
+        if until[later] <= until[earlier]:
+            raise DatasetError(f"split: {later} must be after {earlier}")
     return DeclaredSplit("time", files, **until)
 
 

@@ -38,6 +38,16 @@ class BinsLearner:
         distinct, counts = np.unique(values, return_counts=True)
         self.counter.add(pl.Series(distinct), pl.Series(counts))
 
+    def counted(self, bins: Bins) -> pl.DataFrame:
+        """Returns the bins of an extended dataset, with the `count` of training rows of each."""
+        table = self.counter.table()
+        if self.method == LOG or not table.height:
+            return table
+        counter = IdCounter()
+        ids = bins.ids(table["id"].to_numpy().astype(np.float64), np)
+        counter.add(pl.Series(ids), table["count"])
+        return counter.table()
+
     def finish(self, min_count: int, missing: tuple[str, ...] = ()) -> tuple[Bins, Vocabulary]:
         """Returns the bins that were learned, and the vocabulary of the frequent ones.
 

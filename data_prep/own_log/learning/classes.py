@@ -28,6 +28,11 @@ def learned(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 
 
+def extended_classes(before: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
+    """Returns the classes of an extended dataset in their order, new ones behind them."""
+    return (*before, *(name for name in found if name not in before))
+
+
 def coded(labels: Labels, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """Returns labels as they are stored: classes by their numbers, -1 of those without one."""
     classes = {task.name: task.classes for task in tasks}

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,7 @@ import polars as pl
 from data_prep.own_log.cells import cut_lists, ids_of, numbers_of, spelled
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.binning import BinsLearner
+from data_prep.own_log.learning.earlier import EarlierField, Growth
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.id_sketch import IdSketch
 from data_prep.own_log.learning.scaling import ScalingLearner
@@ -27,10 +30,19 @@ class FieldLearner:
       declared: The field.
       declaration: The declaration of the log.
       seed: Seed of the sample that quantiles are taken from.
+      earlier: The field in the dataset that is extended, whose ids and scaling it keeps; None where
+        all is learned anew.
     """
 
-    def __init__(self, declared: DeclaredField, declaration: Declaration, seed: int):
+    def __init__(
+        self,
+        declared: DeclaredField,
+        declaration: Declaration,
+        seed: int,
+        earlier: EarlierField | None = None,
+    ):
         self.declared = declared
+        self._earlier = earlier
         truncated = 0 if declared.kind == MULTI_CATEGORICAL else None
         self.counts = FieldCounts(0, truncated, declared.shares or declared.name)
         self.scaling = ScalingLearner(declared.scaling, seed)
@@ -125,6 +137,13 @@ class FieldLearner:
         declared, encoding, vocabulary = self.declared, self._encoding, None
         if declared.kind == NUMERIC:
             encoding = self.scaling.encoding(encoding.missing)
+            if self._earlier is not None:
+                encoding = self._earlier.field.encoding
+        elif self._bins and self.growth is not None:
+            encoding = dataclasses.replace(
+                self._earlier.field.encoding, min_count=declared.min_count
+            )
+            vocabulary = self.growth.vocabulary
         elif self._bins:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
         elif declared.hashed is None and declared.kind in (CATEGORICAL, MULTI_CATEGORICAL):
@@ -134,14 +153,36 @@ class FieldLearner:
         return dataclasses.replace(field, entity=self._entity), vocabulary
 
     @functools.cached_property
+    def growth(self) -> Growth | None:
+        """What became of the ids of the dataset that is extended; None where the field has none."""
+        if self._earlier is None or self._earlier.vocabulary is None or self._owner is not self:
+            return None
+        table = self.counter.table()
+        if self._bins:
+            table = self._bins.counted(self._earlier.field.encoding)
+        return self._earlier.grown(table, self.declared.min_count)
+
+    @functools.cached_property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary of the ids, after all of them have been counted."""
+        if self.growth is not None:
+            return self.growth.vocabulary
         return self._counter.vocabulary(self.declared.min_count)
 
 
-def field_learners(declaration: Declaration, seed: int) -> list[FieldLearner]:
-    """Returns the learners of all fields; fields that share their ids count them together."""
-    learners = {f.name: FieldLearner(f, declaration, seed) for f in declaration.fields}
+def field_learners(
+    declaration: Declaration, seed: int, earlier: Mapping[str, EarlierField] = MappingProxyType({})
+) -> list[FieldLearner]:
+    """Returns the learners of all fields; fields that share their ids count them together.
+
+    Args:
+      declaration: Declaration of the log.
+      seed: Seed of the samples that quantiles are taken from.
+      earlier: The fields of the dataset that is extended, by name.
+    """
+    learners = {
+        f.name: FieldLearner(f, declaration, seed, earlier.get(f.name)) for f in declaration.fields
+    }
     for learner in learners.values():
         if learner.declared.shares is not None:
             learner.share(learners[learner.declared.shares])

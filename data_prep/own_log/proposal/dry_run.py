@@ -74,7 +74,7 @@ def dry_run(
         for task in declaration.tasks:
             shown = _shown(frame, task.column, labels[task.name])
             lines.append(f"  task {task.name}: {', '.join(shown)}")
-        names = (SPLIT_NAMES[split] for split in splits[:SHOWN_ROWS])
+        names = ((*SPLIT_NAMES, "none")[split] for split in splits[:SHOWN_ROWS])
         lines.append(f"  split of these rows: {', '.join(names)}")
     return "\n".join(lines)
 

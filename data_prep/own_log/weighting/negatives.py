@@ -1,4 +1,7 @@
-"""Negatives that are left out of the training rows, drawn alike however rows are read."""
+"""Rows that are in no split, and negatives that are left out of the training rows.
+
+Negatives are drawn alike however rows are read.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,6 +12,7 @@ import polars as pl
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from dcrnn_tf.dataset.schema import Task
 
+LEFT_OUT = len(SPLIT_NAMES)  # the split of a row that is in none
 _TRAIN = SPLIT_NAMES.index("train")
 _STREAM = 3  # of the seed; 0 to 2 draw splits
 
@@ -57,25 +61,30 @@ class StayingRows:
     """Says chunk after chunk, in the order of the log, which rows stay.
 
     Args:
-      draw: Draw of the rows; None keeps all.
+      draw: Draw of the negatives; None keeps all.
+      before: Number of rows of the chunks before the first.
 
     Attributes:
-      left_out: Number of rows that were left out so far.
+      left_out: Number of negatives that were left out so far.
+      in_no_split: Number of rows that are in no split so far.
     """
 
-    def __init__(self, draw: NegativeDraw | None):
+    def __init__(self, draw: NegativeDraw | None, before: int = 0):
         self.left_out = 0
+        self.in_no_split = 0
         self._draw = draw
-        self._before = 0
+        self._before = before
 
     def __call__(self, splits: np.ndarray, labels: Mapping[str, np.ndarray]) -> np.ndarray:
         """Returns which rows of the next chunk stay, `(rows,)`."""
+        in_split = splits != LEFT_OUT
+        self.in_no_split += int(np.count_nonzero(~in_split))
         if self._draw is None:
-            return np.ones(len(splits), bool)
+            return in_split
         stay = self._draw.stay(splits, labels, self._before)
         self._before += len(splits)
         self.left_out += int(np.count_nonzero(~stay))
-        return stay
+        return stay & in_split
 
 
 def staying(

@@ -118,6 +118,13 @@ def test_what_is_no_moment_is_null():
             {"train_until": "2024-01-02 12:00:00", "validation_until": "2024-01-04T09:00"},
             [0, 0, 1, 1, 1, 2, 2],
         ),
+        (
+            {
+                **{"train_from": "2024-01-02", "train_until": "2024-01-03"},
+                **{"validation_until": "2024-01-04", "test_until": "2024-01-05 23:00"},
+            },
+            [3, 0, 0, 1, 2, 2, 3],
+        ),
         ({"last_days": 1}, [0, 0, 0, 0, 0, 2, 2]),
         ({"last_days": 1, "validation_days": 2}, [0, 0, 1, 1, 1, 2, 2]),
         ({"last_days": 100_000}, [2] * 7),
@@ -213,6 +220,15 @@ def test_the_summary_says_the_span_of_each_split_and_what_looks_ahead(tmp_path):
             {"split": {"train_until": "2024-01-02", "validation_until": "2024-01-02"}},
             "split: validation_until must be after train_until",
         ),
+        (
+            {"split": {"train_until": "2024-01-02", "train_from": "2024-01-02"}},
+            "split: train_until must be after train_from",
+        ),
+        (
+            {"split": {"train_until": "2024-01-02", "test_until": "2024-01-01"}},
+            "split: test_until must be after train_until",
+        ),
+        ({"split": {"last_days": 1, "test_until": "2024-01-02"}}, "test_until needs train_until"),
         ({"split": {"train_until": 5, "last_days": 1}}, "needs either train_until or last_days"),
         ({"split": {"train_until": "2024-01-02", "validation_days": 1}}, "needs last_days"),
         ({"split": {"last_days": 0}}, "split: last_days is 0, expected a whole number from 1"),

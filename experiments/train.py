@@ -161,7 +161,7 @@ def _train(
     from dcrnn_tf import balancing, models, optimizers
     from dcrnn_tf.dataset.reader import PreparedDataset
     from dcrnn_tf.models import start_vectors, table_memory
-    from dcrnn_tf.training import evaluation, losses
+    from dcrnn_tf.training import evaluation, losses, row_groups
     from dcrnn_tf.training.monitor import monitored
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import explanations, finish
@@ -192,6 +192,7 @@ def _train(
     )
     model.check_positive_weights(weights)  # before the run has a folder
     monitored(training, model, dataset)
+    row_groups.check(dataset, training.group_by)
     table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
     config = {
         "data_dir": settings.data_dir,
@@ -242,7 +243,8 @@ def _train(
     tasks = dataset.schema.tasks
     outputs = model.derived_outputs(tasks)
     weights = functools.partial(evaluation.weights_of, dataset, derived_outputs=outputs)
-    metrics = finish.evaluate(run_dir, predictions, outputs, tasks, weights)
+    groups = functools.partial(row_groups.read, dataset, name=training.group_by)
+    metrics = finish.evaluate(run_dir, predictions, outputs, tasks, weights, groups)
     for last_split in list(metrics)[-1:]:
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)

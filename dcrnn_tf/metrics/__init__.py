@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 
 from dcrnn_tf.metrics.registry import (
+    GROUP_COUNTS,
     PRIMARIES,
     PRIMARY,
     Metric,
@@ -17,6 +18,7 @@ from dcrnn_tf.metrics.registry import (
 )
 
 __all__ = [
+    "GROUP_COUNTS",
     "PRIMARIES",
     "PRIMARY",
     "Metric",
@@ -32,5 +34,6 @@ __all__ = [
 # The first metrics that pages print; those of the other modules follow in the order of their names.
 _FIRST = ("auc", "logloss", "calibration", "xauc", "macro_auc")
 
-for _name in dict.fromkeys([*_FIRST, *(module.name for module in pkgutil.iter_modules(__path__))]):
-    importlib.import_module(f"{__name__}.{_name}")
+_found = (module.name for module in pkgutil.walk_packages(__path__, f"{__name__}."))
+for _name in dict.fromkeys([*(f"{__name__}.{first}" for first in _FIRST), *_found]):
+    importlib.import_module(_name)

@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION
 
@@ -13,6 +11,9 @@ PRIMARY = "auc"
 
 PRIMARIES = {BINARY: PRIMARY, REGRESSION: "xauc", MULTICLASS: "macro_auc"}
 """Names of these metrics by kind of task: shares of pairs in the right order, 0.5 by chance."""
+
+GROUP_COUNTS = ("groups", "groups_of_one_class", "rows_without_group")
+"""Names of the numbers beside metrics by group: of all groups, and of what is left out."""
 
 _metrics: dict[str, "Metric"] = {}
 
@@ -51,6 +52,11 @@ class Metric:
     def __post_init__(self) -> None:
         if not self.difference_form:
             object.__setattr__(self, "difference_form", self.form)
+
+    @property
+    def by_group(self) -> bool:
+        """Whether it is computed within groups of rows, such as those of a user."""
+        return not {"groups", "ranking"}.isdisjoint(self.needs)
 
     def penalty(self, value: float) -> float:
         """Returns a number that is lower for a better value."""
@@ -109,19 +115,19 @@ def primary_of(values: Collection[str]) -> Metric:
     return get(next((name for name in PRIMARIES.values() if name in values), PRIMARY))
 
 
-def compute(columns: Mapping[str, np.ndarray], kind: str = BINARY) -> dict[str, float | None]:
+def compute(columns: Mapping[str, Any], kind: str = BINARY) -> dict[str, float | None]:
     """Computes every metric of a kind of task, and its reference, whose columns are all there.
 
     Args:
       columns: `{name: (rows,)}`, such as `labels` (zeros and ones) and `logits`, or `labels` and
         `predictions` of a regression task; `class_logits` of a multiclass one are
-        `(rows, classes)`.
+        `(rows, classes)`. `ranking` is a `GroupedRanking` of the rows.
       kind: Kind of the task.
 
     Returns:
       `{name: value}`; None where a metric is not defined, as any is where there are no rows.
     """
-    rows = len(next(iter(columns.values())))
+    rows = len(columns["labels"])
     return {
         metric.name: metric.compute(*(columns[need] for need in metric.needs)) if rows else None
         for metric in printed()

@@ -10,10 +10,12 @@ from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, Task
 from dcrnn_tf.distribution.distribution import Distribution
+from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
 from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.training.row_groups import RowGroups
 
 _LABEL_TYPES = {BINARY: np.int8, REGRESSION: np.float32, MULTICLASS: np.int16}
 
@@ -161,6 +163,7 @@ def evaluate(
     derived_outputs: Sequence[DerivedOutput] = (),
     tasks: Sequence[Task] = (),
     weights: Mapping[str, np.ndarray] | None = None,
+    groups: RowGroups | None = None,
 ) -> dict:
     """Computes all metrics of each task over the rows where it is defined.
 
@@ -170,11 +173,12 @@ def evaluate(
       derived_outputs: Outputs that follow from those of tasks.
       tasks: Tasks of the dataset, which say where they are defined; others are binary.
       weights: Weights of examples, `{output: (rows,)}`, for the metrics that count by them.
+      groups: Groups of the rows, for the metrics by group.
 
     Returns:
-      `{task: {metric: value}}`, with the numbers of `rows` and of a binary task's `positives`
-      beside the metrics, and in words the exposures that these are: `population` for a derived
-      output, `measured_on` for a task that is not defined on all.
+      `{task: {metric: value}}`, with the numbers of `rows`, of a binary task's `positives` and of
+      groups beside the metrics, and in words the exposures that these are: `population` for a
+      derived output, `measured_on` for a task that is not defined on all.
 
     Raises:
       EvaluationError: a logit is not a finite number.
@@ -194,7 +198,7 @@ def evaluate(
             )
     result: dict[str, dict[str, Any]] = {
         task: _values(
-            labels[task], logits[task], kind_of.get(task, BINARY), (weights or {}).get(task)
+            labels[task], logits[task], kind_of.get(task, BINARY), (weights or {}).get(task), groups
         )
         for task in labels
     }
@@ -233,6 +237,9 @@ def sentence(values: Mapping[str, float | int | None]) -> str:
     rows = f"{values['rows']} rows" + (f" ({on})" if on else "")
     if "positives" in values:
         rows = f"{values['positives']} positives in {rows}"
+    if "grouped_by" in values:
+        rows += f", {values['groups']} groups by {values['grouped_by']}"
+        rows += f" ({values['groups_of_one_class']} of one class, left out of the metrics by group)"
     return ", ".join([*words, rows])
 
 
@@ -290,16 +297,27 @@ def _where_defined(
 
 
 def _values(
-    labels: np.ndarray, logits: np.ndarray, kind: str, weights: np.ndarray | None
-) -> dict[str, float | int | None]:
+    labels: np.ndarray,
+    logits: np.ndarray,
+    kind: str,
+    weights: np.ndarray | None,
+    groups: RowGroups | None,
+) -> dict[str, Any]:
     """All metrics of rows where a task is defined, then how many rows and positives there are."""
+    columns: dict[str, Any]
     columns = {} if weights is None else {"weights": _where_defined(labels, weights, kind)[1]}
+    if groups is not None:
+        columns["groups"] = _where_defined(labels, groups.numbers, kind)[1]
     labels, logits = _where_defined(labels, logits, kind)
     if kind != BINARY:
         name = "predictions" if kind == REGRESSION else "class_logits"
         columns |= {"labels": labels, name: logits}
         return metrics.compute(columns, kind) | {"rows": len(labels)}
-    counts = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
+    counts: dict[str, Any] = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
+    if groups is not None:
+        ranking = columns["ranking"] = GroupedRanking(labels, logits, columns["groups"])
+        counts["grouped_by"] = groups.name
+        counts |= {name: getattr(ranking, name) for name in metrics.GROUP_COUNTS}
     return metrics.compute({"labels": labels, "logits": logits} | columns, kind) | counts
 
 

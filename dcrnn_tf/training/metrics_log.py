@@ -30,6 +30,7 @@ METRICS = Named(
                 "positives": Optional(COUNT),
                 "population": Optional(TEXT),
                 "measured_on": Optional(TEXT),
+                "grouped_by": Optional(TEXT),
             },
             others=Optional(NUMBER),
         )

@@ -47,6 +47,11 @@ class TrainingSettings:
         "Number of evaluations without a better value of --monitor after which training ends.",
         lower=1,
     )
+    group_by: str | None = setting(
+        None,
+        "Entity table, or field with one id a row, by which rows are grouped for GAUC and other "
+        "metrics by group; the entity table user by default, where there is one.",
+    )
     steps_per_execution: int = setting(
         1,
         "Largest number of steps between two returns to Python, where signals are obeyed; several "

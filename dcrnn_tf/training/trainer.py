@@ -15,7 +15,7 @@ from dcrnn_tf.distribution.replicas import gather_over_replicas
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.interruption import Interrupted, Interruption
-from dcrnn_tf.training import metrics_log
+from dcrnn_tf.training import metrics_log, row_groups
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
 from dcrnn_tf.training.evaluation import Predictor, evaluate, weights_of
 from dcrnn_tf.training.losses import multi_task_losses
@@ -77,6 +77,7 @@ class Trainer:
         model.check_positive_weights(positive_weights)
         address = monitored(settings, model, dataset)
         self.monitor = None if address is None else Monitor(address, settings.patience)
+        row_groups.check(dataset, settings.group_by)
         self.model = model
         self.dataset = dataset
         self.settings = settings
@@ -238,7 +239,8 @@ class Trainer:
         tasks = self.dataset.schema.tasks
         derived_outputs = self.model.derived_outputs(tasks)
         weights = weights_of(self.dataset, split, derived_outputs)
-        figures = evaluate(*predictions, derived_outputs, tasks, weights)
+        groups = row_groups.read(self.dataset, split, self.settings.group_by)
+        figures = evaluate(*predictions, derived_outputs, tasks, weights, groups)
         for task, values in figures.items():
             for metric in metrics.registered():
                 if (value := values.get(metric.name)) is not None:

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from dcrnn_tf import metrics
-from experiments.reports.grid import Column, Number, Text
+from experiments.reports.grid import Column, Grid, Number, Text
 
 Splits = Mapping[str, Mapping[str, Mapping[str, object]]]
 
 SPLIT_AND_TASK = (Text("split", "split"), Text("task", "task"))
 ROWS, POSITIVES = (Number(name, name, ",") for name in ("rows", "positives"))
+_GROUPS = (
+    Text("groups by", "grouped_by"),
+    *(Number(name.replace("_", " "), name, ",") for name in metrics.GROUP_COUNTS),
+)
 
 
 def lines(splits: Splits) -> list[dict[str, object]]:
@@ -21,6 +25,27 @@ def lines(splits: Splits) -> list[dict[str, object]]:
 
 
 def metric_columns(splits: Splits) -> list[Column]:
-    """Returns the columns of all metrics and references that some split and task has."""
-    found = metrics.present(values for tasks in splits.values() for values in tasks.values())
-    return [Number(metric.label, metric.name, metric.form) for metric in found]
+    """Returns the columns of the metrics and references over rows that some split and task has."""
+    return [_column(metric) for metric in _present(splits) if not metric.by_group]
+
+
+def grids_by_group(splits: Splits) -> list[Grid]:
+    """Returns a grid of the metrics by group, and of what was left out of them; none without any.
+
+    Args:
+      splits: The metrics of a run's splits.
+    """
+    columns = [_column(metric) for metric in _present(splits) if metric.by_group]
+    if not columns:
+        return []
+    every = [*SPLIT_AND_TASK, *columns, *_GROUPS]
+    by_group = [line for line in lines(splits) if any(column.of in line for column in columns)]
+    return [Grid.of("Metrics by group", every, by_group)]
+
+
+def _present(splits: Splits) -> tuple[metrics.Metric, ...]:
+    return metrics.present(values for tasks in splits.values() for values in tasks.values())
+
+
+def _column(metric: metrics.Metric) -> Number:
+    return Number(metric.label, metric.name, metric.form)

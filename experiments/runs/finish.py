@@ -9,6 +9,7 @@ import numpy as np
 from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.training import evaluation
+from dcrnn_tf.training.row_groups import RowGroups
 from experiments.runs import report, run_folder
 
 Columns = Mapping[str, np.ndarray]
@@ -21,6 +22,7 @@ def evaluate(
     derived_outputs: Sequence[DerivedOutput] = (),
     tasks: Sequence[Task] = (),
     weights: Callable[[str], Columns] = lambda split: {},
+    groups: Callable[[str], RowGroups | None] = lambda split: None,
 ) -> dict[str, dict]:
     """Evaluates splits one after the other, and writes the curves of the last one.
 
@@ -30,13 +32,15 @@ def evaluate(
       derived_outputs: Outputs of the model that follow from the logits of several tasks.
       tasks: Tasks of the dataset, which say where they are defined; others are binary.
       weights: Function of a split's name that returns the weights of its examples by output.
+      groups: Function of a split's name that returns the groups of its rows.
 
     Returns:
       `{split: {task: {metric: value}}}`.
     """
     metrics = {}
     for split, labels, logits in predictions:
-        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks, weights(split))
+        columns = weights(split), groups(split)
+        metrics[split] = evaluation.evaluate(labels, logits, derived_outputs, tasks, *columns)
     if metrics:
         curves = evaluation.curves(labels, logits, derived_outputs, tasks)
         run_folder.write_json(folder / run_folder.CURVES_FILE, curves)

@@ -1,6 +1,7 @@
 """Makes the run folder of a model that is fitted at once, rather than trained in steps."""
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import BINARY, Schema, Task
 from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.training import row_groups
 from experiments.runs import finish, reuse, run_folder
 from experiments.runs.finish import Columns
 
@@ -79,8 +81,11 @@ def make(
     record = run_folder.describe(schema, fitted.parameters, dict.fromkeys(schema.task_names, 1.0))
     run_folder.write_json(folder / run_folder.RUN_FILE, record | dict(fitted.record))
     predictions = ((split, fitted.labels[split], fitted.logits[split]) for split in fitted.logits)
-    weights = PreparedDataset(data_dir).example_weights
-    metrics = finish.evaluate(folder, predictions, tasks=schema.tasks, weights=weights)
+    dataset = PreparedDataset(data_dir)
+    groups = functools.partial(row_groups.read, dataset)
+    metrics = finish.evaluate(
+        folder, predictions, (), schema.tasks, dataset.example_weights, groups
+    )
     result = {
         "epochs": None,
         "steps": None,

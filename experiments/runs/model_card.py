@@ -46,7 +46,7 @@ def document(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel
         (name, split.rows, ", ".join(f"{t} {n:,}" for t, n in split.positives.items()))
         for name, split in schema.splits.items()
     ]
-    grids = {
+    grids: dict[str, Grid] = {
         "Outputs": Grid(
             "", _texts("output", "probability or number of"), list(_outputs(serving_model))
         ),
@@ -54,6 +54,7 @@ def document(run_dir: pathlib.Path, run: TrainedRun, serving_model: ServingModel
             "", _texts("input", "type", "shape", "what"), list(_inputs(serving_model, run))
         ),
         "Metrics": Grid.of("", columns, evaluations.lines(splits)),
+        **{grid.title: grid for grid in evaluations.grids_by_group(splits)},
         "Data": Grid("", (Text("split"), Number("rows", form=","), Text("positives")), counts),
         "Settings": Grid("", _texts("setting", "value"), list(_settings(run).items())),
         "Origin": Grid("", _texts("what", "value"), list(_origin(run_dir).items())),

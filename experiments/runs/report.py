@@ -37,7 +37,8 @@ def document(run: Run) -> Document:
     """Returns the report of a run."""
     model, data = run.config["model"], run.record["dataset"]
     done = run.result is not None
-    metrics: list[Block] = [_metrics_grid(run), Bullets(_populations(run), small=True)]
+    by_group = evaluations.grids_by_group((run.result or {}).get("metrics") or {})
+    metrics: list[Block] = [_metrics_grid(run), *by_group, Bullets(_populations(run), small=True)]
     return Document(
         f"{model} on {data['name']}, seed {run.seed}",
         Section("Metrics", metrics if done else []),

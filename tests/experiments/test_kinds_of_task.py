@@ -154,8 +154,15 @@ def test_pages_and_the_program_that_evaluates_have_the_metrics(folder, capsys):
         "validation XAUC, watch",
     ):
         assert words in page
-    evaluate.main(evaluate.Settings(run_dir=str(folder / "run")))
+    evaluate.main(evaluate.Settings(run_dir=str(folder / "run"), group_by="user"))
     printed = json.loads(capsys.readouterr().out)["metrics"]
+    click = printed["click"]
+    assert (click["grouped_by"], click["groups"], click["rows_without_group"]) == ("user", 12, 0)
+    assert abs(click["gauc"] - click["auc"]) < 0.05  # clicks depend on nothing
+    by_group = {*click} - {*load_run(folder / "run").result["metrics"]["test"]["click"]}
+    assert {"gauc", "grouped_by"} <= by_group
+    for name in by_group:
+        del click[name]
     assert printed == load_run(folder / "run").result["metrics"]["test"]
 
 

@@ -287,6 +287,7 @@ def test_evaluate_repeats_what_training_found(finished_run):
     assert code == 0, errors
     result = json.loads((finished_run / "result.json").read_text())
     assert json.loads(output)["metrics"] == result["metrics"]["test"]
+    assert 0 < result["metrics"]["test"]["click"]["gauc"] < 1
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ def evaluated(labels, logits):
 
 def is_unweighted(metric):
     """Whether a metric is that of a binary task of a dataset without weights."""
-    return metric.kind == BINARY and "weights" not in metric.needs
+    return metric.kind == BINARY and "weights" not in metric.needs and not metric.by_group
 
 
 def test_metrics_are_of_the_rows_where_a_task_is_defined():

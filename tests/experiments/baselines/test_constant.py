@@ -32,7 +32,8 @@ def test_the_training_splits_rate_is_predicted(run_dir, dataset_folder, task):
     figures = load_run(run_dir).result["metrics"]["test"][task]
     observed = splits["test"].positives[task] / splits["test"].rows
     expected = -observed * math.log(rate) - (1 - observed) * math.log(1 - rate)
-    assert figures["auc"] == 0.5
+    assert figures["auc"] == figures["gauc"] == 0.5
+    assert figures["grouped_by"] == "user"
     assert figures["logloss"] == pytest.approx(expected)
     assert figures["logloss"] > figures["constant_logloss"]
     assert figures["calibration"] == pytest.approx(rate / observed)

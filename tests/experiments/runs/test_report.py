@@ -24,6 +24,15 @@ def test_run_report(tmp_path):
     assert len(page.images()) == 4
 
 
+def test_run_report_has_metrics_by_group_beside_what_they_leave_out(tmp_path):
+    groups = {"grouped_by": "user", "groups": 1900, "groups_of_one_class": 1200}
+    run_dir = write_run(tmp_path / "run", {"click": 0.66}, values={"gauc": 0.6123, **groups})
+    page = Page(report.write(run_dir))
+    start = [n for n, cell in enumerate(page.cells) if cell == "validation"][1]
+    assert page.cells[start : start + 3] == ["validation", "click", "0.6123"]
+    assert page.cells[page.cells.index("user") :][:3] == ["user", "1,900", "1,200"]
+
+
 def test_run_report_shows_what_the_model_says_of_itself(tmp_path):
     gate = {
         "rows": ["click", "conversion"],

@@ -51,7 +51,7 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
-    step: int | str | None = _step(settings.checkpoint)
+    step: int | str | None = run_folder.checkpoint_of(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
     from dcrnn_tf.serving import export
     from dcrnn_tf.serving.serving_model import ServingModel
@@ -62,10 +62,8 @@ def main(settings: Settings) -> None:
     run_folder.read(settings.run_dir, run_folder.CONFIG_FILE)  # else it is no run
     if settings.version is not None:
         export.check_version(settings.version, settings.export_dir)
-    if step == "best":
-        step = trained_runs.best_step(settings.run_dir)
-        if step is None:
-            print("No step with a checkpoint was validated: the newest is exported.")
+    if step == "best" and (step := trained_runs.best_step(settings.run_dir)) is None:
+        print("No step with a checkpoint was validated: the newest is exported.")
     run = trained_runs.load(settings.run_dir, settings.data_dir, step, settings.mixed_precision)
     schema = run.dataset.schema
     user_fields = settings.user_fields
@@ -92,16 +90,6 @@ def main(settings: Settings) -> None:
             "There is no signature rank: the dataset has no entity table user. Name the user's "
             "fields by --user_fields to get one."
         )
-
-
-def _step(checkpoint: str) -> int | str:
-    if checkpoint in ("best", "last"):
-        return checkpoint
-    if checkpoint.isdecimal():
-        return int(checkpoint)
-    raise command_line.UsageError(
-        f"--checkpoint={checkpoint} must be best, last, or the number of a step"
-    )
 
 
 if __name__ == "__main__":

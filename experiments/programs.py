@@ -24,6 +24,7 @@ COMMANDS = {
     "dcrnn-train": "experiments.train",
     "dcrnn-launch": "experiments.launch",
     "dcrnn-evaluate": "experiments.evaluate",
+    "dcrnn-predict": "experiments.predict",
     "dcrnn-export": "experiments.export",
     "dcrnn-verify": "experiments.verify",
     "dcrnn-leaderboard": "experiments.leaderboard",

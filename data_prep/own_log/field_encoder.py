@@ -9,7 +9,7 @@ from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spe
 from data_prep.own_log.lists.vectors import vectors_of
 from data_prep.own_log.lists.weighted import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import UNKNOWN_ROW, VALUE, NumberRows, Vector
+from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW, VALUE, NumberRows, Vector
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
@@ -78,3 +78,35 @@ def missing_numbers(encoders: Iterable[FieldEncoder], frame: pl.DataFrame) -> di
             numbers = numbers_of(frame[field.raw_name]).to_numpy()
             missing[field.name] = ~field.encoding.cleaned(numbers, np)[1]
     return missing
+
+
+def features_of(
+    encoders: Iterable[FieldEncoder], frame: pl.DataFrame, as_long_as_possible: bool = True
+) -> dict[str, np.ndarray]:
+    """Returns rows as the features of a batch, lists padded to one width.
+
+    Args:
+      encoders: Encoders of the fields.
+      frame: Rows, as `FieldEncoder` takes them.
+      as_long_as_possible: Whether lists are as wide as the longest of the whole dataset, or as the
+        longest of these rows.
+    """
+    features = {}
+    for encoder in encoders:
+        column, field = encoder(frame), encoder.field
+        if isinstance(column, Ragged):
+            longest = max(1, int(np.max(column.row_lengths, initial=0)))
+            width = field.max_values if as_long_as_possible else longest
+            if column.weights is not None:
+                weights = Ragged(column.weights, column.row_lengths)
+                features[field.weight_name] = _padded(weights, width)
+            column = _padded(column, width)
+        features[field.name] = column
+    return features
+
+
+def _padded(lists: Ragged, width: int) -> np.ndarray:
+    """The lists as rows of one width."""
+    rows = np.full((len(lists.row_lengths), width), PADDING_ROW, lists.values.dtype)
+    rows[np.arange(width) < lists.row_lengths[:, None]] = lists.values
+    return rows

@@ -8,6 +8,7 @@ import polars as pl
 
 from data_prep.own_log.cells import clean, cleaned
 from data_prep.own_log.declaration import Declaration, parse_declaration
+from data_prep.own_log.declared.joins import needed_joins
 from data_prep.own_log.derived.columns import DeriveColumns, needed, sources_of
 from data_prep.own_log.joined.tables import JoinedTable, read_joins
 from data_prep.storage.bad_rows import BadRows
@@ -52,17 +53,14 @@ class RawColumns:
             self._add_joins(declared, raw_dir)
 
     def _add_joins(self, declared: Declaration, raw_dir: str | pathlib.Path | None) -> None:
-        joins = []
-        for join in reversed(declared.joins):
-            if columns := [name for name in join.columns if name in self.given]:
-                joins.append(join)
-                self._joined[join.name] = columns
-                self._keys |= dict.fromkeys(columns, join.log_key)
-                if raw_dir is not None:
-                    for column in columns:
-                        del self.given[column]
-                    self.given.setdefault(join.log_key, f"{join.part} reads")
-        joins.reverse()
+        joins = needed_joins(declared.joins, self.given)
+        for join in reversed(joins):
+            self._joined[join.name] = [*join.columns]
+            self._keys |= dict.fromkeys(join.columns, join.log_key)
+            if raw_dir is not None:
+                for column in join.columns:
+                    self.given.pop(column, None)
+                self.given.setdefault(join.log_key, f"{join.part} reads")
         if joins and raw_dir is not None:
             read = read_joins(joins, declared, pathlib.Path(raw_dir), BadRows(sys.maxsize))
             self._tables = list(read.tables)

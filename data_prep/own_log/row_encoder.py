@@ -20,13 +20,12 @@ from data_prep.own_log.cells import (
     numbers_of,
     unusable_numbers,
 )
-from data_prep.own_log.field_encoder import FieldEncoder
+from data_prep.own_log.field_encoder import FieldEncoder, features_of
 from data_prep.own_log.id_types import IdTypes
 from data_prep.own_log.lists.vectors import shown, vectors_of
 from data_prep.own_log.lists.weighted import unusable_weights
 from data_prep.own_log.raw_columns import RawColumns
-from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import INTEGER, PADDING_ROW, TEXT, VALUE
+from dcrnn_tf.dataset.encodings import INTEGER, TEXT, VALUE
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, VECTOR, DatasetError, Field, load_schema
 from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
@@ -116,16 +115,7 @@ class RowEncoder:
                 _check_vectors(frame[encoder.field.raw_name], encoder.field)
             if encoder.field.weighted:
                 _check_weights(frame[encoder.field.raw_name], encoder.field)
-        features = {}
-        for encoder in self._encoders:
-            column, field = encoder(frame), encoder.field
-            if isinstance(column, Ragged):
-                if column.weights is not None:
-                    weights = Ragged(column.weights, column.row_lengths)
-                    features[field.weight_name] = _padded(weights, field.max_values)
-                column = _padded(column, field.max_values)
-            features[field.name] = column
-        return features
+        return features_of(self._encoders, frame)
 
 
 def _values(field: Field) -> str | None:
@@ -189,10 +179,3 @@ def _check_encoding(field: Field, path: pathlib.Path) -> None:
             f"{path} has integers as ids of field {field.name}, which are no cells of an own log, "
             "so raw rows cannot be encoded; that takes a dataset made by data_prep.own_log"
         )
-
-
-def _padded(lists: Ragged, width: int) -> np.ndarray:
-    """The lists as rows of one width."""
-    rows = np.full((len(lists.row_lengths), width), PADDING_ROW, lists.values.dtype)
-    rows[np.arange(width) < lists.row_lengths[:, None]] = lists.values
-    return rows

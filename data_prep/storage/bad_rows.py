@@ -13,10 +13,12 @@ class BadRows:
 
     Args:
       limit: Number of bad rows that are tolerated.
+      beside: Counts of other rows for which the limit stands as well.
     """
 
-    def __init__(self, limit: int):
+    def __init__(self, limit: int, beside: "BadRows | None" = None):
         self.limit = limit
+        self.beside = beside
         self.counts: collections.Counter[str] = collections.Counter()
 
     def copy(self) -> "BadRows":
@@ -37,7 +39,8 @@ class BadRows:
           DatasetError: there are more bad rows than tolerated.
         """
         self.counts[reason] += 1
-        if self.counts.total() > self.limit:
+        others = 0 if self.beside is None else self.beside.counts.total()
+        if self.counts.total() + others > self.limit:
             raise DatasetError(
                 f"{where()}: {what}; correct the row, or have such rows left out and counted with "
                 f"--max_bad_rows (now {self.limit})"

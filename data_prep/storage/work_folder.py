@@ -23,12 +23,13 @@ class WorkFolder:
     Args:
       path: Path of the folder, which is made if needed.
       task: What is prepared and how, as JSON: settings, and the identity of the input files.
+      work: What is done in it, for messages.
 
     Raises:
       FolderInUseError: another process works in it.
     """
 
-    def __init__(self, path: pathlib.Path, task: Mapping):
+    def __init__(self, path: pathlib.Path, task: Mapping, work: str = "a preparation"):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(path.with_name(path.name + ".lock"), path)
@@ -36,9 +37,9 @@ class WorkFolder:
         if path.exists():
             same_task = self._made_for(task)
             if same_task:
-                print(f"Going on with {path}, left behind by a preparation that was interrupted.")
+                print(f"Going on with {path}, left behind by {work} that was interrupted.")
             else:
-                print(f"Removing {path}, left behind by a preparation of something else.")
+                print(f"Removing {path}, left behind by {work} of something else.")
                 shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
         if not same_task:

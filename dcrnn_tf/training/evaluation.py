@@ -12,7 +12,7 @@ from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, Task
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
-from dcrnn_tf.models import MultiTaskModel, probabilities
+from dcrnn_tf.models import MultiTaskModel, feature_specs, probabilities
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.training.row_groups import RowGroups
@@ -48,6 +48,7 @@ class Predictor:
         self._derived_outputs = model.derived_outputs
         self._on_every_exposure = model.tasks_on_every_exposure
         self._distribution = distribution or Distribution()
+        self._specs = feature_specs(model.fields)
         self._tasks = tasks = model.task_specs
         self._log_weights = log_weights = probabilities.log_weights(positive_weights, tasks)
 
@@ -115,17 +116,14 @@ class Predictor:
           features: `{field: (rows, ...)}`, as in a batch of a dataset without entity tables.
           batch_size: rows scored at a time.
         """
-        spec = {
-            name: tf.TensorSpec((None, *column.shape[1:]), column.dtype)
-            for name, column in features.items()
-        }
-        score = self._logits.get_concrete_function(spec)
+        specs = {name: spec for name, spec in self._specs.items() if name in features}
+        score = self._logits.get_concrete_function(specs)
         logits: dict[str, list] = {task: [] for task in self._log_weights}
         rows = len(next(iter(features.values())))
         for start in range(0, rows, batch_size):
             batch = {
-                name: tf.constant(column[start : start + batch_size])
-                for name, column in features.items()
+                name: tf.constant(features[name][start : start + batch_size], spec.dtype)
+                for name, spec in specs.items()
             }
             for task, values in score(batch).items():
                 logits[task].append(values.numpy())

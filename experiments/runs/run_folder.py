@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dcrnn_tf.system import code_identity, json_form
-from dcrnn_tf.system.errors import DatasetError
+from dcrnn_tf.system.errors import DatasetError, UsageError
 from dcrnn_tf.system.folder_lock import FolderLock
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, whole_file
 from experiments.runs import forms
@@ -151,6 +151,19 @@ def use_precision(mixed_precision: str) -> None:
 def finished(run_dir: str | pathlib.Path) -> bool:
     """Whether the run in the folder came to its end."""
     return pathlib.Path(run_dir, RESULT_FILE).exists()
+
+
+def checkpoint_of(checkpoint: str) -> int | str:
+    """Returns the step that the flag `--checkpoint` names, or `best` or `last`.
+
+    Raises:
+      UsageError: The flag is none of these.
+    """
+    if checkpoint in ("best", "last"):
+        return checkpoint
+    if checkpoint.isdecimal():
+        return int(checkpoint)
+    raise UsageError(f"--checkpoint={checkpoint} must be best, last, or the number of a step")
 
 
 def read(run_dir: str | pathlib.Path, name: str) -> dict:

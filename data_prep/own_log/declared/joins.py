@@ -1,7 +1,7 @@
 """Files that are joined to the rows of a log, as a declaration has them under `joins`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from data_prep.own_log.declared.keys import Keys
 from data_prep.own_log.declared.options import OPTION_KEYS, FileOptions, parse_options
@@ -84,6 +84,21 @@ def declared_joins(content: object, options: FileOptions) -> tuple[DeclaredJoin,
                 "declared before it"
             )
     return joins
+
+
+def needed_joins(joins: Sequence[DeclaredJoin], names: Iterable[str]) -> tuple[DeclaredJoin, ...]:
+    """Returns those of joins, with those of their columns, that some columns are looked up by.
+
+    Args:
+      joins: The joins in the order of the declaration.
+      names: Names of the columns that are needed, of which joins may give none.
+    """
+    wanted, kept = set(names), []
+    for join in reversed(joins):
+        if columns := {name: source for name, source in join.columns.items() if name in wanted}:
+            kept.append(dataclasses.replace(join, columns=columns))
+            wanted.add(join.log_key)
+    return tuple(reversed(kept))
 
 
 def _declared_join(name: str, entry: object, options: FileOptions) -> DeclaredJoin:

@@ -21,13 +21,15 @@ from data_prep.own_log.joined.columns import JoinColumns
 from data_prep.own_log.joined.tables import JoinedTable
 from data_prep.own_log.lists.vectors import shown, vectors_of
 from data_prep.own_log.lists.weighted import unusable_weights
-from data_prep.own_log.parsing.chunks import first_of
+from data_prep.own_log.parsing.chunks import Chunk, first_of
 from data_prep.own_log.parsing.files import LogFile
 from data_prep.own_log.rows.faults import Faults
 from data_prep.own_log.rows.labels import read_labels
 from data_prep.own_log.weighting.row_weights import read_weights
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.encodings import Ids, Vector
+
+KEY = "\nkey "  # before the names of columns that are passed on as they were read
 
 
 class RowReader:
@@ -37,6 +39,7 @@ class RowReader:
       declaration: what the files hold.
       tables: The joined tables.
       first_rows: Number of rows of each file that are read; all if None.
+      keys: Columns that the frames have once more as they were read, with `KEY` before their names.
 
     Attributes:
       unmatched: Number of usable rows without partner, by join, as far as read.
@@ -47,8 +50,10 @@ class RowReader:
         declaration: Declaration,
         tables: Sequence[JoinedTable] = (),
         first_rows: int | None = None,
+        keys: Sequence[str] = (),
     ):
         self._declaration = declaration
+        self._keys = keys
         self._first_rows = first_rows
         self._join = JoinColumns(tables)
         self._columns = [*declaration.columns]
@@ -68,22 +73,35 @@ class RowReader:
           progress: called with the number of bytes read since the last call.
         """
         for chunk in first_of(file.chunks(bad_rows, progress), self._first_rows):
-            faults = Faults(chunk, bad_rows)
-            frame, alone = self._join(chunk.frame)
-            self._check_partners(frame, alone, faults)
-            frame = self._derive(frame)
-            frame = pl.DataFrame([frame[name] for name in self._columns])
-            frame = self._times(frame, faults)
-            self._weights(frame, faults)
-            frame = self._numbers(frame, faults)
-            labels = read_labels(self._declaration.tasks, frame, faults)
-            labels |= read_weights(frame, self._declaration.tasks, faults.add)
-            splits = self._splits(frame, split, faults)
-            good = ~faults.bad
-            for join, rows in alone.items():
-                self.unmatched[join] += int(np.count_nonzero(rows & good))
-            labels = {task: label[good] for task, label in labels.items()}
-            yield frame.filter(pl.Series(good)), splits[good], labels
+            yield self.usable(chunk, split, bad_rows)
+
+    def usable(
+        self, chunk: Chunk, split: int, bad_rows: BadRows
+    ) -> tuple[pl.DataFrame, np.ndarray, dict]:
+        """Returns what `__call__` yields of some rows of a file.
+
+        Args:
+          chunk: The rows, with the columns that the declaration's `selection` names.
+          split: As `__call__` takes it.
+          bad_rows: As `__call__` takes it.
+        """
+        faults = Faults(chunk, bad_rows)
+        frame, alone = self._join(chunk.frame)
+        self._check_partners(frame, alone, faults)
+        frame = self._derive(frame)
+        keys = [frame[name].alias(KEY + name) for name in self._keys]
+        frame = pl.DataFrame([frame[name] for name in self._columns] + keys)
+        frame = self._times(frame, faults)
+        self._weights(frame, faults)
+        frame = self._numbers(frame, faults)
+        labels = read_labels(self._declaration.tasks, frame, faults)
+        labels |= read_weights(frame, self._declaration.tasks, faults.add)
+        splits = self._splits(frame, split, faults)
+        good = ~faults.bad
+        for join, rows in alone.items():
+            self.unmatched[join] += int(np.count_nonzero(rows & good))
+        labels = {task: label[good] for task, label in labels.items()}
+        return frame.filter(pl.Series(good)), splits[good], labels
 
     def _check_partners(
         self, frame: pl.DataFrame, alone: Mapping[str, np.ndarray], faults: Faults

@@ -1,0 +1,207 @@
+"""Scores of raw files: those of evaluation, in bounded memory, over any interruption."""
+
+import json
+import pathlib
+
+import numpy as np
+import polars as pl
+import pytest
+import tensorflow as tf
+
+from data_prep.own_log.parsing import csv_file, parquet_file
+from dcrnn_tf.system.errors import DatasetError, UsageError
+from experiments.predict import __main__ as predict
+from experiments.predict import parts
+from experiments.predict.settings import Settings
+from experiments.runs import trained_runs
+from tests.scored_shop import raw_rows
+
+OUTPUTS = ["click", "buy", "colour/green", "colour/red", "colour/blue", "spent", "buy_per_exposure"]
+
+
+def histories(shop) -> pl.DataFrame:
+    """What the test rows' histories are, as lists of raw ids, in the order of the log."""
+    rows = raw_rows()
+    found = []
+    for row in rows.filter(pl.col("day") == 3).iter_rows(named=True):
+        before = rows.filter(
+            (pl.col("user") == row["user"])
+            & (pl.col("at") < row["at"] - 60)
+            & (pl.col("click") == 1)
+        )
+        found.append(before.sort("at", maintain_order=True)["item"].to_list()[-4:])
+    return rows.filter(pl.col("day") == 3).with_columns(seen=pl.Series(found, dtype=pl.List(str)))
+
+
+@pytest.fixture(scope="module")
+def new_rows(shop):
+    """The test rows as three Parquet files, without labels and days, with their histories."""
+    rows = histories(shop).drop("day", "click", "buy", "colour", "spent")
+    for number, part in enumerate((rows[:120], rows[120:121], rows[121:])):
+        part.write_parquet(shop / f"new_{number}.parquet")
+    return rows
+
+
+@pytest.fixture(scope="module")
+def run(shop):
+    return trained_runs.load(shop / "run")
+
+
+@pytest.fixture
+def small(run, monkeypatch):
+    """Parts of few rows, so that there are many, and a run that is loaded and traced once."""
+    monkeypatch.setattr(trained_runs, "load", lambda *_: run)
+    monkeypatch.setattr(parquet_file, "PARQUET_ROWS", 40)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(parts, "PART_ROWS", 60)
+
+
+def settings(shop, out, **changes) -> Settings:
+    given = {
+        "run_dir": str(shop / "run"),
+        "files": ("new_*.parquet",),
+        "raw_dir": str(shop),
+        "out": str(out),
+        "keys": ("order", "user"),
+        "batch_size": 32,
+    }
+    return Settings(**(given | changes))
+
+
+def evaluated(run) -> dict[str, np.ndarray]:
+    """The outputs of evaluation for the test rows, by the price, which tells them apart."""
+    dataset = run.dataset
+    logits = run.predictor.predict(dataset, "test")[1]
+    price = np.concatenate([f["price"].numpy() for f, _ in dataset.batches("test", 64)])
+    found = {"price": price, "spent": logits["spent"]}
+    for name in ("click", "buy", "buy_per_exposure"):
+        found[name] = tf.sigmoid(logits[name]).numpy()
+    for number, name in enumerate(dataset.schema.tasks[2].classes):
+        found[f"colour/{name}"] = tf.nn.softmax(logits["colour"]).numpy()[:, number]
+    return found
+
+
+def test_scores_are_those_of_evaluation(shop, small, run, new_rows, tmp_path, capsys):
+    summary = tmp_path / "summary.json"
+    predict.main(settings(shop, tmp_path / "scores.parquet", summary=str(summary)))
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    assert scores.columns == ["order", "user", *OUTPUTS]
+    assert scores["order"].to_list() == new_rows["order"].to_list()
+    assert scores["user"].to_list() == new_rows["user"].to_list()
+    expected = evaluated(run)
+    by_price = np.argsort(expected["price"], kind="stable")
+    order = np.argsort(new_rows["price"].to_numpy(), kind="stable")
+    assert len(set(new_rows["price"])) == len(new_rows)
+    for name in OUTPUTS:
+        np.testing.assert_allclose(
+            scores[name].to_numpy()[order], expected[name][by_price], rtol=2e-5, atol=2e-6
+        )
+        assert np.std(expected[name]) > 0.05 * abs(np.mean(expected[name]))
+    said = capsys.readouterr().out
+    counted = json.loads(summary.read_text())
+    assert "300 rows scored" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.parquet", "summary.json"]
+    filters = run.dataset.schema.filters
+    assert counted["unknown_ids"] == filters["unknown_ids"]["test"]  # the same rows, prepared
+    assert counted["missing"] == filters["missing_by_split"]["test"]
+    assert counted["unmatched"]["users"] == new_rows.filter(pl.col("user") >= 36).height
+    assert counted["means"]["click"] == pytest.approx(expected["click"].mean(), rel=1e-5)
+    assert counted["bad_rows"] == {}
+
+
+def with_faults(shop, folder) -> pathlib.Path:
+    """Writes the test rows as CSV and Parquet files, of which some rows cannot be used."""
+    rows = histories(shop).with_columns(seen=pl.col("seen").list.join(";"))
+    lines = rows[:200].write_csv().splitlines()
+    for number in (3, 40, 41, 150, 151):
+        lines[number] += ",more"
+    price = rows.columns.index("price")
+    for number in (60, 61, 170):
+        cells = lines[number].split(",")
+        lines[number] = ",".join([*cells[:price], "dear", *cells[price + 1 :]])
+    (folder / "a.csv").write_text("\n".join(lines) + "\n")
+    rows[200:].write_parquet(folder / "b.parquet")
+    return folder
+
+
+class Interruption(Exception):
+    pass
+
+
+def test_an_interruption_changes_nothing(shop, small, tmp_path, monkeypatch, capsys):
+    folder = with_faults(shop, tmp_path)
+    out, summary = tmp_path / "scores.parquet", tmp_path / "summary.json"
+    given = settings(
+        shop,
+        out,
+        raw_dir=str(folder),
+        files=("a.csv", "b.parquet"),
+        joined_dir=str(shop),
+        max_bad_rows=8,
+        summary=str(summary),
+    )
+    predict.main(given)
+    whole, counted = out.read_bytes(), json.loads(summary.read_text())
+    assert counted["rows"] == 292
+    assert counted["bad_rows"] == {"wrong number of cells": 5, "not a number": 3}
+    assert pl.read_parquet(out).schema["user"] == pl.String  # text in one of the files
+    out.unlink()
+    calls = []
+    real = trained_runs.evaluation.Predictor.probabilities
+
+    def scored(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 6:
+            raise Interruption
+        return real(self, *arguments)
+
+    monkeypatch.setattr(trained_runs.evaluation.Predictor, "probabilities", scored)
+    with pytest.raises(Interruption):
+        predict.main(given)
+    assert not out.exists()
+    calls.clear()
+    calls += [None] * 99
+    predict.main(given)
+    assert out.read_bytes() == whole
+    assert json.loads(summary.read_text()) == counted
+    rows = sum(len(arguments[0]["price"]) for arguments in calls[99:])
+    assert 100 < rows < 250
+    assert "left behind by scoring that was interrupted" in capsys.readouterr().out
+    assert not out.with_name("scores.parquet.work").exists()
+
+
+def test_one_bad_row_more_is_an_error_that_says_where(shop, small, tmp_path):
+    folder = with_faults(shop, tmp_path)
+    for limit, place in (
+        (0, "a.csv, line 4: 13 cells, expected 12"),
+        (7, "line 171: .* 'dear'"),
+    ):
+        given = settings(
+            shop,
+            tmp_path / "scores.parquet",
+            raw_dir=str(folder),
+            files=("a.csv", "b.parquet"),
+            joined_dir=str(shop),
+            max_bad_rows=limit,
+        )
+        with pytest.raises(DatasetError, match=place):
+            predict.main(given)
+
+
+def test_mistakes_get_one_sentence(shop, small, new_rows, tmp_path):
+    out = tmp_path / "scores.parquet"
+    with pytest.raises(DatasetError, match=r"no column 'seen' .field seen is a history, item of"):
+        predict.main(settings(shop, out, files=("rows.csv",)))
+    histories(shop).write_parquet(tmp_path / "rows.parquet")
+    here = {"raw_dir": str(tmp_path), "joined_dir": str(shop), "files": ("rows.parquet",)}
+    with pytest.raises(UsageError, match="--keys names 'click', which is an output of the model"):
+        predict.main(settings(shop, out, keys=("click",), **here))
+    with pytest.raises(DatasetError, match=r"no column 'oder' .--keys.; did you mean 'order'"):
+        predict.main(settings(shop, out, keys=("oder",), **here))
+    with pytest.raises(UsageError, match=r"must end in \.parquet"):
+        predict.main(settings(shop, tmp_path / "scores.csv"))
+    with pytest.raises(UsageError, match="its folder does not exist"):
+        predict.main(settings(shop, tmp_path / "no" / "scores.parquet"))
+    out.touch()
+    with pytest.raises(UsageError, match="exists already; remove it or name another"):
+        predict.main(settings(shop, out))

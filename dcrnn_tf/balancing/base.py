@@ -18,7 +18,8 @@ class BalancingError(UserError, ValueError):
 class Balancing:
     """The sum of the tasks' losses, and the base of all ways to make one gradient of them.
 
-    A step calls, in this order, `total` within the tape, `gradients` after it, and `statistics`.
+    A step calls, in this order, `total` within the tape, `gradients` after it, and `statistics`;
+    then, once the weights are updated, `look_back` of a way that `looks_back`.
     What a model adds itself, its penalties, stays outside of the balancing, with a factor of 1.
     Every other way is a subclass that overrides `total` or `gradients`.
 
@@ -28,6 +29,7 @@ class Balancing:
     Attributes:
       compiles: Whether XLA compiles the way.
       per_task: Whether each task's gradient is asked of the tape, which must be persistent then.
+      looks_back: Whether `look_back` gets the losses of the same batch after the update.
       statistic_names: Names of the numbers that a step reports.
       statistics: These numbers by name, to be read where the step was traced.
 
@@ -46,6 +48,7 @@ class Balancing:
 
     compiles = True
     per_task = False
+    looks_back = False
     statistic_names: tuple[str, ...] = ()
 
     def __init__(self, tasks: Sequence[str]):
@@ -89,6 +92,13 @@ class Balancing:
           variables: The model's variables and `trainable_variables`.
         """
         return tape.gradient(total, variables)
+
+    def look_back(self, losses: Mapping[str, tf.Tensor]) -> None:
+        """Takes note of the losses of the same batch after the update of the weights.
+
+        Args:
+          losses: As for `total`.
+        """
 
     def _weighted(
         self,

@@ -1,17 +1,17 @@
 """PCGrad: gradients of tasks that conflict are projected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.balancing.base import Balancing, Gradient, weight_names
+from dcrnn_tf.balancing.base import weight_names
+from dcrnn_tf.balancing.combination import Combination
 from dcrnn_tf.balancing.registry import register
-from dcrnn_tf.balancing.task_gradients import TaskGradients, added
 
 
 @register("pcgrad")
-class PCGrad(Balancing):
+class PCGrad(Combination):
     """PCGrad: each task's gradient is projected off those with which it conflicts.
 
     For each task i and every other j, in an order drawn for i at each step (Yu et al., NeurIPS
@@ -19,12 +19,9 @@ class PCGrad(Balancing):
 
         g_i <- g_i - (g_i . g_j) / ||g_j||^2 g_j   if g_i . g_j < 0
 
-    with the g_j as they were; the sum of all g_i is followed. Inner products go over all variables
-    that more than one task's loss reaches, among them the embedding table, and variables that hold
-    all tasks' weights side by side, as DCRNN's kernels do; a variable that one task has to itself
-    gets that task's gradient as it is. Whatever is projected stays a combination of the original
-    gradients, `sum_k a_k g_k`; so the inner products are all that is computed, and the `a_k` are
-    the tasks' weights, 1 where nothing conflicts.
+    with the g_j as they were; the sum of all g_i is followed. Whatever is projected stays a
+    combination of the original gradients, `sum_k a_k g_k`; so the inner products are all that is
+    computed (see `Combination`), and the `a_k` are the tasks' weights, 1 where nothing conflicts.
 
     Args:
       tasks: Names of the tasks, in order.
@@ -42,9 +39,6 @@ class PCGrad(Balancing):
       array([0.5, 1.5], dtype=float32)
     """
 
-    compiles = False  # the number of distinct rows of a table depends on the batch
-    per_task = True
-
     def __init__(self, tasks: Sequence[str], seed: int = 1):
         super().__init__(tasks)
         self.seed = seed
@@ -56,26 +50,12 @@ class PCGrad(Balancing):
         """The number of steps done, on which the orders depend."""
         return [self._step]
 
-    def gradients(
-        self,
-        tape: tf.GradientTape,
-        total: tf.Tensor,
-        losses: Mapping[str, tf.Tensor],
-        penalties: Sequence[tf.Tensor],
-        variables: Sequence[keras.Variable],
-    ) -> list[Gradient]:
-        """Returns the projected gradients' sum, and the gradients of the penalties."""
-        own = TaskGradients(tape, [losses[task] for task in self.tasks], variables)
-        products = own.inner_products()
-        weights = tf.unstack(tf.reduce_sum(projected(products, self._orders()), axis=0))
+    def combination(self, products: tf.Tensor) -> tf.Tensor:
+        """Returns the weights a of the projected gradients' sum."""
         tasks = len(self.tasks)
         conflicts = tf.math.count_nonzero(products < 0, dtype=tf.float32)
         self.statistics["conflicts"] = conflicts / max(1, tasks * (tasks - 1))
-        self._note_weights(weights)
-        gradients = own.combined(weights, [1.0] * tasks)
-        if penalties:
-            gradients = added(gradients, tape.gradient(list(penalties), variables))
-        return gradients
+        return tf.reduce_sum(projected(products, self._orders()), axis=0)
 
     def _orders(self) -> tf.Tensor:
         """Returns an order of all tasks for each task, `(T, T)`."""

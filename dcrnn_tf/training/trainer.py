@@ -427,12 +427,7 @@ class Trainer:
             for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
                 self._table_optimizer.catch_up(table, gather_over_replicas(rows))
         with tf.GradientTape(persistent=self._balancing.per_task) as tape:
-            logits = self.model.training_logits(features, labels)
-            losses = {
-                task: loss(labels[task], logits[task], None if weights is None else weights[task])
-                for task, loss in self._losses.items()
-            }
-            losses = self._distribution.means_of_part(losses)
+            losses = self._task_losses(features, labels, weights)
             penalties = self.model.losses
             total = self._balancing.total(losses, penalties)
         gradients = self._balancing.gradients(
@@ -446,9 +441,21 @@ class Trainer:
         self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
         self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
         self._optimizer.apply(gradients[len(self._tables) :], self._others)
+        if self._balancing.looks_back:
+            self._balancing.look_back(self._task_losses(features, labels, weights))
         self._mean_losses.add(losses)
         self._mean_statistics.add(statistics)
         self._progress["step"].assign_add(1)
+
+    def _task_losses(
+        self, features: dict, labels: dict, weights: Mapping[str, tf.Tensor] | None
+    ) -> dict[str, tf.Tensor]:
+        logits = self.model.training_logits(features, labels)
+        losses = {
+            task: loss(labels[task], logits[task], None if weights is None else weights[task])
+            for task, loss in self._losses.items()
+        }
+        return self._distribution.means_of_part(losses)
 
     def _finish_tables(self) -> None:
         """Makes the updates that a deferring optimizer has not made yet, in every row."""

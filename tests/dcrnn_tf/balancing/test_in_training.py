@@ -51,6 +51,10 @@ def test_the_initial_loss_is_that_of_logits_of_0(dataset):
         pytest.param("dwa", marks=pytest.mark.slow),
         pytest.param("uncertainty", marks=pytest.mark.slow),
         pytest.param("pcgrad", marks=pytest.mark.slow),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("cagrad", "famo", "imtl_g", "mgda", "nash_mtl", "random_weights")
+        ),
     ],
 )
 def test_an_interrupted_run_ends_with_the_same_bits(dataset, tmp_path, name):
@@ -81,6 +85,20 @@ def test_weights_of_1_are_the_sum_to_the_bit(dataset, tmp_path):
         trainer.train()
     for one, other in zip(fixed.model.variables, plain.model.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_famo_looks_back_at_the_same_batch_after_the_update(dataset, tmp_path, monkeypatch):
+    trainer = balanced(dataset, tmp_path, "famo")
+    batch = next(iter(dataset.batches("train", 50)))
+    losses = lambda: trainer._task_losses(*batch, None)  # noqa: E731
+    seen = []
+    monkeypatch.setattr(trainer._balancing, "look_back", seen.append)
+    before = losses()
+    trainer._step(*batch)
+    (found,) = seen
+    for task, loss in losses().items():
+        np.testing.assert_array_equal(found[task], loss)
+        assert float(loss) < float(before[task])
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(dataset, tmp_path):

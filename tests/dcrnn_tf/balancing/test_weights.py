@@ -76,7 +76,7 @@ def test_dynamic_weight_average():
 
 def test_settings_that_cannot_be():
     losses = dict.fromkeys(TASKS, 1.0)
-    with pytest.raises(BalancingError, match="'best' is not one of dwa, fixed, gradnorm, pcgrad"):
+    with pytest.raises(BalancingError, match="'best' is not one of cagrad, dwa, famo, fixed, grad"):
         balancing.build("best", losses, 1)
     with pytest.raises(BalancingError, match="dwa_temperature=0"):
         balancing.build("dwa", losses, 1, temperature=0)
@@ -87,11 +87,11 @@ def test_settings_that_cannot_be():
     with pytest.raises(BalancingError, match="sum has no setting weights; it has none"):
         balancing.build("sum", losses, 1, weights=[1, 2])
     for name in ("gradnorm", "pcgrad"):
-        with pytest.raises(BalancingError, match="one of dwa, fixed, sum, uncertainty"):
+        with pytest.raises(BalancingError, match="one of dwa, famo, fixed, random_weights, sum"):
             balancing.build(name, losses, 1, static_shapes=True)
 
 
-@pytest.mark.parametrize("name", ["fixed", "uncertainty", "dwa"])
+@pytest.mark.parametrize("name", ["fixed", "uncertainty", "dwa", "famo"])
 def test_xla_compiles_it(name):
     problem = Linear()
     results = []

@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 from collections.abc import Callable, Collection
 
-from data_prep.storage.shards import write_tfds_metadata
+from data_prep.storage.tfds_metadata import write_tfds_metadata
 from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER, DatasetError, Schema
 from dcrnn_tf.dataset.vocabulary import new_vocabulary_path
 from dcrnn_tf.system.folder_lock import FolderLock

@@ -3,12 +3,15 @@
 import abc
 import pathlib
 import shutil
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from data_prep.storage.shards import BLOCK_ROWS, tfds_features, tfds_splits
-from dcrnn_tf.dataset.schema import DatasetError, Schema
+from data_prep.storage.shards import prefix
+from data_prep.storage.tfds_metadata import description
+from dcrnn_tf.dataset.schema import DatasetError, Schema, Shard
 
 
 class PreparedBuilder(FileReaderBuilder, skip_registration=True):
@@ -44,8 +47,8 @@ class PreparedBuilder(FileReaderBuilder, skip_registration=True):
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self.name}: each record is a block of up to {BLOCK_ROWS} rows.",
-            features=tfds_features(self.columns()),
+            description=description(self.name),
+            features=_features(self.columns()),
         )
 
     def _download_and_prepare(self, dl_manager, download_config) -> None:
@@ -60,7 +63,7 @@ class PreparedBuilder(FileReaderBuilder, skip_registration=True):
             shutil.move(path, folder / path.name)
         prepared.rmdir()
         shards = {name: split.shards for name, split in schema.splits.items()}
-        splits = tfds_splits(folder, schema.name, shards)
+        splits = _splits(folder, schema.name, shards)
         self.info.set_splits(tfds.core.splits.SplitDict(splits))
 
 
@@ -78,3 +81,38 @@ def beam_options(download_config: tfds.download.DownloadConfig):
         name = runner if isinstance(runner, str) else type(runner).__name__
         options.view_as(StandardOptions).runner = name
     return options
+
+
+def _features(columns: Mapping[str, str]) -> tfds.features.FeaturesDict:
+    """The `FeaturesDict` of blocks of columns on disk, given with their types."""
+    features: dict = {}
+    for column, dtype in columns.items():
+        base, _, part = column.rpartition("/")
+        kind = np.dtype(dtype)
+        shape = (None, *kind.shape)
+        tensor = tfds.features.Tensor(shape=shape, dtype=kind.base, encoding="bytes")
+        if base:
+            features.setdefault(base, {})[part] = tensor
+        else:
+            features[column] = tensor
+    return tfds.features.FeaturesDict(features)
+
+
+def _splits(
+    folder: pathlib.Path, name: str, shards: Mapping[str, Sequence[Shard]]
+) -> list[tfds.core.SplitInfo]:
+    """The `SplitInfo` of each split whose shards lie in a folder."""
+    return [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard.records for shard in files],
+            num_bytes=sum(shard.bytes for shard in files),
+            filename_template=tfds.core.ShardedFileTemplate(
+                data_dir=folder,
+                dataset_name=prefix(name),
+                split=split,
+                filetype_suffix="tfrecord",
+            ),
+        )
+        for split, files in shards.items()
+    ]

@@ -13,8 +13,6 @@ joined table.
 
 import dataclasses
 
-from absl import logging
-
 from data_prep.ali_ccp.fields import FIELDS
 from data_prep.ali_ccp.settings import Settings
 from dcrnn_tf.system import command_line
@@ -53,7 +51,6 @@ def main(files: Files, settings: Settings) -> None:
     """Runs the program."""
     from data_prep.ali_ccp.preparation import prepare, summary  # late: they take long to import
 
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     settings = with_fields(settings, files.fields)
     print(summary(prepare(files.raw_dir, files.out_dir, settings)))
 

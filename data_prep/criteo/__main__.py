@@ -10,8 +10,6 @@ task is click. Rows are drawn at random for test and validation. All of it is a 
 
 import dataclasses
 
-from absl import logging
-
 from data_prep.criteo.fields import NUMERIC_CHOICES
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -52,7 +50,6 @@ def main(settings: Settings) -> None:
     from data_prep.criteo.preparation import prepare_criteo  # late: these take long to import
     from data_prep.own_log.statistics import summary
 
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     print(summary(prepare_criteo(**dataclasses.asdict(settings))))
     print(f"Written to {settings.out_dir}.")
 

@@ -19,8 +19,6 @@ takes the factor that comes nearest.
 import dataclasses
 import math
 
-from absl import logging
-
 from data_prep.criteo.fields import AUTO
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -65,7 +63,6 @@ def main(settings: Settings) -> None:
     """Runs the program."""
     from data_prep.criteo.related_tasks import make, summary  # late: they take long to import
 
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     scale = _scale(settings.confidence_scale)
     command_line.use_threads(settings.threads)
     schemas = make(

@@ -13,8 +13,6 @@ import json
 import pathlib
 from typing import TYPE_CHECKING
 
-from absl import logging
-
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -114,7 +112,6 @@ def main(settings: Settings) -> None:
     from data_prep.own_log.proposal.dry_run import dry_run
 
     settings.check()
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     declaration, extended = settings.declared(), None
     if settings.extends is not None:
         extended = ExtendedDataset.load(settings.extends, declaration, settings.forget_after)

@@ -12,8 +12,6 @@ table.
 
 import dataclasses
 
-from absl import logging
-
 from data_prep.wechat.settings import Settings
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required
@@ -31,7 +29,6 @@ def main(files: Files, settings: Settings) -> None:
     """Runs the program."""
     from data_prep.wechat.preparation import prepare, summary  # late: they take long to import
 
-    logging.set_verbosity(logging.ERROR)  # TFDS reports every step of writing its metadata
     if settings.validation_days and settings.validation_fraction != Settings.validation_fraction:
         raise command_line.UsageError(
             "--validation_days and --validation_fraction contradict each other; give one of them"

@@ -1,10 +1,11 @@
 """Makes a prepared dataset of the files that a declaration describes."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import polars as pl
 from tqdm import tqdm
 
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
@@ -22,11 +23,12 @@ from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.own_log.weighting.negatives import NegativeDraw, StayingRows, staying
 from data_prep.storage import sizes
+from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import Progress
 from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.writer import DatasetWriter, Ragged
-from dcrnn_tf.dataset.schema import Schema
+from dcrnn_tf.dataset.schema import Schema, Task
 
 
 def prepare(
@@ -81,20 +83,18 @@ def prepare(
                     writer.add_vocabulary(encoder.field.name, *content)
             for entity, first in encode.chunks():
                 writer.add_entity_rows(entity, encode.entity_rows(entity, first))
+            rows_stay = StayingRows(negatives)
             with _bar("2/3 encoding", log.bytes, "B") as bar:
-                rows_stay = StayingRows(negatives)
-                for frame, splits, labels in log.read(bar.update):
-                    stay = rows_stay(splits, labels)
-                    frame, splits, labels = staying(frame, splits, labels, stay)
-                    encoded = encode(frame) | coded(labels, tasks)
-                    missing = encode.missing_numbers(frame)
+                rows = _encoded(encode, tasks, log, rows_stay, bar.update)
+                for splits, encoded, missing in ahead(rows):
                     for split in np.unique(splits):
-                        rows = np.flatnonzero(splits == split)
+                        rows_of_split = np.flatnonzero(splits == split)
                         columns = {
-                            name: take_rows(column, rows) for name, column in encoded.items()
+                            name: take_rows(column, rows_of_split)
+                            for name, column in encoded.items()
                         }
                         writer.add_rows(SPLIT_NAMES[split], columns)
-                        absent = {name: lacks[rows] for name, lacks in missing.items()}
+                        absent = {name: lacks[rows_of_split] for name, lacks in missing.items()}
                         encode.count(encoded_counts, SPLIT_NAMES[split], columns, absent)
             source = source_of(declaration, log, simulation)
             filters = filters_of(
@@ -144,10 +144,7 @@ def learn(
     learners, counts = field_learners(declaration, seed, earlier), RowCounts(declaration)
     exposures = Exposures(log.joins.tables, declaration.entities)
     rows_stay = StayingRows(NegativeDraw.of(declaration, seed))
-    for frame, splits, labels in log.read(progress):
-        stay = rows_stay(splits, labels)
-        histories.add(frame, (splits == TRAIN) & stay, labels)
-        frame, splits, labels = staying(frame, splits, labels, stay)
+    for frame, splits, labels in ahead(_with_histories(log, histories, rows_stay, progress)):
         counts.add(frame, splits, labels)
         for learner in learners:
             if learner.declared.history is None and not learner.entity_of_ids:
@@ -156,6 +153,30 @@ def learn(
     exposures.teach(learners)
     histories.finish(learners)
     return learners, counts
+
+
+def _with_histories(
+    log: LogRows, histories: Histories, rows_stay: StayingRows, progress: Progress
+) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
+    """Yields the rows that stay, after the histories have taken all."""
+    for frame, splits, labels in log.read(progress):
+        stay = rows_stay(splits, labels)
+        histories.add(frame, (splits == TRAIN) & stay, labels)
+        yield staying(frame, splits, labels, stay)
+
+
+def _encoded(
+    encode: EncodeRows,
+    tasks: Sequence[Task],
+    log: LogRows,
+    rows_stay: StayingRows,
+    progress: Progress,
+) -> Iterator[tuple[np.ndarray, dict, dict]]:
+    """Yields the split of each row that stays, its columns, and where numbers are missing."""
+    for frame, splits, labels in log.read(progress):
+        stay = rows_stay(splits, labels)
+        frame, splits, labels = staying(frame, splits, labels, stay)
+        yield splits, encode(frame) | coded(labels, tasks), encode.missing_numbers(frame)
 
 
 def require_room(

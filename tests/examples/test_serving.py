@@ -139,6 +139,7 @@ def client(name):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler")
 def test_c_program_scores_examples(exported, tmp_path):
     path, log, expected = exported

@@ -40,7 +40,7 @@ def assert_names(ended, dataset, split):
     assert "(counted from 0) is damaged" in sentence
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("split", [pytest.param("train", marks=pytest.mark.slow), "test"])
 def test_training_and_its_evaluations(dataset_folder, folder, server, split):
     dataset = damaged_copy(dataset_folder, folder / f"train-{split}", split)
     run_dir = folder / f"run-{split}"
@@ -65,9 +65,9 @@ def test_evaluation_of_a_trained_run(dataset_folder, folder, server):
     [
         ("constant", "test"),  # of the training split it reads the schema's counts alone
         ("logistic_regression", "train"),
-        ("logistic_regression", "test"),
-        ("boosted_trees", "train"),
-        ("boosted_trees", "test"),
+        pytest.param("logistic_regression", "test", marks=pytest.mark.slow),
+        pytest.param("boosted_trees", "train", marks=pytest.mark.slow),
+        pytest.param("boosted_trees", "test", marks=pytest.mark.slow),
     ],
 )
 def test_baselines(dataset_folder, folder, server, name, split):

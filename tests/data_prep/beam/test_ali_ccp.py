@@ -147,6 +147,7 @@ prepare(*sys.argv[1:], Settings(min_count=2))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_preparation_leaves_no_dataset_and_is_taken_up(log, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "out"
     program = [sys.executable, "-c", KILL, str(log[0]), str(out)]

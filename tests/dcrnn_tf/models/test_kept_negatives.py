@@ -119,7 +119,7 @@ def sampled(tmp_path_factory):
     return PreparedDataset(folder / "shop")
 
 
-@pytest.mark.parametrize("choice", ["none", "auto"])
+@pytest.mark.parametrize("choice", ["none", pytest.param("auto", marks=pytest.mark.slow)])
 def test_probabilities_are_those_of_all_rows(sampled, tmp_path, choice):
     train = sampled.schema.split("train")
     assert train.rows < 30_000

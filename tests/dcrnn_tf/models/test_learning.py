@@ -12,7 +12,7 @@ from tests.dcrnn_tf.models import planted
         pytest.param("shared_bottom", {"bottom_units": (32, 16)}, marks=pytest.mark.slow),
         pytest.param("mmoe", {"num_experts": 4, "expert_units": (16, 8)}, marks=pytest.mark.slow),
         ("dcrnn", {"units": 16}),
-        ("crossing", {"crossing": "dcn"}),
+        pytest.param("crossing", {"crossing": "dcn"}, marks=pytest.mark.slow),
         pytest.param("crossing", {"crossing": "dcn_v2", "rank": 8}, marks=pytest.mark.slow),
         pytest.param("crossing", {"crossing": "cin", "feature_maps": 8}, marks=pytest.mark.slow),
     ],

@@ -9,6 +9,7 @@ from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.training.losses import multi_task_losses
 from tests.dcrnn_tf.bfloat16 import products_are_cut_off
+from tests.often import often
 
 TASKS = ("click", "conversion")
 COMPILED = ("dcrnn", {"jit_recurrence": True})
@@ -44,12 +45,8 @@ VARIANTS = [
 ]
 
 
-def often(names):
-    """All models, of which those that are not named are left to the slow tests."""
-    return [
-        name if name in names else pytest.param(name, marks=pytest.mark.slow)
-        for name in models.names()
-    ]
+def models_often(*names):
+    return pytest.mark.parametrize("name", often(models.names(), lambda name: name in names))
 
 
 every_model = pytest.mark.parametrize("name", models.names())
@@ -108,7 +105,10 @@ def test_one_logit_per_example_and_task(name, settings, dataset, batch):
 # `test_escm2.py` have their tests.
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [v for v in VARIANTS if v not in (COMPILED, ("dephn", {}), ("escm2", {}))],
+    often(
+        [v for v in VARIANTS if v not in (COMPILED, ("dephn", {}), ("escm2", {}))],
+        lambda v: v[0] in ("dcrnn", "mmoe", "din", "mtphn"),
+    ),
 )
 def test_gradients_by_finite_differences(name, settings, dataset, batch):
     schema = dataset.schema
@@ -168,7 +168,10 @@ def test_embedding_gradient_is_sparse_and_variables_are_told_apart(name, dataset
     assert table.path not in others
 
 
-@every_variant
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    often(VARIANTS, lambda v: v[1] or v[0] in ("dcrnn", "mmoe")),
+)
 def test_keras_file_restores_the_model(name, settings, dataset, batch, tmp_path):
     model = models.build(name, dataset.schema, embedding_range=0.5, **settings)
     randomise(model)
@@ -217,7 +220,7 @@ def test_rank_logits_are_those_of_a_call(name, settings, order, dataset, batch):
             model.rank_logits({name: f for name, f in features.items() if name != key})
 
 
-@pytest.mark.parametrize("name", often(("dcrnn", "mmoe")))
+@models_often("dcrnn", "mmoe")
 def test_fit_learns(name, dataset):
     keras.utils.set_random_seed(2)
     model = models.build(name, dataset.schema, embedding_dim=8)
@@ -229,7 +232,7 @@ def test_fit_learns(name, dataset):
     assert {task: logit.shape for task, logit in logits.items()} == dict.fromkeys(TASKS, (700,))
 
 
-@pytest.mark.parametrize("name", often(("dcrnn", "dephn", "din", "mmoe", "ple")))
+@models_often("dcrnn", "dephn", "din", "mmoe", "ple")
 def test_low_precision_stays_near(name, dataset, batch):
     schema = dataset.schema
     low = models.model_class(name)(schema.fields, schema.task_names, dtype="mixed_bfloat16")
@@ -279,7 +282,7 @@ def test_explanations_are_named_row_by_row(name, dataset, batch):
         assert np.isfinite(values).all()
 
 
-@every_model
+@models_often("dcrnn", "dephn", "mmoe", "din")
 def test_initial_weights_follow_the_seed(name, dataset):
     def weights(seed):
         keras.utils.set_random_seed(seed)

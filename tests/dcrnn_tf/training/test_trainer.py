@@ -122,7 +122,7 @@ def test_it_logs(whole, dataset):
     [
         pytest.param(3, None, marks=pytest.mark.slow),
         (6, 4),
-        (12, 12),
+        pytest.param(12, 12, marks=pytest.mark.slow),
         pytest.param(30, 28, marks=pytest.mark.slow),
     ],
 )
@@ -150,6 +150,7 @@ def test_a_checkpoint_does_not_bring_its_learning_rate(dataset, tmp_path):
         assert float(optimizer.learning_rate) == np.float32(1e-5)
 
 
+@pytest.mark.slow
 def test_several_steps_at_a_time_are_the_same_steps(dataset, whole, tmp_path, monkeypatch):
     grouped = dataclasses.replace(SETTINGS, steps_per_execution=3)
     trainer = make_trainer(dataset, tmp_path, grouped)

@@ -27,6 +27,8 @@ def parameters(schema, row):
     return equal_size.parameters(schema, row.model, row.settings)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_all_crossings_have_the_same_number_of_parameters(schema):
     counts = {row.label: parameters(schema, row) for row in study.CROSSING.rows}
     assert counts.pop("DCN, tower 64") < min(counts.values()) / 8

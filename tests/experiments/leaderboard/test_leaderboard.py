@@ -49,6 +49,7 @@ def test_every_registered_model_is_on_it_once(schema):
     assert set(SMOKE_MODELS) <= set(found)
 
 
+@pytest.mark.slow
 def test_some_models_beside_the_baseline(schema):
     table = LEADERBOARD.complete(schema, ["snr", "ple"])
     assert [row.label for row in table.rows] == ["MMoE", "PLE", "SNR"]

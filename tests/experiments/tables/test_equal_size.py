@@ -32,6 +32,7 @@ def tower(width, first=64):
     return (width + 1) * first + (first + 1) * 32 + 33
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "settings", "matched_width", "value", "expected"),
     [
@@ -70,6 +71,7 @@ def test_models_of_the_size_of_dcrnn(model, settings, matched_width, value, expe
     assert found.parameters == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "settings", "matched_width"),
     [

@@ -363,6 +363,7 @@ runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "table"),
     [

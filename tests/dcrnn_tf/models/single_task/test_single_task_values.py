@@ -253,7 +253,7 @@ def without_perceptron(name):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("dcn", "xdeepfm") else pytest.mark.slow)
+        pytest.param(name, marks=() if name == "dcn" else pytest.mark.slow)
         for name in sorted(set(SINGLE_TASK) - LINEAR)
     ],
 )

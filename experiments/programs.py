@@ -25,6 +25,8 @@ COMMANDS = {
     "dcrnn-launch": "experiments.launch",
     "dcrnn-evaluate": "experiments.evaluate",
     "dcrnn-predict": "experiments.predict",
+    "dcrnn-embeddings": "experiments.embeddings",
+    "dcrnn-importance": "experiments.importance",
     "dcrnn-export": "experiments.export",
     "dcrnn-verify": "experiments.verify",
     "dcrnn-leaderboard": "experiments.leaderboard",

@@ -29,8 +29,7 @@ def score_files(settings: Settings, step: int | str) -> str:
     Raises:
       DatasetError: A file cannot be read, or has more bad rows than tolerated.
     """
-    chosen = trained_runs.best_step(settings.run_dir) if step == "best" else step
-    run = trained_runs.load(settings.run_dir, settings.data_dir, chosen or trained_runs.LAST)
+    run = trained_runs.load_chosen(settings.run_dir, settings.data_dir, step)
     schema = run.dataset.schema
     raw_dir = raw_folder(settings.raw_dir)
     joined_dir = raw_dir if settings.joined_dir is None else raw_folder(settings.joined_dir)

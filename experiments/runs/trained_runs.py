@@ -88,6 +88,20 @@ def load(
     return TrainedRun(config, model, dataset, predictor, weights, restored)
 
 
+def load_chosen(
+    run_dir: str | pathlib.Path,
+    data_dir: str | None,
+    checkpoint: int | str,
+    mixed_precision: str | None = None,
+) -> TrainedRun:
+    """Loads a run with the checkpoint that `run_folder.checkpoint_of` returns.
+
+    The best one is the newest where nothing was validated. The other arguments are those of `load`.
+    """
+    step = best_step(run_dir) if checkpoint == "best" else checkpoint
+    return load(run_dir, data_dir, LAST if step is None else step, mixed_precision)
+
+
 def build(config: Mapping, schema: Schema) -> models.MultiTaskModel:
     """Builds the model that a run's `config.json` asks for.
 

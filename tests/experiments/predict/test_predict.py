@@ -42,15 +42,10 @@ def new_rows(shop):
     return rows
 
 
-@pytest.fixture(scope="module")
-def run(shop):
-    return trained_runs.load(shop / "run")
-
-
 @pytest.fixture
 def small(run, monkeypatch):
     """Parts of few rows, so that there are many, and a run that is loaded and traced once."""
-    monkeypatch.setattr(trained_runs, "load", lambda *_: run)
+    monkeypatch.setattr(trained_runs, "load_chosen", lambda *_: run)
     monkeypatch.setattr(parquet_file, "PARQUET_ROWS", 40)
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(parts, "PART_ROWS", 60)

@@ -79,6 +79,9 @@ class Settings:
     gradnorm_alpha: float | None = setting(
         None, "Exponent of --balancing=gradnorm, 1.5 by default: how strongly it evens the pace."
     )
+    evaluate_test: bool = setting(
+        True, "Whether the test split is evaluated at the end; without, its files are not opened."
+    )
     threads: int = setting(
         0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0
     )
@@ -173,7 +176,8 @@ def _train(
         )
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
-    dataset = PreparedDataset(settings.data_dir, settings.fields)
+    splits = None if settings.evaluate_test else ("train", "validation")
+    dataset = PreparedDataset(settings.data_dir, settings.fields, splits)
     _check_fingerprint(dataset.schema.fingerprint, settings)
     run_folder.use_precision(settings.mixed_precision)
     keras.utils.set_random_seed(training.seed)
@@ -205,6 +209,8 @@ def _train(
         "balancing": {"name": settings.balancing, **balancing_settings},
         **dataclasses.asdict(training),
     }
+    if not settings.evaluate_test:
+        config["evaluate_test"] = False
     if settings.start_vectors:
         config["start_vectors"] = dict(settings.start_vectors)
     for field, file in settings.start_vectors.items():
@@ -233,7 +239,7 @@ def _train(
     predictions = (
         (split, *trainer.predictor.predict(dataset, split))
         for split in ("validation", "test")
-        if split in dataset.schema.splits
+        if split in dataset.splits
     )
     if not replicas.is_chief:
         for _ in predictions:  # each replica scores a part, and the chief gathers all

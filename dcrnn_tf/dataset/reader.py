@@ -9,6 +9,7 @@ run can go on in the middle of an epoch with the very batch that it would have m
 
 import contextlib
 import copy
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -28,6 +29,7 @@ from dcrnn_tf.dataset.schema import (
     Entity,
     Schema,
     Shard,
+    Split,
     Task,
     load_schema,
     sha256_of_file,
@@ -51,6 +53,7 @@ class PreparedDataset:
     Args:
       folder: of the prepared dataset.
       fields: names of the fields to read; None reads all.
+      splits: names of the splits to read; None reads all. The files of others are never opened.
 
     Raises:
       DatasetError: the folder is no prepared dataset, or a shard is missing or cut.
@@ -61,15 +64,26 @@ class PreparedDataset:
       ...     print(features["field_205"].shape, labels["click"].shape)
     """
 
-    def __init__(self, folder: str | pathlib.Path, fields: Sequence[str] | None = None):
+    def __init__(
+        self,
+        folder: str | pathlib.Path,
+        fields: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
+    ):
         self.folder = pathlib.Path(folder)
         schema = load_schema(folder)
+        self._splits = None if splits is None else frozenset(splits)
         self._columns = schema.exposure_columns()
         self._labels = [task.column for task in schema.tasks]
         self.schema: Schema = schema if fields is None else schema.select_fields(fields)
         for shard in self._all_shards():
             self._check_size(shard)
         self._tables: dict[str, EntityTable] = {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits to read."""
+        return tuple(self._read_splits(self.schema))
 
     def batches(
         self,
@@ -119,8 +133,11 @@ class PreparedDataset:
           weighted: give weights where there are any.
 
         Raises:
-          DatasetError: there is no such split, or it is empty, or an entity table is damaged.
+          DatasetError: there is no such split, or it is empty or not to be read, or an entity table
+            is damaged.
         """
+        if self._splits is not None and split not in self._splits:
+            raise DatasetError(f"the split {split} of {self.folder} is not to be read here")
         for entity in self._used_entities():
             self.entity_table(entity.name)  # read outside of the graph that is made below
         if not self.schema.split(split).rows:
@@ -237,7 +254,9 @@ class PreparedDataset:
         except _DAMAGE:
             self.verify()
             # Files as they were prepared, then: what they hold is at fault, if anything.
-            for finding in verification.content_findings(self.folder, load_schema(self.folder)):
+            whole = load_schema(self.folder)
+            read = dataclasses.replace(whole, splits=self._read_splits(whole))
+            for finding in verification.content_findings(self.folder, read):
                 raise DatasetError(f"{finding}; prepare the dataset again") from None
             raise
 
@@ -264,10 +283,14 @@ class PreparedDataset:
         return self._tables[entity]
 
     def _all_shards(self) -> list[Shard]:
-        splits, entities = self.schema.splits.values(), self.schema.entities.values()
-        return [s for split in splits for s in split.shards] + [
+        splits, entities = self._read_splits(self.schema), self.schema.entities.values()
+        return [s for split in splits.values() for s in split.shards] + [
             s for e in entities for s in e.shards
         ]
+
+    def _read_splits(self, schema: Schema) -> dict[str, Split]:
+        names = schema.splits if self._splits is None else self._splits
+        return {name: split for name, split in schema.splits.items() if name in names}
 
     def _check_size(self, shard: Shard) -> None:
         path = self.folder / shard.file

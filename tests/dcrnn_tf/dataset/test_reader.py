@@ -156,6 +156,21 @@ def test_a_missing_shard_is_named(damaged):
         PreparedDataset(damaged)
 
 
+def test_files_of_splits_that_are_not_read_are_never_opened(damaged):
+    """Neither are they when damage is looked for."""
+    (damaged / "tiny-test.tfrecord-00000-of-00001").unlink()
+    dataset = PreparedDataset(damaged, splits=("train", "validation"))
+    assert dataset.splits == ("train", "validation")
+    assert dataset.schema.fingerprint == PreparedDataset(damaged, splits=()).schema.fingerprint
+    assert sum(len(labels["click"]) for _, labels in dataset.batches("validation", 64)) == 500
+    with pytest.raises(DatasetError, match=r"the split test of .* is not to be read here"):
+        dataset.batches("test", 64)
+    path = damaged / "tiny-train.tfrecord-00000-of-00001"
+    flip_byte(path)
+    with pytest.raises(DatasetError, match=r"tiny-train.* record 1 \(counted from 0\) is damaged"):
+        collect(dataset, "train", 64)
+
+
 def test_a_cut_shard_is_named_even_if_cut_between_records(damaged):
     path = damaged / "tiny-train.tfrecord-00000-of-00001"
     records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())

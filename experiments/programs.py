@@ -22,6 +22,7 @@ COMMANDS = {
     "dcrnn-simulate-wechat": "data_prep.wechat.simulate",
     "dcrnn-simulate-radio": "data_prep.radio.simulate",
     "dcrnn-train": "experiments.train",
+    "dcrnn-tune": "experiments.tune",
     "dcrnn-launch": "experiments.launch",
     "dcrnn-evaluate": "experiments.evaluate",
     "dcrnn-predict": "experiments.predict",

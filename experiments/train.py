@@ -12,7 +12,7 @@ The same command again goes on from the last checkpoint, or says that the run is
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
@@ -20,6 +20,7 @@ from dcrnn_tf.training.metric_address import MetricAddress
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments.runs import forms, reuse, run_folder
 
+AfterValidation = Callable[[int, Mapping], object]
 _AUTO, _NONE = "auto", "none"
 # Settings of ways of balancing that have flags: the flag, the setting's name there, the default.
 _BALANCING = {
@@ -111,8 +112,18 @@ class Settings:
     )
 
 
-def main(settings: Settings, training: TrainingSettings) -> None:
-    """Runs the program."""
+def main(
+    settings: Settings,
+    training: TrainingSettings,
+    after_validation: AfterValidation = lambda step, metrics: None,
+) -> None:
+    """Runs the program.
+
+    Args:
+      settings: What is trained on what.
+      training: Settings of the training loop.
+      after_validation: Function as `Trainer` takes it.
+    """
     choice = _positive_weights(settings.positive_weights)
     balancing_settings = _balancing_settings(settings)
     model_settings = dict(settings.set)
@@ -133,7 +144,8 @@ def main(settings: Settings, training: TrainingSettings) -> None:
         settings.join_seconds,
     )
     with replicas.scope(), replicas.naming_lost_workers():
-        _train(replicas, settings, training, choice, model_settings, balancing_settings)
+        run = (settings, training, choice, model_settings, balancing_settings, after_validation)
+        _train(replicas, *run)
 
 
 def flags_of_run(config: Mapping) -> dict:
@@ -158,6 +170,7 @@ def _train(
     choice: str | list[float],
     model_settings: dict,
     balancing_settings: dict,
+    after_validation: AfterValidation,
 ) -> None:
     import keras
 
@@ -176,7 +189,7 @@ def _train(
         )
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
-    splits = None if settings.evaluate_test else ("train", "validation")
+    splits = finish.splits_of(settings.evaluate_test)
     dataset = PreparedDataset(settings.data_dir, settings.fields, splits)
     _check_fingerprint(dataset.schema.fingerprint, settings)
     run_folder.use_precision(settings.mixed_precision)
@@ -225,7 +238,9 @@ def _train(
         again = "choose another run_dir to run it again"
         print(f"{run_dir} holds this run, finished; {again}.{reuse.remark(run_dir)}")
         return
-    trainer = Trainer(model, dataset, training, weights, run_dir, balancer, replicas)
+    trainer = Trainer(
+        model, dataset, training, weights, run_dir, balancer, replicas, after_validation
+    )
     step = trainer.restore()
     if step is None and replicas.is_chief:
         record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)

@@ -8,7 +8,17 @@ import sys
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "data_prep", "dcrnn_tf", "experiments")
 # Each takes from a tenth of a second to several seconds to import.
-HEAVY = ("apache_beam", "keras", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "scipy")
+HEAVY = (
+    "apache_beam",
+    "keras",
+    "matplotlib",
+    "numpy",
+    "optuna",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "scipy",
+)
 HEAVY += ("sklearn", "tensorflow", "tensorflow_datasets")
 # Imports programs as their --help does, one after the other in one process.
 IMPORTS = """

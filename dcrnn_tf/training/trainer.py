@@ -53,6 +53,8 @@ class Trainer:
       balancing: Way in which the tasks' losses become one gradient; their sum by default.
       distribution: Replicas that train together; model and trainer are made in its scope. All of
         them read the checkpoints, the chief alone writes.
+      after_validation: Function that is called with the step and the metrics of each evaluation of
+        the validation split, once there is a checkpoint of that step. What it raises ends training.
 
     Attributes:
       train_step: The compiled training step, a function of the features and labels of a batch.
@@ -73,6 +75,7 @@ class Trainer:
         run_dir: str | pathlib.Path,
         balancing: Balancing | None = None,
         distribution: Distribution | None = None,
+        after_validation: Callable[[int, Mapping], object] = lambda step, metrics: None,
     ):
         model.check_positive_weights(positive_weights)
         address = monitored(settings, model, dataset)
@@ -86,6 +89,7 @@ class Trainer:
         self._losses = multi_task_losses(positive_weights, dataset.schema.tasks)
         self._balancing = balancing or Balancing(tuple(self._losses))
         self._run_dir = pathlib.Path(run_dir)
+        self._after_validation = after_validation
         self._steps_per_epoch = dataset.steps("train", settings.batch_size)
 
         tables = {variable.path for variable in model.embedding_variables}
@@ -207,9 +211,10 @@ class Trainer:
                     self._train_epoch(epoch, bar.update)
                 if self._ended:
                     break
-                self._validate()
+                metrics_found = self._validate()
                 self._progress["epochs_evaluated"].assign(epoch + 1)
                 self.checkpoint()
+                self._tell_of_validation(metrics_found)
                 self._obey(self._distribution.agreed(self._interruption.number))
         if chief and self.monitor is not None and self.steps < total:
             done = f"{self.steps:,} of {total:,} steps"
@@ -254,11 +259,11 @@ class Trainer:
     def _ended(self) -> bool:
         return self.monitor is not None and self.monitor.ended
 
-    def _validate(self) -> None:
+    def _validate(self) -> dict | None:
         self._check_weights()
         self._finish_tables()
-        if VALIDATION in self.dataset.schema.splits:
-            self.evaluate(VALIDATION)
+        there = VALIDATION in self.dataset.schema.splits
+        return self.evaluate(VALIDATION) if there else None
 
     def checkpoint(self) -> None:
         """Saves everything that a continued run needs, with every embedding row up to date.
@@ -392,9 +397,14 @@ class Trainer:
         return self._value("evaluated") < step
 
     def _validate_within_epoch(self) -> None:
-        self._validate()
+        metrics_found = self._validate()
         self._progress["evaluated"].assign(self.steps)
         self.checkpoint()
+        self._tell_of_validation(metrics_found)
+
+    def _tell_of_validation(self, metrics_found: Mapping | None) -> None:
+        if metrics_found is not None:
+            self._after_validation(self.steps, metrics_found)
 
     def _steps_together(self, step: int, end: int) -> int:
         """Number of steps until the next log line, checkpoint or signal; 0 at the epoch's end."""

@@ -37,17 +37,28 @@ class Settings:
         0.1, "Learning rate: the factor on the values of each tree.", lower=1e-6
     )
     max_leaf_nodes: int = setting(31, "Largest number of leaves of a tree.", lower=2)
+    min_samples_leaf: int = setting(20, "Smallest number of examples in a leaf.", lower=1)
+    l2_regularization: float = setting(
+        0.0, "Factor of the squared values of leaves in the loss.", lower=0
+    )
     seed: int = setting(0, "Seed of the sample that bins are made of.", lower=0)
+    evaluate_test: bool = setting(
+        True, "Whether the test split is evaluated at the end; without, its files are not opened."
+    )
 
 
 def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.reader import PreparedDataset
-    from experiments.runs import fitted_run
+    from experiments.runs import finish, fitted_run
 
-    dataset = PreparedDataset(settings.data_dir)
+    splits = finish.splits_of(settings.evaluate_test)
+    dataset = PreparedDataset(settings.data_dir, splits=splits)
     names = ("max_rows", "iterations", "learning_rate", "max_leaf_nodes")
     chosen = {name: getattr(settings, name) for name in names}
+    # Runs that were made before these settings had them at their defaults.
+    later = {name: getattr(settings, name) for name in ("min_samples_leaf", "l2_regularization")}
+    chosen |= {name: value for name, value in later.items() if value != getattr(Settings, name)}
     fitted_run.make(
         settings.run_dir,
         settings.data_dir,
@@ -56,6 +67,7 @@ def main(settings: Settings) -> None:
         chosen,
         lambda: fit(dataset, seed=settings.seed, **chosen),
         settings.seed,
+        settings.evaluate_test,
     )
 
 
@@ -66,6 +78,8 @@ def fit(
     learning_rate: float,
     max_leaf_nodes: int,
     seed: int,
+    min_samples_leaf: int = 20,
+    l2_regularization: float = 0.0,
 ) -> "Fitted":
     """Fits all tasks and scores all splits but the training split."""
     import numpy as np
@@ -107,6 +121,8 @@ def fit(
             learning_rate=learning_rate,
             max_iter=iterations,
             max_leaf_nodes=max_leaf_nodes,
+            min_samples_leaf=min_samples_leaf,
+            l2_regularization=l2_regularization,
             categorical_features=[column.categorical for column in plan],
             early_stopping=False,
             random_state=seed,
@@ -126,7 +142,7 @@ def fit(
         chosen = next(itertools.islice(stages_of(task, batch), trees[task] - 1, None))
         return tabular.predicted(targets[task], chosen).astype(np.float32)
 
-    held_out = score(schema, lambda split: tabular.batches(dataset, split), score_batch)
+    held_out = score(dataset, lambda split: tabular.batches(dataset, split), score_batch)
     parameters = dict.fromkeys(("total", "embedding", "other"))
     return Fitted(*held_out, parameters, {"trees": trees})
 

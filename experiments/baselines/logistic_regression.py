@@ -39,17 +39,21 @@ class Settings:
         "Values of scikit-learn's C to choose from, comma-separated.",
         noun="finite numbers above 0",
     )
+    evaluate_test: bool = setting(
+        True, "Whether the test split is evaluated at the end; without, its files are not opened."
+    )
 
 
 def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.reader import PreparedDataset
-    from experiments.runs import fitted_run
+    from experiments.runs import finish, fitted_run
 
     strengths = list(settings.inverse_regularisation)
     if not strengths or min(strengths) <= 0:
         raise command_line.UsageError("--inverse_regularisation must be finite numbers above 0")
-    dataset = PreparedDataset(settings.data_dir)
+    splits = finish.splits_of(settings.evaluate_test)
+    dataset = PreparedDataset(settings.data_dir, splits=splits)
     fitted_run.make(
         settings.run_dir,
         settings.data_dir,
@@ -57,6 +61,7 @@ def main(settings: Settings) -> None:
         "sklearn_logistic_regression",
         {"max_rows": settings.max_rows, "inverse_regularisation": strengths},
         lambda: fit(dataset, settings.max_rows, strengths),
+        evaluate_test=settings.evaluate_test,
     )
 
 
@@ -122,7 +127,7 @@ def fit(dataset: "PreparedDataset", max_rows: int, strengths: Sequence[float]) -
             scores = class_logits(by_name[task], model.classes_, scores)
         return predicted(target, scores).astype(np.float32)
 
-    held_out = score(schema, lambda split: batches(dataset, split), score_batch)
+    held_out = score(dataset, lambda split: batches(dataset, split), score_batch)
     columns, tasks = inputs.shape[1], sum(max(1, len(task.classes)) for task in schema.tasks)
     parameters = {"total": tasks * (columns + 1), "embedding": tasks * columns, "other": tasks}
     return Fitted(*held_out, parameters, {"chosen": chosen})

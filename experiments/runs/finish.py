@@ -16,6 +16,11 @@ Columns = Mapping[str, np.ndarray]
 """Labels or logits of a split, `{task: (rows,)}`."""
 
 
+def splits_of(evaluate_test: bool) -> Sequence[str] | None:
+    """Returns the splits that a run reads; None for all of them."""
+    return None if evaluate_test else ("train", "validation")
+
+
 def evaluate(
     folder: pathlib.Path,
     predictions: Iterable[tuple[str, Columns, Columns]],

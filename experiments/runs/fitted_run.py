@@ -49,6 +49,7 @@ def make(
     settings: Mapping[str, object],
     fit: Callable[[], Fitted],
     seed: int = 0,
+    evaluate_test: bool = True,
 ) -> None:
     """Makes a run folder like that of experiments.train, unless it holds this run, finished.
 
@@ -60,6 +61,7 @@ def make(
       settings: Settings of the model.
       fit: Function that fits the model.
       seed: Seed that the model is fitted with.
+      evaluate_test: Whether the test split is evaluated.
 
     Raises:
       DatasetError: The folder holds another run.
@@ -70,6 +72,7 @@ def make(
         "model": model,
         "settings": dict(settings),
         "seed": seed,
+        **({} if evaluate_test else {"evaluate_test": False}),
     }
     folder = run_folder.open_run(run_dir, config)
     if run_folder.finished(folder):
@@ -81,7 +84,7 @@ def make(
     record = run_folder.describe(schema, fitted.parameters, dict.fromkeys(schema.task_names, 1.0))
     run_folder.write_json(folder / run_folder.RUN_FILE, record | dict(fitted.record))
     predictions = ((split, fitted.labels[split], fitted.logits[split]) for split in fitted.logits)
-    dataset = PreparedDataset(data_dir)
+    dataset = PreparedDataset(data_dir, splits=finish.splits_of(evaluate_test))
     groups = functools.partial(row_groups.read, dataset)
     metrics = finish.evaluate(
         folder, predictions, (), schema.tasks, dataset.example_weights, groups
@@ -97,14 +100,14 @@ def make(
 
 
 def score(
-    schema: Schema,
+    dataset: PreparedDataset,
     batches: Callable[[str], Iterable[tuple[Inputs, Columns]]],
     score_batch: Callable[[str, Inputs], np.ndarray],
 ) -> tuple[dict[str, Columns], dict[str, Columns]]:
-    """Scores all splits but the training split.
+    """Scores all splits that are read but the training split.
 
     Args:
-      schema: Schema of the dataset.
+      dataset: The dataset.
       batches: Function of a split's name that yields the split's inputs and labels, part by part.
       score_batch: Function of a task's name and of inputs that returns the task's logits, as they
         are where the training rows hold a share of its negatives.
@@ -112,9 +115,10 @@ def score(
     Returns:
       `{split: labels}` and `{split: logits}`.
     """
+    schema = dataset.schema
     labels: dict[str, Columns] = {}
     logits: dict[str, Columns] = {}
-    for split in [name for name in schema.splits if name != "train"]:
+    for split in [name for name in dataset.splits if name != "train"]:
         parts = [
             (columns, {t.name: score_batch(t.name, inputs) + offset(t) for t in schema.tasks})
             for inputs, columns in batches(split)

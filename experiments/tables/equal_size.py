@@ -42,12 +42,16 @@ def parameters(schema: Schema, model: str, settings: Mapping[str, object]) -> in
     Raises:
       ModelError: there is no such model or setting, or a setting has an impossible value.
     """
+    return models.build(model, with_small_tables(schema), **settings).parameter_counts()["other"]
+
+
+def with_small_tables(schema: Schema) -> Schema:
+    """The schema with vocabularies of no id, whose models have tables of a few rows."""
     fields = tuple(
         dataclasses.replace(field, vocabulary_size=FIRST_ID_ROW) if field.has_ids else field
         for field in schema.fields
     )
-    small = dataclasses.replace(schema, fields=fields)
-    return models.build(model, small, **settings).parameter_counts()["other"]
+    return dataclasses.replace(schema, fields=fields)
 
 
 def match(

@@ -85,6 +85,12 @@ class Target:
         """What f is divided by then; 1 of a constant, which becomes 0."""
         return 1.0 if self.scaling == NONE else self.deviation or 1.0
 
+    @property
+    def logit_above_0(self) -> float:
+        """The logit of `above_0`, which is added to a model's; 0 where all amounts are alike."""
+        share = self.above_0
+        return math.log(share / (1 - share)) if 0 < share < 1 else 0.0
+
     def moments(self) -> tuple[float, float]:
         """Returns mean and standard deviation of the scaled training numbers."""
         return (self.mean - self.shift) / self.scale, self.deviation / self.scale

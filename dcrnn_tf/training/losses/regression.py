@@ -121,8 +121,8 @@ class ZeroInflatedLognormal(RegressionLoss):
     `-log p + log sigma + log(2 pi) / 2 + (t - mu)^2 / (2 sigma^2)`: up to a constant, the negative
     log likelihood of the amount.
 
-    Call arguments: labels `(batch,)` as they are, and outputs `(batch, 3)`: the logit, mu, and s
-    with `sigma = softplus(s)`.
+    Call arguments: labels `(batch,)` as they are, and outputs `(batch, 3)`: what is added to the
+    logit of the share of amounts above 0 in training, mu, and s with `sigma = softplus(s)`.
 
     Example:
       >>> import tensorflow as tf
@@ -135,7 +135,7 @@ class ZeroInflatedLognormal(RegressionLoss):
 
     def of_defined(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each example, all of which have labels."""
-        logit, mu, sigma = lognormal_parts(outputs)
+        logit, mu, sigma = lognormal_parts(outputs, self.target)
         above_0 = labels > 0
         scaled = self.target.scaled(tf.where(above_0, labels, 1.0), tf.math)
         distance = (scaled - mu) / sigma
@@ -175,8 +175,8 @@ def initial_loss(target: Target) -> float:
     if target.is_amount:
         outputs = tf.zeros((len(nodes), 3), tf.float64)
         raw = np.exp(numbers * target.scale + target.shift)
-        of_amounts = loss.of_defined(tf.constant(raw), outputs).numpy() - math.log(2)
-        average = np.average(of_amounts, weights=weights)
-        return math.log(2) + target.above_0 * float(average)
+        of_amounts = np.average(loss.of_defined(tf.constant(raw), outputs), weights=weights)
+        of_0 = loss.of_defined(tf.zeros(1, tf.float64), outputs[:1]).numpy()
+        return float(target.above_0 * of_amounts + (1 - target.above_0) * of_0[0])
     losses = loss.of_scaled(tf.constant(numbers), tf.zeros(len(nodes), tf.float64)).numpy()
     return float(np.average(losses, weights=weights))

@@ -58,7 +58,8 @@ def test_the_logistic_loss_is_least_at_the_label_and_its_slope_is_bounded():
 def test_the_loss_of_amounts_is_the_negative_log_likelihood():
     labels = np.array([0.0, 3.0, 0.5, 0.0])
     outputs = np.array([[1.0, 3, 2], [0.5, 0.2, 0.3], [-1.0, -0.5, 1.0], [-2, 0, 0]], np.float32)
-    probability, sigma = sigmoid(outputs[:, 0]), np.log1p(np.exp(outputs[:, 2])) + 1e-3
+    # A logit of 0 is the share of amounts above 0, a quarter: odds of 1 to 3.
+    probability, sigma = sigmoid(outputs[:, 0] - np.log(3)), np.log1p(np.exp(outputs[:, 2])) + 1e-3
     mu, sigma = 1 + 2 * outputs[:, 1], 2 * sigma  # on the scale of ln y
     density = stats.lognorm.pdf(np.maximum(labels, 0.1), sigma, scale=np.exp(mu))
     # Of the density of ln y / 2: that of y, times y and the deviation of ln y.

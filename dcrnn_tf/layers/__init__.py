@@ -17,6 +17,7 @@ from dcrnn_tf.layers.crossing.matrix_cross import MatrixCross
 from dcrnn_tf.layers.crossing.subsequences import sequence_length, subsequence_steps, subsequences
 from dcrnn_tf.layers.dense.activated_tower import ActivatedTower
 from dcrnn_tf.layers.dense.dice import Dice
+from dcrnn_tf.layers.dense.gate_unit import GateUnit
 from dcrnn_tf.layers.dense.mlp import MLP
 from dcrnn_tf.layers.dense.residual import ResidualLink
 from dcrnn_tf.layers.dense.tower import Tower
@@ -25,8 +26,10 @@ from dcrnn_tf.layers.embedding.list_values import ListValues
 from dcrnn_tf.layers.embedding.target_attention import TargetAttention
 from dcrnn_tf.layers.experts.experts import Experts
 from dcrnn_tf.layers.experts.explicit_mapping import ExplicitMapping
+from dcrnn_tf.layers.experts.feature_gates import FeatureGates
 from dcrnn_tf.layers.experts.gate_control import GateControl
 from dcrnn_tf.layers.experts.heterogeneous_experts import HeterogeneousExperts
+from dcrnn_tf.layers.experts.normalized_experts import NormalizedExperts
 from dcrnn_tf.layers.experts.soft_selection import SoftSelection
 from dcrnn_tf.layers.experts.softmax_gates import SoftmaxGates, expert_use
 from dcrnn_tf.layers.experts.value_gates import ValueGates
@@ -57,12 +60,15 @@ __all__ = [
     "Experts",
     "ExplicitMapping",
     "FeatureAdaptation",
+    "FeatureGates",
     "FieldEmbedding",
     "FieldInteraction",
     "GateControl",
+    "GateUnit",
     "HeterogeneousExperts",
     "ListValues",
     "MatrixCross",
+    "NormalizedExperts",
     "ResidualLink",
     "SharedRows",
     "SkipMixture",

@@ -1,4 +1,6 @@
-"""Models by name. Adding one: a module in `multi_task` or `single_task` that registers its class.
+"""Models by name. Adding one: a module in a folder here that registers its class.
+
+`task_chain` holds the models whose tasks follow one another, such as clicks and conversions.
 
 A model outside of this package has the name `MODULE:CLASS`, see docs/extending.md. The classes of
 the registered models are attributes of this package too, such as `models.MMoE`.
@@ -11,7 +13,7 @@ from dcrnn_tf.system import keras_backend
 
 keras_backend.check()
 
-from dcrnn_tf.models import multi_task, single_task
+from dcrnn_tf.models import multi_task, single_task, task_chain
 from dcrnn_tf.models.base import Explanation, ModelError, MultiTaskModel, feature_specs
 from dcrnn_tf.models.registry import (
     Registration,
@@ -39,7 +41,7 @@ __all__ = [
     "settings",
 ]
 
-for _package in (multi_task, single_task):
+for _package in (multi_task, single_task, task_chain):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)
 

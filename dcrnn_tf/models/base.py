@@ -130,9 +130,14 @@ class MultiTaskModel(Configured, FitByTask):
         return (0,)
 
     @property
+    def needed_tasks(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of tasks in sequence: the first one of a pair is needed for the other one."""
+        return tuple(itertools.pairwise(self.tasks))
+
+    @property
     def outputs_in_sequence(self) -> tuple[DerivedOutput, ...]:
         """With `tasks_in_sequence` each probability after the task before, else none."""
-        pairs = itertools.pairwise(self.tasks) if self.tasks_in_sequence else ()
+        pairs = self.needed_tasks if self.tasks_in_sequence else ()
         # The output of a task that is defined after the one before it is that probability.
         return tuple(
             derived_outputs.after(task, given)
@@ -205,15 +210,16 @@ class MultiTaskModel(Configured, FitByTask):
                 )
         self._check_sample(schema)
         for split in schema.splits.values():
-            for before, name in itertools.pairwise(self.tasks):
-                if alone := (split.out_of_sequence or {}).get(name):
+            for before, name in self.needed_tasks:
+                known = (before, name) in itertools.pairwise(self.tasks)
+                if alone := known and (split.out_of_sequence or {}).get(name):
                     raise ModelError(
                         f"{name} is positive and {before} is not on {alone:,} rows of the "
                         f"{split.name} split, and the model needs tasks each of which is positive "
                         "only where the one before it is; leave these rows out of the raw files, "
                         "or choose another model"
                     )
-                counted = split.out_of_sequence is not None
+                counted = known and split.out_of_sequence is not None
                 if not counted and split.positives[name] > split.positives[before]:
                     raise ModelError(
                         f"the {split.name} split has {split.positives[name]} positives of {name} "
@@ -245,7 +251,7 @@ class MultiTaskModel(Configured, FitByTask):
         Raises:
           ModelError: The weights are such.
         """
-        for before, task in itertools.pairwise(self.tasks):
+        for before, task in self.needed_tasks:
             if self.bounds_tasks and weights[task] > weights[before]:
                 raise ModelError(
                     f"model {self.name} holds the probability of {task} to that of {before}, which "

@@ -24,14 +24,16 @@ class HeterogeneousExperts(Layer):
     - `cross`: two experts, the explicit crosses of DCN and of DCN-V2.
     - `field`: one expert, the field interaction of FINT.
 
-    Every structure has a residual link with trainable parameters around it (PHN). Crosses and
-    field interaction keep their input's shape; a linear map brings them to the common width.
+    Every structure has a residual link with trainable parameters around it (PHN), unless
+    `residual_links` is false. Crosses and field interaction keep their input's shape; a linear map
+    brings them to the common width.
 
     Args:
       kinds: Kinds of experts, some of `KINDS`.
       num_dnn_experts: Number of perceptrons.
       expert_units: Widths of a perceptron's layers; the last is the width of all experts.
       num_interaction_layers: Number of layers of each cross and of the field interaction.
+      residual_links: Whether there are links around the structures.
 
     Call arguments:
       inputs: Input of each kind, `{kind: (batch, fields, dim)}`.
@@ -59,6 +61,7 @@ class HeterogeneousExperts(Layer):
         num_dnn_experts: int = 4,
         expert_units: Sequence[int] = (128, 64),
         num_interaction_layers: int = 2,
+        residual_links: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -68,18 +71,17 @@ class HeterogeneousExperts(Layer):
         self.num_dnn_experts = num_dnn_experts
         self.expert_units = tuple(expert_units)
         self.num_interaction_layers = layers = num_interaction_layers
+        self.residual_links = residual_links
         policy = {"dtype": self.dtype_policy}
+        linked = {"width": self.width, "residual_link": residual_links, **policy}
         if "dnn" in self.kinds:
             self.dnn = Experts(num_dnn_experts, self.expert_units, name="dnn", **policy)
-            self.dnn_link = ResidualLink(name="dnn_link", **policy)
+            self.dnn_link = ResidualLink(name="dnn_link", **policy) if residual_links else None
         if "cross" in self.kinds:
-            self.dcn = _Linked(Cross(layers, name="dcn", **policy), self.width, **policy)
-            self.dcn_v2 = _Linked(
-                MatrixCross(layers, name="dcn_v2", **policy), self.width, **policy
-            )
+            self.dcn = _Linked(Cross(layers, name="dcn", **policy), **linked)
+            self.dcn_v2 = _Linked(MatrixCross(layers, name="dcn_v2", **policy), **linked)
         if "field" in self.kinds:
-            fint = FieldInteraction(layers, name="fint", **policy)
-            self.fint = _Linked(fint, self.width, **policy)
+            self.fint = _Linked(FieldInteraction(layers, name="fint", **policy), **linked)
 
     @property
     def width(self) -> int:
@@ -103,7 +105,8 @@ class HeterogeneousExperts(Layer):
             flat = (None, fields * dim)
             if kind == "dnn":
                 self.dnn.build(flat)
-                self.dnn_link.build(flat, (None, self.num_dnn_experts * self.width))
+                if self.dnn_link is not None:
+                    self.dnn_link.build(flat, (None, self.num_dnn_experts * self.width))
             elif kind == "cross":
                 self.dcn.build(flat)
                 self.dcn_v2.build(flat)
@@ -114,12 +117,7 @@ class HeterogeneousExperts(Layer):
         """Returns the experts' outputs."""
         outputs = []
         if "dnn" in self.kinds:
-            into, around = fork(_flat(inputs["dnn"]), 2)
-            experts = tf.transpose(self.dnn(into), (1, 0, 2))
-            joined = tf.reshape(experts, (-1, self.num_dnn_experts * self.width))
-            linked = self.dnn_link(around, joined)
-            linked = tf.reshape(linked, (-1, self.num_dnn_experts, self.width))
-            outputs.append(tf.transpose(linked, (1, 0, 2)))
+            outputs.append(self._perceptrons(_flat(inputs["dnn"])))
         if "cross" in self.kinds:
             one, other = fork(_flat(inputs["cross"]), 2)
             outputs += [self.dcn(one)[None], self.dcn_v2(other)[None]]
@@ -127,27 +125,40 @@ class HeterogeneousExperts(Layer):
             outputs.append(self.fint(inputs["field"])[None])
         return tf.concat(outputs, axis=0)
 
+    def _perceptrons(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.dnn_link is None:
+            return self.dnn(inputs)
+        into, around = fork(inputs, 2)
+        experts = tf.transpose(self.dnn(into), (1, 0, 2))
+        joined = tf.reshape(experts, (-1, self.num_dnn_experts * self.width))
+        linked = self.dnn_link(around, joined)
+        linked = tf.reshape(linked, (-1, self.num_dnn_experts, self.width))
+        return tf.transpose(linked, (1, 0, 2))
+
     def compute_output_shape(self, input_shape: Mapping) -> tuple:
         """Returns `(experts, batch, width)`."""
         return (len(self.names), input_shape[self.kinds[0]][0], self.width)
 
 
 class _Linked(keras.layers.Layer):
-    """A structure that keeps its input's shape, its residual link, and a map to a width."""
+    """A structure that keeps its input's shape, its residual link if any, and a map to a width."""
 
-    def __init__(self, structure: keras.layers.Layer, width: int, **kwargs):
+    def __init__(self, structure: keras.layers.Layer, width: int, residual_link: bool, **kwargs):
         super().__init__(name=f"{structure.name}_expert", **kwargs)
         self.structure = structure
-        self.link = ResidualLink(name="link", dtype=self.dtype_policy)
+        self.link = ResidualLink(name="link", dtype=self.dtype_policy) if residual_link else None
         self.map = keras.layers.Dense(width, name="map", dtype=self.dtype_policy)
 
     def build(self, input_shape) -> None:
         self.structure.build(input_shape)
         flat = (None, input_shape[1] * input_shape[2] if len(input_shape) == 3 else input_shape[1])
-        self.link.build(flat, flat)
+        if self.link is not None:
+            self.link.build(flat, flat)
         self.map.build(flat)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.link is None:
+            return self.map(_flat(self.structure(inputs)))
         into, around = fork(inputs, 2)
         return self.map(self.link(_flat(around), _flat(self.structure(into))))
 

@@ -138,10 +138,11 @@ class SubNetworkRouting(Layer):
 
 @keras.saving.register_keras_serializable(package="dcrnn_tf")
 class SubNetworks(Layer):
-    """N dense layers, each on its own input: `h_i = relu(x_i W_i + b_i)`.
+    """N dense layers, each on its own input: `h_i = activation(x_i W_i + b_i)`.
 
     Args:
       units: Width of each layer.
+      activation: Activation of all layers, as Keras names it.
 
     Call arguments:
       inputs: Inputs x, `(N, batch, d)`.
@@ -156,9 +157,10 @@ class SubNetworks(Layer):
       TensorShape([3, 5, 4])
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, activation: str = "relu", **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.activation = activation
 
     def build(self, input_shape) -> None:
         """Creates the kernels, `(N, d, units)`, and biases."""
@@ -174,7 +176,7 @@ class SubNetworks(Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the layers' outputs."""
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), self.compute_dtype)
-        return tf.nn.relu(inputs @ kernel + self.bias)
+        return keras.activations.get(self.activation)(inputs @ kernel + self.bias)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(N, batch, units)`."""

@@ -26,6 +26,9 @@ class ParallelHeterogeneousModel(MultiTaskModel):
       num_interaction_layers: Number of layers of crosses and field interactions.
       num_heads: Number of heads of the self-attention of soft selection.
       tower_units: Widths of the hidden layers of a task's towers.
+      soft_selection: Whether structures select from embeddings and attended ones; if not, all read
+        the embeddings as they are.
+      residual_links: Whether there are residual links around the structures.
       **kwargs: Settings of `MultiTaskModel`.
 
     Raises:
@@ -43,6 +46,8 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         num_interaction_layers: int = 2,
         num_heads: int = 2,
         tower_units: Sequence[int] = (64, 32),
+        soft_selection: bool = True,
+        residual_links: bool = True,
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
@@ -62,9 +67,12 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         self.expert_units = tuple(expert_units)
         self.num_interaction_layers = num_interaction_layers
         self.tower_units = tuple(tower_units)
-        self.soft_selection = SoftSelection(
-            len(KINDS), num_heads, name="soft_selection", dtype=self.dtype_policy
-        )
+        self.residual_links = residual_links
+        self.soft_selection: SoftSelection | None = None
+        if soft_selection:
+            self.soft_selection = SoftSelection(
+                len(KINDS), num_heads, name="soft_selection", dtype=self.dtype_policy
+            )
         public = [kind for kind in KINDS if kind not in self.private_experts]
         self.public = self._experts(public, "public_experts")
         self.private: tuple[HeterogeneousExperts, ...] = ()
@@ -81,6 +89,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
             self.num_dnn_experts,
             self.expert_units,
             self.num_interaction_layers,
+            self.residual_links,
             name=name,
             dtype=self.dtype_policy,
         )
@@ -127,7 +136,10 @@ class ParallelHeterogeneousModel(MultiTaskModel):
         return list(zip(public, private, strict=True))
 
     def _selected(self, embeddings: tf.Tensor) -> dict[str, tf.Tensor]:
-        selected = tf.unstack(self.soft_selection(embeddings), num=len(KINDS))
+        if self.soft_selection is None:
+            selected = fork(embeddings, len(KINDS))
+        else:
+            selected = tf.unstack(self.soft_selection(embeddings), num=len(KINDS))
         return dict(zip(KINDS, selected, strict=True))
 
     def gates(self, embeddings: tf.Tensor) -> Explanation:
@@ -141,17 +153,19 @@ class ParallelHeterogeneousModel(MultiTaskModel):
     def explain(self, features) -> dict[str, Explanation]:
         """Returns soft selection, gates, and the shares of the public and the private part.
 
-        - `soft selection, KIND`: `G_sg` of that structure, `(fields, dim)`.
+        - `soft selection, KIND`: `G_sg` of that structure, `(fields, dim)`, if there is one.
         - `gate`: what each task takes of each public expert, and `expert use`, what that comes to.
         - `share`: how much of a task's logit is public and private, in absolute terms.
         """
         embeddings = self.embedding(features)
         names = tuple(field.name for field in self.fields)
         dimensions = tuple(str(i) for i in range(self.embedding_dim))
-        explanations = {
-            f"soft selection, {kind}": Explanation(gate[0], names, dimensions)
-            for kind, gate in zip(KINDS, tf.unstack(self.soft_selection.gate), strict=True)
-        }
+        explanations = {}
+        if self.soft_selection is not None:
+            explanations = {
+                f"soft selection, {kind}": Explanation(gate[0], names, dimensions)
+                for kind, gate in zip(KINDS, tf.unstack(self.soft_selection.gate), strict=True)
+            }
         explanations["gate"] = gates = self.gates(embeddings)
         inputs = self._selected(embeddings)
         experts = self.public({kind: inputs[kind] for kind in self.public.kinds})

@@ -77,6 +77,7 @@ CASES = [
     (layers.Experts, {"num_experts": 3, "units": [4, 2]}, [random(5, 4)], 4, 0),
     (layers.ExplicitMapping, {"mappings": ["raw", "logarithm"]}, [random(3, 5, 4)], 0, 0),
     (layers.FeatureAdaptation, {"sequence_length": 3}, [random(5, 4)], 1, 0),
+    (layers.FeatureGates, {"num_gates": 3, "rank": 2}, [random(5, 4)], 2, 0),
     (layers.FieldEmbedding, {"fields": FIELDS, "embedding_dim": 2}, [FEATURES], 3, 0),
     (layers.FieldInteraction, {"num_layers": 2}, [random(5, 3, 4)], 2, 0),
     (layers.GateControl, {"num_tasks": 2, "units": [3]}, [random(5, 4)], 3, 0),
@@ -87,6 +88,7 @@ CASES = [
         8,
         0,
     ),
+    (layers.GateUnit, {"hidden_units": 3, "units": 2}, [random(5, 4)], 4, 0),
     (
         layers.HeterogeneousExperts,
         {"num_dnn_experts": 3, "expert_units": [4]},
@@ -97,6 +99,7 @@ CASES = [
     (layers.MatrixCross, {"num_layers": 2}, [random(5, 4)], 4, 0),
     (layers.MatrixCross, {"num_layers": 2, "projection_dim": 2}, [random(5, 4)], 6, 0),
     (layers.MLP, {"units": [3, 2], "activation": "tanh"}, [random(5, 4)], 4, 0),
+    (layers.NormalizedExperts, {"units": 2}, [random(3, 5, 4)], 3, 3),
     (layers.ResidualLink, {}, [random(5, 4), random(5, 4)], 1, 0),
     (layers.ResidualLink, {}, [random(5, 4), random(5, 3)], 1, 0),
     (layers.SkipMixture, {}, [random(3, 2, 5, 4)], 1, 0),

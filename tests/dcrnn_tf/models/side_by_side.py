@@ -46,3 +46,8 @@ def tower(layer, hidden):
 
 def sigmoid(logits):
     return 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+
+
+def softmax(scores):
+    exponentials = np.exp(scores)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -18,6 +18,7 @@ import tensorflow as tf
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.training.losses import multi_task_losses
+from tests.dcrnn_tf.models.neighbours import neighbours_slow
 
 ROOT = pathlib.Path(__file__).parents[3]
 TASKS = ("click", "conversion")
@@ -29,7 +30,7 @@ def batches(dataset_folder):
     return dataset.schema, list(dataset.batches("train", 64, seed=1).take(3))
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", neighbours_slow(models.names()))
 def test_three_steps_from_the_same_start_give_the_same_bits(name, batches):
     schema, steps = batches
     losses = multi_task_losses(dict.fromkeys(TASKS, 3.0))

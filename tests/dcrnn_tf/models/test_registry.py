@@ -9,7 +9,7 @@ from dcrnn_tf.models.multi_task.mmoe import MMoE
 
 def test_every_registered_width_is_a_setting_and_every_label_is_another():
     known = [models.registration(name) for name in models.names()]
-    assert len({model.label for model in known}) == len(known) == 26
+    assert len({model.label for model in known}) == len(known) == 33
     for model in known:
         assert model.width is None or model.width in models.settings(model.name)
 

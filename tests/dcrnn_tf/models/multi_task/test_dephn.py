@@ -106,6 +106,36 @@ def test_dephn_is_equations_4_to_6(gating):
         np.testing.assert_allclose(logits[task], public + private, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mtphn", "dephn"])
+def test_what_is_left_without_soft_selection_and_residual_links(name):
+    """The weights of the parts are gone, and every structure is computed by itself on E."""
+    model = build(name, soft_selection=False, residual_links=False)
+    whole = build(name)
+    paths = {weight.path for weight in model.weights}
+    gone = {weight.path for weight in whole.weights} - paths
+    parts = {"soft_selection", "dnn_link", "link"}
+    assert all(parts & set(path.split("/")) for path in gone)
+    assert not any(parts & set(path.split("/")) for path in paths)
+    assert (
+        len(gone) == 3 + 1 + 3 * 3
+    )  # of the selection, of perceptrons, of three tasks' structures
+    embeddings = np.array(model.embedding(FEATURES))
+    flat = embeddings.reshape(BATCH, -1)
+    (own, *_) = model.private
+    structures = (own.dcn, flat), (own.dcn_v2, flat), (own.fint, embeddings)
+    wanted = [
+        dense(linked.map, np.array(linked.structure(x)).reshape(BATCH, -1))
+        for linked, x in structures
+    ]
+    found = own({"cross": embeddings, "field": embeddings})
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    public = model.public({"dnn": embeddings})
+    np.testing.assert_allclose(public, model.public.dnn(flat), rtol=1e-5)
+    explained = model.explain(FEATURES)
+    assert "gate" in explained
+    assert not any(name.startswith("soft selection") for name in explained)
+
+
 def test_mean_of_sigmoids():
     model = build("dephn", prediction="mean_of_sigmoids")
     logits = model(FEATURES)

@@ -7,8 +7,8 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import Schema
 from dcrnn_tf.layers import doubly_robust_risk, fork, inverse_propensity_risk, joint_logit
 from dcrnn_tf.models.base import ModelError
-from dcrnn_tf.models.multi_task.esmm import ESMM
 from dcrnn_tf.models.registry import register
+from dcrnn_tf.models.task_chain.esmm import ESMM
 
 RISKS = ("ips", "dr")
 

@@ -47,6 +47,14 @@ class Settings:
         "Vectors from which a field's embeddings start, as FIELD=FILE: a Parquet file with the "
         "columns id and vector. See docs/own_data/fields.md.",
     )
+    init_from: str | None = setting(
+        None,
+        "Folder of a run whose weights and moments are taken over: embeddings with their ids, new "
+        "ids start fresh. The model must be the same. See docs/next_day.md.",
+    )
+    init_data_dir: str | None = setting(
+        None, "Prepared dataset of the run of --init_from, if it was moved since."
+    )
     fields: tuple[str, ...] | None = setting(None, "Names of the fields to use; all by default.")
     dataset_fingerprint: str | None = setting(
         None, "Fingerprint that the dataset must have; any by default."
@@ -180,7 +188,7 @@ def _train(
     from dcrnn_tf.training import evaluation, losses, row_groups
     from dcrnn_tf.training.monitor import monitored
     from dcrnn_tf.training.trainer import Trainer
-    from experiments.runs import explanations, finish
+    from experiments.runs import earlier_run, explanations, finish
 
     try:
         optimizers.build(training.optimizer, training.learning_rate)
@@ -226,6 +234,9 @@ def _train(
         config["evaluate_test"] = False
     if settings.start_vectors:
         config["start_vectors"] = dict(settings.start_vectors)
+    if settings.init_from is not None:
+        config["init_from"] = settings.init_from
+        earlier_run.check_architecture(settings.init_from, config)
     for field, file in settings.start_vectors.items():
         started, ids = start_vectors.start_from(model, dataset, field, str(file))
         print(f"{field}: {started:,} of {ids:,} ids start from a vector of {file}")
@@ -245,9 +256,17 @@ def _train(
     if step is None and replicas.is_chief:
         record = run_folder.describe(dataset.schema, model.parameter_counts(), weights)
         record["replicas"] = replicas.replicas
+        if settings.init_from is not None:
+            record["init_from"] = earlier_run.describe(settings.init_from)
         run_folder.write_json(run_dir / run_folder.RUN_FILE, record)
     elif replicas.is_chief:
         print(f"Going on from the checkpoint of step {step} in {run_dir}.{reuse.remark(run_dir)}")
+    if step is None and settings.init_from is not None:
+        earlier = earlier_run.load(settings.init_from, settings.init_data_dir)
+        carried = trainer.start_from(earlier)
+        if replicas.is_chief:
+            print(f"Starting from {earlier.checkpoint}:")
+            print("".join(f"  {line}\n" for line in carried.lines()), end="")
     trainer.train()
     step = trainer.restore_best()
 

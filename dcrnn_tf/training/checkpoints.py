@@ -156,6 +156,12 @@ def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
     return folder / f"{_PREFIX}{step:09d}"
 
 
+def whole_steps(folder: pathlib.Path) -> list[int]:
+    """Returns the steps whose checkpoints hold weights that no update is missing from."""
+    steps = Checkpoints(folder, {}).steps()
+    return [step for step in steps if not (path_of(folder, step) / _ONLY_TO_CONTINUE).exists()]
+
+
 def damage(path: pathlib.Path, variables: Mapping[str, tf.Variable] | None = None) -> str | None:
     """Returns what is wrong with a checkpoint; None if nothing is.
 

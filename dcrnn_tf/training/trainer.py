@@ -24,6 +24,7 @@ from dcrnn_tf.training.monitor import VALIDATION, Monitor, monitored
 from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
 from dcrnn_tf.training.running_means import RunningMeans
 from dcrnn_tf.training.settings import TrainingSettings
+from dcrnn_tf.training.warm_start import Carried, Earlier, carry
 
 _ALL_TASKS = "all tasks together"  # the penalties that the model adds included
 
@@ -181,6 +182,14 @@ class Trainer:
                 step or 0,
             )
         return step
+
+    def start_from(self, earlier: Earlier) -> Carried:
+        """Takes the weights and moments of an earlier run, before the first step.
+
+        Raises:
+          WarmStartError: Its checkpoint cannot be read, or is of another architecture.
+        """
+        return carry(self._state(), self.model, self.dataset.vocabularies(), earlier)
 
     def train(self) -> None:
         """Trains to the end of the last epoch, or of patience, from the step that the state is at.

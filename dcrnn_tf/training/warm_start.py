@@ -1,0 +1,292 @@
+"""Weights and moments of an earlier run, carried to a model of the same architecture.
+
+Embedding rows go with their ids: an id has the row that the vocabulary of its own dataset gives it.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+import tensorflow as tf
+
+from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
+from dcrnn_tf.dataset.schema import NUMERIC, Field
+from dcrnn_tf.layers.embedding.field_embedding import FieldEmbedding
+from dcrnn_tf.models import MultiTaskModel
+from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.plain_path import plain_path
+
+_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+_MODEL, _TABLES, _OTHERS = "model_", "table_optimizer_", "optimizer_"
+_PARTS = (_MODEL, _TABLES, _OTHERS, "balancing_")
+
+
+class WarmStartError(UserError):
+    """Nothing can be carried from a run to a model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """The checkpoint that a run starts from, and the dataset of its ids.
+
+    Attributes:
+      checkpoint: Folder of the checkpoint.
+      fields: Fields of the dataset, in the order of the model's.
+      ids: Ids by field, of those that have a vocabulary.
+    """
+
+    checkpoint: pathlib.Path
+    fields: Sequence[Field]
+    ids: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """What was carried, what starts fresh, and what was dropped.
+
+    Attributes:
+      ids: Numbers of ids that were carried, that start fresh and that were dropped, by the field
+        that owns them.
+      added_fields: Names of the fields that the earlier model lacks.
+      dropped_fields: Names of the fields that this model lacks.
+      weights: Number of other weights that were carried.
+      fresh: Names of those that start fresh.
+      moments: Whether the moments of the embeddings' optimizer and of the other one were carried.
+    """
+
+    ids: Mapping[str, tuple[int, int, int]]
+    added_fields: Sequence[str]
+    dropped_fields: Sequence[str]
+    weights: int
+    fresh: Sequence[str]
+    moments: tuple[bool, bool]
+
+    def lines(self) -> Iterator[str]:
+        """Yields the same in words."""
+        for field, (carried, new, dropped) in self.ids.items():
+            text = f"{field}: {carried:,} ids carried, {new:,} start fresh"
+            yield text + (f", {dropped:,} of the earlier run dropped" if dropped else "")
+        for what, names in (
+            ("fields that start fresh", self.added_fields),
+            ("fields of the earlier run that are dropped", self.dropped_fields),
+            ("weights that start fresh, since they belong to other fields", self.fresh),
+        ):
+            if names:
+                yield f"{what}: {', '.join(names)}"
+        yield f"{self.weights:,} other weights carried"
+        for optimizer, carried in zip(("embeddings'", "other"), self.moments, strict=True):
+            if not carried:
+                yield f"the {optimizer} optimizer was another one, so its moments start fresh"
+
+
+def carry(
+    state: Mapping[str, tf.Variable],
+    model: MultiTaskModel,
+    ids: Mapping[str, np.ndarray],
+    earlier: Earlier,
+) -> Carried:
+    """Carries weights and moments.
+
+    Args:
+      state: The variables of a run before its first step, as its checkpoints name them.
+      model: The model that is trained.
+      ids: Ids by field of its dataset, of those that have a vocabulary.
+      earlier: What is carried.
+
+    Raises:
+      WarmStartError: The checkpoint cannot be read, or is of another architecture.
+    """
+    try:
+        with plain_path(earlier.checkpoint) as readable:
+            reader = tf.train.load_checkpoint(str(readable / "variables"))
+            return _Carrier(state, model, ids, earlier, reader)()
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WarmStartError(f"{earlier.checkpoint} cannot be read ({reason})") from None
+
+
+class _Carrier:
+    """Carries variables one by one; arguments as `carry` has them, and a checkpoint's reader."""
+
+    def __init__(self, state, model: MultiTaskModel, ids, earlier: Earlier, reader):
+        self._state = state
+        self._model = model
+        self._ids = ids
+        self._earlier = earlier
+        self._reader = reader
+        names = [n.removesuffix(_SUFFIX) for n in reader.get_variable_to_shape_map()]
+        self._before = {part: {n for n in names if n.startswith(part)} for part in _PARTS}
+        self._now = {part: [n for n in state if n.startswith(part)] for part in _PARTS}
+        self._names = [[f.name for f in fields] for fields in (earlier.fields, self._fields)]
+        self._fresh: list[str] = []
+        self._carried = 0
+
+    @property
+    def _fields(self) -> Sequence[Field]:
+        return self._model.embedding.fields
+
+    def __call__(self) -> Carried:
+        same = {part: self._before[part] == set(self._now[part]) for part in _PARTS}
+        if not same[_MODEL]:
+            (name, *_) = sorted(self._before[_MODEL] ^ set(self._now[_MODEL]))
+            where = "there" if name in self._before[_MODEL] else "here"
+            self._refuse(f"{name} is {where} alone")
+        rows, ids = self._rows()
+        self._carry_model(rows)
+        if same[_TABLES]:
+            self._carry_tables(rows)
+        weights, fresh = self._carried, list(self._fresh)
+        for part in (_OTHERS, "balancing_"):
+            for name in self._now[part] if same[part] else ():
+                if not name.endswith("_learning_rate"):
+                    self._carry_one(name)
+        before, now = self._names
+        return Carried(
+            ids,
+            [name for name in now if name not in before],
+            [name for name in before if name not in now],
+            weights,
+            fresh,
+            (same[_TABLES], same[_OTHERS]),
+        )
+
+    def _rows(self) -> tuple[np.ndarray, dict[str, tuple[int, int, int]]]:
+        """Returns rows of the earlier table and of this one, `(2, rows)`, and counts of ids."""
+        owners = [{f.owner: f for f in fields} for fields in (self._earlier.fields, self._fields)]
+        offsets = FieldEmbedding(self._earlier.fields).offsets, self._model.embedding.offsets
+        pairs, counts = [np.zeros((2, 0), np.int64)], {}
+        for owner, field in owners[1].items():
+            before = owners[0].get(owner)
+            if not field.has_ids or before is None or not before.has_ids:
+                continue
+            found = self._rows_of(before, field)
+            kept = np.flatnonzero(found >= 0)
+            pairs.append(
+                np.stack([found[kept] + offsets[0][before.name], kept + offsets[1][field.name]])
+            )
+            carried = int(np.count_nonzero(kept >= FIRST_ID_ROW))
+            new, dropped = (
+                size - FIRST_ID_ROW - carried
+                for size in (field.vocabulary_size, before.vocabulary_size)
+            )
+            counts[owner] = (carried, new, dropped)
+        return np.concatenate(pairs, axis=1), counts
+
+    def _rows_of(self, before: Field, now: Field) -> np.ndarray:
+        """Returns the earlier row of each row of a field; -1 of ids that the earlier run lacks."""
+        if not (before.has_vocabulary and now.has_vocabulary):
+            hashed = not before.has_vocabulary and not now.has_vocabulary
+            alike = hashed and before.vocabulary_size == now.vocabulary_size
+            rows = np.arange(now.vocabulary_size)
+            return rows if alike else np.where(rows < FIRST_ID_ROW, rows, -1)
+        ids = [pl.Series(side) for side in (self._earlier.ids[before.name], self._ids[now.name])]
+        known = pl.DataFrame({"id": ids[0], "row": np.arange(len(ids[0])) + FIRST_ID_ROW})
+        if known["id"].dtype != ids[1].dtype:
+            known = known.clear().with_columns(id=pl.Series([], dtype=ids[1].dtype))
+        found = pl.DataFrame({"id": ids[1]}).join(known, "id", "left", maintain_order="left")
+        rows = found["row"].fill_null(-1).to_numpy()
+        return np.concatenate([np.arange(FIRST_ID_ROW), rows])
+
+    def _carry_model(self, rows: np.ndarray) -> None:
+        tables = {id(table.value) for table in self._model.embedding_variables}
+        names = [name for name in self._now[_MODEL] if id(self._state[name]) in tables]
+        if names:
+            self._carry_rows(names, rows)
+        for name in self._now[_MODEL]:
+            if name not in names:
+                self._carry_one(name)
+
+    def _carry_tables(self, rows: np.ndarray) -> None:
+        """Carries the state of the tables' optimizer, each slot of all shards at a time."""
+        slots: dict[str, list[str]] = {}
+        for name in self._now[_TABLES]:
+            if "_table_" in name or name.endswith("_table"):
+                slots.setdefault(name.rpartition("_")[2], []).append(name)
+            elif "_last_step_" not in name and not name.endswith("_learning_rate"):
+                self._state[name].assign(self._tensor(name))
+        for names in slots.values():
+            self._carry_rows(names, rows)
+        (steps,) = (self._tensor(n) for n in self._now[_TABLES] if n.endswith("_iteration"))
+        for name in self._now[_TABLES]:
+            if "_last_step_" in name:  # a checkpoint has no row that waits
+                self._state[name].assign(np.full(self._state[name].shape, steps, np.int32))
+
+    def _carry_rows(self, names: Sequence[str], rows: np.ndarray) -> None:
+        """Carries rows of the table, or of moments of the same shape, by its shards' names."""
+        before = _joined([self._tensor(name) for name in names])
+        now = _joined([self._state[name].numpy() for name in names])
+        if before.shape[1:] != now.shape[1:]:
+            self._refuse(f"{names[0]} has width {before.shape[1]} there, {now.shape[1]} here")
+        now[rows[1]] = before[rows[0]]
+        for shard, name in enumerate(names):
+            self._state[name].assign(now[shard :: len(names)])
+
+    def _carry_one(self, name: str) -> None:
+        variable, before = self._state[name], self._tensor(name)
+        if variable.shape.as_list() == list(before.shape):
+            variable.assign(before)
+            self._carried += 1
+            return
+        if self._names[0] == self._names[1]:
+            shapes = f"{list(before.shape)} there, {variable.shape.as_list()} here"
+            self._refuse(f"{name} has shape {shapes}")
+        now = _by_field(variable.numpy(), before, *self._names_along(name))
+        if now is None:
+            self._fresh.append(name)
+        else:
+            variable.assign(now)
+            self._carried += 1
+
+    def _names_along(self, name: str) -> list[list[str]]:
+        """The names of the fields along the first axis of a weight, earlier ones and these."""
+        if "numeric_slopes" not in name and "numeric_intercepts" not in name:
+            return self._names
+        sides = (self._earlier.fields, self._fields)
+        return [[f.name for f in fields if f.kind == NUMERIC] for fields in sides]
+
+    def _tensor(self, name: str) -> np.ndarray:
+        return self._reader.get_tensor(name + _SUFFIX)
+
+    def _refuse(self, why: str) -> None:
+        raise WarmStartError(
+            f"{self._earlier.checkpoint} is of another architecture: {why}; repeat the settings of "
+            "that run's model, or start without it"
+        )
+
+
+def _joined(shards: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the rows of a table of which shard k has every row r with r % shards = k."""
+    whole = np.empty((sum(map(len, shards)), *shards[0].shape[1:]), shards[0].dtype)
+    for number, shard in enumerate(shards):
+        whole[number :: len(shards)] = shard
+    return whole
+
+
+def _by_field(
+    now: np.ndarray, before: np.ndarray, names_before: Sequence[str], names_now: Sequence[str]
+) -> np.ndarray | None:
+    """Carries the parts of a weight whose first axis has as many rows for each field.
+
+    Args:
+      now: The weight, as it starts.
+      before: The earlier weight.
+      names_before: Names of the earlier fields.
+      names_now: Names of the fields.
+
+    Returns:
+      The weight; None where its shape does not follow from the number of fields.
+    """
+    sizes = [(len(now), len(names_now)), (len(before), len(names_before))]
+    if now.shape[1:] != before.shape[1:] or any(not n or rows % n for rows, n in sizes):
+        return None
+    width, other = (rows // fields for rows, fields in sizes)
+    if width != other:
+        return None
+    now = now.copy()
+    for position, name in enumerate(names_now):
+        if name in names_before:
+            first = names_before.index(name) * width
+            now[position * width : (position + 1) * width] = before[first : first + width]
+    return now

@@ -1,0 +1,136 @@
+"""Runs that start from earlier ones: weights and moments go with their ids."""
+
+import pathlib
+
+import keras
+import numpy as np
+import polars as pl
+import pytest
+
+from data_prep.own_log.declaration import parse_declaration
+from data_prep.own_log.extending import ExtendedDataset
+from data_prep.own_log.preparation import prepare
+from data_prep.own_log.row_encoder import RowEncoder
+from dcrnn_tf import models
+from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.training.checkpoints import CHECKPOINTS, path_of
+from dcrnn_tf.training.settings import TrainingSettings
+from dcrnn_tf.training.trainer import Trainer
+from dcrnn_tf.training.warm_start import Earlier, WarmStartError
+
+ID = {"kind": "categorical", "min_count": 1}
+DAYS = [
+    [("a", 1.0, "x", 1), ("b", 2.0, "y", 0), ("c", 3.0, "x", 1), ("a", 4.0, "y", 0)],
+    [("d", 1.5, "x", 1), ("b", 2.5, "z", 0), ("c", 3.5, "z", 1), ("b", 9.0, "x", 0)],
+]
+COLUMNS = ["item", "price", "city", "click"]
+
+
+def prepared(folder, day, fields, extended=None):
+    pl.DataFrame(DAYS[day], COLUMNS, orient="row").write_csv(folder / f"{day}.csv")
+    pl.DataFrame(DAYS[0], COLUMNS, orient="row").write_csv(folder / "test.csv")
+    declaration = parse_declaration(
+        {
+            "name": "shop",
+            "split": {"by": "file", "train": f"{day}.csv", "test": "test.csv"},
+            "fields": {name: ID if name != "price" else {"kind": "numeric"} for name in fields},
+            "tasks": {"click": {}},
+        },
+        pathlib.Path("shop.yaml"),
+    )
+    out = folder / "-".join([str(day), *fields])
+    if extended is not None:
+        extended = ExtendedDataset.load(extended, declaration, forget_after=1)
+    prepare(declaration, folder, out, extended=extended)
+    return PreparedDataset(out)
+
+
+def trainer(dataset, run_dir, optimizer="lazy_adam", **settings):
+    keras.utils.set_random_seed(len(str(run_dir)))
+    model = models.build("mmoe", dataset.schema, embedding_dim=3, expert_units=(5,), **settings)
+    training = TrainingSettings(
+        epochs=2, batch_size=2, embedding_optimizer=optimizer, learning_rate=0.1
+    )
+    return Trainer(model, dataset, training, {"click": 1.0}, run_dir)
+
+
+def earlier(trained, run_dir):
+    dataset = trained.dataset
+    checkpoint = path_of(run_dir / CHECKPOINTS, trained.steps)
+    return Earlier(checkpoint, dataset.schema.fields, dataset.vocabularies())
+
+
+def state(one, name):
+    (variable,) = (v for key, v in one._state().items() if key.endswith(name))
+    return variable.numpy()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("log")
+
+
+@pytest.mark.parametrize(("optimizer", "shards"), [("lazy_adam", 1), ("adam_deferred", 2)])
+def test_rows_and_moments_go_with_their_ids(folder, tmp_path, optimizer, shards):
+    first = folder / "0-item-price"
+    before = PreparedDataset(first) if first.exists() else prepared(folder, 0, ["item", "price"])
+    now = folder / "1-item-price"
+    now = PreparedDataset(now) if now.exists() else prepared(folder, 1, ["item", "price"], first)
+    assert before.vocabularies()["item"].tolist() == ["a", "b", "c"]
+    assert now.vocabularies()["item"].tolist() == ["d", "b", "c"]  # d has the row of a
+    one = trainer(before, tmp_path / "one", optimizer, table_shards=shards)
+    one.train()
+    two = trainer(now, tmp_path / "two", optimizer, table_shards=shards)
+    start = two.model.embedding.table if shards == 1 else None
+    fresh = None if start is None else start.numpy()[2]
+    carried = two.start_from(earlier(one, tmp_path / "one"))
+    assert carried.ids == {"item": (2, 1, 1)}
+    assert (carried.fresh, carried.added_fields, carried.moments) == ([], [], (True, True))
+    for kind in ("momentum", "velocity"):
+        for shard in range(shards):
+            name = f"_table_{kind}" if shards == 1 else f"_table_{shard}_{kind}"
+            moments, expected = state(two, name), state(one, name).copy()
+            if shard == 0:
+                assert np.any(expected[2 // shards])
+                expected[2 // shards] = 0  # of d
+            np.testing.assert_array_equal(moments, expected)
+    if fresh is not None:
+        np.testing.assert_array_equal(two.model.embedding.table.numpy()[2], fresh)
+    # Rows of ids that both know have the same logits, also where they are unknown to both.
+    rows = pl.DataFrame({"item": ["b", "c", "zz", None], "price": [1.0, 2.0, None, 8.0]})
+    features = [RowEncoder(one.dataset.folder)(rows) for one in (before, now)]
+    logits = [
+        keras.ops.convert_to_numpy(one.model(f)["click"])
+        for one, f in zip((one, two), features, strict=True)
+    ]
+    np.testing.assert_allclose(*logits, rtol=1e-6)
+    two.train()  # goes on, rows that waited included
+    assert two.steps == 4
+    assert state(two, "table_optimizer_0000_iteration") == 8
+
+
+def test_a_field_that_is_added_leaves_what_the_others_do(folder, tmp_path):
+    before = prepared(folder, 0, ["price", "item"])
+    now = prepared(folder, 1, ["item", "city", "price"])
+    one = trainer(before, tmp_path / "one")
+    one.train()
+    two = trainer(now, tmp_path / "two")
+    carried = two.start_from(earlier(one, tmp_path / "one"))
+    assert carried.ids == {"item": (2, 1, 1)}
+    assert (carried.added_fields, carried.fresh) == (["city"], [])
+    assert "item: 2 ids carried, 1 start fresh, 1 of the earlier run dropped" in [*carried.lines()]
+    assert "fields that start fresh: city" in [*carried.lines()]
+    for part in ("experts_kernel_0_momentum", "gates_kernel_momentum"):
+        kernels = [state(t, part).reshape(len(t.dataset.schema.fields), 3, -1) for t in (one, two)]
+        np.testing.assert_array_equal(kernels[1][[2, 0]], kernels[0])
+        assert not kernels[1][1].any()
+
+
+def test_another_architecture_is_refused(folder, tmp_path):
+    path = folder / "0-item-price"
+    before = PreparedDataset(path) if path.exists() else prepared(folder, 0, ["item", "price"])
+    one = trainer(before, tmp_path / "one")
+    one.checkpoint()
+    two = trainer(before, tmp_path / "two", experts=3)
+    with pytest.raises(WarmStartError, match=r"is of another architecture: .* there, .* here"):
+        two.start_from(earlier(one, tmp_path / "one"))

@@ -8,6 +8,7 @@ docs/serving.md tells the signatures, and how clients ask.
 
 import dataclasses
 import pathlib
+import shutil
 
 from absl import logging
 
@@ -42,6 +43,16 @@ class Settings:
         "Names of the fields that are the user's in requests to rank; the fields of the entity "
         "table user by default.",
     )
+    gate: bool = setting(
+        True,
+        "Whether the version is compared with the one before it, and refused where its signatures "
+        "differ, or its answers to that one's golden requests are not finite or much worse.",
+    )
+    largest_fall: float = setting(
+        0.02,
+        "Largest fall of a task's primary metric, AUC for most, on the golden requests.",
+        lower=0,
+    )
     mixed_precision: str | None = setting(
         None,
         "Type of the computation as in experiments.train; that of the training by default.",
@@ -53,7 +64,8 @@ def main(settings: Settings) -> None:
     """Runs the program."""
     step: int | str | None = run_folder.checkpoint_of(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
-    from dcrnn_tf.serving import export
+    from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER
+    from dcrnn_tf.serving import export, field_statistics, gate
     from dcrnn_tf.serving.serving_model import ServingModel
     from experiments.runs import model_card, trained_runs
 
@@ -77,10 +89,22 @@ def main(settings: Settings) -> None:
 
     def write_extra(extra: pathlib.Path) -> None:
         schema.save(extra)
+        gate.write_golden(extra, serving_model, run.dataset)
+        field_statistics.write(extra, run.dataset)
+        shutil.copytree(run.dataset.folder / VOCABULARY_FOLDER, extra / VOCABULARY_FOLDER)
         model_card.write(extra, settings.run_dir, run, serving_model)
 
+    def compare(new: pathlib.Path, before: pathlib.Path) -> None:
+        for fall in gate.check(new, before, schema, settings.largest_fall):
+            print(f"Golden requests of version {before.name}: {fall}.")
+
     written = export.save(
-        serving_model, settings.export_dir, settings.version, write_extra, run.dataset
+        serving_model,
+        settings.export_dir,
+        settings.version,
+        write_extra,
+        run.dataset,
+        compare if settings.gate else None,
     )
     name = written.resolve().parent.name
     print(f"Step {run.step} of {settings.run_dir} written to {written}: model {name!r},")

@@ -31,6 +31,7 @@ COMMANDS = {
     "dcrnn-importance": "experiments.importance",
     "dcrnn-daily": "experiments.daily",
     "dcrnn-export": "experiments.export",
+    "dcrnn-skew": "experiments.skew",
     "dcrnn-verify": "experiments.verify",
     "dcrnn-leaderboard": "experiments.leaderboard",
     "dcrnn-reproduce": "experiments.reproduce",

@@ -27,11 +27,18 @@ def next_version(export_dir: str | pathlib.Path) -> int:
     Raises:
       DatasetError: the highest possible version is there.
     """
-    names = [path.name for path in pathlib.Path(export_dir).glob("*")]
-    versions = [int(name) for name in names if name.isascii() and name.isdecimal()]
-    version = max((v for v in versions if v <= HIGHEST_VERSION), default=0) + 1
+    last = last_version(export_dir)
+    version = 1 if last is None else int(last.name) + 1
     check_version(version, export_dir)
     return version
+
+
+def last_version(export_dir: str | pathlib.Path) -> pathlib.Path | None:
+    """Returns the folder of the highest version in a folder of exports; None without any."""
+    names = [path.name for path in pathlib.Path(export_dir).glob("*")]
+    versions = [name for name in names if name.isascii() and name.isdecimal()]
+    last = max((v for v in versions if int(v) <= HIGHEST_VERSION), default=None, key=int)
+    return None if last is None else pathlib.Path(export_dir, last)
 
 
 def save(
@@ -40,6 +47,7 @@ def save(
     version: int | None = None,
     write_extra: Callable[[pathlib.Path], None] = lambda folder: None,
     dataset: PreparedDataset | None = None,
+    gate: Callable[[pathlib.Path, pathlib.Path], object] | None = None,
 ) -> pathlib.Path:
     """Writes `export_dir/version/`, whole or not at all.
 
@@ -54,6 +62,8 @@ def save(
       version: a whole number from 1 that is not there yet; `next_version` if not given.
       write_extra: writes more files into the folder that it is given, `assets.extra`.
       dataset: that the model belongs to; without one only the warm-up requests are tried.
+      gate: compares the version with the highest one that is there, whose folder is its second
+        argument, and raises an error where that one is not to be replaced.
 
     Returns:
       The version's folder.
@@ -76,6 +86,9 @@ def save(
         with whole_folder(target, export_dir / "next.partial") as partial:
             _write(serving_model, partial, export_dir.resolve().name, write_extra)
             _try(serving_model, partial, dataset)
+            before = last_version(export_dir)
+            if gate is not None and before and tf.saved_model.contains_saved_model(str(before)):
+                gate(partial, before)
             _flush(partial)
         return target
     finally:

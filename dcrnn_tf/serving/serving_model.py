@@ -178,10 +178,7 @@ class ServingModel(tf.Module):
           dataset: that the model belongs to; of validation, test and training split the first that
             has rows is taken.
         """
-        splits = dataset.schema.splits
-        split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
-        features, _ = next(iter(dataset.batches(split, TRIED_ROWS, joined=True, weighted=False)))
-        raw, known = self._raw_rows({name: column.numpy() for name, column in features.items()})
+        raw, known, _ = self._first_rows(dataset, TRIED_ROWS)
         rows = len(next(iter(raw.values())))
         examples = [serialize({n: column[row] for n, column in raw.items()}) for row in range(rows)]
         expected = self._expected(known)
@@ -195,6 +192,28 @@ class ServingModel(tf.Module):
             same = {name: np.repeat(known[name][:1], rows, axis=0) for name in user}
             trials.append(Trial("rank", raw | first, *self._expected(known | same)))
         return trials
+
+    def labelled_rows(
+        self, dataset: PreparedDataset, rows: int
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Returns rows of a dataset as clients send them, and their labels by task.
+
+        Args:
+          dataset: The dataset that the model belongs to; the split is that of `trials`.
+          rows: Largest number of rows.
+        """
+        raw, _, labels = self._first_rows(dataset, rows)
+        return raw, labels
+
+    def _first_rows(self, dataset: PreparedDataset, rows: int) -> tuple[dict, dict, dict]:
+        """Returns rows as clients send them, their features, and their labels."""
+        splits = dataset.schema.splits
+        split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
+        batches = dataset.batches(split, rows, joined=True, weighted=False)
+        features, labels = (
+            {name: column.numpy() for name, column in part.items()} for part in next(iter(batches))
+        )
+        return *self._raw_rows(features), labels
 
     def _expected(
         self, features: Mapping[str, np.ndarray]

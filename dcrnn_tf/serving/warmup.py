@@ -33,7 +33,10 @@ def predict_request(
 
 
 def write(
-    folder: pathlib.Path, model: str, inputs: Mapping[str, Mapping[str, np.ndarray]]
+    folder: pathlib.Path,
+    model: str,
+    inputs: Mapping[str, Mapping[str, np.ndarray]],
+    name: str = FILE,
 ) -> pathlib.Path:
     """Writes warm-up requests.
 
@@ -41,11 +44,12 @@ def write(
       folder: `assets.extra` of an exported version.
       model: as `predict_request` takes it.
       inputs: of one request for each signature, `{signature: {input: array}}`.
+      name: Name of the file.
 
     Returns:
       The file.
     """
-    path = folder / FILE
+    path = folder / name
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, values in inputs.items():
             log = prediction_log_pb2.PredictLog(request=predict_request(model, signature, values))
@@ -57,15 +61,16 @@ def write(
     return path
 
 
-def read(folder: pathlib.Path) -> list[tuple[str, dict[str, np.ndarray]]]:
+def read(folder: pathlib.Path, name: str = FILE) -> list[tuple[str, dict[str, np.ndarray]]]:
     """Returns the signature and the inputs of each warm-up request.
 
     Args:
       folder: `assets.extra` of an exported version.
+      name: Name of the file.
     """
     requests = []
-    for record in tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(str(folder / name)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        inputs = {key: tf.make_ndarray(tensor) for key, tensor in request.inputs.items()}
         requests.append((request.model_spec.signature_name, inputs))
     return requests

@@ -3,19 +3,16 @@
 import pathlib
 import statistics
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from data_prep.simulation.folder import read_simulation
 from dcrnn_tf import metrics
+from experiments.daily.settings import FULL, WARM, WINDOW, Settings
 from experiments.reports import plots
 from experiments.reports.blocks import Picture, Pictures
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Column, Grid, Number, Text
 
-if TYPE_CHECKING:
-    from experiments.daily.__main__ import Settings
-
-WORDS = {"full": "full retraining", "warm": "warm start", "window": "warm start, window"}
+WORDS = {FULL: "full retraining", WARM: "warm start", WINDOW: "warm start, window"}
 _COST = {
     "learned_rows": ("rows learned", ","),
     "preparation_seconds": ("preparation, s", ".1f"),
@@ -24,7 +21,7 @@ _COST = {
 }
 
 
-def write(settings: "Settings", records: Sequence[dict]) -> list[pathlib.Path]:
+def write(settings: Settings, records: Sequence[dict]) -> list[pathlib.Path]:
     """Writes the page of all records as HTML, Markdown and CSV; returns the paths."""
     folder = pathlib.Path(settings.out_dir)
     paths = [folder / f"daily.{suffix}" for suffix in ("html", "md", "csv")]
@@ -33,7 +30,7 @@ def write(settings: "Settings", records: Sequence[dict]) -> list[pathlib.Path]:
     return paths
 
 
-def document(settings: "Settings", records: Sequence[dict], optima: dict) -> Document:
+def document(settings: Settings, records: Sequence[dict], optima: dict) -> Document:
     """Returns the page.
 
     Args:

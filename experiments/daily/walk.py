@@ -8,7 +8,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from data_prep.own_log.declaration import (
     Declaration,
@@ -23,13 +22,10 @@ from dcrnn_tf.dataset.schema import DatasetError, Schema, load_schema
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.training.settings import TrainingSettings
+from experiments.daily.settings import FULL, WINDOW, Settings
 from experiments.runs import run_folder
 from experiments.runs.processes import RunProcess, run_all
 
-if TYPE_CHECKING:
-    from experiments.daily.__main__ import Settings
-
-_FULL, _WINDOW = "full", "window"
 _PREPARATION_FILE = "preparation.json"
 
 
@@ -67,7 +63,7 @@ class Step:
 
 
 def walk(
-    settings: "Settings", training: TrainingSettings, days: Sequence[datetime.date]
+    settings: Settings, training: TrainingSettings, days: Sequence[datetime.date]
 ) -> list[dict]:
     """Makes all steps that are not finished.
 
@@ -117,10 +113,10 @@ def steps(
     """
     before = Step(policy, days[0], None, folder / "first")
     yield before
-    learned = window_days if policy == _WINDOW else 1
+    learned = window_days if policy == WINDOW else 1
     for day in days[1:]:
         own = folder / policy / day.isoformat()
-        if policy == _FULL:
+        if policy == FULL:
             yield Step(policy, day, None, own)
         else:
             before = Step(policy, day, day - datetime.timedelta(learned), own, before)
@@ -172,7 +168,7 @@ def record_of(step: Step) -> dict:
     }
 
 
-def _declared(settings: "Settings") -> Declaration:
+def _declared(settings: Settings) -> Declaration:
     declaration = load_declaration(settings.declaration)
     if declaration.time is None:
         raise DatasetError(
@@ -183,7 +179,7 @@ def _declared(settings: "Settings") -> Declaration:
     return declaration
 
 
-def _prepare(step: Step, declaration: Declaration, settings: "Settings", seed: int) -> Schema:
+def _prepare(step: Step, declaration: Declaration, settings: Settings, seed: int) -> Schema:
     """Prepares the dataset of a step; extends that of the step before, if its model goes on."""
     if step.data.exists():
         return load_schema(step.data)
@@ -201,7 +197,7 @@ def _prepare(step: Step, declaration: Declaration, settings: "Settings", seed: i
     return schema
 
 
-def _train(step: Step, settings: "Settings", training: TrainingSettings) -> None:
+def _train(step: Step, settings: Settings, training: TrainingSettings) -> None:
     """Trains in a process of its own, which goes on where one before it was ended."""
     config = {
         "data_dir": str(step.data),
@@ -226,6 +222,6 @@ def _train(step: Step, settings: "Settings", training: TrainingSettings) -> None
 
 def _remove_data(step: Step, policy: str) -> None:
     """Removes the datasets that no later step needs."""
-    done = step if policy == _FULL else step.before
+    done = step if policy == FULL else step.before
     if done is not None and done.folder.name != "first":
         shutil.rmtree(done.data, ignore_errors=True)

@@ -1,5 +1,6 @@
 """The run that another run starts from."""
 
+import json
 import pathlib
 from collections.abc import Mapping
 
@@ -24,7 +25,8 @@ def check_architecture(run_dir: str | pathlib.Path, config: Mapping) -> None:
       DatasetError: The folder is no run.
     """
     before = run_folder.read(run_dir, run_folder.CONFIG_FILE)
-    asked = [{"model": one["model"], **one["settings"]} for one in (before, config)]
+    now = json.loads(json.dumps(config))
+    asked = [{"model": one["model"], **one["settings"]} for one in (before, now)]
     for name in sorted({*asked[0], *asked[1]} - {*_NO_ARCHITECTURE}):
         there, here = (settings.get(name) for settings in asked)
         if there != here:

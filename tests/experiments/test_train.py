@@ -354,6 +354,9 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     assert "signatures serving_default, serve_examples, rank" in output
     extra = models / "5" / "assets.extra"
     assert {path.name for path in extra.iterdir()} == {
+        "field_statistics.json",
+        "golden_labels.json",
+        "golden_requests",
         "model_card.md",
         "models.config",
         "request_columns.json",
@@ -361,6 +364,7 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
         "request_rows.json",
         "schema.json",
         "tf_serving_warmup_requests",
+        "vocabularies",
     }
     step = trained_runs.best_step(finished_run)
     card = unpadded((extra / "model_card.md").read_text())

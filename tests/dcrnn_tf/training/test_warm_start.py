@@ -98,7 +98,7 @@ def test_rows_and_moments_go_with_their_ids(folder, tmp_path, optimizer, shards)
         np.testing.assert_array_equal(two.model.embedding.table.numpy()[2], fresh)
     # Rows of ids that both know have the same logits, also where they are unknown to both.
     rows = pl.DataFrame({"item": ["b", "c", "zz", None], "price": [1.0, 2.0, None, 8.0]})
-    features = [RowEncoder(one.dataset.folder)(rows) for one in (before, now)]
+    features = [RowEncoder(dataset.folder)(rows) for dataset in (before, now)]
     logits = [
         keras.ops.convert_to_numpy(one.model(f)["click"])
         for one, f in zip((one, two), features, strict=True)
@@ -130,7 +130,7 @@ def test_another_architecture_is_refused(folder, tmp_path):
     path = folder / "0-item-price"
     before = PreparedDataset(path) if path.exists() else prepared(folder, 0, ["item", "price"])
     one = trainer(before, tmp_path / "one")
-    one.checkpoint()
-    two = trainer(before, tmp_path / "two", experts=3)
+    one.train()
+    two = trainer(before, tmp_path / "two", num_experts=3)
     with pytest.raises(WarmStartError, match=r"is of another architecture: .* there, .* here"):
         two.start_from(earlier(one, tmp_path / "one"))

@@ -14,7 +14,8 @@ from dcrnn_tf.dataset.schema import load_schema
 from dcrnn_tf.system.errors import DatasetError, UsageError
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments.daily import page, walk
-from experiments.daily.__main__ import Settings, main
+from experiments.daily.__main__ import main
+from experiments.daily.settings import Settings
 from experiments.runs import run_folder
 
 DAYS = [datetime.date(2026, 1, day) for day in (4, 5, 6)]

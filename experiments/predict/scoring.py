@@ -2,18 +2,16 @@
 
 import json
 import pathlib
-from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 from tqdm import tqdm
 
 from data_prep.own_log.parsing.remote import raw_folder
+from data_prep.own_log.scoring.earlier import EarlierRows
 from data_prep.own_log.scoring.new_rows import NewRows
 from data_prep.storage.work_folder import identity
-from dcrnn_tf.system.errors import UsageError
 from dcrnn_tf.system.whole_file import whole_file
-from experiments.predict import counts
+from experiments.predict import counts, scores
 from experiments.predict.parts import ScoreParts
 from experiments.predict.settings import Settings
 from experiments.runs import trained_runs
@@ -32,24 +30,29 @@ def score_files(settings: Settings, step: int | str) -> str:
     run = trained_runs.load_chosen(settings.run_dir, settings.data_dir, step)
     schema = run.dataset.schema
     raw_dir = raw_folder(settings.raw_dir)
-    joined_dir = raw_dir if settings.joined_dir is None else raw_folder(settings.joined_dir)
+    log_dir = raw_dir if settings.log_dir is None else raw_folder(settings.log_dir)
+    earlier = None
+    if settings.history_files:
+        work = pathlib.Path(settings.out + ".histories")
+        earlier = EarlierRows(settings.history_files, log_dir, work, settings.max_bad_rows)
     rows = NewRows(
         run.dataset.folder,
         schema,
         settings.files,
         raw_dir,
-        joined_dir,
+        log_dir,
         settings.keys,
         settings.max_bad_rows,
+        earlier,
     )
-    names = _columns(run)
-    if both := [key for key in rows.keys if key in names]:
-        raise UsageError(f"--keys names {both[0]!r}, which is an output of the model; leave it out")
+    scores.check_keys(run, rows.keys)
+    names = scores.columns(run)
     task = {
         "run": str(pathlib.Path(settings.run_dir).resolve()),
         "step": run.step,
         "dataset": schema.fingerprint,
         "files": [identity(file.path) for file in (*rows.files, *rows.joined)],
+        "histories": [identity(path) for path in (earlier.paths() if earlier else ())],
         "keys": list(rows.keys),
         "max_bad_rows": settings.max_bad_rows,
         "batch_size": settings.batch_size,
@@ -61,16 +64,14 @@ def score_files(settings: Settings, step: int | str) -> str:
     try:
         with tqdm(desc="scoring", total=rows.bytes, unit="B", unit_scale=True) as bar:
             bad_rows = parts.counts.get("bad_rows", {})
-            for position, chunk in rows.read(bar.update, parts.position, bad_rows):
+            done = max(parts.counts.get("rows", {}).values(), default=0)
+            for position, chunk in rows.read(bar.update, parts.position, bad_rows, done):
                 scored = None
                 if chunk.features:
-                    scores = _scores(run, chunk.features, settings.batch_size)
-                    chunk.counts["rows"] = {name: len(scores[name]) for name in names}
-                    chunk.counts["sums"] = {
-                        name: float(np.sum(values, dtype=np.float64))
-                        for name, values in scores.items()
-                    }
-                    scored = chunk.keys.with_columns(**_series(scores))
+                    scored = scores.of_chunk(run, chunk, settings.batch_size)
+                    sums = scored.select(pl.col(names).cast(pl.Float64).sum())
+                    chunk.counts["rows"] = dict.fromkeys(names, scored.height)
+                    chunk.counts["sums"] = sums.row(0, named=True)
                 parts.add(scored, position, chunk.counts)
         parts.finish()
     finally:
@@ -81,32 +82,3 @@ def score_files(settings: Settings, step: int | str) -> str:
             json.dump(content, file, indent=2)
             file.write("\n")
     return counts.sentences(content, schema, settings.out)
-
-
-def _columns(run: trained_runs.TrainedRun) -> list[str]:
-    """The names of the columns of scores: outputs, of a multiclass task one for each class."""
-    tasks = run.dataset.schema.tasks
-    names = [name for task in tasks for name in _names_of(task.name, task.classes)]
-    return names + [output.name for output in run.model.derived_outputs(tasks)]
-
-
-def _names_of(task: str, classes: tuple[str, ...]) -> list[str]:
-    return [f"{task}/{name}" for name in classes] or [task]
-
-
-def _scores(
-    run: trained_runs.TrainedRun, features: Mapping[str, np.ndarray], batch_size: int
-) -> dict[str, np.ndarray]:
-    """Scores of rows, `{column: float32 (rows,)}`."""
-    tasks = run.dataset.schema.tasks
-    found = run.predictor.probabilities(features, tasks, batch_size)
-    classes = {task.name: task.classes for task in tasks}
-    scores = {}
-    for output, values in found.items():
-        for number, name in enumerate(_names_of(output, classes.get(output, ()))):
-            scores[name] = values if values.ndim == 1 else values[:, number]
-    return scores
-
-
-def _series(scores: Mapping[str, np.ndarray]) -> dict[str, pl.Series]:
-    return {name: pl.Series(name, np.ascontiguousarray(v)) for name, v in scores.items()}

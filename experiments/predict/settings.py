@@ -17,8 +17,15 @@ class Settings:
     )
     out: str = required("Parquet file to write the scores to; must not exist.")
     raw_dir: str = setting(".", "Folder that --files are relative to.")
-    joined_dir: str | None = setting(
-        None, "Folder of the files that the declaration joins; --raw_dir by default."
+    history_files: tuple[str, ...] = setting(
+        (),
+        "Files of earlier rows, such as those of the training log, of which histories are made; "
+        "names or patterns relative to --log_dir. None where the files to score bring the lists.",
+    )
+    log_dir: str | None = setting(
+        None,
+        "Folder of the log: of --history_files, and of the files that the declaration joins; "
+        "--raw_dir by default.",
     )
     keys: tuple[str, ...] | None = setting(
         None,

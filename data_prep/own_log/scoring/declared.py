@@ -4,10 +4,9 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from data_prep.own_log.declaration import Declaration, DeclaredSplit, parse_declaration
-from data_prep.own_log.declared.joins import MISSING, needed_joins
+from data_prep.own_log.declaration import Declaration, parse_declaration
 from data_prep.own_log.declared.options import Selection
-from data_prep.own_log.derived.columns import needed, sources_of
+from data_prep.own_log.scoring.earlier import narrowed
 from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
@@ -36,20 +35,44 @@ class ScoredRows:
 
 
 def scored_rows(
-    schema: Schema, path: pathlib.Path, keys: Sequence[str] | None = None
+    declared: Declaration,
+    fields: Sequence[str],
+    keys: Sequence[str] | None = None,
+    with_histories: bool = False,
 ) -> ScoredRows:
     """Returns how the rows that a model is to score are read.
 
-    A row without partner in a joined file lacks the joined columns, whatever was declared.
-
     Args:
-      schema: Schema of the dataset, with the fields of the model.
-      path: Path of the schema, for messages.
+      declared: The declaration of the dataset.
+      fields: Names of the fields of the model.
       keys: Columns that stand beside the scores; by default those of the single ids that the files
         themselves have.
+      with_histories: Whether histories are made of earlier rows, which takes the time and the user
+        of each row; else the rows bring them.
+    """
+    chosen = []
+    for field in (field for field in declared.fields if field.name in fields):
+        history = field.history
+        if history is not None:
+            history = dataclasses.replace(history, where=None) if with_histories else None
+        chosen.append(dataclasses.replace(field, history=history))
+    timed = any(field.history is not None for field in chosen)
+    declaration = dataclasses.replace(
+        declared, fields=tuple(chosen), tasks=(), time=declared.time if timed else None
+    )
+    declaration = narrowed(declaration, keys or ())
+    return ScoredRows(declaration, _ids(declaration) if keys is None else tuple(keys))
+
+
+def declaration_of(schema: Schema, path: pathlib.Path) -> Declaration:
+    """Returns the declaration of a dataset.
+
+    Args:
+      schema: Schema of the dataset.
+      path: Path of the schema, for messages.
 
     Raises:
-      DatasetError: The dataset was made without a declaration.
+      DatasetError: The dataset was made without one.
     """
     content = schema.settings.get("declaration")
     if not isinstance(content, Mapping):
@@ -57,40 +80,7 @@ def scored_rows(
             f"{path} holds no declaration of raw files, so raw rows cannot be read; that takes a "
             "dataset made by data_prep.own_log"
         )
-    declared = parse_declaration(content, path)
-    names = {field.name for field in schema.fields}
-    fields = tuple(
-        dataclasses.replace(field, history=None) for field in declared.fields if field.name in names
-    )
-    wanted = {*(keys or ()), *(field.column for field in fields)}
-    derived = needed(declared.derived, wanted)
-    wanted |= {*sources_of(derived)}
-    joins = tuple(
-        dataclasses.replace(join, unmatched=MISSING, entity=False)
-        for join in needed_joins(declared.joins, wanted)
-    )
-    declaration = dataclasses.replace(
-        declared,
-        fields=fields,
-        tasks=(),
-        split=DeclaredSplit("file", {}),
-        joins=joins,
-        derived=derived,
-        time=None,
-        weight=None,
-    )
-    return ScoredRows(declaration, _ids(declaration) if keys is None else tuple(keys))
-
-
-def histories(schema: Schema, path: pathlib.Path) -> dict[str, str]:
-    """Returns what the histories among a model's fields are made of, in words, by field."""
-    declared = parse_declaration(schema.settings["declaration"], path)
-    names = {field.name for field in schema.fields}
-    return {
-        field.name: f"{field.history.of} of the earlier rows of each {field.history.by}"
-        for field in declared.fields
-        if field.history is not None and field.name in names
-    }
+    return parse_declaration(content, path)
 
 
 def _ids(declaration: Declaration) -> tuple[str, ...]:

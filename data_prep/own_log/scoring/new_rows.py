@@ -1,8 +1,10 @@
 """Rows of files that come after the preparation of a dataset, as features of a model."""
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
+import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,13 +12,16 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.field_encoder import FieldEncoder, features_of, missing_numbers
+from data_prep.own_log.history.histories import Histories
 from data_prep.own_log.id_types import IdTypes
 from data_prep.own_log.joined.tables import JoinedTable, read_joins
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.parsing.remote import RawPath
+from data_prep.own_log.rows.log_rows import ROW
 from data_prep.own_log.rows.row_reader import KEY, RowReader
-from data_prep.own_log.scoring.declared import ScoredRows, histories, scored_rows
+from data_prep.own_log.scoring.declared import ScoredRows, declaration_of, scored_rows
+from data_prep.own_log.scoring.earlier import EarlierRows
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.encodings import PADDING_ROW, TEXT, UNKNOWN_ROW, VALUE
@@ -64,6 +69,7 @@ class EncodeNewRows:
       schema: Its schema, with the fields of the model.
       rows: How the rows are read.
       tables: The joined tables.
+      histories: The histories of the rows; None where the rows bring them.
 
     Raises:
       DatasetError: A file of the dataset is missing or damaged.
@@ -75,16 +81,23 @@ class EncodeNewRows:
         schema: Schema,
         rows: ScoredRows,
         tables: Sequence[JoinedTable] = (),
+        histories: Histories | None = None,
     ):
         vocabularies = load_vocabularies(folder, schema.fields)
-        self._encoders = [FieldEncoder(f, vocabularies.get(f.name)) for f in schema.fields]
-        self._types = {
-            encoder.field.raw_name: IdTypes(encoder.field, encoder.ids)
+        encoder_of = FieldEncoder if histories is None else histories.encoder
+        self._encoders = [encoder_of(f, vocabularies.get(f.name)) for f in schema.fields]
+        self._types = [
+            (encoder.field.raw_name, IdTypes(encoder.field, encoder.ids))
             for encoder in self._encoders
             if getattr(encoder.field.encoding, "values", None) in (VALUE, TEXT)
-        }
+        ]
         self._read = RowReader(rows.declaration, tables, keys=rows.keys)
         self._keys = rows.keys
+        self._row = 0
+
+    def begin(self, row: int) -> None:
+        """Begins with a row of this number, from 0, among the usable ones."""
+        self._row = row
 
     def __call__(self, chunk: Chunk, bad_rows: BadRows) -> NewChunk:
         """Encodes the rows of a chunk that can be used.
@@ -95,8 +108,12 @@ class EncodeNewRows:
         """
         before = bad_rows.counts.copy(), self._read.unmatched.copy()
         frame, _, _ = self._read.usable(chunk, 0, bad_rows)
-        for column, id_types in self._types.items():
-            id_types.check(frame[column])
+        for column, id_types in self._types:
+            if column in frame.columns:  # as histories of earlier rows are not
+                id_types.check(frame[column])
+        rows = np.arange(self._row, self._row + frame.height)
+        frame = frame.with_columns(pl.Series(ROW, rows))
+        self._row += frame.height
         features = features_of(self._encoders, frame, as_long_as_possible=False)
         keys = pl.DataFrame([frame[KEY + name].alias(name) for name in self._keys])
         counts = self._counts(frame, features)
@@ -132,6 +149,7 @@ class NewRows:
       joined_dir: Folder that the names of the declaration's joined files are relative to.
       keys: Columns that stand beside the scores; None takes those of ids.
       max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
+      earlier: Files of earlier rows, of which histories are made; None where the rows bring them.
 
     Attributes:
       files: The files, in the order in which they are read.
@@ -152,14 +170,23 @@ class NewRows:
         joined_dir: RawPath,
         keys: Sequence[str] | None,
         max_bad_rows: int,
+        earlier: EarlierRows | None = None,
     ):
-        path = folder / SCHEMA_FILE
-        rows = scored_rows(schema, path, keys)
-        selection = rows.selection
+        declared = declaration_of(schema, folder / SCHEMA_FILE)
+        self._folder, self._schema, self._declared = folder, schema, declared
+        self._names = [field.name for field in schema.fields]
+        histories = [f for f in declared.fields if f.history and f.name in self._names]
+        self._earlier = earlier if histories else None
+        self._rows = rows = scored_rows(declared, self._names, keys, self._earlier is not None)
         advice = {
-            field: f"field {field} is a history, {what}: write the list into the files"
-            for field, what in histories(schema, path).items()
+            field.name: (
+                f"field {field.name} is a history, {field.history.of} of the earlier rows of each "
+                f"{field.history.by}: name the files of these rows by --history_files, or write "
+                "the lists into this file"
+            )
+            for field in histories
         }
+        selection = rows.selection
         columns = {name: advice.get(name, part) for name, part in selection.columns.items()}
         selection = dataclasses.replace(selection, columns=columns)
         self.files: Sequence[LogFile] = open_files(raw_dir, files, selection).opened
@@ -169,7 +196,7 @@ class NewRows:
         )
         self.joined = joins.files
         self._bad_rows = joins.bad_rows
-        self._encode = EncodeNewRows(folder, schema, rows, joins.tables)
+        self._tables = joins.tables
 
     @property
     def bytes(self) -> int:
@@ -186,6 +213,7 @@ class NewRows:
         progress: Progress,
         begin: Position = Position(),
         bad_rows: Mapping[str, int] = types.MappingProxyType({}),
+        row: int = 0,
     ) -> Iterator[tuple[Position, NewChunk]]:
         """Yields the rows chunk by chunk, each with the position at which to go on behind it.
 
@@ -193,13 +221,29 @@ class NewRows:
           progress: called with the number of bytes read since the last call.
           begin: The position at which to begin.
           bad_rows: Numbers of bad rows of the files up to there, by reason.
+          row: Number of usable rows up to there.
         """
         counted = self._bad_rows.copy()
         counted.counts.update(bad_rows)
-        return ahead(self._read(progress, begin, counted))
+        with contextlib.ExitStack() as stack:
+            histories = None
+            if self._earlier is not None:
+                histories = stack.enter_context(
+                    self._earlier.histories(self._declared, self._names, self._usable())
+                )
+            encode = EncodeNewRows(self._folder, self._schema, self._rows, self._tables, histories)
+            encode.begin(row)
+            yield from ahead(self._read(encode, progress, begin, counted))
+
+    def _usable(self) -> Iterator[pl.DataFrame]:
+        """Yields all usable rows, with their times and users."""
+        read = RowReader(self._rows.declaration, self._tables)
+        for file in self.files:
+            for frame, _, _ in read(file, 0, BadRows(sys.maxsize), lambda done: None):
+                yield frame
 
     def _read(
-        self, progress: Progress, begin: Position, bad_rows: BadRows
+        self, encode: EncodeNewRows, progress: Progress, begin: Position, bad_rows: BadRows
     ) -> Iterator[tuple[Position, NewChunk]]:
         for done in self.files[: begin.files]:
             progress(done.bytes)
@@ -210,7 +254,7 @@ class NewRows:
             bad_rows.beside = of_file
             for chunks, rows in enumerate(file.chunks(of_file, progress), start=1):
                 if chunks > first:
-                    yield Position(number, chunks), self._encode(rows, bad_rows)
+                    yield Position(number, chunks), encode(rows, bad_rows)
             bad_rows.beside = None
             bad_rows.counts.update(of_file.counts)
             counts = {"bad_rows": of_file.counts}

@@ -42,6 +42,28 @@ def new_rows(shop):
     return rows
 
 
+def test_histories_are_made_of_the_files_of_earlier_rows(shop, small, new_rows, tmp_path):
+    brought, made = tmp_path / "brought.parquet", tmp_path / "made.parquet"
+    predict.main(settings(shop, brought))
+    rows = raw_rows().filter(pl.col("day") == 3).drop("day", "click", "buy", "colour", "spent")
+    rows.write_csv(tmp_path / "rows.csv")
+    given = settings(
+        shop,
+        made,
+        raw_dir=str(tmp_path),
+        files=("rows.csv",),
+        history_files=("rows.csv",),
+        log_dir=str(shop),
+    )
+    predict.main(given)
+    one, other = pl.read_parquet(brought), pl.read_parquet(made)
+    assert other.columns == one.columns
+    assert other["order"].to_list() == one["order"].to_list()
+    for name in OUTPUTS:
+        np.testing.assert_allclose(other[name], one[name], rtol=2e-6)
+    assert sorted(path.name for path in tmp_path.glob("made*")) == ["made.parquet"]
+
+
 @pytest.fixture
 def small(run, monkeypatch):
     """Parts of few rows, so that there are many, and a run that is loaded and traced once."""
@@ -131,7 +153,7 @@ def test_an_interruption_changes_nothing(shop, small, tmp_path, monkeypatch, cap
         out,
         raw_dir=str(folder),
         files=("a.csv", "b.parquet"),
-        joined_dir=str(shop),
+        log_dir=str(shop),
         max_bad_rows=8,
         summary=str(summary),
     )
@@ -176,7 +198,7 @@ def test_one_bad_row_more_is_an_error_that_says_where(shop, small, tmp_path):
             tmp_path / "scores.parquet",
             raw_dir=str(folder),
             files=("a.csv", "b.parquet"),
-            joined_dir=str(shop),
+            log_dir=str(shop),
             max_bad_rows=limit,
         )
         with pytest.raises(DatasetError, match=place):
@@ -188,7 +210,7 @@ def test_mistakes_get_one_sentence(shop, small, new_rows, tmp_path):
     with pytest.raises(DatasetError, match=r"no column 'seen' .field seen is a history, item of"):
         predict.main(settings(shop, out, files=("rows.csv",)))
     histories(shop).write_parquet(tmp_path / "rows.parquet")
-    here = {"raw_dir": str(tmp_path), "joined_dir": str(shop), "files": ("rows.parquet",)}
+    here = {"raw_dir": str(tmp_path), "log_dir": str(shop), "files": ("rows.parquet",)}
     with pytest.raises(UsageError, match="--keys names 'click', which is an output of the model"):
         predict.main(settings(shop, out, keys=("click",), **here))
     with pytest.raises(DatasetError, match=r"no column 'oder' .--keys.; did you mean 'order'"):

@@ -62,7 +62,8 @@ class Settings:
     mixed_precision: str = setting(
         "none",
         "bfloat16: type of products and activations; weights, tables and losses stay float32. "
-        "bfloat16_products: type of large products alone.",
+        "bfloat16_products: type of large products alone. float16: as bfloat16, with a scaled "
+        "loss, for GPUs that have no bfloat16.",
         choices=forms.PRECISIONS,
     )
     positive_weights: tuple[str, ...] = setting(
@@ -187,6 +188,7 @@ def _train(
     from dcrnn_tf.models import start_vectors, table_memory
     from dcrnn_tf.training import evaluation, losses, row_groups
     from dcrnn_tf.training.monitor import monitored
+    from dcrnn_tf.training.step import check_settings
     from dcrnn_tf.training.trainer import Trainer
     from experiments.runs import earlier_run, explanations, finish
 
@@ -216,6 +218,7 @@ def _train(
         **balancing_settings,
     )
     model.check_positive_weights(weights)  # before the run has a folder
+    check_settings(training, model, balancer, replicas)
     monitored(training, model, dataset)
     row_groups.check(dataset, training.group_by)
     table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
@@ -268,7 +271,7 @@ def _train(
             print(f"Starting from {earlier.checkpoint}:")
             print("".join(f"  {line}\n" for line in carried.lines()), end="")
     trainer.train()
-    step = trainer.restore_best()
+    step = trainer.take_result()
 
     predictions = (
         (split, *trainer.predictor.predict(dataset, split))

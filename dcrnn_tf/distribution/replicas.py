@@ -22,6 +22,12 @@ def gather_over_replicas(tensor: tf.Tensor) -> tf.Tensor:
     return tensor if context is None else context.all_gather(tensor, axis=0)
 
 
+def replicas() -> int:
+    """Returns the number of replicas that compute the current step."""
+    context = _several_replicas()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
 def _several_replicas() -> tf.distribute.ReplicaContext | None:
     context = tf.distribute.get_replica_context()
     return None if context is None or context.num_replicas_in_sync == 1 else context

@@ -18,6 +18,7 @@ from dcrnn_tf.layers.crossing.subsequences import sequence_length, subsequence_s
 from dcrnn_tf.layers.dense.activated_tower import ActivatedTower
 from dcrnn_tf.layers.dense.dice import Dice
 from dcrnn_tf.layers.dense.gate_unit import GateUnit
+from dcrnn_tf.layers.dense.hidden_end import HiddenEnd
 from dcrnn_tf.layers.dense.mlp import MLP
 from dcrnn_tf.layers.dense.residual import ResidualLink
 from dcrnn_tf.layers.dense.tower import Tower
@@ -66,6 +67,7 @@ __all__ = [
     "GateControl",
     "GateUnit",
     "HeterogeneousExperts",
+    "HiddenEnd",
     "ListValues",
     "MatrixCross",
     "NormalizedExperts",

@@ -11,6 +11,7 @@ from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import BINARY, MULTI_CATEGORICAL, VECTOR, Field, Schema, Task
 from dcrnn_tf.layers import FieldEmbedding, SharedRows, Tower
 from dcrnn_tf.layers.base import Configured
+from dcrnn_tf.layers.dense import hidden_end
 from dcrnn_tf.models import derived_outputs, every_exposure
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.models.fit_by_task import FitByTask
@@ -59,6 +60,9 @@ class MultiTaskModel(Configured, FitByTask):
       table_devices: Devices that take turns in holding these; None, on the command line `null`,
         leaves it to TensorFlow.
       frozen_fields: Names of fields of ids whose embeddings training leaves as they are.
+      dropout: Share of the outputs of hidden layers, in experts, towers and perceptrons, that is
+        dropped in training.
+      normalization: Normalisation in these layers: `none`, `batch` or `layer`.
 
     Attributes:
       tasks: Names of the tasks, in order.
@@ -66,6 +70,7 @@ class MultiTaskModel(Configured, FitByTask):
       task_scopes: Names of the tasks as names of layers can hold them, in order; plain ones are the
         same.
       statistic_names: Names of the numbers that `add_statistic` gets in every training step.
+      takes_dense_options: Whether the model has made layers with `dense_options`.
       takes_shared_rows: Whether `logits` takes embeddings as `SharedRows` too.
       settings_from_zero: Names of the settings whose whole numbers may be 0; others are from 1.
 
@@ -96,14 +101,20 @@ class MultiTaskModel(Configured, FitByTask):
         table_shards: int = 1,
         table_devices: Sequence[str] | None = None,
         frozen_fields: Sequence[str] = (),
+        dropout: float = 0.0,
+        normalization: str = "none",
         **kwargs,
     ):
+        hidden_end.check(dropout, normalization)
         super().__init__(autocast=False, **kwargs)  # ids and weights go to the embedding untouched
         self.task_specs = tuple(map(_task, tasks))
         self.tasks = tuple(task.name for task in self.task_specs)
         self.task_scopes = tuple(ascii_names(self.tasks).values())
         self.embedding_dim = embedding_dim
         self.tasks_in_sequence = tasks_in_sequence
+        self.takes_dense_options = False
+        self.dropout = dropout
+        self.normalization = normalization
         self._only_where: tuple[tuple[str, str], ...] = ()
         self.embedding = FieldEmbedding(
             fields,
@@ -118,6 +129,16 @@ class MultiTaskModel(Configured, FitByTask):
         )
         self.fields = self.embedding.fields
         self._statistics = _Statistics()
+
+    @property
+    def dense_options(self) -> dict:
+        """What perceptrons, towers and experts of the model are made with."""
+        self.takes_dense_options = True
+        return {
+            "dropout": self.dropout,
+            "normalization": self.normalization,
+            "dtype": self.dtype_policy,
+        }
 
     @property
     def embedding_width(self) -> int:
@@ -278,7 +299,7 @@ class MultiTaskModel(Configured, FitByTask):
           part: What the towers' names have behind those of the tasks.
         """
         return tuple(
-            Tower(units, task.outputs, name=f"{scope}{part}_tower", dtype=self.dtype_policy)
+            Tower(units, task.outputs, name=f"{scope}{part}_tower", **self.dense_options)
             for task, scope in zip(self.task_specs, self.task_scopes, strict=True)
         )
 

@@ -159,7 +159,19 @@ def build(name: str, schema: Schema, /, **chosen) -> MultiTaskModel:
         raise ModelError(f"model {name}: {error}") from None
     table_memory.check(model.embedding)
     model.build()
+    _check_dense_options(name, model)
     return model
+
+
+def _check_dense_options(name: str, model: MultiTaskModel) -> None:
+    """Refuses options of hidden layers if the model makes none with them."""
+    chosen = {"dropout": model.dropout, "normalization": model.normalization}
+    for setting in [key for key, value in chosen.items() if value not in (0, "none")]:
+        if not model.takes_dense_options:
+            raise ModelError(
+                f"model {name}: {setting}={chosen[setting]!r} has no hidden layer to act on; leave "
+                "it out, or choose a model that has some"
+            )
 
 
 def _imported(name: str) -> type[MultiTaskModel]:

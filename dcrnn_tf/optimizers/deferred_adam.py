@@ -42,7 +42,8 @@ class DeferredAdam(LazyAdam):
       learning_rate: Learning rate, lr, or a schedule of Keras.
       longest_wait: Largest number of steps that a row may wait.
       name: Name of the optimizer.
-      **kwargs: `beta_1`, `beta_2`, `epsilon` and `static_shapes`, as `LazyAdam` takes them.
+      **kwargs: `beta_1`, `beta_2`, `epsilon`, `static_shapes` and `row_decay`, as `LazyAdam` takes
+        them.
 
     Raises:
       ValueError: An argument asks for what is refused, or `longest_wait` is too short.

@@ -30,8 +30,8 @@ class LazyAdam(TableOptimizer):
       epsilon: Number added to the root of the second moment.
       static_shapes: Whether repeated rows are merged in a form that XLA compiles.
       name: Name of the optimizer.
-      **kwargs: Further arguments of Keras' optimizers; with `weight_decay` a step reads the whole
-        table.
+      **kwargs: Further arguments of `TableOptimizer` and Keras' optimizers; with `weight_decay` a
+        step reads the whole table, with `row_decay` the rows of the batch.
 
     Example:
       >>> import tensorflow as tf
@@ -73,6 +73,7 @@ class LazyAdam(TableOptimizer):
 
     def update_step(self, gradient, variable, learning_rate) -> None:
         """Makes one step for one variable."""
+        self.decay_rows(gradient, variable, learning_rate)
         position = self._get_variable_index(variable)
         weight = variable.value if isinstance(variable, keras.Variable) else variable
         m, v = self._momentums[position].value, self._velocities[position].value

@@ -2,10 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 
 from dcrnn_tf.optimizers.fused_adam import FusedAdam
+
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +18,8 @@ class Registration:
     Attributes:
       compiles: Whether the optimizer takes `static_shapes`, a form that XLA compiles.
       state: Number of numbers that the optimizer keeps for each weight of a table.
-      cls: Class of the optimizer; its constructor takes `learning_rate`.
+      cls: Class of the optimizer; its constructor takes `learning_rate`, and `row_decay` if it
+        decays the rows of a batch.
     """
 
     compiles: bool
@@ -78,7 +82,10 @@ def numbers_per_weight(name: str) -> int:
 
 
 def build_for_tables(
-    name: str, learning_rate: float, static_shapes: bool = False
+    name: str,
+    learning_rate: float | Schedule,
+    static_shapes: bool = False,
+    row_decay: float = 0.0,
 ) -> keras.optimizers.Optimizer:
     """Builds an optimizer of embedding tables, right for gradients in which rows repeat.
 
@@ -88,9 +95,10 @@ def build_for_tables(
 
     Args:
       name: One of `names_for_tables()`.
-      learning_rate: Learning rate of the optimizer.
+      learning_rate: Learning rate of the optimizer, or a schedule of Keras.
       static_shapes: Whether XLA compiles the step; `lazy_adam` and `adam_deferred` alone have that
         form.
+      row_decay: Weight decay of the rows of a batch, as in `TableOptimizer`.
 
     Raises:
       ValueError: There is no optimizer of that name, or it has no such form.
@@ -104,21 +112,25 @@ def build_for_tables(
         known = ", ".join(names_for_tables())
         raise ValueError(f"embedding optimizer {name!r} is not one of {known}")
     optimizer = _for_tables[name]
+    more = {"row_decay": row_decay} if row_decay else {}
     if not static_shapes:
-        return optimizer.cls(learning_rate=learning_rate)
+        return optimizer.cls(learning_rate=learning_rate, **more)
     if not optimizer.compiles:
         raise ValueError(f"embedding optimizer {name!r} has no form that XLA compiles")
-    return optimizer.cls(learning_rate=learning_rate, static_shapes=True)
+    return optimizer.cls(learning_rate=learning_rate, static_shapes=True, **more)
 
 
-def build(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+def build(
+    name: str, learning_rate: float | Schedule, weight_decay: float | None = None
+) -> keras.optimizers.Optimizer:
     """Builds an optimizer of Keras by its name there, such as `adam`, `adamw` or `rmsprop`.
 
     `adam` is `FusedAdam`, the same in one operation.
 
     Args:
       name: Name of the optimizer.
-      learning_rate: Learning rate of the optimizer.
+      learning_rate: Learning rate of the optimizer, or a schedule of Keras.
+      weight_decay: Decoupled weight decay; None takes Keras' default of the optimizer.
 
     Raises:
       ValueError: There is no optimizer of that name.
@@ -129,10 +141,10 @@ def build(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
       'FusedAdam'
     """
     if name == "adam":
-        return FusedAdam(learning_rate)
+        return FusedAdam(learning_rate, weight_decay=weight_decay)
+    config = {"learning_rate": learning_rate}
+    config |= {} if weight_decay is None else {"weight_decay": weight_decay}
     try:
-        return keras.optimizers.get(
-            {"class_name": name, "config": {"learning_rate": learning_rate}}
-        )
+        return keras.optimizers.get({"class_name": name, "config": config})
     except (TypeError, ValueError):
         raise ValueError(f"optimizer {name!r} is not one of Keras'") from None

@@ -38,13 +38,18 @@ class NumericGuard:
         step: tf.Tensor,
         losses: Mapping[str, tf.Tensor],
         gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
-    ) -> None:
+        tolerated: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Watches one step; called inside the compiled training step.
 
         Args:
           step: Number of the step, from 1.
           losses: `{name: scalar}`.
           gradients: Gradients of the variables, in their order.
+          tolerated: Whether gradients of this step may be not finite; None if they never may.
+
+        Returns:
+          Whether all losses and gradients are finite.
         """
         norms = [tf.cast(losses[name], tf.float32) for name in self._losses]
         for gradient in gradients:
@@ -55,12 +60,18 @@ class NumericGuard:
                 tf.zeros(()) if gradient is None else tf.cast(tf.nn.l2_loss(gradient), tf.float32)
             )
         norms = sum_over_replicas(tf.stack(norms))
+        finite = tf.math.is_finite(norms)
+        all_finite = tf.reduce_all(finite)
+        if tolerated is not None:
+            is_gradient = tf.range(tf.size(norms)) >= len(self._losses)
+            norms = tf.where(tolerated & is_gradient & ~finite, 0.0, norms)
         sound = tf.equal(self._bad_step, 0)
         before, now = self._before.read_value(), self._now.read_value()
         self._before.assign(tf.where(sound, now, before))
         self._now.assign(tf.where(sound, norms, now))
         bad = sound & ~tf.reduce_all(tf.math.is_finite(norms))
         self._bad_step.assign(tf.where(bad, tf.cast(step, tf.int64), self._bad_step.read_value()))
+        return all_finite
 
     def finding(self) -> str | None:
         """Returns what was not finite at which step, and the largest gradients before it, in words.

@@ -11,7 +11,9 @@ class TrainingSettings:
 
     epochs: int = setting(3, "Number of passes over the training split.", lower=1)
     batch_size: int = setting(1024, "Number of examples of a training step.", lower=1)
-    learning_rate: float = setting(1e-4, "Learning rate of both optimizers.", lower=0.0)
+    learning_rate: float = setting(
+        1e-4, "Learning rate, also that of the embedding tables if they have none.", lower=0.0
+    )
     optimizer: str = setting(
         "adam", "Keras' name of the optimizer of all weights but the embedding tables."
     )
@@ -51,6 +53,58 @@ class TrainingSettings:
         None,
         "Entity table, or field with one id a row, by which rows are grouped for GAUC and other "
         "metrics by group; the entity table user by default, where there is one.",
+    )
+    embedding_learning_rate: float | None = setting(
+        None, "Learning rate of the embedding tables; --learning_rate by default.", lower=0.0
+    )
+    schedule: str = setting(
+        "constant",
+        "How the learning rates change: cosine and linear let them fall once, exponential and "
+        "staircase multiply them again and again, gradually or all at once.",
+        choices=("constant", "cosine", "linear", "exponential", "staircase"),
+    )
+    schedule_length: float | None = setting(
+        None,
+        "Length of the fall, by default to the end of training; of exponential and staircase that "
+        "between two factors, an epoch by default.",
+        above=0.0,
+    )
+    schedule_factor: float | None = setting(
+        None,
+        "Share of the rates that is left of them after a fall, 0 by default; of exponential and "
+        "staircase the factor of each length, 0.5 by default.",
+        lower=0.0,
+    )
+    warmup: float = setting(
+        0.0, "Length of the warm-up, in which the rates rise from 0 in a straight line.", lower=0.0
+    )
+    schedule_unit: str = setting(
+        "steps",
+        "Unit of --schedule_length and --warmup.",
+        choices=("steps", "epochs"),
+    )
+    clip_value: float | None = setting(
+        None, "Largest absolute value of a number in a gradient; no limit by default.", above=0.0
+    )
+    clip_norm: float | None = setting(
+        None, "Largest norm of all gradients together; no limit by default.", above=0.0
+    )
+    embedding_l2: float = setting(
+        0.0, "L2 penalty on the embedding rows of a batch, each of them once.", lower=0.0
+    )
+    dense_l2: float = setting(0.0, "L2 penalty on the kernels of layers.", lower=0.0)
+    embedding_weight_decay: float = setting(
+        0.0, "Decoupled weight decay of the embedding rows of a batch.", lower=0.0
+    )
+    weight_decay: float = setting(
+        0.0, "Decoupled weight decay of the kernels of layers.", lower=0.0
+    )
+    weight_average: float = setting(
+        0.0,
+        "Decay of the average of the weights over the steps, such as 0.999, which is evaluated and "
+        "exported in their place; no average by default.",
+        lower=0.0,
+        upper=0.999999,
     )
     steps_per_execution: int = setting(
         1,

@@ -1,5 +1,6 @@
 """The custom training loop: steps, checkpoints, resume and logs."""
 
+import contextlib
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -7,11 +8,10 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 import tqdm
 
-from dcrnn_tf import metrics, optimizers
+from dcrnn_tf import metrics
 from dcrnn_tf.balancing import Balancing
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.distribution.distribution import Distribution, batch_means, weigh
-from dcrnn_tf.distribution.replicas import gather_over_replicas
+from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.interruption import Interrupted, Interruption
@@ -21,16 +21,19 @@ from dcrnn_tf.training.evaluation import Predictor, evaluate, weights_of
 from dcrnn_tf.training.losses import multi_task_losses
 from dcrnn_tf.training.metrics_log import METRICS_FILE
 from dcrnn_tf.training.monitor import VALIDATION, Monitor, monitored
-from dcrnn_tf.training.numeric_guard import NumericGuard, non_finite_weights
-from dcrnn_tf.training.running_means import RunningMeans
+from dcrnn_tf.training.numeric_guard import non_finite_weights
 from dcrnn_tf.training.settings import TrainingSettings
+from dcrnn_tf.training.step import TrainingStep
 from dcrnn_tf.training.warm_start import Carried, Earlier, carry
-
-_ALL_TASKS = "all tasks together"  # the penalties that the model adds included
+from dcrnn_tf.training.weight_average import averaged
 
 
 class TrainingError(UserError):
     """Training cannot continue."""
+
+
+class _Signalled(Exception):
+    """SIGINT or SIGTERM has come during an evaluation."""
 
 
 class Trainer:
@@ -87,30 +90,20 @@ class Trainer:
         self.settings = settings
         self._distribution = distribution or Distribution()
         self.predictor = Predictor(model, positive_weights, self._distribution)
-        self._losses = multi_task_losses(positive_weights, dataset.schema.tasks)
-        self._balancing = balancing or Balancing(tuple(self._losses))
+        task_losses = multi_task_losses(positive_weights, dataset.schema.tasks)
         self._run_dir = pathlib.Path(run_dir)
         self._after_validation = after_validation
         self._steps_per_epoch = dataset.steps("train", settings.batch_size)
-
-        tables = {variable.path for variable in model.embedding_variables}
-        self._tables = [v for v in model.trainable_variables if v.path in tables]
-        self._others = [v for v in model.trainable_variables if v.path not in tables]
-        self._others += self._balancing.trainable_variables
-        self._table_optimizer = optimizers.build_for_tables(
-            settings.embedding_optimizer, settings.learning_rate, settings.jit_compile
-        )
-        self._optimizer = optimizers.build(settings.optimizer, settings.learning_rate)
-        self._defers = isinstance(self._table_optimizer, optimizers.DeferredAdam)
-        self._table_optimizer.build(self._tables)
-        self._optimizer.build(self._others)
-
-        self._mean_losses = RunningMeans(self._losses)
-        self._mean_statistics = RunningMeans(
-            [*model.statistic_names, *self._balancing.statistic_names]
+        self._step = TrainingStep(
+            model,
+            task_losses,
+            balancing or Balancing(tuple(task_losses)),
+            settings,
+            self._steps_per_epoch,
+            self._distribution,
         )
         self._progress = {
-            "step": tf.Variable(0, dtype=tf.int64),
+            "step": self._step.step,
             "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
             "metrics_bytes": tf.Variable(0, dtype=tf.int64),
             "seconds_timed": tf.Variable(0.0, dtype=tf.float64),
@@ -124,7 +117,6 @@ class Trainer:
         self._saved_step: int | None = None
         self._processor_seconds_before = 0.0
         self._interruption = Interruption()
-        self._guard = NumericGuard([*self._losses, _ALL_TASKS], self._tables + self._others)
         # Traced for batches of any size, so that a run can continue with a batch of any size.
         # There is no control flow for AutoGraph to convert, and it would leave temporary files
         # behind when the process is killed.
@@ -172,8 +164,7 @@ class Trainer:
           DistributionError: Other workers have read another checkpoint.
         """
         step = self._saved_step = self._checkpoints.restore()
-        for optimizer in (self._table_optimizer, self._optimizer):
-            optimizer.learning_rate = self.settings.learning_rate  # not that of the checkpoint
+        self._step.restored()
         self._distribution.check_same(step)
         if self._distribution.is_chief:
             metrics_log.cut(
@@ -229,27 +220,38 @@ class Trainer:
             done = f"{self.steps:,} of {total:,} steps"
             print(f"Training ends after {done}: {self.monitor.sentence()}.")
 
-    def restore_best(self) -> int:
-        """Takes the weights of the step that counts, and returns the step.
+    def take_result(self) -> int:
+        """Takes the weights that count, and returns their step; the last call of a training.
 
-        That is the best step by `monitor`; the last one where nothing is monitored.
+        They are those of the best step by `monitor`, the last ones where nothing is monitored; and
+        their average, where the settings ask for one.
 
         Raises:
           DatasetError: The checkpoint of that step cannot be read.
         """
         best = None if self.monitor is None else self.monitor.best_step
+        average = self._step.average
         if best is None or best == self.steps:
+            if average is not None:
+                average.swap()
             return self.steps
         self._distribution.wait()  # for the chief, which writes
-        variables = numbered("model", self.model.variables)
+        model = self.model
+        variables = numbered("model", model.variables) if average is None else averaged(model)
         Checkpoints(self._run_dir / CHECKPOINTS, variables, partial=True).restore(best)
         return best
 
     def evaluate(self, split: str) -> dict:
         """Evaluates a split and logs its metrics, `{task or derived output: {metric: value}}`."""
-        predictions = self.predictor.predict(
-            self.dataset, split, progress=lambda rows: self._after_evaluated_batch()
-        )
+        average = self._step.average
+        try:
+            with contextlib.nullcontext() if average is None else average.taken():
+                predictions = self.predictor.predict(
+                    self.dataset, split, progress=lambda rows: self._after_evaluated_batch()
+                )
+        except _Signalled:  # here, where the weights are those of training again
+            self._obey(self._interruption.number)
+            raise
         tasks = self.dataset.schema.tasks
         derived_outputs = self.model.derived_outputs(tasks)
         weights = weights_of(self.dataset, split, derived_outputs)
@@ -270,7 +272,7 @@ class Trainer:
 
     def _validate(self) -> dict | None:
         self._check_weights()
-        self._finish_tables()
+        self._step.finish()
         there = VALIDATION in self.dataset.schema.splits
         return self.evaluate(VALIDATION) if there else None
 
@@ -281,7 +283,7 @@ class Trainer:
           TrainingError: A loss, a gradient or a weight is not finite.
         """
         self._check_weights()
-        self._finish_tables()
+        self._step.finish()
         self._save()
 
     def _save(self, only_to_continue: bool = False) -> None:
@@ -299,8 +301,9 @@ class Trainer:
 
     def _after_evaluated_batch(self) -> None:
         self._distribution.beat()
-        if self._distribution.workers == 1:  # several workers would not end at the same batch
-            self._obey(self._interruption.number)
+        alone = self._distribution.workers == 1  # several would not end at the same batch
+        if alone and self._interruption.number is not None:
+            raise _Signalled
 
     def _obey(self, number: int | None) -> None:
         """Ends the run if a signal has asked for it, after a checkpoint of the step it is at."""
@@ -308,8 +311,8 @@ class Trainer:
             return
         if self._saved_step != self.steps:
             self._check_weights()
-            # Deferred updates of tables wait on: making them now would change the bits of the run.
-            self._save(only_to_continue=self._defers)
+            # What waits in rows waits on: making it now would change the bits of the run.
+            self._save(only_to_continue=self._step.rows_wait)
         raise Interrupted(
             number,
             f" at step {self.steps}, of which there is a checkpoint; the same command goes on from "
@@ -322,7 +325,7 @@ class Trainer:
             self._stop(f"after step {self.steps} weights of {', '.join(names)} are not finite")
 
     def _check_steps(self) -> None:
-        if (finding := self._guard.finding()) is not None:
+        if (finding := self._step.guard.finding()) is not None:
             self._stop(finding)
 
     def _stop(self, finding: str) -> None:
@@ -377,8 +380,8 @@ class Trainer:
                 logged_step, logged_at = step, now
                 self._check_steps()
                 self._log_losses(epoch, speed)
-            if self._defers and step % self._table_optimizer.longest_wait == 0:
-                self._finish_tables()
+            if self._step.longest_wait and step % self._step.longest_wait == 0:
+                self._step.finish()
             if self._pauses(step):
                 stop_clock()
                 if self._evaluates_within_epoch(step):
@@ -422,8 +425,7 @@ class Trainer:
             return min(1, end - step)
         every = [settings.log_every, settings.checkpoint_every]
         every += [settings.evaluate_every] if settings.evaluate_every is not None else []
-        if self._defers:
-            every.append(self._table_optimizer.longest_wait)
+        every += [self._step.longest_wait] if self._step.longest_wait else []
         pauses = [count - step % count for count in every]
         return min(settings.steps_per_execution, end - step, *pauses)
 
@@ -434,58 +436,11 @@ class Trainer:
 
         tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
 
-    def _step(
-        self,
-        features: dict,
-        labels: dict,
-        share: tf.Tensor | None = None,
-        weights: Mapping[str, tf.Tensor] | None = None,
-    ) -> None:
-        labels = self.model.training_labels(labels)
-        if self._defers:
-            for table, rows in zip(self._tables, self.model.embedding_rows(features), strict=True):
-                self._table_optimizer.catch_up(table, gather_over_replicas(rows))
-        with tf.GradientTape(persistent=self._balancing.per_task) as tape:
-            losses = self._task_losses(features, labels, weights)
-            penalties = self.model.losses
-            total = self._balancing.total(losses, penalties)
-        gradients = self._balancing.gradients(
-            tape, total, losses, penalties, self._tables + self._others
-        )
-        statistics = self.model.statistics | self._balancing.statistics
-        if share is not None:  # this replica's share in the rows of the batch
-            gradients = weigh(gradients, share)
-            losses, statistics, total = batch_means((losses, statistics, total), share)
-        step = self._progress["step"] + 1
-        self._guard.watch(step, {**losses, _ALL_TASKS: total}, gradients)
-        self._table_optimizer.apply(gradients[: len(self._tables)], self._tables)
-        self._optimizer.apply(gradients[len(self._tables) :], self._others)
-        if self._balancing.looks_back:
-            self._balancing.look_back(self._task_losses(features, labels, weights))
-        self._mean_losses.add(losses)
-        self._mean_statistics.add(statistics)
-        self._progress["step"].assign_add(1)
-
-    def _task_losses(
-        self, features: dict, labels: dict, weights: Mapping[str, tf.Tensor] | None
-    ) -> dict[str, tf.Tensor]:
-        logits = self.model.training_logits(features, labels)
-        losses = {
-            task: loss(labels[task], logits[task], None if weights is None else weights[task])
-            for task, loss in self._losses.items()
-        }
-        return self._distribution.means_of_part(losses)
-
-    def _finish_tables(self) -> None:
-        """Makes the updates that a deferring optimizer has not made yet, in every row."""
-        if self._defers:
-            for table in self._tables:
-                self._table_optimizer.catch_up(table)
-
     def _log_losses(self, epoch: int, rows_per_second: float) -> None:
-        means = self._mean_losses.take(self.settings.log_every)
-        statistics = self._mean_statistics.take(self.settings.log_every)
-        for kind, values in (("loss", means), ("statistics", statistics)):
+        means = self._step.mean_losses.take(self.settings.log_every)
+        statistics = self._step.mean_statistics.take(self.settings.log_every)
+        rates = self._step.rates
+        for kind, values in (("loss", means), ("statistics", statistics), ("rate", rates)):
             for name, value in values.items():
                 tf.summary.scalar(f"{kind}/{name}", value, self.steps)
         tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
@@ -511,11 +466,6 @@ class Trainer:
     def _state(self) -> dict[str, tf.Variable]:
         return (
             {f"progress_{name}": variable for name, variable in self._progress.items()}
-            | {f"loss_sum_{task}": v for task, v in self._mean_losses.sums.items()}
-            | {f"statistic_sum_{name}": v for name, v in self._mean_statistics.sums.items()}
-            | numbered("model", self.model.variables)
-            | numbered("table_optimizer", self._table_optimizer.variables)
-            | numbered("optimizer", self._optimizer.variables)
-            | numbered("balancing", self._balancing.variables)
+            | self._step.variables()
             | ({} if self.monitor is None else self.monitor.variables)
         )

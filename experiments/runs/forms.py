@@ -18,7 +18,7 @@ from dcrnn_tf.system.json_form import (
 )
 from dcrnn_tf.training.metrics_log import METRICS
 
-PRECISIONS = ("none", "bfloat16", "bfloat16_products")
+PRECISIONS = ("none", "bfloat16", "bfloat16_products", "float16")
 
 _FROM_1 = Value("a whole number from 1", lambda value: type(value) is int and value > 0)
 _PRECISION = Value(f"one of {', '.join(PRECISIONS)}", PRECISIONS.__contains__)
@@ -37,6 +37,7 @@ CONFIG = Object(
         "batch_size": Optional(_FROM_1),
         "learning_rate": Optional(FROM_0),
         "monitor": Optional(TEXT),
+        "weight_average": Optional(FROM_0),
     }
 )
 

@@ -137,14 +137,15 @@ def use_precision(mixed_precision: str) -> None:
 
     Args:
       mixed_precision: One of `forms.PRECISIONS`: `none`, float32 throughout; `bfloat16`, products
-        and activations in bfloat16; `bfloat16_products`, large products alone.
+        and activations in bfloat16; `bfloat16_products`, large products alone; `float16`, products
+        and activations in float16.
     """
     import keras
 
     from dcrnn_tf.layers.product import use_bfloat16_products
 
-    low = mixed_precision == "bfloat16"
-    keras.config.set_dtype_policy("mixed_bfloat16" if low else "float32")
+    low = mixed_precision in ("bfloat16", "float16")
+    keras.config.set_dtype_policy(f"mixed_{mixed_precision}" if low else "float32")
     use_bfloat16_products(mixed_precision == "bfloat16_products")
 
 

@@ -14,6 +14,7 @@ from dcrnn_tf.training import evaluation, metrics_log
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
 from dcrnn_tf.training.metric_address import MEAN_PRIMARY, MetricAddress
 from dcrnn_tf.training.metrics_log import METRICS_FILE
+from dcrnn_tf.training.weight_average import averaged
 from experiments.runs import run_folder
 
 LAST = "last"
@@ -76,9 +77,10 @@ def load(
     run_folder.use_precision(mixed_precision or config.get("mixed_precision") or "none")
     with _naming(run_dir / run_folder.CONFIG_FILE):
         model = build(config, dataset.schema)
-    checkpoints = Checkpoints(
-        run_dir / CHECKPOINTS, numbered("model", model.variables), partial=True
-    )
+    variables = numbered("model", model.variables)
+    if config.get("weight_average"):
+        variables = averaged(model)
+    checkpoints = Checkpoints(run_dir / CHECKPOINTS, variables, partial=True)
     if step is None and config.get("monitor") is not None:
         step = best_step(run_dir)
     restored = checkpoints.restore(step if isinstance(step, int) else None)

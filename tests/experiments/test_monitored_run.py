@@ -28,6 +28,7 @@ def test_what_counts_is_the_best_step(dataset_folder, tmp_path, capsys):
         evaluate_every=5,
         monitor="validation/mean/logloss",
         patience=2,
+        weight_average=0.5,
     )
     train.main(settings, training)
     assert f"of 360 steps: {training.monitor} is best at step" in capsys.readouterr().out

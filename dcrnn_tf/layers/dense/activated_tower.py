@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.dice import Dice
+from dcrnn_tf.layers.dense.hidden_end import check
 
 _WITH_WEIGHTS = {"dice": Dice, "prelu": keras.layers.PReLU}
 
@@ -18,6 +19,8 @@ class ActivatedTower(Layer):
     Args:
       units: Widths of the hidden layers; none gives a linear map.
       activation: Activation f_l of every hidden layer: `dice`, `prelu`, or one of Keras' by name.
+
+      dropout: Share of the outputs of every hidden layer that is dropped in training.
 
     Call arguments:
       inputs: Features, `(rows, d)`.
@@ -38,8 +41,15 @@ class ActivatedTower(Layer):
       TensorShape([5])
     """
 
-    def __init__(self, units: Sequence[int] = (64, 32), activation: str = "dice", **kwargs):
+    def __init__(
+        self,
+        units: Sequence[int] = (64, 32),
+        activation: str = "dice",
+        dropout: float = 0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        check(dropout, "none")
         self.units = tuple(units)
         self.activation = activation
         policy = self.dtype_policy
@@ -55,6 +65,9 @@ class ActivatedTower(Layer):
             else keras.layers.Activation(activation, name=f"activation_{i}", dtype=policy)
             for i in range(len(self.units))
         )
+        self.dropout = None
+        if dropout:
+            self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
     def build(self, input_shape) -> None:
         """Creates the weights of every layer."""
@@ -88,5 +101,8 @@ class ActivatedTower(Layer):
         """
         more = {"counted": counted, "training": training} if self.activation == "dice" else {}
         for activation, dense in zip(self.activations, self.dense[1:], strict=True):
-            products = dense(activation(products, **more))
+            outputs = activation(products, **more)
+            if self.dropout is not None:
+                outputs = self.dropout(outputs, training=training)
+            products = dense(outputs)
         return tf.squeeze(products, axis=-1)

@@ -16,6 +16,8 @@ class Tower(Layer):
     Args:
       units: Widths of the hidden layers; none gives a linear map.
       outputs: Number of outputs, for which w has as many columns.
+      dropout: Share of the outputs of every hidden layer that is dropped in training.
+      normalization: Normalisation before every activation: `none`, `batch` or `layer`.
 
     Call arguments:
       inputs: Features, `(batch, d)`.
@@ -30,11 +32,24 @@ class Tower(Layer):
       TensorShape([5])
     """
 
-    def __init__(self, units: Sequence[int] = (64, 32), outputs: int = 1, **kwargs):
+    def __init__(
+        self,
+        units: Sequence[int] = (64, 32),
+        outputs: int = 1,
+        dropout: float = 0.0,
+        normalization: str = "none",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.units = tuple(units)
         self.outputs = outputs
-        self.hidden = MLP(self.units, name="hidden", dtype=self.dtype_policy)
+        self.hidden = MLP(
+            self.units,
+            dropout=dropout,
+            normalization=normalization,
+            name="hidden",
+            dtype=self.dtype_policy,
+        )
         self.logit = keras.layers.Dense(outputs, name="logit", dtype=self.dtype_policy)
 
     def build(self, input_shape) -> None:

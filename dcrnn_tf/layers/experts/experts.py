@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from dcrnn_tf.layers.base import Layer
+from dcrnn_tf.layers.dense.hidden_end import HiddenEnd, check
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.shared_rows import SharedRows
@@ -21,6 +22,8 @@ class Experts(Layer):
     Args:
       num_experts: Number of experts, E.
       units: Widths of the layers of an expert.
+      dropout: Share of the outputs of every layer that is dropped in training.
+      normalization: Normalisation before every activation: `none`, `batch` or `layer`.
 
     Call arguments:
       inputs: Features, `(batch, d)`, a tensor or `SharedRows`.
@@ -38,7 +41,14 @@ class Experts(Layer):
       TensorShape([3, 5, 4])
     """
 
-    def __init__(self, num_experts: int, units: Sequence[int] = (128, 64), **kwargs):
+    def __init__(
+        self,
+        num_experts: int,
+        units: Sequence[int] = (128, 64),
+        dropout: float = 0.0,
+        normalization: str = "none",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if num_experts < 1 or not units:
             raise ValueError(
@@ -46,6 +56,18 @@ class Experts(Layer):
             )
         self.num_experts = num_experts
         self.units = tuple(units)
+        ends = check(dropout, normalization)
+        self.ends = tuple(
+            HiddenEnd(
+                "relu",
+                dropout,
+                normalization,
+                num_experts,
+                name=f"end_{i}",
+                dtype=self.dtype_policy,
+            )
+            for i in range(len(self.units) if ends else 0)
+        )
 
     def build(self, input_shape) -> None:
         """Creates the kernels, `(d, E * units[0])` and then `(E, units[l-1], units[l])`."""
@@ -60,6 +82,8 @@ class Experts(Layer):
             shape = (self.num_experts, 1, width) if i else (self.num_experts * width,)
             biases.append(self._add_weight(f"bias_{i}", shape, "zeros"))
         self.kernels, self.biases = tuple(kernels), tuple(biases)
+        for end, width in zip(self.ends, self.units, strict=False):
+            end.build((None, self.num_experts * width))
 
     def _add_weight(self, name: str, shape: tuple[int, ...], initializer) -> keras.Variable:
         # The weights are cast in `call`, so that a penalty reads them as they are.
@@ -71,12 +95,22 @@ class Experts(Layer):
             [tf.cast(tf.convert_to_tensor(weight), self.compute_dtype) for weight in weights]
             for weights in (self.kernels, self.biases)
         )
-        hidden = tf.nn.relu(tf.nn.bias_add(product(inputs, kernels[0]), biases[0]))
-        hidden = tf.reshape(hidden, (-1, self.num_experts, self.units[0]))
-        hidden = tf.transpose(hidden, (1, 0, 2))
-        for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
-            hidden = tf.nn.relu(hidden @ kernel + bias)
+        products = tf.nn.bias_add(product(inputs, kernels[0]), biases[0])
+        hidden = self._apart(self.ends[0](products) if self.ends else tf.nn.relu(products), 0)
+        for i, (kernel, bias) in enumerate(zip(kernels[1:], biases[1:], strict=True), start=1):
+            products = hidden @ kernel + bias
+            hidden = self._ended(products, i) if self.ends else tf.nn.relu(products)
         return hidden
+
+    def _apart(self, side_by_side: tf.Tensor, layer: int) -> tf.Tensor:
+        """Returns outputs `(batch, E * width)` of a layer as `(E, batch, width)`."""
+        split = tf.reshape(side_by_side, (-1, self.num_experts, self.units[layer]))
+        return tf.transpose(split, (1, 0, 2))
+
+    def _ended(self, products: tf.Tensor, layer: int) -> tf.Tensor:
+        width = self.num_experts * self.units[layer]
+        side_by_side = tf.reshape(tf.transpose(products, (1, 0, 2)), (-1, width))
+        return self._apart(self.ends[layer](side_by_side), layer)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(E, batch, units[-1])`."""

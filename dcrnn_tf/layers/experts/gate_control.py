@@ -30,6 +30,8 @@ class GateControl(Layer):
       num_task_experts: Number of experts of each task, P.
       units: Widths of the layers of an expert.
       shared_gate: Whether there is a shared gate; the last level has none.
+      dropout: Share of the outputs of every layer of an expert that is dropped in training.
+      normalization: Normalisation in these layers: `none`, `batch` or `layer`.
 
     Call arguments:
       inputs: One input for all groups, `(batch, d)`, or one for each task and then that of the
@@ -57,6 +59,8 @@ class GateControl(Layer):
         num_task_experts: int = 2,
         units: Sequence[int] = (128, 64),
         shared_gate: bool = False,
+        dropout: float = 0.0,
+        normalization: str = "none",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -71,6 +75,8 @@ class GateControl(Layer):
         self.num_experts = num_tasks * num_task_experts + num_shared_experts
         self.units = tuple(units)
         self.shared_gate = shared_gate
+        self.dropout = dropout
+        self.normalization = normalization
         self.experts: tuple[Experts, ...] = ()
 
     def build(self, input_shape) -> None:
@@ -86,7 +92,14 @@ class GateControl(Layer):
             groups = {f"experts_{t}": self.num_task_experts for t in range(self.num_tasks)}
             groups["shared_experts"] = self.num_shared_experts
         self.experts = tuple(
-            Experts(number, self.units, name=name, dtype=self.dtype_policy)
+            Experts(
+                number,
+                self.units,
+                self.dropout,
+                self.normalization,
+                name=name,
+                dtype=self.dtype_policy,
+            )
             for name, number in groups.items()
         )
         for experts in self.experts:

@@ -34,6 +34,8 @@ class HeterogeneousExperts(Layer):
       expert_units: Widths of a perceptron's layers; the last is the width of all experts.
       num_interaction_layers: Number of layers of each cross and of the field interaction.
       residual_links: Whether there are links around the structures.
+      dropout: Share of the outputs of every layer of a perceptron that is dropped in training.
+      normalization: Normalisation in these layers: `none`, `batch` or `layer`.
 
     Call arguments:
       inputs: Input of each kind, `{kind: (batch, fields, dim)}`.
@@ -62,6 +64,8 @@ class HeterogeneousExperts(Layer):
         expert_units: Sequence[int] = (128, 64),
         num_interaction_layers: int = 2,
         residual_links: bool = True,
+        dropout: float = 0.0,
+        normalization: str = "none",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,7 +79,9 @@ class HeterogeneousExperts(Layer):
         policy = {"dtype": self.dtype_policy}
         linked = {"width": self.width, "residual_link": residual_links, **policy}
         if "dnn" in self.kinds:
-            self.dnn = Experts(num_dnn_experts, self.expert_units, name="dnn", **policy)
+            self.dnn = Experts(
+                num_dnn_experts, self.expert_units, dropout, normalization, name="dnn", **policy
+            )
             self.dnn_link = ResidualLink(name="dnn_link", **policy) if residual_links else None
         if "cross" in self.kinds:
             self.dcn = _Linked(Cross(layers, name="dcn", **policy), **linked)

@@ -57,7 +57,9 @@ class CrossStitchNetwork(MultiTaskModel):
         self.network_units = tuple(network_units)
         if not self.network_units:
             raise ValueError(f"network_units={list(network_units)} must not be empty")
-        self.first = Experts(len(self.tasks), self.network_units[:1], name="layer_1", dtype=policy)
+        self.first = Experts(
+            len(self.tasks), self.network_units[:1], name="layer_1", **self.dense_options
+        )
         self.later = tuple(
             SubNetworks(units, name=f"layer_{layer}", dtype=policy)
             for layer, units in enumerate(self.network_units[1:], start=2)

@@ -47,7 +47,7 @@ class MMoE(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
-        self.experts = Experts(num_experts, expert_units, name="experts", dtype=self.dtype_policy)
+        self.experts = Experts(num_experts, expert_units, name="experts", **self.dense_options)
         self.gates = SoftmaxGates(
             len(self.tasks), num_experts, name="gates", dtype=self.dtype_policy
         )

@@ -91,7 +91,7 @@ class ParallelHeterogeneousModel(MultiTaskModel):
             self.num_interaction_layers,
             self.residual_links,
             name=name,
-            dtype=self.dtype_policy,
+            **self.dense_options,
         )
 
     def towers(self, part: str) -> tuple[Tower, ...]:

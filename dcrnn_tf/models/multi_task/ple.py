@@ -68,7 +68,7 @@ class PLE(MultiTaskModel):
                 self.expert_units,
                 shared_gate=level < num_levels,
                 name=f"level_{level}",
-                dtype=self.dtype_policy,
+                **self.dense_options,
             )
             for level in range(1, num_levels + 1)
         )

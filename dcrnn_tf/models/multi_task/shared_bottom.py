@@ -43,7 +43,7 @@ class SharedBottom(MultiTaskModel):
         **kwargs,
     ):
         super().__init__(fields, tasks, **kwargs)
-        self.bottom = MLP(bottom_units, name="bottom", dtype=self.dtype_policy)
+        self.bottom = MLP(bottom_units, name="bottom", **self.dense_options)
         self.tower_units = tuple(tower_units)
         self.towers = self.task_towers(self.tower_units)
 

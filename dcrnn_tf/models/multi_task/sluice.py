@@ -79,7 +79,7 @@ class SluiceNetwork(MultiTaskModel):
         self.subspace_units = subspace_units
         units = num_subspaces * subspace_units
         self.orthogonality_penalty = orthogonality_penalty
-        self.first = Experts(len(self.tasks), (units,), name="layer_1", dtype=policy)
+        self.first = Experts(len(self.tasks), (units,), name="layer_1", **self.dense_options)
         self.later = tuple(
             SubNetworks(units, name=f"layer_{layer}", dtype=policy)
             for layer in range(2, num_layers + 1)

@@ -66,7 +66,9 @@ class SNR(MultiTaskModel):
             raise ValueError("there must be at least one sub-network and one level")
         self.num_subnetworks = num_subnetworks
         policy = self.dtype_policy
-        self.first = Experts(num_subnetworks, self.level_units[:1], name="level_1", dtype=policy)
+        self.first = Experts(
+            num_subnetworks, self.level_units[:1], name="level_1", **self.dense_options
+        )
         self.later = tuple(
             SubNetworks(units, name=f"level_{level}", dtype=policy)
             for level, units in enumerate(self.level_units[1:], start=2)

@@ -60,7 +60,7 @@ class SoftSharing(MultiTaskModel):
             raise ValueError(f"distance_penalty={distance_penalty} must not be negative")
         self.distance_penalty = distance_penalty
         self.networks = Experts(
-            len(self.tasks), network_units, name="networks", dtype=self.dtype_policy
+            len(self.tasks), network_units, name="networks", **self.dense_options
         )
         self.tower_units = tuple(tower_units)
         self.towers = self.task_towers(self.tower_units)

@@ -54,14 +54,27 @@ class DCN(SingleTaskModel):
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns a cross network and a perceptron in parallel."""
-        return _Network(self.cross(), self.hidden_units, name=name, dtype=self.dtype_policy)
+        return _Network(self.cross(), self.hidden_units, name=name, **self.dense_options)
 
 
 class _Network(keras.layers.Layer):
-    def __init__(self, cross: keras.layers.Layer, hidden_units: Sequence[int], **kwargs):
+    def __init__(
+        self,
+        cross: keras.layers.Layer,
+        hidden_units: Sequence[int],
+        dropout: float,
+        normalization: str,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.cross = cross
-        self.deep = MLP(hidden_units, name="deep", dtype=self.dtype_policy)
+        self.deep = MLP(
+            hidden_units,
+            dropout=dropout,
+            normalization=normalization,
+            name="deep",
+            dtype=self.dtype_policy,
+        )
         self.logit = keras.layers.Dense(1, name="logit", dtype=self.dtype_policy)
 
     def build(self, input_shape) -> None:

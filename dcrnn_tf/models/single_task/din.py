@@ -84,6 +84,11 @@ class DIN(SingleTaskModel):
         self.attention_activation = attention_activation
         self.softmax = softmax
         self.hidden_units = tuple(hidden_units)
+        if self.normalization != "none":
+            raise ValueError(
+                f"normalization={self.normalization!r} is not for DIN, whose activation Dice "
+                "normalises; leave it out"
+            )
         self.activation = activation
         lists = [name for name, _ in self.pairs]
         self._others = tuple(field.name for field in self.fields if field.name not in lists)
@@ -105,7 +110,11 @@ class DIN(SingleTaskModel):
             ),
             tuple(self._others.index(target) for _, target in self.pairs),
             ActivatedTower(
-                self.hidden_units, self.activation, name="tower", dtype=self.dtype_policy
+                self.hidden_units,
+                self.activation,
+                self.dense_options["dropout"],
+                name="tower",
+                dtype=self.dtype_policy,
             ),
             name=name,
             dtype=self.dtype_policy,

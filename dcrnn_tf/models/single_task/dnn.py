@@ -40,13 +40,19 @@ class DNN(SingleTaskModel):
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns a perceptron on the flattened embeddings."""
-        return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
+        return _Network(self.hidden_units, name=name, **self.dense_options)
 
 
 class _Network(keras.layers.Layer):
-    def __init__(self, hidden_units: Sequence[int], **kwargs):
+    def __init__(self, hidden_units: Sequence[int], dropout: float, normalization: str, **kwargs):
         super().__init__(**kwargs)
-        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+        self.tower = Tower(
+            hidden_units,
+            dropout=dropout,
+            normalization=normalization,
+            name="tower",
+            dtype=self.dtype_policy,
+        )
 
     def build(self, input_shape) -> None:
         self.width = input_shape[1] * input_shape[2]

@@ -51,17 +51,30 @@ class FINT(SingleTaskModel):
     def network(self, name: str) -> keras.layers.Layer:
         """Returns interactions, then a perceptron."""
         return _Network(
-            self.num_interaction_layers, self.hidden_units, name=name, dtype=self.dtype_policy
+            self.num_interaction_layers, self.hidden_units, name=name, **self.dense_options
         )
 
 
 class _Network(keras.layers.Layer):
-    def __init__(self, num_interaction_layers: int, hidden_units: Sequence[int], **kwargs):
+    def __init__(
+        self,
+        num_interaction_layers: int,
+        hidden_units: Sequence[int],
+        dropout: float,
+        normalization: str,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.interaction = FieldInteraction(
             num_interaction_layers, name="interaction", dtype=self.dtype_policy
         )
-        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+        self.tower = Tower(
+            hidden_units,
+            dropout=dropout,
+            normalization=normalization,
+            name="tower",
+            dtype=self.dtype_policy,
+        )
 
     def build(self, input_shape) -> None:
         self.width = input_shape[1] * input_shape[2]

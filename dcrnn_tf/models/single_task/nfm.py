@@ -42,14 +42,20 @@ class NFM(SingleTaskModel):
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns bi-interaction, then a perceptron."""
-        return _Network(self.hidden_units, name=name, dtype=self.dtype_policy)
+        return _Network(self.hidden_units, name=name, **self.dense_options)
 
 
 class _Network(keras.layers.Layer):
-    def __init__(self, hidden_units: Sequence[int], **kwargs):
+    def __init__(self, hidden_units: Sequence[int], dropout: float, normalization: str, **kwargs):
         super().__init__(**kwargs)
         self.interaction = BiInteraction(name="interaction", dtype=self.dtype_policy)
-        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+        self.tower = Tower(
+            hidden_units,
+            dropout=dropout,
+            normalization=normalization,
+            name="tower",
+            dtype=self.dtype_policy,
+        )
 
     def build(self, input_shape) -> None:
         self.tower.build(self.interaction.compute_output_shape(input_shape))

@@ -71,7 +71,7 @@ class PHN(SingleTaskModel):
             self.num_interaction_layers,
             self.num_heads,
             name=name,
-            dtype=self.dtype_policy,
+            **self.dense_options,
         )
 
 
@@ -82,12 +82,16 @@ class _Network(keras.layers.Layer):
         num_cross_layers: int,
         num_interaction_layers: int,
         num_heads: int,
+        dropout: float,
+        normalization: str,
         **kwargs,
     ):
         super().__init__(**kwargs)
         policy = self.dtype_policy
         self.select = SoftSelection(3, num_heads, name="soft_selection", dtype=policy)
-        self.deep = MLP(hidden_units, name="deep", dtype=policy)
+        self.deep = MLP(
+            hidden_units, dropout=dropout, normalization=normalization, name="deep", dtype=policy
+        )
         self.deep_link = ResidualLink(name="deep_link", dtype=policy)
         self.cross = MatrixCross(num_cross_layers, name="cross", dtype=policy)
         self.cross_link = ResidualLink(name="cross_link", dtype=policy)

@@ -65,17 +65,30 @@ class XDeepFM(SingleTaskModel):
             name="interaction",
             dtype=self.dtype_policy,
         )
-        return _Network(interaction, self.hidden_units, name=name, dtype=self.dtype_policy)
+        return _Network(interaction, self.hidden_units, name=name, **self.dense_options)
 
 
 class _Network(keras.layers.Layer):
-    def __init__(self, interaction: CompressedInteraction, hidden_units: Sequence[int], **kwargs):
+    def __init__(
+        self,
+        interaction: CompressedInteraction,
+        hidden_units: Sequence[int],
+        dropout: float,
+        normalization: str,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.interaction = interaction
         self.logit = keras.layers.Dense(
             1, use_bias=False, name="interaction_logit", dtype=self.dtype_policy
         )
-        self.tower = Tower(hidden_units, name="tower", dtype=self.dtype_policy)
+        self.tower = Tower(
+            hidden_units,
+            dropout=dropout,
+            normalization=normalization,
+            name="tower",
+            dtype=self.dtype_policy,
+        )
 
     def build(self, input_shape) -> None:
         self.width = input_shape[1] * input_shape[2]

@@ -63,7 +63,9 @@ class AITM(MultiTaskModel):
             raise ValueError(f"calibrator_weight={calibrator_weight} must not be negative")
         policy = self.dtype_policy
         self.calibrator_weight = calibrator_weight
-        self.networks = Experts(len(self.tasks), network_units, name="networks", dtype=policy)
+        self.networks = Experts(
+            len(self.tasks), network_units, name="networks", **self.dense_options
+        )
         self.transfers = tuple(
             AttentionTransfer(name=f"{before}_to_{task}", dtype=policy)
             for before, task in itertools.pairwise(self.task_scopes)

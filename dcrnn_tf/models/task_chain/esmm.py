@@ -69,10 +69,13 @@ class ESMM(MultiTaskModel):
     def build(self, input_shape=None) -> None:
         """Creates all weights."""
         if not self.towers:
-            names, policy = ascii_names(self.network_names).values(), self.dtype_policy
-            self.networks = Experts(len(names), self.network_units, name="networks", dtype=policy)
+            names = ascii_names(self.network_names).values()
+            self.networks = Experts(
+                len(names), self.network_units, name="networks", **self.dense_options
+            )
             self.towers = tuple(
-                Tower(self.tower_units, name=f"{name}_tower", dtype=policy) for name in names
+                Tower(self.tower_units, name=f"{name}_tower", **self.dense_options)
+                for name in names
             )
         super().build(input_shape)
 

@@ -125,7 +125,7 @@ def test_the_best_checkpoint_counts_and_an_interruption_changes_nothing(
     )
     last = values(whole)
     assert Checkpoints(tmp_path / "whole" / CHECKPOINTS, {}).steps() == [20, 28, 30]
-    assert whole.restore_best() == BEST
+    assert whole.take_result() == BEST
     for restored, expected in zip(values(whole), at_best, strict=True):
         np.testing.assert_array_equal(restored, expected)
     assert any((one != other).any() for one, other in zip(last, at_best, strict=True))
@@ -160,7 +160,7 @@ def test_the_best_checkpoint_counts_and_an_interruption_changes_nothing(
     assert resumed.restore() == 30
     resumed.train()
     assert resumed.steps == 30
-    assert resumed.restore_best() == BEST
+    assert resumed.take_result() == BEST
 
 
 def test_contradictions_are_refused(dataset, tmp_path, planned_values):

@@ -65,7 +65,7 @@ class AdaTT(MultiTaskModel):
         levels = range(1, num_levels + 1)
         self.experts = tuple(
             tuple(
-                Experts(count, expert_units, name=f"{scope}_experts_{level}", **policy)
+                Experts(count, expert_units, name=f"{scope}_experts_{level}", **self.dense_options)
                 for scope in self.task_scopes
             )
             for level in levels

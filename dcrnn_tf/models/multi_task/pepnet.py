@@ -72,7 +72,7 @@ class PEPNet(MultiTaskModel):
         if self._domain:
             width = len(names) * self.embedding_dim
             self.domain_gate = GateUnit(gate_units, width, name="domain_gate", **policy)
-        self.first = Experts(count, self.network_units[:1], name="layer_1", **policy)
+        self.first = Experts(count, self.network_units[:1], name="layer_1", **self.dense_options)
         self.later = tuple(
             SubNetworks(units, name=f"layer_{layer}", **policy)
             for layer, units in enumerate(self.network_units[1:], start=2)

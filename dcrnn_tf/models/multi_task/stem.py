@@ -63,10 +63,11 @@ class STEM(MultiTaskModel):
         policy = {"dtype": self.dtype_policy}
         scopes, count = self.task_scopes, num_task_experts
         self.own_experts = tuple(
-            Experts(count, expert_units, name=f"{scope}_experts", **policy) for scope in scopes
+            Experts(count, expert_units, name=f"{scope}_experts", **self.dense_options)
+            for scope in scopes
         )
         self.shared_experts = Experts(
-            num_shared_experts, expert_units, name="shared_experts", **policy
+            num_shared_experts, expert_units, name="shared_experts", **self.dense_options
         )
         everyone = len(self.tasks) * count + num_shared_experts
         self.gates = tuple(

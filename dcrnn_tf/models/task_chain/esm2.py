@@ -68,11 +68,11 @@ class ESM2(MultiTaskModel):
                 "it needs two or three tasks, such as click, cart and order, and the dataset has "
                 f"{len(self.tasks)}: {', '.join(self.tasks)}"
             )
-        names, policy = ascii_names(self.network_names).values(), self.dtype_policy
-        self.networks = Experts(len(names), network_units, name="networks", dtype=policy)
+        names = ascii_names(self.network_names).values()
+        self.networks = Experts(len(names), network_units, name="networks", **self.dense_options)
         self.tower_units = tuple(tower_units)
         self.towers = tuple(
-            Tower(self.tower_units, name=f"{name}_tower", dtype=policy) for name in names
+            Tower(self.tower_units, name=f"{name}_tower", **self.dense_options) for name in names
         )
 
     @property

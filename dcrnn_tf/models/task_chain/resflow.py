@@ -52,7 +52,9 @@ class ResFlow(MultiTaskModel):
             raise ValueError(f"network_units={list(network_units)} must not be empty")
         self.network_units = tuple(network_units)
         policy = {"dtype": self.dtype_policy}
-        self.first = Experts(len(self.tasks), self.network_units[:1], name="layer_1", **policy)
+        self.first = Experts(
+            len(self.tasks), self.network_units[:1], name="layer_1", **self.dense_options
+        )
         self.later = tuple(
             SubNetworks(units, name=f"layer_{layer}", **policy)
             for layer, units in enumerate(self.network_units[1:], start=2)

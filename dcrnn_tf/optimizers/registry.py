@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import keras
+import tensorflow as tf
 
 from dcrnn_tf.optimizers.fused_adam import FusedAdam
 
-Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
+Rate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ def numbers_per_weight(name: str) -> int:
 
 def build_for_tables(
     name: str,
-    learning_rate: float | Schedule,
+    learning_rate: Rate,
     static_shapes: bool = False,
     row_decay: float = 0.0,
 ) -> keras.optimizers.Optimizer:
@@ -95,7 +96,8 @@ def build_for_tables(
 
     Args:
       name: One of `names_for_tables()`.
-      learning_rate: Learning rate of the optimizer, or a schedule of Keras.
+      learning_rate: Learning rate of the optimizer, a schedule of Keras, or a function that returns
+        the rate of the current step.
       static_shapes: Whether XLA compiles the step; `lazy_adam` and `adam_deferred` alone have that
         form.
       row_decay: Weight decay of the rows of a batch, as in `TableOptimizer`.
@@ -121,7 +123,7 @@ def build_for_tables(
 
 
 def build(
-    name: str, learning_rate: float | Schedule, weight_decay: float | None = None
+    name: str, learning_rate: Rate, weight_decay: float | None = None
 ) -> keras.optimizers.Optimizer:
     """Builds an optimizer of Keras by its name there, such as `adam`, `adamw` or `rmsprop`.
 
@@ -129,7 +131,8 @@ def build(
 
     Args:
       name: Name of the optimizer.
-      learning_rate: Learning rate of the optimizer, or a schedule of Keras.
+      learning_rate: Learning rate of the optimizer, a schedule of Keras, or a function that returns
+        the rate of the current step.
       weight_decay: Decoupled weight decay; None takes Keras' default of the optimizer.
 
     Raises:

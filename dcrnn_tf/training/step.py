@@ -1,6 +1,6 @@
 """One step of training: losses, their balance, gradients, the updates of all weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -61,6 +61,7 @@ class TrainingStep:
         self._tables = [v for v in model.trainable_variables if v.path in tables]
         weights = [v for v in model.trainable_variables if v.path not in tables]
         self._others = weights + balancing.trainable_variables
+        self.step = tf.Variable(0, dtype=tf.int64)
         self._build_optimizers(steps_per_epoch)
         deferring = isinstance(self._table_optimizer, optimizers.DeferredAdam)
         self.longest_wait = self._table_optimizer.longest_wait if deferring else None
@@ -78,7 +79,6 @@ class TrainingStep:
             apart = (self._tables, weights) if self._row_wise else ([], self._tables + weights)
             self.average = WeightAverage(*apart, settings.weight_average)
         self._scale = LossScale() if model.dtype_policy.name == FLOAT16_POLICY else None
-        self.step = tf.Variable(0, dtype=tf.int64)
         self.mean_losses = RunningMeans(losses)
         self.mean_statistics = RunningMeans([*model.statistic_names, *balancing.statistic_names])
         self.guard = NumericGuard([*losses, _ALL_TASKS], self._tables + self._others)
@@ -198,12 +198,17 @@ class TrainingStep:
             for g in gradients
         ]
 
+    def _of_this_run(self, schedule: Schedule | float) -> Callable[[], tf.Tensor] | float:
+        """Lets a schedule begin with the run, whose optimizers may have steps of an earlier one."""
+        return (lambda: schedule(self.step)) if callable(schedule) else schedule
+
     def _build_optimizers(self, steps_per_epoch: int) -> None:
         settings = self._settings
         rates = settings.learning_rate, settings.learning_rate
         if settings.embedding_learning_rate is not None:
             rates = settings.learning_rate, settings.embedding_learning_rate
-        self._rates = [scheduled(rate, settings, steps_per_epoch) for rate in rates]
+        schedules = [scheduled(rate, settings, steps_per_epoch) for rate in rates]
+        self._rates = [self._of_this_run(schedule) for schedule in schedules]
         self._optimizer = optimizers.build(
             settings.optimizer, self._rates[0], settings.weight_decay or None
         )

@@ -1,4 +1,4 @@
-r"""Scores the rows of raw files with the model of a run.
+r"""Scores the rows of raw files with the model of a run, or with an exported one.
 
 Example:
   python -m experiments.predict --run_dir=runs/shop --files='new_*.parquet' --out=scores.parquet

@@ -1,6 +1,6 @@
 """Scores rows in a pipeline of Apache Beam.
 
-  rows | ScoreRows("runs/shop", keys=["user_id", "item_id"], log_dir="logs")
+  rows | ScoreRows("runs/shop", keys=["user_id", "item_id"], declared_dir="logs")
 
 takes rows as dicts of raw values and gives dicts of keys and named scores.
 """
@@ -21,8 +21,8 @@ from data_prep.own_log.scoring.declared import declaration_of, scored_rows
 from data_prep.own_log.scoring.new_rows import EncodeNewRows
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, DatasetError
-from experiments.predict import scores
-from experiments.runs import run_folder, trained_runs
+from experiments.predict import models, scores
+from experiments.runs import run_folder
 
 METRICS = "scores"
 """Namespace of the pipeline's counters: `rows`, `unknown_ids/FIELD`, `bad_rows/REASON`."""
@@ -39,7 +39,7 @@ class ScoreRows(apache_beam.PTransform):
     Args:
       run_dir: Folder of the run, which all workers can read.
       keys: Columns that the results have beside the scores.
-      log_dir: Folder of the files that the declaration joins.
+      declared_dir: Folder of the files that the declaration joins.
       data_dir: Folder of the prepared dataset; that of the run by default.
       checkpoint: `best`, `last`, or the number of a step, as a text.
       batch_size: Largest number of rows that are scored at a time.
@@ -49,7 +49,7 @@ class ScoreRows(apache_beam.PTransform):
         self,
         run_dir: str,
         keys: Sequence[str],
-        log_dir: str = ".",
+        declared_dir: str = ".",
         data_dir: str | None = None,
         checkpoint: str = "best",
         batch_size: int = 4096,
@@ -57,7 +57,7 @@ class ScoreRows(apache_beam.PTransform):
         super().__init__()
         self._batch_size = batch_size
         step = run_folder.checkpoint_of(checkpoint)
-        self._score = ScoreBatch(run_dir, tuple(keys), log_dir, data_dir, step, batch_size)
+        self._score = ScoreBatch(run_dir, tuple(keys), declared_dir, data_dir, step, batch_size)
 
     def expand(self, rows: apache_beam.PCollection) -> apache_beam.PCollection:
         """Returns the scored rows."""
@@ -74,31 +74,31 @@ class ScoreBatch(apache_beam.DoFn):
         self,
         run_dir: str,
         keys: tuple[str, ...],
-        log_dir: str,
+        declared_dir: str,
         data_dir: str | None,
         step: int | str,
         batch_size: int,
     ):
         self._run_dir, self._data_dir, self._step = run_dir, data_dir, step
-        self._keys, self._log_dir, self._batch_size = keys, log_dir, batch_size
+        self._keys, self._log_dir, self._batch_size = keys, declared_dir, batch_size
         self._shared = Shared()
 
     def setup(self) -> None:
         """Loads the model, unless another thread of the worker has."""
-        self._run = self._shared.acquire(
-            lambda: trained_runs.load_chosen(self._run_dir, self._data_dir, self._step)
+        self._model = self._shared.acquire(
+            lambda: models.of_run(self._run_dir, self._data_dir, self._step)
         )
-        dataset = self._run.dataset
-        declared = declaration_of(dataset.schema, dataset.folder / SCHEMA_FILE)
-        fields = [field.name for field in dataset.schema.fields]
+        schema, folder = self._model.schema, self._model.folder
+        declared = declaration_of(schema, folder / SCHEMA_FILE)
+        fields = [field.name for field in schema.fields]
         rows = scored_rows(declared, fields, self._keys)
         declaration = rows.declaration
         joins = read_joins(
             declaration.joins, declaration, raw_folder(self._log_dir), BadRows(sys.maxsize)
         )
-        scores.check_keys(self._run, self._keys)
+        scores.check_keys(self._model, self._keys)
         self._selection = rows.selection
-        self._encode = EncodeNewRows(dataset.folder, dataset.schema, rows, joins.tables)
+        self._encode = EncodeNewRows(folder, schema, rows, joins.tables)
 
     def process(self, batch: Iterable[Row]) -> Iterator[dict[str, object]]:
         """Yields keys and scores of the rows of a batch that can be used."""
@@ -111,7 +111,7 @@ class ScoreBatch(apache_beam.DoFn):
         for name, counter in (("unknown", "unknown_ids"), ("bad_rows", "bad_rows")):
             for part, number in encoded.counts[name].items():
                 Metrics.counter(METRICS, f"{counter}/{part}").inc(number)
-        yield from scores.of_chunk(self._run, encoded, self._batch_size).iter_rows(named=True)
+        yield from scores.of_chunk(self._model, encoded, self._batch_size).iter_rows(named=True)
 
     def _column(self, name: str, batch: Sequence[Row]) -> pl.Series:
         if not any(name in row for row in batch):

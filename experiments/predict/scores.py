@@ -1,4 +1,4 @@
-"""The scores of rows by a run's model, as named columns."""
+"""The scores of rows, as named columns."""
 
 from collections.abc import Sequence
 
@@ -7,44 +7,41 @@ import polars as pl
 
 from data_prep.own_log.scoring.new_rows import NewChunk
 from dcrnn_tf.system.errors import UsageError
-from experiments.runs.trained_runs import TrainedRun
+from experiments.predict.models import ScoringModel
 
 
-def columns(run: TrainedRun) -> list[str]:
+def columns(model: ScoringModel) -> list[str]:
     """Returns the names of the columns: outputs, of a multiclass task one for each class."""
-    tasks = run.dataset.schema.tasks
-    names = [name for task in tasks for name in _names_of(task.name, task.classes)]
-    return names + [output.name for output in run.model.derived_outputs(tasks)]
+    return [name for output in model.outputs for name in _names_of(model, output)]
 
 
-def check_keys(run: TrainedRun, keys: Sequence[str]) -> None:
+def check_keys(model: ScoringModel, keys: Sequence[str]) -> None:
     """Refuses keys that have the name of a column of scores.
 
     Raises:
       UsageError: One has.
     """
-    if both := [key for key in keys if key in columns(run)]:
+    if both := [key for key in keys if key in columns(model)]:
         raise UsageError(f"--keys names {both[0]!r}, which is an output of the model; leave it out")
 
 
-def of_chunk(run: TrainedRun, chunk: NewChunk, batch_size: int) -> pl.DataFrame:
+def of_chunk(model: ScoringModel, chunk: NewChunk, batch_size: int) -> pl.DataFrame:
     """Returns keys and scores of rows.
 
     Args:
-      run: The run.
+      model: The model.
       chunk: The rows.
       batch_size: Number of rows that are scored at a time.
     """
-    tasks = run.dataset.schema.tasks
-    found = run.predictor.probabilities(chunk.features, tasks, batch_size)
-    classes = {task.name: task.classes for task in tasks}
+    found = model.score(chunk.features, batch_size)
     scores = []
-    for output, values in found.items():
-        for number, name in enumerate(_names_of(output, classes.get(output, ()))):
-            values_of = values if values.ndim == 1 else values[:, number]
-            scores.append(pl.Series(name, np.ascontiguousarray(values_of, np.float32)))
+    for output in model.outputs:
+        for number, name in enumerate(_names_of(model, output)):
+            values = found[output] if found[output].ndim == 1 else found[output][:, number]
+            scores.append(pl.Series(name, np.ascontiguousarray(values, np.float32)))
     return chunk.keys.with_columns(scores)
 
 
-def _names_of(task: str, classes: Sequence[str]) -> list[str]:
-    return [f"{task}/{name}" for name in classes] or [task]
+def _names_of(model: ScoringModel, output: str) -> list[str]:
+    classes = {task.name: task.classes for task in model.schema.tasks}.get(output, ())
+    return [f"{output}/{name}" for name in classes] or [output]

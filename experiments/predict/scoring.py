@@ -11,10 +11,9 @@ from data_prep.own_log.scoring.earlier import EarlierRows
 from data_prep.own_log.scoring.new_rows import NewRows
 from data_prep.storage.work_folder import identity
 from dcrnn_tf.system.whole_file import whole_file
-from experiments.predict import counts, scores
+from experiments.predict import counts, models, scores
 from experiments.predict.parts import ScoreParts
 from experiments.predict.settings import Settings
-from experiments.runs import trained_runs
 
 
 def score_files(settings: Settings, step: int | str) -> str:
@@ -27,30 +26,31 @@ def score_files(settings: Settings, step: int | str) -> str:
     Raises:
       DatasetError: A file cannot be read, or has more bad rows than tolerated.
     """
-    run = trained_runs.load_chosen(settings.run_dir, settings.data_dir, step)
-    schema = run.dataset.schema
+    if settings.export_dir is None:
+        model = models.of_run(settings.run_dir, settings.data_dir, step)
+    else:
+        model = models.of_export(settings.export_dir)
     raw_dir = raw_folder(settings.raw_dir)
-    log_dir = raw_dir if settings.log_dir is None else raw_folder(settings.log_dir)
+    declared_dir = raw_dir if settings.declared_dir is None else raw_folder(settings.declared_dir)
     earlier = None
     if settings.history_files:
         work = pathlib.Path(settings.out + ".histories")
-        earlier = EarlierRows(settings.history_files, log_dir, work, settings.max_bad_rows)
+        earlier = EarlierRows(settings.history_files, declared_dir, work, settings.max_bad_rows)
     rows = NewRows(
-        run.dataset.folder,
-        schema,
+        model.folder,
+        model.schema,
         settings.files,
         raw_dir,
-        log_dir,
+        declared_dir,
         settings.keys,
         settings.max_bad_rows,
         earlier,
+        model.raw,
     )
-    scores.check_keys(run, rows.keys)
-    names = scores.columns(run)
+    scores.check_keys(model, rows.keys)
+    names = scores.columns(model)
     task = {
-        "run": str(pathlib.Path(settings.run_dir).resolve()),
-        "step": run.step,
-        "dataset": schema.fingerprint,
+        "model": model.identity,
         "files": [identity(file.path) for file in (*rows.files, *rows.joined)],
         "histories": [identity(path) for path in (earlier.paths() if earlier else ())],
         "keys": list(rows.keys),
@@ -68,7 +68,7 @@ def score_files(settings: Settings, step: int | str) -> str:
             for position, chunk in rows.read(bar.update, parts.position, bad_rows, done):
                 scored = None
                 if chunk.features:
-                    scored = scores.of_chunk(run, chunk, settings.batch_size)
+                    scored = scores.of_chunk(model, chunk, settings.batch_size)
                     sums = scored.select(pl.col(names).cast(pl.Float64).sum())
                     chunk.counts["rows"] = dict.fromkeys(names, scored.height)
                     chunk.counts["sums"] = sums.row(0, named=True)
@@ -81,4 +81,4 @@ def score_files(settings: Settings, step: int | str) -> str:
         with whole_file(settings.summary) as file:
             json.dump(content, file, indent=2)
             file.write("\n")
-    return counts.sentences(content, schema, settings.out)
+    return counts.sentences(content, model.schema, settings.out)

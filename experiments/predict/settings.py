@@ -11,18 +11,23 @@ from dcrnn_tf.system.settings import required, setting
 class Settings:
     """Which rows are scored by which model."""
 
-    run_dir: str = required("Folder of a run of experiments.train.")
     files: tuple[str, ...] = required(
         "Names of the files to score, or patterns such as new_*.parquet, relative to --raw_dir."
     )
     out: str = required("Parquet file to write the scores to; must not exist.")
+    run_dir: str | None = setting(None, "Folder of a run of experiments.train.")
+    export_dir: str | None = setting(
+        None,
+        "In the place of --run_dir: folder of an exported model's versions, of which the highest "
+        "one is taken.",
+    )
     raw_dir: str = setting(".", "Folder that --files are relative to.")
     history_files: tuple[str, ...] = setting(
         (),
         "Files of earlier rows, such as those of the training log, of which histories are made; "
-        "names or patterns relative to --log_dir. None where the files to score bring the lists.",
+        "names or patterns relative to --declared_dir. None where files to score bring the lists.",
     )
-    log_dir: str | None = setting(
+    declared_dir: str | None = setting(
         None,
         "Folder of the log: of --history_files, and of the files that the declaration joins; "
         "--raw_dir by default.",
@@ -50,8 +55,16 @@ class Settings:
         """Checks that the scores can be written.
 
         Raises:
-          UsageError: A file is there already or has no folder, or is to be no Parquet file.
+          UsageError: A file is there already or has no folder, or is to be no Parquet file; or no
+            model is named, or two are.
         """
+        if (self.run_dir is None) == (self.export_dir is None):
+            raise command_line.UsageError("give one of --run_dir and --export_dir")
+        if self.export_dir is not None and self.history_files:
+            raise command_line.UsageError(
+                "--history_files takes --run_dir; the rows bring their histories to an exported "
+                "model, as lists of ids in a column of each field's name"
+            )
         out = pathlib.Path(self.out)
         if out.suffix != ".parquet":
             raise command_line.UsageError(

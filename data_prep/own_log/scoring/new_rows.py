@@ -22,6 +22,7 @@ from data_prep.own_log.rows.log_rows import ROW
 from data_prep.own_log.rows.row_reader import KEY, RowReader
 from data_prep.own_log.scoring.declared import ScoredRows, declaration_of, scored_rows
 from data_prep.own_log.scoring.earlier import EarlierRows
+from data_prep.own_log.scoring.raw_inputs import raw_inputs
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.encodings import PADDING_ROW, TEXT, UNKNOWN_ROW, VALUE
@@ -61,7 +62,48 @@ class Position:
     chunks: int = 0
 
 
-class EncodeNewRows:
+class ReadNewRows:
+    """Checks rows as the preparation of a dataset did, and makes raw inputs of them.
+
+    Args:
+      schema: Schema of the dataset, with the fields of the model.
+      rows: How the rows are read.
+      tables: The joined tables.
+    """
+
+    def __init__(self, schema: Schema, rows: ScoredRows, tables: Sequence[JoinedTable] = ()):
+        self._fields = schema.fields
+        self._read = RowReader(rows.declaration, tables, keys=rows.keys)
+        self._keys = rows.keys
+        self._row = 0
+
+    def begin(self, row: int) -> None:
+        """Begins with a row of this number, from 0, among the usable ones."""
+        self._row = row
+
+    def __call__(self, chunk: Chunk, bad_rows: BadRows) -> NewChunk:
+        """Makes features of the rows of a chunk that can be used.
+
+        Raises:
+          DatasetError: There are more bad rows than tolerated, or a column has a type whose values
+            are never spelled like the ids of the dataset.
+        """
+        before = bad_rows.counts.copy(), self._read.unmatched.copy()
+        frame, _, _ = self._read.usable(chunk, 0, bad_rows)
+        rows = np.arange(self._row, self._row + frame.height)
+        frame = frame.with_columns(pl.Series(ROW, rows))
+        self._row += frame.height
+        features, counts = self._features(frame)
+        keys = pl.DataFrame([frame[KEY + name].alias(name) for name in self._keys])
+        counts["bad_rows"] = bad_rows.counts - before[0]
+        counts["unmatched"] = self._read.unmatched - before[1]
+        return NewChunk(keys, features, counts)
+
+    def _features(self, frame: pl.DataFrame) -> tuple[dict[str, np.ndarray], Counts]:
+        return raw_inputs(self._fields, frame), {}
+
+
+class EncodeNewRows(ReadNewRows):
     """Checks and encodes rows as the preparation of a dataset did.
 
     Args:
@@ -83,6 +125,7 @@ class EncodeNewRows:
         tables: Sequence[JoinedTable] = (),
         histories: Histories | None = None,
     ):
+        super().__init__(schema, rows, tables)
         vocabularies = load_vocabularies(folder, schema.fields)
         encoder_of = FieldEncoder if histories is None else histories.encoder
         self._encoders = [encoder_of(f, vocabularies.get(f.name)) for f in schema.fields]
@@ -91,35 +134,13 @@ class EncodeNewRows:
             for encoder in self._encoders
             if getattr(encoder.field.encoding, "values", None) in (VALUE, TEXT)
         ]
-        self._read = RowReader(rows.declaration, tables, keys=rows.keys)
-        self._keys = rows.keys
-        self._row = 0
 
-    def begin(self, row: int) -> None:
-        """Begins with a row of this number, from 0, among the usable ones."""
-        self._row = row
-
-    def __call__(self, chunk: Chunk, bad_rows: BadRows) -> NewChunk:
-        """Encodes the rows of a chunk that can be used.
-
-        Raises:
-          DatasetError: There are more bad rows than tolerated, or a column has a type whose values
-            are never spelled like the ids of the dataset.
-        """
-        before = bad_rows.counts.copy(), self._read.unmatched.copy()
-        frame, _, _ = self._read.usable(chunk, 0, bad_rows)
+    def _features(self, frame: pl.DataFrame) -> tuple[dict[str, np.ndarray], Counts]:
         for column, id_types in self._types:
             if column in frame.columns:  # as histories of earlier rows are not
                 id_types.check(frame[column])
-        rows = np.arange(self._row, self._row + frame.height)
-        frame = frame.with_columns(pl.Series(ROW, rows))
-        self._row += frame.height
         features = features_of(self._encoders, frame, as_long_as_possible=False)
-        keys = pl.DataFrame([frame[KEY + name].alias(name) for name in self._keys])
-        counts = self._counts(frame, features)
-        counts["bad_rows"] = bad_rows.counts - before[0]
-        counts["unmatched"] = self._read.unmatched - before[1]
-        return NewChunk(keys, features, counts)
+        return features, self._counts(frame, features)
 
     def _counts(self, frame: pl.DataFrame, features: Mapping[str, np.ndarray]) -> Counts:
         counts: Counts = {name: collections.Counter() for name in ("missing", "unknown", "ids")}
@@ -142,14 +163,15 @@ class NewRows:
     """The rows of files, chunk by chunk.
 
     Args:
-      folder: Folder of a dataset made by `data_prep.own_log`.
-      schema: Its schema, with the fields of the model.
+      folder: Folder of a dataset made by `data_prep.own_log`, or of an exported model's schema.
+      schema: The schema, with the fields of the model.
       files: Names of the files, or patterns.
       raw_dir: Folder that these are relative to.
       joined_dir: Folder that the names of the declaration's joined files are relative to.
       keys: Columns that stand beside the scores; None takes those of ids.
       max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
       earlier: Files of earlier rows, of which histories are made; None where the rows bring them.
+      raw: Whether features are the raw inputs of an exported model, of which no ids are counted.
 
     Attributes:
       files: The files, in the order in which they are read.
@@ -171,7 +193,9 @@ class NewRows:
         keys: Sequence[str] | None,
         max_bad_rows: int,
         earlier: EarlierRows | None = None,
+        raw: bool = False,
     ):
+        self._raw = raw
         declared = declaration_of(schema, folder / SCHEMA_FILE)
         self._folder, self._schema, self._declared = folder, schema, declared
         self._names = [field.name for field in schema.fields]
@@ -226,12 +250,17 @@ class NewRows:
         counted = self._bad_rows.copy()
         counted.counts.update(bad_rows)
         with contextlib.ExitStack() as stack:
-            histories = None
-            if self._earlier is not None:
-                histories = stack.enter_context(
-                    self._earlier.histories(self._declared, self._names, self._usable())
+            encode: ReadNewRows
+            if self._raw:
+                encode = ReadNewRows(self._schema, self._rows, self._tables)
+            else:
+                histories = None
+                if self._earlier is not None:
+                    made = self._earlier.histories(self._declared, self._names, self._usable())
+                    histories = stack.enter_context(made)
+                encode = EncodeNewRows(
+                    self._folder, self._schema, self._rows, self._tables, histories
                 )
-            encode = EncodeNewRows(self._folder, self._schema, self._rows, self._tables, histories)
             encode.begin(row)
             yield from ahead(self._read(encode, progress, begin, counted))
 
@@ -243,7 +272,7 @@ class NewRows:
                 yield frame
 
     def _read(
-        self, encode: EncodeNewRows, progress: Progress, begin: Position, bad_rows: BadRows
+        self, encode: ReadNewRows, progress: Progress, begin: Position, bad_rows: BadRows
     ) -> Iterator[tuple[Position, NewChunk]]:
         for done in self.files[: begin.files]:
             progress(done.bytes)

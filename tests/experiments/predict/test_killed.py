@@ -23,7 +23,7 @@ def test_killed_and_started_again_it_writes_the_same_file(shop, tmp_path):
     def command(out) -> list[str]:
         return [
             *(sys.executable, "-m", "experiments.predict", f"--run_dir={shop / 'run'}"),
-            *("--files=new.parquet", f"--raw_dir={tmp_path}", f"--log_dir={shop}"),
+            *("--files=new.parquet", f"--raw_dir={tmp_path}", f"--declared_dir={shop}"),
             *("--keys=order,price", f"--out={out}", f"--summary={out}.json"),
         ]
 

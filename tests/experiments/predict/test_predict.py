@@ -7,9 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 import tensorflow as tf
+from absl import flags
 
 from data_prep.own_log.parsing import csv_file, parquet_file
+from dcrnn_tf.serving import export
+from dcrnn_tf.serving.serving_model import ServingModel
 from dcrnn_tf.system.errors import DatasetError, UsageError
+from dcrnn_tf.system.settings import rules
+from experiments import embeddings
+from experiments.importance import __main__ as importance
 from experiments.predict import __main__ as predict
 from experiments.predict import parts
 from experiments.predict.settings import Settings
@@ -53,7 +59,7 @@ def test_histories_are_made_of_the_files_of_earlier_rows(shop, small, new_rows, 
         raw_dir=str(tmp_path),
         files=("rows.csv",),
         history_files=("rows.csv",),
-        log_dir=str(shop),
+        declared_dir=str(shop),
     )
     predict.main(given)
     one, other = pl.read_parquet(brought), pl.read_parquet(made)
@@ -153,7 +159,7 @@ def test_an_interruption_changes_nothing(shop, small, tmp_path, monkeypatch, cap
         out,
         raw_dir=str(folder),
         files=("a.csv", "b.parquet"),
-        log_dir=str(shop),
+        declared_dir=str(shop),
         max_bad_rows=8,
         summary=str(summary),
     )
@@ -198,11 +204,18 @@ def test_one_bad_row_more_is_an_error_that_says_where(shop, small, tmp_path):
             tmp_path / "scores.parquet",
             raw_dir=str(folder),
             files=("a.csv", "b.parquet"),
-            log_dir=str(shop),
+            declared_dir=str(shop),
             max_bad_rows=limit,
         )
         with pytest.raises(DatasetError, match=place):
             predict.main(given)
+
+
+@pytest.mark.parametrize("program", [Settings, embeddings.Settings, importance.Settings])
+def test_no_setting_has_the_name_of_a_flag_that_every_program_has(program):
+    own = {flag.name for flag in flags.FLAGS.flags_by_module_dict()["absl.logging"]}
+    assert "log_dir" in own
+    assert not own & set(rules(program))
 
 
 def test_mistakes_get_one_sentence(shop, small, new_rows, tmp_path):
@@ -210,7 +223,7 @@ def test_mistakes_get_one_sentence(shop, small, new_rows, tmp_path):
     with pytest.raises(DatasetError, match=r"no column 'seen' .field seen is a history, item of"):
         predict.main(settings(shop, out, files=("rows.csv",)))
     histories(shop).write_parquet(tmp_path / "rows.parquet")
-    here = {"raw_dir": str(tmp_path), "log_dir": str(shop), "files": ("rows.parquet",)}
+    here = {"raw_dir": str(tmp_path), "declared_dir": str(shop), "files": ("rows.parquet",)}
     with pytest.raises(UsageError, match="--keys names 'click', which is an output of the model"):
         predict.main(settings(shop, out, keys=("click",), **here))
     with pytest.raises(DatasetError, match=r"no column 'oder' .--keys.; did you mean 'order'"):
@@ -222,3 +235,21 @@ def test_mistakes_get_one_sentence(shop, small, new_rows, tmp_path):
     out.touch()
     with pytest.raises(UsageError, match="exists already; remove it or name another"):
         predict.main(settings(shop, out))
+
+
+def test_an_exported_model_gives_the_scores_of_its_run(shop, small, run, new_rows, tmp_path):
+    schema = run.dataset.schema
+    serving = ServingModel(run.model, schema, run.dataset.vocabularies(), run.positive_weights)
+    export.save(serving, tmp_path / "shop", write_extra=schema.save)
+    ours, served = tmp_path / "ours.parquet", tmp_path / "served.parquet"
+    predict.main(settings(shop, ours))
+    predict.main(settings(shop, served, run_dir=None, export_dir=str(tmp_path / "shop")))
+    one, other = pl.read_parquet(ours), pl.read_parquet(served)
+    assert other.columns == one.columns
+    assert other["order"].to_list() == one["order"].to_list()
+    for name in OUTPUTS:
+        np.testing.assert_allclose(other[name], one[name], rtol=2e-5, atol=1e-6)
+    with pytest.raises(DatasetError, match="holds no version of an exported model"):
+        predict.main(settings(shop, tmp_path / "x.parquet", run_dir=None, export_dir=str(shop)))
+    with pytest.raises(UsageError, match="give one of --run_dir and --export_dir"):
+        predict.main(settings(shop, tmp_path / "x.parquet", export_dir=str(shop)))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import ENCODINGS, Bins, Ids, NumberRows, Scaling, from_dict
-from dcrnn_tf.serving import raw_features
+from dcrnn_tf.serving import field_inputs
 
 NAN, INF = math.nan, math.inf
 FLOAT32 = np.finfo(np.float32)
@@ -36,7 +36,7 @@ def both(apply, x):
     """The result by NumPy, after a look whether TensorFlow's in a graph has the same bits."""
     with np.errstate(over="ignore", invalid="ignore"):
         found = apply(x, np)
-    graph = tf.function(lambda x: apply(x, raw_features._TensorFlow), autograph=False)
+    graph = tf.function(lambda x: apply(x, field_inputs.TensorFlowNames), autograph=False)
     other = graph(tf.constant(x)).numpy()
     assert other.dtype == found.dtype
     np.testing.assert_array_equal(other.view(np.int32), found.view(np.int32))
@@ -122,7 +122,7 @@ def test_rows_of_numbers_by_hand():
 
 
 def test_every_kind_of_encoding_can_be_served_and_read_again():
-    assert set(ENCODINGS.values()) == set(raw_features._ENCODERS)
+    assert set(ENCODINGS.values()) == set(field_inputs.ENCODERS)
     assert from_dict(None) is None
     for kind, cls in ENCODINGS.items():
         assert cls().kind == kind

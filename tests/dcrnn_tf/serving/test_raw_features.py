@@ -17,7 +17,8 @@ from dcrnn_tf.dataset.schema import (
     Field,
     Schema,
 )
-from dcrnn_tf.serving.raw_features import RawFeatures, graph_bytes
+from dcrnn_tf.serving.graph_size import graph_bytes
+from dcrnn_tf.serving.raw_features import RawFeatures
 from tests.shop import FIELDS, prepare_shop, raw_rows
 
 NUMBERS = ("row", "price", "price_log", "price_rank", "price_bins", "level_bins")

@@ -83,7 +83,7 @@ def test_evaluations_say_on_which_rows(apart, tmp_path, capsys):
     assert figures[PRODUCT]["population"] == "all exposures"
     assert figures[PRODUCT]["rows"] == 500
     sentence = evaluation.sentence(figures["conversion"])
-    assert sentence.endswith(f"in {clicks} rows (exposures where click is positive)")
+    assert f" in {clicks} rows (exposures where click is positive)" in sentence
 
 
 def test_fit_and_files_of_keras_know_it_too(everywhere, apart, tmp_path):

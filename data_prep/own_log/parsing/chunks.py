@@ -60,7 +60,7 @@ class reading:
             raise DatasetError(
                 f"{self._path} is cut off: its compressed data ends early; fetch it again"
             ) from None
-        kinds = (OSError, zlib.error, pa.ArrowException, csv.Error)
+        kinds = (OSError, zlib.error, pa.ArrowException, csv.Error, UnicodeDecodeError)
         if isinstance(self._path, RemotePath) and not isinstance(error, DatasetError):
             kinds = Exception  # each remote file system has exceptions of its own
         if isinstance(error, kinds):

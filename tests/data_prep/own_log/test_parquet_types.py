@@ -238,3 +238,12 @@ def test_a_damaged_page_is_found_by_its_checksum(tmp_path):
     file = LogFile(path, declared("categorical").selection)
     with pytest.raises(DatasetError, match=r"log.parquet cannot be read .*; fetch it again"):
         list(file.chunks(BadRows(0), lambda done: None))
+
+
+def test_a_damaged_name_of_a_column_is_a_damaged_file(tmp_path):
+    path = tmp_path / "log.parquet"
+    table = pa.table({"x": ["a"], "click": [1], "nobody": [1]})
+    pa.parquet.write_table(table, path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"nobody", b"\xf4obody"))
+    with pytest.raises(DatasetError, match=r"log.parquet cannot be read .*; fetch it again"):
+        LogFile(path, declared("categorical").selection)

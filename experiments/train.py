@@ -239,7 +239,8 @@ def _train(
         config["start_vectors"] = dict(settings.start_vectors)
     if settings.init_from is not None:
         config["init_from"] = settings.init_from
-        earlier_run.check_architecture(settings.init_from, config)
+        if not pathlib.Path(settings.run_dir, run_folder.CONFIG_FILE).exists():
+            earlier_run.check_architecture(settings.init_from, config)  # else it goes on by itself
     for field, file in settings.start_vectors.items():
         started, ids = start_vectors.start_from(model, dataset, field, str(file))
         print(f"{field}: {started:,} of {ids:,} ids start from a vector of {file}")

@@ -5,6 +5,7 @@ Embedding rows go with their ids: an id has the row that the vocabulary of its o
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.plain_path import plain_path
 
+_RATE = "_learning_rate"  # the end of the name of a variable that is no schedule
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _MODEL, _TABLES, _OTHERS = "model_", "table_optimizer_", "optimizer_"
 _PARTS = (_MODEL, _TABLES, _OTHERS, "balancing_")
@@ -117,8 +119,11 @@ class _Carrier:
         self._earlier = earlier
         self._reader = reader
         names = [n.removesuffix(_SUFFIX) for n in reader.get_variable_to_shape_map()]
-        self._before = {part: {n for n in names if n.startswith(part)} for part in _PARTS}
-        self._now = {part: [n for n in state if n.startswith(part)] for part in _PARTS}
+        self._there = {_key(name): name for name in names}
+        self._now = {
+            part: [n for n in state if n.startswith(part) and not n.endswith(_RATE)]
+            for part in _PARTS
+        }
         self._names = [[f.name for f in fields] for fields in (earlier.fields, self._fields)]
         self._fresh: list[str] = []
         self._carried = 0
@@ -128,11 +133,16 @@ class _Carrier:
         return self._model.embedding.fields
 
     def __call__(self) -> Carried:
-        same = {part: self._before[part] == set(self._now[part]) for part in _PARTS}
-        if not same[_MODEL]:
-            (name, *_) = sorted(self._before[_MODEL] ^ set(self._now[_MODEL]))
-            where = "there" if name in self._before[_MODEL] else "here"
+        differing = {
+            part: {k for k in self._there if k.startswith(part) and not k.endswith(_RATE)}
+            ^ {_key(name) for name in self._now[part]}
+            for part in _PARTS
+        }
+        if differing[_MODEL]:
+            (name, *_) = sorted(differing[_MODEL])
+            where = "there" if name in self._there else "here"
             self._refuse(f"{name} is {where} alone")
+        same = {part: not names for part, names in differing.items()}
         rows, ids = self._rows()
         self._carry_model(rows)
         if same[_TABLES]:
@@ -140,8 +150,7 @@ class _Carrier:
         weights, fresh = self._carried, list(self._fresh)
         for part in (_OTHERS, "balancing_"):
             for name in self._now[part] if same[part] else ():
-                if not name.endswith("_learning_rate"):
-                    self._carry_one(name)
+                self._carry_one(name)
         before, now = self._names
         return Carried(
             ids,
@@ -204,7 +213,7 @@ class _Carrier:
         for name in self._now[_TABLES]:
             if "_table_" in name or name.endswith("_table"):
                 slots.setdefault(name.rpartition("_")[2], []).append(name)
-            elif "_last_step_" not in name and not name.endswith("_learning_rate"):
+            elif "_last_step_" not in name:
                 self._state[name].assign(self._tensor(name))
         for names in slots.values():
             self._carry_rows(names, rows)
@@ -247,13 +256,18 @@ class _Carrier:
         return [[f.name for f in fields if f.kind == NUMERIC] for fields in sides]
 
     def _tensor(self, name: str) -> np.ndarray:
-        return self._reader.get_tensor(name + _SUFFIX)
+        return self._reader.get_tensor(self._there[_key(name)] + _SUFFIX)
 
     def _refuse(self, why: str) -> None:
         raise WarmStartError(
             f"{self._earlier.checkpoint} is of another architecture: {why}; repeat the settings of "
             "that run's model, or start without it"
         )
+
+
+def _key(name: str) -> str:
+    """Returns the name of a variable without the number that depends on the kind of its rate."""
+    return re.sub(r"^((?:table_)?optimizer_)[0-9]+_", r"\1", name)
 
 
 def _joined(shards: Sequence[np.ndarray]) -> np.ndarray:

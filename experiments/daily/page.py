@@ -1,5 +1,6 @@
 """The page of a walk through the days: metrics and cost by day and way of keeping up."""
 
+import datetime
 import pathlib
 import statistics
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,8 @@ from experiments.daily.settings import FULL, WARM, WINDOW, Settings
 from experiments.reports import plots
 from experiments.reports.blocks import Picture, Pictures
 from experiments.reports.document import Document, Section
-from experiments.reports.grid import Column, Grid, Number, Text
+from experiments.reports.grid import Column, Grid, Interval, Number, Text
+from experiments.tables.statistics import paired_difference
 
 WORDS = {FULL: "full retraining", WARM: "warm start", WINDOW: "warm start, window"}
 _COST = {
@@ -48,6 +50,7 @@ def document(settings: Settings, records: Sequence[dict], optima: dict) -> Docum
         f"{settings.model} from {settings.first_day} to {settings.last_day}",
         Section.of(_means(records, measured)),
         [
+            *([Section.of(_differences(records, measured))] if len(settings.policies) > 1 else []),
             Section("By day", [Pictures(pictures, "Each day is evaluated before it is learned.")]),
             Section.of(_by_day(records, measured)),
         ],
@@ -58,11 +61,12 @@ def document(settings: Settings, records: Sequence[dict], optima: dict) -> Docum
 
 def _measured(records: Sequence[dict], every: bool = False) -> Iterator[tuple[str, metrics.Metric]]:
     """Yields tasks and metrics that have values: those that are shown, or every one."""
-    shown = {*metrics.PRIMARIES.values(), "calibration"}
+    shown = {*metrics.PRIMARIES.values(), "gauc", "calibration"}
     for task in records[0]["metrics"]:
         for metric in metrics.registered():
-            wanted = every or metric.name in shown or "group" in metric.name
-            if wanted and any(_value(r, task, metric) is not None for r in records):
+            if (every or metric.name in shown) and any(
+                _value(r, task, metric) is not None for r in records
+            ):
                 yield task, metric
 
 
@@ -106,10 +110,44 @@ def _by_day(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metri
     return Grid.of("Each day", columns, records)
 
 
+def _differences(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metric]]) -> Grid:
+    """Returns the mean differences from the first way, paired by the days after the first."""
+    later = _after_the_first_day(records)
+    baseline, *others = dict.fromkeys(record["policy"] for record in later)
+    lines = []
+    for policy in others:
+        for task, metric in measured:
+            ours, theirs = (
+                {
+                    datetime.date.fromisoformat(record["day"]).toordinal(): value
+                    for record in later
+                    if record["policy"] == one
+                    and (value := _value(record, task, metric)) is not None
+                }
+                for one in (policy, baseline)
+            )
+            if (found := paired_difference(ours, theirs)) is not None:
+                names = (WORDS[policy], f"{task}: {metric.label}")
+                lines.append((*names, found.mean, found.interval, found.pairs))
+    columns = (
+        Text("kept up to date by"),
+        Text("metric"),
+        Number("difference", form="+.4f"),
+        Interval("95 % interval", form="+.4f"),
+        Number("days"),
+    )
+    return Grid(f"Differences from {WORDS[baseline]}, t intervals over days", columns, lines)
+
+
+def _after_the_first_day(records: Sequence[dict]) -> Sequence[dict]:
+    """Returns the records of the days on which the ways have different models, if there are any."""
+    first = min(record["day"] for record in records)
+    return [record for record in records if record["day"] != first] or records
+
+
 def _means(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metric]]) -> Grid:
     """Returns the means over days, the first left out, where all ways have the same model."""
-    first = min(record["day"] for record in records)
-    later = [record for record in records if record["day"] != first] or list(records)
+    later = _after_the_first_day(records)
     policies = list(dict.fromkeys(record["policy"] for record in later))
 
     def mean(policy, get):

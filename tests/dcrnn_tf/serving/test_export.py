@@ -16,7 +16,7 @@ from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
-from dcrnn_tf.serving import export, warmup
+from dcrnn_tf.serving import export, gate, warmup
 from dcrnn_tf.serving.examples import serialize
 from dcrnn_tf.serving.request_samples import COLUMNS_FILE, RANK_FILE, ROWS_FILE, SERVER_FILE
 from dcrnn_tf.serving.serving_model import ServingModel
@@ -283,8 +283,19 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
 ):
     served, _ = serving_model("dnn", dataset, vocabularies, hidden_units=(2,), embedding_dim=2)
     folder = tmp_path / "models"
-    assert export.save(served, folder).name == "1"
-    assert export.save(served, folder, 7).name == "7"
+    falls = []
+
+    def golden(extra):
+        gate.write_golden(extra, served, dataset)
+
+    def compare(new, before):
+        assert before == folder / "1"
+        falls.extend(gate.check(new, before, dataset.schema, 0.0))
+
+    assert export.save(served, folder, write_extra=golden, gate=compare).name == "1"
+    assert export.save(served, folder, 7, gate=compare).name == "7"
+    assert [(fall.task, fall.amount) for fall in falls] == [("click", 0), ("conversion", 0)]
+    assert all(fall.before is not None for fall in falls)
     with pytest.raises(DatasetError, match="7 exists already; leave the version out to get 8"):
         export.save(served, folder, 7)
 
@@ -293,8 +304,14 @@ def test_versions_follow_each_other_and_are_whole_or_absent(
             export.save(served, folder)
         raise OSError("no room")
 
+    def refuse(new, before):
+        assert before == folder / "7"
+        raise gate.GateError("much worse")
+
     with pytest.raises(OSError, match="no room"):
         export.save(served, folder, write_extra=fail)
+    with pytest.raises(gate.GateError, match="much worse"):
+        export.save(served, folder, gate=refuse)
     assert sorted(path.name for path in folder.iterdir()) == ["1", "7"]
     (folder / "next.partial").mkdir()  # a killed export's
     assert export.next_version(folder) == 8

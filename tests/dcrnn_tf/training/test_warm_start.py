@@ -45,11 +45,15 @@ def prepared(folder, day, fields, extended=None):
     return PreparedDataset(out)
 
 
-def trainer(dataset, run_dir, optimizer="lazy_adam", **settings):
+def trainer(dataset, run_dir, optimizer="lazy_adam", schedule="constant", **settings):
     keras.utils.set_random_seed(len(str(run_dir)))
     model = models.build("mmoe", dataset.schema, embedding_dim=3, expert_units=(5,), **settings)
     training = TrainingSettings(
-        epochs=2, batch_size=2, embedding_optimizer=optimizer, learning_rate=0.1
+        epochs=2,
+        batch_size=2,
+        embedding_optimizer=optimizer,
+        learning_rate=0.1,
+        schedule=schedule,
     )
     return Trainer(model, dataset, training, {"click": 1.0}, run_dir)
 
@@ -70,8 +74,11 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("log")
 
 
-@pytest.mark.parametrize(("optimizer", "shards"), [("lazy_adam", 1), ("adam_deferred", 2)])
-def test_rows_and_moments_go_with_their_ids(folder, tmp_path, optimizer, shards):
+@pytest.mark.parametrize(
+    ("optimizer", "shards", "schedule"),
+    [("lazy_adam", 1, "cosine"), ("adam_deferred", 2, "constant")],
+)
+def test_rows_and_moments_go_with_their_ids(folder, tmp_path, optimizer, shards, schedule):
     first = folder / "0-item-price"
     before = PreparedDataset(first) if first.exists() else prepared(folder, 0, ["item", "price"])
     now = folder / "1-item-price"
@@ -80,7 +87,7 @@ def test_rows_and_moments_go_with_their_ids(folder, tmp_path, optimizer, shards)
     assert now.vocabularies()["item"].tolist() == ["d", "b", "c"]  # d has the row of a
     one = trainer(before, tmp_path / "one", optimizer, table_shards=shards)
     one.train()
-    two = trainer(now, tmp_path / "two", optimizer, table_shards=shards)
+    two = trainer(now, tmp_path / "two", optimizer, schedule, table_shards=shards)
     start = two.model.embedding.table if shards == 1 else None
     fresh = None if start is None else start.numpy()[2]
     carried = two.start_from(earlier(one, tmp_path / "one"))

@@ -47,7 +47,7 @@ def record(policy, day, auc):
 def test_the_page_has_means_without_the_first_day_and_every_day():
     records = [
         *(record("full", f"2026-01-0{day}", auc) for day, auc in ((4, 0.5), (5, 0.7), (6, 0.8))),
-        *(record("warm", f"2026-01-0{day}", auc) for day, auc in ((4, 0.5), (5, 0.6), (6, 0.7))),
+        *(record("warm", f"2026-01-0{day}", auc) for day, auc in ((4, 0.5), (5, 0.6), (6, 0.72))),
     ]
     settings = Settings("drift.yaml", "daily", "2026-01-04", "2026-01-06")
     optima = {"2026-01-04": {"click": 0.9}, "2026-01-05": {"click": 0.9}}
@@ -55,7 +55,9 @@ def test_the_page_has_means_without_the_first_day_and_every_day():
     text = document.markdown()
     assert text.startswith("**Simulated data.**")
     means = [line for line in text.splitlines() if line.startswith(("| full", "| warm"))]
-    assert [line.split("|")[2].strip() for line in means[:2]] == ["0.7500", "0.6500"]
+    assert [line.split("|")[2].strip() for line in means[:2]] == ["0.7500", "0.6600"]
+    # -0.1 and -0.08: the mean and 12.706 standard errors, which are 0.01.
+    assert "| warm start         | click: AUC         |    -0.0900 | -0.2171 to +0.0371 |" in text
     lines = document.csv().splitlines()
     assert len(lines) == 7
     assert lines[1].startswith("2026-01-04,full retraining,0.5,")

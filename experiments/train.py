@@ -221,7 +221,8 @@ def _train(
     check_settings(training, model, balancer, replicas)
     monitored(training, model, dataset)
     row_groups.check(dataset, training.group_by)
-    table_memory.check(model.embedding, optimizers.numbers_per_weight(training.embedding_optimizer))
+    numbers = optimizers.numbers_per_weight(training.embedding_optimizer)
+    table_memory.check(model.embedding, numbers + (training.weight_average > 0))
     config = {
         "data_dir": settings.data_dir,
         "dataset_fingerprint": dataset.schema.fingerprint,

@@ -257,6 +257,7 @@ FIGURE_6 = _table(
     rows=(
         _row("TVG", "dephn", {**_DEPHN, "gating": "value"}, ()),
         _row("MG", "dephn", {**_DEPHN, "gating": "mapping"}, ()),
+        _row("MG, no softmax", "dephn", {**_DEPHN, "gating": "linear_mapping"}, ()),
     ),
     data=FIGURE_5_UR.data,
     presets=FIGURE_5_UR.presets | {"smoke": _SMOKE},

@@ -79,18 +79,11 @@ class HoME(MultiTaskModel):
             raise ValueError(f"expert_units={list(expert_units)} must be two widths, of two levels")
         policy = {"dtype": self.dtype_policy}
         # Experts lie group by group, then the shared ones; at the second level the tasks' last.
-        grouped = len(groups) * num_group_experts
-        self._of_group = [
-            [*range(g * num_group_experts, (g + 1) * num_group_experts)] for g in range(len(groups))
-        ]
-        self._shared = [*range(grouped, grouped + num_shared_experts)]
-        self._of_task = [
-            [*range(self._shared[-1] + 1, self._shared[-1] + 1 + count * num_task_experts)][
-                t * num_task_experts : (t + 1) * num_task_experts
-            ]
-            for t in range(count)
-        ]
-        first, second = grouped + num_shared_experts, self._of_task[-1][-1] + 1
+        first = len(groups) * num_group_experts + num_shared_experts
+        second = first + count * num_task_experts
+        self._of_group = _blocks(0, num_group_experts, len(groups))
+        (self._shared,) = _blocks(first - num_shared_experts, num_shared_experts, 1)
+        self._of_task = _blocks(first, num_task_experts, count)
         self.feature_gates = FeatureGates(first, gate_rank, name="feature_gates_1", **policy)
         self.experts = NormalizedExperts(expert_units[0], name="experts_1", **policy)
         own = num_group_experts + num_shared_experts
@@ -165,6 +158,11 @@ class HoME(MultiTaskModel):
             "gate": Explanation(gates, self.tasks, tuple(names)),
             "expert use": Explanation(expert_use(gates, experts), self.tasks, tuple(names)),
         }
+
+
+def _blocks(start: int, size: int, count: int) -> tuple[tuple[int, ...], ...]:
+    """Returns `count` blocks of `size` numbers each, one after the other."""
+    return tuple(tuple(range(start + b * size, start + (b + 1) * size)) for b in range(count))
 
 
 def _spread(shares: tf.Tensor, columns: Sequence[int], total: int) -> tf.Tensor:

@@ -186,9 +186,10 @@ def figure_6(results: Results) -> DrawnFigure:
         "Figure 6: training loss under trainable value gates (TVG) and mapping gates (MG)",
         plots.figure_6(losses),
         (
-            "Mean over seeds, with the range from lowest to highest where there are several. Both "
+            "Mean over seeds, with the range from lowest to highest where there are several. All "
             "have the virtual gradient; softmax gates start almost equal, so that under MG gamma "
-            "is for long a function of the labels' correlation alone.",
+            "is for long a function of the labels' correlation alone. Their sum is 1, so that each "
+            "is about a twelfth of a value gate; without the softmax gates start at 1.",
             *sentences,
         ),
         made_on(result),

@@ -1,4 +1,4 @@
-"""The models without a test module of their own learn what no linear model sees."""
+"""Models learn what no linear model sees; some have this test in a module of their own."""
 
 import pytest
 
@@ -15,6 +15,12 @@ from tests.dcrnn_tf.models import planted
         pytest.param("crossing", {"crossing": "dcn"}, marks=pytest.mark.slow),
         pytest.param("crossing", {"crossing": "dcn_v2", "rank": 8}, marks=pytest.mark.slow),
         pytest.param("crossing", {"crossing": "cin", "feature_maps": 8}, marks=pytest.mark.slow),
+        pytest.param("adatt", {"expert_units": (16, 8)}, marks=pytest.mark.slow),
+        pytest.param("home", {"expert_units": (16, 8)}, marks=pytest.mark.slow),
+        pytest.param("mtan", {"network_units": (32, 16)}, marks=pytest.mark.slow),
+        pytest.param("pepnet", {"network_units": (32, 16)}, marks=pytest.mark.slow),
+        pytest.param("resflow", {"network_units": (32, 16)}, marks=pytest.mark.slow),
+        pytest.param("stem", {"expert_units": (16, 8)}, marks=pytest.mark.slow),
     ],
 )
 def test_learns_a_product_of_fields(name, settings):

@@ -43,7 +43,7 @@ def results(tmp_path):
                 )
     table = tables.FIGURE_6
     folders[table.name] = tmp_path / table.name
-    for row, auc in zip(table.rows, (0.8, 0.7), strict=True):
+    for row, auc in zip(table.rows, (0.8, 0.7, 0.75), strict=True):
         write_run(
             table.run_dir(folders[table.name], row, 1),
             dict.fromkeys(table.tasks, auc),
@@ -69,6 +69,7 @@ def test_figure_6_gives_the_difference_and_says_that_one_seed_has_no_interval(re
     shown = content.figure_6(results)
     words = " ".join(shown.sentences)
     assert "MG minus TVG, AUC of base: -0.1000 (paired seeds: 1, no interval)." in words
+    assert "MG, no softmax minus TVG, AUC of base: -0.0500 (paired" in words
     assert "TVG: mean of the last losses logged base 0.7000" in words
     curves = {line.get_label(): line for line in shown.figure.axes[0].lines}
     assert list(curves["TVG"].get_xdata()) == list(range(20, 301, 20))

@@ -7,6 +7,8 @@ import pytest
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.schema import Schema, Split, Task
+from dcrnn_tf.metrics.auc import auc
+from tests.dcrnn_tf.models import planted
 from tests.dcrnn_tf.models.side_by_side import FEATURES, inputs_of, networks, sigmoid, tower
 from tests.dcrnn_tf.models.test_values import DIM, FIELDS
 
@@ -83,3 +85,10 @@ def test_one_task_or_four_are_refused():
         schema = dataclasses.replace(SCHEMA, tasks=tuple(map(Task, tasks)))
         with pytest.raises(models.ModelError, match="it needs two or three tasks, such as click"):
             models.build("esm2", schema)
+
+
+@pytest.mark.slow
+def test_it_learns():
+    logits, labels = planted.fit_sequence("esm2", network_units=(32, 16), tower_units=(16,))
+    for task in labels:
+        assert auc(labels[task], logits[task]) > 0.8

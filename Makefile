@@ -15,7 +15,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call fl
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	leaderboard study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick clean
+	leaderboard benchmark-models study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -63,12 +63,17 @@ reproduce-dephn-figures: $(READY)  ## DEPHN's Figures 3 to 7 as PNG, SVG and one
 leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Ali-CCP; MODELS=
 	$(RUN) -m experiments.leaderboard $(TABLE_FLAGS) $(call flag,MODELS,models)
 
+benchmark-models: $(READY)  ## Tuned models by equal budgets: DATA= or PRESET=; MODELS= TRIALS= SEEDS=
+	$(RUN) -m experiments.benchmark_models $(call flag,DATA,data) $(call flag,MODELS,models) \
+		$(call flag,TRIALS,trials) $(call flag,SEEDS,seeds) $(call flag,EPOCHS,epochs) \
+		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir) $(call flag,PARALLEL_RUNS,parallel_runs)
+
 study-dcrnn: $(READY)  ## DCRNN's claims tested on simulated data, a figure and a verdict each
 	$(RUN) -m experiments.dcrnn.study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 SMOKE := reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 study-dcrnn \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	leaderboard
+	leaderboard benchmark-models
 
 smoke: $(READY)  ## Every table, figure and study in its shortest form
 	for target in $(SMOKE); do $(MAKE) $$target PRESET=smoke || exit 1; done

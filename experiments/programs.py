@@ -33,6 +33,7 @@ COMMANDS = {
     "dcrnn-export": "experiments.export",
     "dcrnn-skew": "experiments.skew",
     "dcrnn-verify": "experiments.verify",
+    "dcrnn-benchmark-models": "experiments.benchmark_models",
     "dcrnn-leaderboard": "experiments.leaderboard",
     "dcrnn-reproduce": "experiments.reproduce",
 }

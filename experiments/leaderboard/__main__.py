@@ -5,8 +5,8 @@
 
 `--raw_dir` takes an own log with its declaration, or the real Ali-CCP's files; without it and
 `--data_dir` the data are a simulated Ali-CCP. Runs that are finished are not repeated. Writes
-`leaderboard.csv`, `leaderboard.md`, `report.html` and `quality_cost.png` and `.svg`; the runs, and
-a table of all their figures, lie in `runs/` beside them.
+`leaderboard.csv`, `leaderboard.md`, `report.html`, the pictures `models` and `quality_cost`; the
+runs, and a table of all their figures, lie in `runs/` beside them.
 """
 
 from __future__ import annotations

@@ -4,15 +4,18 @@ import pathlib
 from collections.abc import Sequence
 
 from experiments.leaderboard import content
-from experiments.leaderboard.plots import quality_against_cost
 from experiments.reports import plots
 from experiments.reports.blocks import Bullets, Links, Picture, Pictures
 from experiments.reports.document import Document, Section
 from experiments.runs.report import REPORT_FILE
-from experiments.tables import sentences
+from experiments.tables import comparison_plots, sentences
 from experiments.tables.result import TableResult
 
-_PICTURE = "quality_cost"
+_COST = "result.wall_seconds"
+_CAPTION = (
+    "Dots are means over seeds, bars their 95 % intervals; a triangle is far off. Against cost, "
+    "names are those of the Pareto front: no model is both better and cheaper."
+)
 
 
 def write(
@@ -29,9 +32,19 @@ def write(
     write_numbers(out_dir, result, latencies)
     with plots.styled():
         labels = dict.fromkeys(result.primary(task).label for task in result.table.tasks)
-        words = f"Test {' and '.join(labels)} over rows a second of training, a dot per model"
-        picture = plots.save(quality_against_cost(result), out_dir / _PICTURE, words)
-    page = _document(out_dir, result, latencies, [picture])
+        words = f"Test {' and '.join(labels)}"
+        pictures = [
+            plots.save(figure, out_dir / name, described)
+            for name, figure, described in (
+                ("models", comparison_plots.dots(result), f"{words} by model, the best on top"),
+                (
+                    "quality_cost",
+                    comparison_plots.pareto(result, _COST, "seconds of a run, median"),
+                    f"{words} over the time of a run, the Pareto front named",
+                ),
+            )
+        ]
+    page = _document(out_dir, result, latencies, pictures)
     page.write(out_dir / REPORT_FILE)
     return page
 
@@ -57,7 +70,7 @@ def _document(
         f"Leaderboard on {data['name']}",
         Section("In short", [Bullets([content.summary(result, task) for task in tasks])]),
         [
-            Section("Quality and cost", [Pictures(pictures)]),
+            Section("Quality and cost", [Pictures(pictures, _CAPTION)]),
             *(
                 Section.of(grid(result, task))
                 for task in tasks

@@ -155,7 +155,7 @@ def heat_map(
 
     Args:
       title: Title above the matrix.
-      values: The matrix.
+      values: The matrix; a cell that is NaN is empty.
       rows: Names of the rows.
       columns: Names of the columns.
       spread: Standard deviations, which stand beneath the values.
@@ -163,11 +163,11 @@ def heat_map(
     matrix = np.asarray(values, np.float64)
     numbers = matrix.size <= _MOST_NUMBERS
     # Two digits of the largest value behind the point at least, three where it is above 10.
-    magnitude = math.floor(math.log10(np.abs(matrix).max() or 1.0))
+    magnitude = math.floor(math.log10(np.nanmax(np.abs(matrix)) or 1.0))
     decimals = max(1 - magnitude, 2) if magnitude < 1 else max(2 - magnitude, 0)
     # Without numbers in the cells the colours alone tell values apart, so they take all the range.
-    low = float(min(matrix.min(), 0.0)) if numbers else float(matrix.min())
-    high = float(matrix.max())
+    low = float(min(np.nanmin(matrix), 0.0)) if numbers else float(np.nanmin(matrix))
+    high = float(np.nanmax(matrix))
     colours = "Blues"
     if low < 0:  # white is zero, and the two signs have a colour each
         high = max(-low, high)
@@ -199,6 +199,8 @@ def heat_map(
             axes.grid(which="minor", color="white", lw=1.5)
             axes.tick_params(which="minor", length=0)
             for (row, column), value in np.ndenumerate(matrix):
+                if np.isnan(value):
+                    continue
                 words = f"{value:.{decimals}f}"
                 if spread is not None:
                     words += f"\n±{spread[row][column]:.{decimals}f}"

@@ -73,7 +73,7 @@ class RunProcess:
 
 
 def run_all(
-    runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: int = 0
+    runs: Sequence[RunProcess], steps: int, batch_size: int, parallel: int = 0, unit: str = "rows"
 ) -> dict[pathlib.Path, str]:
     """Makes the runs that are not finished, several at a time, under one progress bar.
 
@@ -86,6 +86,7 @@ def run_all(
       steps: Number of steps of one run.
       batch_size: Number of rows of a step.
       parallel: Number of runs at a time; 0 is one per core.
+      unit: What the progress bar counts.
 
     Returns:
       What the runs that failed have said last, by their folders.
@@ -100,7 +101,7 @@ def run_all(
     with (
         tqdm.tqdm(
             total=steps * len(trainings) * batch_size,
-            unit=" rows",
+            unit=f" {unit}",
             unit_scale=True,
             desc=f"{done}/{len(runs)} runs",
         ) as bar,

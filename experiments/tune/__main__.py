@@ -12,6 +12,8 @@ trials. In the end `best.json` has the best settings, for `experiments.train --c
 import dataclasses
 import pathlib
 
+from absl import logging
+
 from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import changes, given, required, setting
 from dcrnn_tf.training.metric_address import MetricAddress
@@ -64,6 +66,7 @@ def main(settings: Settings, of_model: object, of_training: object) -> None:
             f"--monitor={address} must be a metric of the validation split, by which alone "
             "settings may be chosen"
         )
+    logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(int(str(fixed.get("threads", 0))))
     from dcrnn_tf.dataset.schema import load_schema
     from experiments.tune import page, runs, space, trials

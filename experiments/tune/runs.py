@@ -199,6 +199,7 @@ class Fitted:
     """
 
     def __init__(self, model: str, data_dir: str, objective: Objective, fixed: Values):
+        fixed = {name: value for name, value in fixed.items() if name != "threads"}  # it has none
         self._program = importlib.import_module(PROGRAMS[model].module)
         self._fixed = dict(fixed.get("set") or {})
         if "seed" in rules(self._program.Settings):
@@ -238,7 +239,9 @@ class Fitted:
     def best(self, folder: pathlib.Path) -> Values:
         """Returns the settings of the run as flags."""
         config = run_folder.read(folder, run_folder.CONFIG_FILE)
-        return {"data_dir": config["data_dir"], "seed": config["seed"], **config["settings"]}
+        flags = {"data_dir": config["data_dir"], **config["settings"]}
+        has_seed = "seed" in rules(self._program.Settings)
+        return flags | ({"seed": config["seed"]} if has_seed else {})
 
 
 def row_visits(schema: Schema, batch_size: int, steps: int) -> int:

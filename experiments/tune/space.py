@@ -16,6 +16,8 @@ OF_MODEL = "set."
 SIZE = "size"
 """Name of the dimension of sizes, multiples of that of `REFERENCE`."""
 
+_DROPOUT = "set.dropout"  # between hidden layers, which models with a width have
+
 REFERENCE = ("mmoe", {"embedding_dim": 16, "num_experts": 8, "expert_units": [64, 32]})
 """The model of size 1, and its settings."""
 
@@ -63,6 +65,8 @@ SHARED: Sequence[Dimension] = (
     Log("learning_rate", 1e-4, 1e-2),
     Choice("set.embedding_dim", (8, 16, 32)),
     Choice(SIZE, (0.25, 0.5, 1.0, 2.0)),
+    Choice(_DROPOUT, (0.0, 0.1, 0.3)),
+    Choice("embedding_l2", (0.0, 1e-6, 1e-5, 1e-4)),
 )
 """What is tuned of every model that trains in steps."""
 
@@ -143,7 +147,8 @@ def dimensions(
     Args:
       model: Name of the model.
       fixed: Values that are given, `{flag: value}`; those of the model under `set`.
-      width: Name of the setting that makes the model larger; without it, sizes are not tuned.
+      width: Name of the setting that makes the model larger; without it, neither sizes nor dropout
+        are tuned.
     """
     those = _PROGRAMS.get(model) or (*SHARED, *_MODELS.get(model, ()))
     of_model = fixed.get("set") or {}
@@ -153,4 +158,6 @@ def dimensions(
     }
     if width is None or OF_MODEL + width in given:
         given.add(SIZE)
+    if width is None:
+        given.add(_DROPOUT)
     return tuple(dimension for dimension in those if dimension.name not in given)

@@ -29,6 +29,7 @@ ROW_VISITS = "row_visits"
 """Attribute of a trial: how many training rows it has read, each time counted."""
 SETTINGS = "settings"
 """Attribute of a trial: the values that were chosen, as JSON holds them."""
+_NAME = "tune"
 _RANDOM_TRIALS = 8  # before the sampler learns from them
 _UNPRUNED_TRIALS = 4  # before any other is pruned
 _POLL_SECONDS = 0.05
@@ -97,11 +98,7 @@ class Study:
         (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         with self._alone():
             _open(folder / CONFIG_FILE, config)
-            # Not by an address, which could not name every folder.
-            connect = functools.partial(sqlite3.connect, folder / STUDY_FILE, timeout=60)
-            self._storage = optuna.storages.RDBStorage(
-                "sqlite://", engine_kwargs={"creator": connect}
-            )
+            self._storage = _storage(folder)
             self._study = self._load()
 
     @contextlib.contextmanager
@@ -179,7 +176,7 @@ class Study:
             )
         return optuna.create_study(
             storage=self._storage,
-            study_name="tune",
+            study_name=_NAME,
             direction="maximize" if self.maximized else "minimize",
             load_if_exists=True,
             sampler=sampler,
@@ -218,6 +215,19 @@ class Study:
     def _locked(self, number: int) -> FolderLock:
         folder = self.run_dir(number)
         return FolderLock(folder.with_suffix(".lock"), folder)
+
+
+def read_trials(folder: pathlib.Path) -> list[FrozenTrial]:
+    """Returns the trials of a tuning's folder, which is not changed."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.load_study(storage=_storage(folder), study_name=_NAME)
+    return study.get_trials(deepcopy=False)
+
+
+def _storage(folder: pathlib.Path) -> optuna.storages.RDBStorage:
+    # Not by an address, which could not name every folder.
+    connect = functools.partial(sqlite3.connect, folder / STUDY_FILE, timeout=60)
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
 def _check_folder(folder: pathlib.Path) -> None:

@@ -19,9 +19,9 @@ from experiments.leaderboard.content import (
     ranking_grid,
     summary,
 )
-from experiments.leaderboard.plots import quality_against_cost
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import latency
+from experiments.tables import comparison_plots
 from experiments.tables.equal_size import of_equal_size, parameters
 from experiments.tables.make import Settings
 from experiments.tables.result import aggregate
@@ -198,30 +198,32 @@ def test_two_that_no_seed_changes_are_not_called_alike(schema, tmp_path):
 
 
 def test_a_model_far_below_does_not_press_the_others_together(schema, tmp_path):
-    """It is a triangle at the edge, with its figure beside its name."""
+    """It is a triangle at the edge, with its value."""
     far = {"Cross-stitch": [0.3, 0.31, 0.32]}
     table = table_of(schema, "ple", "dnn", "cross_stitch")
-    figure = quality_against_cost(fill(tmp_path, table, AUCS | far))
-    low, high = figure.axes[0].get_ylim()
+    axes = comparison_plots.dots(fill(tmp_path, table, AUCS | far)).axes[0]
+    low, high = axes.get_xlim()
     assert 0.65 < low < 0.7
     assert high < 0.76
-    (marker,) = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
-    assert marker.get_ydata()[0] == low
-    names = [text.get_text() for text in figure.axes[0].texts]
-    assert "Cross-stitch (0.3100)" in names
-    assert "DNN" in names
+    (marker,) = [line for line in axes.lines if line.get_marker() == "<"]
+    assert low < marker.get_xdata()[0] < 0.7
+    assert [text.get_text().strip() for text in axes.texts] == ["0.3100"]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["PLE", "DNN", "Linear", "MMoE", "Cross-stitch"]
 
 
-@pytest.mark.parametrize(("auc", "level"), [(0.71, True), (0.32, False)])
-def test_a_model_without_a_speed_is_a_level_or_stands_on_the_edge(schema, tmp_path, auc, level):
-    table = table_of(schema, "ple", "dnn", "snr")
-    aucs = AUCS | {"SNR": [0.71, 0.712, 0.714], "Linear": [auc]}
-    axes = quality_against_cost(fill(tmp_path, table, aucs)).axes[0]
-    dashed = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"]
-    assert dashed == ([auc] if level else [])
-    (text,) = [text for text in axes.texts if "Linear" in text.get_text()]
-    assert text.get_text() == ("Linear" if level else "lower: Linear (0.3200)")
-    assert text.xy[1] == (auc if level else axes.get_ylim()[0])
+def test_against_cost_the_pareto_front_alone_has_names(schema, tmp_path):
+    table = table_of(schema, "ple", "dnn")
+    seconds = {"MMoE": 50.0, "DNN": 70.0, "PLE": 90.0, "Linear": 2.0}
+    for row in table.rows:
+        for seed, auc in enumerate(AUCS[row.label], start=1):
+            where = table.run_dir(tmp_path, row, seed)
+            values = {"click": auc, "conversion": 0.6 + seed / 100}
+            cost = seconds[row.label]
+            write_run(where, values, seed=seed, model=row.model, wall_seconds=cost)
+    figure = comparison_plots.pareto(aggregate(table, tmp_path), "result.wall_seconds", "s")
+    # MMoE costs more than the linear one, and is worse.
+    assert [text.get_text() for text in figure.axes[0].texts] == ["Linear", "DNN", "PLE"]
 
 
 def test_one_seed_gives_no_ranks(schema, tmp_path):
@@ -231,15 +233,6 @@ def test_one_seed_gives_no_ranks(schema, tmp_path):
         "click: no ranks, since no model has an interval; give more seeds."
     )
     assert {line[2] for line in ranking_grid(result, "click").cells} == {"no rank"}
-
-
-def test_names_at_one_height_stand_side_by_side(schema, tmp_path):
-    table = table_of(schema, "ple", "dnn")
-    table = dataclasses.replace(
-        table, rows=(*table.rows, dataclasses.replace(LINEAR, label="Level"))
-    )
-    axes = quality_against_cost(fill(tmp_path, table, AUCS | {"Level": [0.71]})).axes[0]
-    assert "Linear, Level" in [text.get_text() for text in axes.texts]
 
 
 def test_what_seeds_do_not_compare_is_not_called_told_apart(schema, tmp_path):
@@ -289,7 +282,7 @@ def test_files(schema, tmp_path):
     files.write(tmp_path, result, {"PLE": {1: 0.5}})
     assert {path.name for path in tmp_path.iterdir()} == {
         *("runs", "leaderboard.csv", "leaderboard.md", "report.html"),
-        *("quality_cost.png", "quality_cost.svg"),
+        *("quality_cost.png", "quality_cost.svg", "models.png", "models.svg"),
     }
     lines = pd.read_csv(tmp_path / "leaderboard.csv")
     assert len(lines) == 2 * 4
@@ -307,7 +300,7 @@ def test_files(schema, tmp_path):
     assert "Simulated data" in html
     assert "&lt;b&gt;no&lt;/b&gt; chain" in html
     assert 'href="runs/leaderboard/report.html"' in html
-    assert "DNN" in (tmp_path / "quality_cost.svg").read_text("utf-8")
+    assert "DNN" in (tmp_path / "models.svg").read_text("utf-8")
 
 
 def test_calls_are_timed_once(schema, tmp_path, monkeypatch):

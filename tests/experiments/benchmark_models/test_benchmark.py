@@ -1,0 +1,145 @@
+"""The benchmark of tuned models: its models, its processes, and its page."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dcrnn_tf import models
+from dcrnn_tf.system.errors import UserError
+from experiments.benchmark_models import content, entries, page, plan
+from experiments.benchmark_models.content import DatasetResult
+from experiments.tables.comparison import holm
+from experiments.tables.result import aggregate
+from experiments.tables.spec import PROGRAMS
+from experiments.tune import space
+from experiments.tune.study import Budget, Study, read_trials
+from tests.experiments.run_folders import write_run
+
+ROOT = pathlib.Path(__file__).parents[3]
+CHOSEN = (
+    entries.BASELINE,
+    entries.Entry("ple", "PLE", "ple"),
+    entries.Entry("dnn", "DNN", "dnn"),
+    entries.Entry("boosted_trees", "Boosted trees", "boosted_trees"),
+)
+AUCS = {
+    "MMoE": [0.700, 0.712, 0.704],
+    "PLE": [0.722, 0.731, 0.7251],
+    "DNN": [0.701, 0.713, 0.7045],
+    "Boosted trees": [0.719],
+}
+TASKS = ("click", "conversion")
+
+
+def test_entries_name_models_and_settings_that_there_are():
+    found = entries.entries()
+    assert len({entry.name for entry in found}) == len({entry.label for entry in found})
+    assert found[0] == entries.BASELINE
+    assert set(entries.SMOKE) <= {entry.name for entry in found}
+    for entry in found:
+        if entry.model not in PROGRAMS:
+            assert set(entry.settings) <= set(models.settings(entry.model))
+    assert {"dcrnn", "dcrnn_no_ada", "dephn_no_virtual", "boosted_trees"} <= {e.name for e in found}
+
+
+def study_of(folder, values):
+    """A finished study whose trials have these values."""
+    study = Study(folder, {"model": "m"}, space.SHARED, True, 1)
+    for value in values:
+        with study.claim(Budget(len(values))) as claimed:
+            study.tell(claimed, value, 1000, seconds=30.0)
+    return study
+
+
+def fill(folder, shift=0.0, name="shop"):
+    """The folder of a dataset of the benchmark, as its processes leave it."""
+    table = entries.table(CHOSEN, TASKS, name)
+    for entry, row in zip(CHOSEN, table.rows, strict=True):
+        for seed, auc in enumerate(AUCS[entry.label], start=1):
+            where = table.run_dir(folder, row, seed)
+            values = {"click": auc + shift, "conversion": 0.6 + auc / 10}
+            write_run(where, values, seed=seed, model=entry.model, name=name)
+    study_of(folder / "tune", [0.6, 0.7, 0.65])
+    trials = dict.fromkeys([entry.label for entry in CHOSEN], read_trials(folder / "tune"))
+    return DatasetResult(name, aggregate(table, folder, range(1, 4)), trials, [f"{name}: ESMM."])
+
+
+def test_the_page_has_every_number_from_run_folders(tmp_path):
+    results = [fill(tmp_path / "shop"), fill(tmp_path / "other", 0.01, "other")]
+    written = page.write(tmp_path, results).markdown()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"benchmark.md", "benchmark.csv", "report.html", "ranks.png"} <= names
+    assert {"shop_models.png", "shop_cost.svg", "other_models.png"} <= names
+    # All p-values of the dataset are corrected together: three models, two tasks.
+    pairs = [(label, task) for task in TASKS for label in ("PLE", "DNN", "Boosted trees")]
+    values = []
+    for label, task in pairs:
+        ours, theirs = AUCS[label] * (3 if len(AUCS[label]) == 1 else 1), AUCS["MMoE"]
+        scale = 1.0 if task == "click" else 0.1
+        values.append(
+            stats.ttest_rel([a * scale for a in ours], [b * scale for b in theirs]).pvalue
+        )
+    expected = dict(zip(pairs, holm(values), strict=True))
+    found = {(c.row.row.label, c.task): c.corrected for c in content.compared(results[0].result)}
+    for pair, value in expected.items():
+        assert found[pair] == pytest.approx(value)
+    assert found["MMoE", "click"] is None
+    lines = pd.read_csv(tmp_path / "benchmark.csv")
+    assert len(lines) == 2 * 2 * 4
+    of_ple = lines[(lines["model"] == "PLE") & (lines["task"] == "click")].set_index("dataset")
+    assert of_ple.loc["shop", "mean"] == pytest.approx(sum(AUCS["PLE"]) / 3)
+    assert of_ple.loc["shop", "p_holm"] == pytest.approx(expected["PLE", "click"])
+    assert "shop, click: the best mean AUC is that of PLE, 0.7260" in written
+    assert "Mean ranks over 2 datasets of 4 models: Friedman's test" in written
+    assert content.ranks(results).means["PLE"] == 1.0
+    assert "shop: ESMM." in written
+    cost = {line[0]: line for line in content.cost_grid(results[0]).cells}["PLE"]
+    assert cost[1:5] == ("3", "3", "0.7000", "0.0500")  # of 0.6, 0.7 and 0.65
+    assert cost[6:8] == ("3,000", "1.5")
+
+
+def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_path):
+    table = entries.table(CHOSEN, TASKS, "shop")
+    budget = plan.Budget(trials=3, epochs=4, batch_size=64, seeds=2)
+    prepared = pathlib.Path("data/shop")
+    tunings = plan.tunings(CHOSEN, table, prepared, tmp_path, budget)
+    assert [tuning.steps() for tuning in tunings] == [0, 0, 0, 0]
+    assert "--epochs=4" in tunings[0].command
+    assert not any("epochs" in word for word in tunings[3].command)
+    study_of(tunings[0].folder, [0.6, None, 0.65])
+    assert (tunings[0].steps(), tunings[0].done(), tunings[1].done()) == (3, True, False)
+
+    best = {"learning_rate": 0.01, "settings": {}, "seed": 1, "data_dir": "elsewhere"}
+    (tunings[0].folder / "best.json").write_text(json.dumps(best))
+    runs, without = plan.finals(CHOSEN, table, prepared, tmp_path, 2)
+    assert [run.folder.relative_to(tmp_path).as_posix() for run in runs] == [
+        "runs/mmoe/seed_1",
+        "runs/mmoe/seed_2",
+    ]
+    assert runs[1].command[-1] == "--seed=2"
+    assert len(without) == 2 + 2 + 1
+    write_run(runs[0].folder, {"click": 0.7}, learning_rate=0.01)
+    assert plan.finals(CHOSEN, table, prepared, tmp_path, 2)[0][0].done()
+    (tunings[0].folder / "best.json").write_text(json.dumps(best | {"learning_rate": 0.02}))
+    with pytest.raises(UserError, match="seed_1 was made with another learning_rate than"):
+        plan.finals(CHOSEN, table, prepared, tmp_path, 2)
+
+
+@pytest.mark.slow
+def test_the_shortest_form_is_made_once(tmp_path):
+    command = [sys.executable, "-m", "experiments.benchmark_models", "--preset=smoke"]
+    command += [f"--work_dir={tmp_path / 'data'}", f"--out_dir={tmp_path / 'out'}"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        lines = pd.read_csv(tmp_path / "out-smoke" / "benchmark.csv")
+        assert set(lines["model"]) == {"MMoE", "Shared bottom", "Boosted trees"} | {
+            "Logistic regression, scikit-learn"
+        }
+    runs = list((tmp_path / "out-smoke").glob("*/runs/*/seed_*/result.json"))
+    assert len(runs) == 2 + 2 + 1 + 1

@@ -34,6 +34,7 @@ class TrainingStep:
       distribution: Replicas that train together.
 
     Attributes:
+      balancing: Way of balancing.
       step: Number of the steps done, a variable.
       guard: Guard that knows of numbers that are not finite.
       mean_losses: Sums of the losses since the last line of the log.
@@ -55,7 +56,7 @@ class TrainingStep:
         distribution: Distribution,
     ):
         check_settings(settings, model, balancing, distribution)
-        self._model, self._losses, self._balancing = model, losses, balancing
+        self._model, self._losses, self.balancing = model, losses, balancing
         self._settings, self._distribution = settings, distribution
         tables = {variable.path for variable in model.embedding_variables}
         self._tables = [v for v in model.trainable_variables if v.path in tables]
@@ -102,7 +103,7 @@ class TrainingStep:
             | numbered("model", self._model.variables)
             | numbered("table_optimizer", self._table_optimizer.variables)
             | numbered("optimizer", self._optimizer.variables)
-            | numbered("balancing", self._balancing.variables)
+            | numbered("balancing", self.balancing.variables)
         )
         if self.average is not None:
             state |= self.average.variables(average_names(self._model))
@@ -143,17 +144,17 @@ class TrainingStep:
         if self.longest_wait is not None:
             for table, rows in zip(self._tables, self._model.embedding_rows(features), strict=True):
                 self._table_optimizer.catch_up(table, gather_over_replicas(rows))
-        with tf.GradientTape(persistent=self._balancing.per_task) as tape:
-            losses = self._task_losses(features, labels, weights)
+        with tf.GradientTape(persistent=self.balancing.per_task) as tape:
+            losses = self.task_losses(features, labels, weights)
             penalties = self._model.losses
-            total = self._balancing.total(losses, penalties)
+            total = self.balancing.total(losses, penalties)
             scaled = total if self._scale is None else self._scale.scaled(total)
-        gradients = self._balancing.gradients(
+        gradients = self.balancing.gradients(
             tape, scaled, losses, penalties, self._tables + self._others
         )
         if self._scale is not None:
             gradients = self._scale.unscaled(gradients)
-        statistics = self._model.statistics | self._balancing.statistics
+        statistics = self._model.statistics | self.balancing.statistics
         if share is not None:
             gradients = weigh(gradients, share)
             losses, statistics, total = batch_means((losses, statistics, total), share)
@@ -166,15 +167,16 @@ class TrainingStep:
             self._update(gradients)
         else:
             self._scale.follow(finite, lambda: self._update(gradients))
-        if self._balancing.looks_back:
-            self._balancing.look_back(self._task_losses(features, labels, weights))
+        if self.balancing.looks_back:
+            self.balancing.look_back(self.task_losses(features, labels, weights))
         self.mean_losses.add(losses)
         self.mean_statistics.add(statistics)
         self.step.assign_add(1)
 
-    def _task_losses(
+    def task_losses(
         self, features: dict, labels: dict, weights: Mapping[str, tf.Tensor] | None
     ) -> dict[str, tf.Tensor]:
+        """Returns the loss of each task on what `__call__` takes."""
         logits = self._model.training_logits(features, labels)
         losses = {
             task: loss(labels[task], logits[task], None if weights is None else weights[task])

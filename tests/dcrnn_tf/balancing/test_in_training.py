@@ -72,7 +72,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(dataset, tmp_path, name):
     weights = [line["statistics"]["weight_click"] for line in lines if line["kind"] == "train"]
     assert len(set(weights)) > 1, "it never balanced anything"
     mine, other = second.model.variables, whole.model.variables
-    mine, other = mine + second._balancing.variables, other + whole._balancing.variables
+    mine, other = mine + second._step.balancing.variables, other + whole._step.balancing.variables
     for one, another in zip(mine, other, strict=True):
         np.testing.assert_array_equal(one.numpy(), another.numpy())
 
@@ -90,9 +90,9 @@ def test_weights_of_1_are_the_sum_to_the_bit(dataset, tmp_path):
 def test_famo_looks_back_at_the_same_batch_after_the_update(dataset, tmp_path, monkeypatch):
     trainer = balanced(dataset, tmp_path, "famo")
     batch = next(iter(dataset.batches("train", 50)))
-    losses = lambda: trainer._task_losses(*batch, None)  # noqa: E731
+    losses = lambda: trainer._step.task_losses(*batch, None)  # noqa: E731
     seen = []
-    monkeypatch.setattr(trainer._balancing, "look_back", seen.append)
+    monkeypatch.setattr(trainer._step.balancing, "look_back", seen.append)
     before = losses()
     trainer._step(*batch)
     (found,) = seen

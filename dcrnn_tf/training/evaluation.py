@@ -11,12 +11,14 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, REGRESSION, Task
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
+from dcrnn_tf.metrics.calibration_error import reliability
 from dcrnn_tf.metrics.curves import roc_curve, score_histogram
 from dcrnn_tf.models import MultiTaskModel, feature_specs, probabilities
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.training.row_groups import RowGroups
 
+_PREDICTED = {BINARY: "logits", REGRESSION: "predictions", MULTICLASS: "class_logits"}
 _LABEL_TYPES = {BINARY: np.int8, REGRESSION: np.float32, MULTICLASS: np.int16}
 
 
@@ -194,12 +196,11 @@ def evaluate(
                 "a lower learning rate, or look for damaged numbers in the dataset with "
                 "dcrnn_tf.dataset.verification.findings"
             )
-    result: dict[str, dict[str, Any]] = {
-        task: _values(
-            labels[task], logits[task], kind_of.get(task, BINARY), (weights or {}).get(task), groups
-        )
-        for task in labels
-    }
+    result: dict[str, dict[str, Any]] = {}
+    for task in labels:
+        kind, of_task = kind_of.get(task, BINARY), (weights or {}).get(task)
+        columns = columns_where_defined(labels[task], logits[task], kind, of_task, groups)
+        result[task] = _values(columns, kind, groups)
     for output in derived_outputs:
         result[output.name]["population"] = output.population
     for defined in tasks:
@@ -247,7 +248,7 @@ def curves(
     derived_outputs: Sequence[DerivedOutput] = (),
     tasks: Sequence[Task] = (),
 ) -> dict:
-    """`{task: {"roc": ..., "scores": ...}}` for plotting, of the binary tasks that have rows.
+    """Curves for plotting by task: `roc`, `scores`, `reliability`; of binary tasks with rows.
 
     The arguments are those of `evaluate`.
     """
@@ -262,6 +263,7 @@ def curves(
         result[task] = {
             "roc": roc_curve(label, logit),
             "scores": score_histogram(label, logit),
+            "reliability": reliability(label, logit),
         }
     return result
 
@@ -294,29 +296,43 @@ def _where_defined(
     return label[defined], logit[defined]
 
 
-def _values(
+def columns_where_defined(
     labels: np.ndarray,
     logits: np.ndarray,
     kind: str,
-    weights: np.ndarray | None,
-    groups: RowGroups | None,
+    weights: np.ndarray | None = None,
+    groups: RowGroups | None = None,
 ) -> dict[str, Any]:
-    """All metrics of rows where a task is defined, then how many rows and positives there are."""
-    columns: dict[str, Any]
-    columns = {} if weights is None else {"weights": _where_defined(labels, weights, kind)[1]}
+    """Returns what `dcrnn_tf.metrics.compute` takes, of the rows where a task is defined.
+
+    Args:
+      labels: Labels of the task.
+      logits: Logits, or the numbers that are predicted.
+      kind: Kind of the task.
+      weights: Weights of examples, if there are any.
+      groups: Groups of the rows, if there are any.
+    """
+    columns: dict[str, Any] = {}
+    columns["labels"], logits_there = _where_defined(labels, logits, kind)
+    columns[_PREDICTED[kind]] = logits_there
+    if weights is not None:
+        columns["weights"] = _where_defined(labels, weights, kind)[1]
     if groups is not None:
         columns["groups"] = _where_defined(labels, groups.numbers, kind)[1]
-    labels, logits = _where_defined(labels, logits, kind)
-    if kind != BINARY:
-        name = "predictions" if kind == REGRESSION else "class_logits"
-        columns |= {"labels": labels, name: logits}
-        return metrics.compute(columns, kind) | {"rows": len(labels)}
-    counts: dict[str, Any] = {"rows": len(labels), "positives": int(np.sum(labels > 0))}
-    if groups is not None:
-        ranking = columns["ranking"] = GroupedRanking(labels, logits, columns["groups"])
+    if groups is not None and kind == BINARY:
+        columns["ranking"] = GroupedRanking(columns["labels"], logits_there, columns["groups"])
+    return columns
+
+
+def _values(columns: Mapping[str, Any], kind: str, groups: RowGroups | None) -> dict[str, Any]:
+    """All metrics of rows where a task is defined, then how many rows and positives there are."""
+    counts: dict[str, Any] = {"rows": len(columns["labels"])}
+    if kind == BINARY:
+        counts["positives"] = int(np.sum(columns["labels"] > 0))
+    if groups is not None and kind == BINARY:
         counts["grouped_by"] = groups.name
-        counts |= {name: getattr(ranking, name) for name in metrics.GROUP_COUNTS}
-    return metrics.compute({"labels": labels, "logits": logits} | columns, kind) | counts
+        counts |= {name: getattr(columns["ranking"], name) for name in metrics.GROUP_COUNTS}
+    return metrics.compute(columns, kind) | counts
 
 
 def _words(metric: metrics.Metric, values: Mapping[str, float | int | None]) -> str:

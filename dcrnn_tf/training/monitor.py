@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.models.derived_outputs import kinds
 from dcrnn_tf.system.errors import UsageError
+from dcrnn_tf.training import row_groups
 from dcrnn_tf.training.metric_address import MetricAddress, Outputs
 from dcrnn_tf.training.settings import TrainingSettings
 
@@ -119,4 +121,10 @@ def monitored(
     tasks = dataset.schema.tasks
     output_kinds = kinds(tasks, model.derived_outputs(tasks))
     address.check(splits, output_kinds, dataset.schema.task_names)
+    by_group = {metric.name for metric in metrics.printed() if metric.by_group}
+    if address.metric in by_group and not row_groups.available(dataset, settings.group_by):
+        raise UsageError(
+            f"--monitor={address} needs groups of rows, and {dataset.folder} has no entity table "
+            f"{row_groups.DEFAULT}; name a field or an entity table with --group_by"
+        )
     return address

@@ -30,6 +30,11 @@ class RowGroups:
     numbers: np.ndarray
 
 
+def available(dataset: PreparedDataset, name: str | None) -> bool:
+    """Whether rows have groups, by this name or by default."""
+    return name is not None or DEFAULT in dataset.schema.entities
+
+
 def check(dataset: PreparedDataset, name: str | None) -> None:
     """Refuses a name that no groups can be told apart by.
 
@@ -62,31 +67,35 @@ def read(dataset: PreparedDataset, split: str, name: str | None = None) -> RowGr
       DatasetError: There is no such entity table or field, or a file is damaged.
     """
     schema = load_schema(dataset.folder)
-    if name is None and DEFAULT not in schema.entities:
+    if not available(dataset, name):
         return None
     name = name or DEFAULT
     found = _entity_or_field(schema, name)
     if not isinstance(found, Field):
-        return RowGroups(name, _exposure_column(dataset, split, schema, f"{name}_row"))
-    ids = ids_of_field(dataset, split, schema, found)
+        return RowGroups(name, _entity_rows(dataset, split, schema, name))
+    ids = values_of_field(dataset, split, schema, found)
     return RowGroups(name, np.where(ids < FIRST_ID_ROW, np.int32(NO_GROUP), ids))
 
 
-def ids_of_field(dataset: PreparedDataset, split: str, schema: Schema, field: Field) -> np.ndarray:
-    """Returns the ids of a categorical field of a split's rows, int32 `(rows,)`.
+def values_of_field(
+    dataset: PreparedDataset, split: str, schema: Schema, field: Field
+) -> np.ndarray:
+    """Returns a field's ids (int32) or numbers (float32) of a split's rows, `(rows,)`.
 
     Args:
       dataset: The dataset.
       split: Name of the split.
       schema: Schema of the whole dataset.
-      field: The field, of exposures or of an entity table.
+      field: The field, categorical or numeric, of exposures or of an entity table.
     """
+    ((column, dtype),) = field.columns.items()
     if field.entity is None:
-        return _exposure_column(dataset, split, schema, next(iter(field.columns)))
-    rows = _exposure_column(dataset, split, schema, schema.entities[field.entity].row_name)
+        limit = field.vocabulary_size if field.has_ids else None
+        return _exposure_column(dataset, split, schema, column, dtype, limit)
+    rows = _entity_rows(dataset, split, schema, field.entity)
     table = PreparedDataset(dataset.folder, [field.name]).entity_table(field.entity)
-    ids: np.ndarray = table.lookup(tf.constant(rows))[field.name].numpy()
-    return ids
+    values: np.ndarray = table.lookup(tf.constant(rows))[field.name].numpy()
+    return values
 
 
 def _entity_or_field(schema: Schema, name: str) -> object:
@@ -103,20 +112,31 @@ def _entity_or_field(schema: Schema, name: str) -> object:
     return fields[name]
 
 
+def _entity_rows(dataset: PreparedDataset, split: str, schema: Schema, entity: str) -> np.ndarray:
+    table = schema.entities[entity]
+    return _exposure_column(dataset, split, schema, table.row_name, "int32", table.rows)
+
+
 def _exposure_column(
-    dataset: PreparedDataset, split: str, schema: Schema, column: str
+    dataset: PreparedDataset,
+    split: str,
+    schema: Schema,
+    column: str,
+    dtype: str,
+    limit: int | None,
 ) -> np.ndarray:
-    """Returns whole numbers of a split's rows, int32 `(rows,)`, in the order on disk."""
-    limits = {entity.row_name: entity.rows for entity in schema.entities.values()}
-    limits |= {next(iter(field.columns)): field.vocabulary_size for field in schema.fields}
+    """Returns a column of a split's rows, `(rows,)`, in the order on disk.
+
+    Whole numbers are checked to be from 0 to below the limit.
+    """
     files = [str(dataset.folder / shard.file) for shard in schema.split(split).shards]
     described = {column: tf.io.FixedLenFeature((), tf.string)}
-    parts = [np.empty(0, np.int32)]
+    parts = [np.empty(0, dtype)]
     with dataset.naming_damage():
         for records in tf.data.TFRecordDataset(files).batch(_BLOCKS):
             blocks = tf.io.parse_example(records, described)[column].numpy()
-            parts += [np.frombuffer(block, "<i4") for block in blocks]
-        numbers = np.concatenate(parts)
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < limits[column]:
+            parts += [np.frombuffer(block, np.dtype(dtype).newbyteorder("<")) for block in blocks]
+        values = np.concatenate(parts)
+        if limit is not None and len(values) and not 0 <= values.min() <= values.max() < limit:
             raise tf.errors.InvalidArgumentError(None, None, f"{column} has numbers out of range")
-    return numbers
+    return values

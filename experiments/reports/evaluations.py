@@ -24,9 +24,14 @@ def lines(splits: Splits) -> list[dict[str, object]]:
     ]
 
 
+def column(metric: metrics.Metric) -> Number:
+    """Returns the column of a metric."""
+    return Number(metric.label, metric.name, metric.form)
+
+
 def metric_columns(splits: Splits) -> list[Column]:
     """Returns the columns of the metrics and references over rows that some split and task has."""
-    return [_column(metric) for metric in _present(splits) if not metric.by_group]
+    return [column(metric) for metric in _present(splits) if not metric.by_group]
 
 
 def grids_by_group(splits: Splits) -> list[Grid]:
@@ -35,17 +40,13 @@ def grids_by_group(splits: Splits) -> list[Grid]:
     Args:
       splits: The metrics of a run's splits.
     """
-    columns = [_column(metric) for metric in _present(splits) if metric.by_group]
+    columns = [column(metric) for metric in _present(splits) if metric.by_group]
     if not columns:
         return []
     every = [*SPLIT_AND_TASK, *columns, *_GROUPS]
-    by_group = [line for line in lines(splits) if any(column.of in line for column in columns)]
+    by_group = [line for line in lines(splits) if any(each.of in line for each in columns)]
     return [Grid.of("Metrics by group", every, by_group)]
 
 
 def _present(splits: Splits) -> tuple[metrics.Metric, ...]:
     return metrics.present(values for tasks in splits.values() for values in tasks.values())
-
-
-def _column(metric: metrics.Metric) -> Number:
-    return Number(metric.label, metric.name, metric.form)

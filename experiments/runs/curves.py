@@ -8,11 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dcrnn_tf import metrics
 from dcrnn_tf.training import metrics_log
-from experiments.reports import plots
+from experiments.reports import plots, reliability_plot
 from experiments.reports.blocks import Picture, Pictures
 from experiments.reports.document import Section
 from experiments.runs import run_folder
 from experiments.runs.run import Run
+
+RELIABILITY_CAPTION = (
+    "Observed over predicted shares of positives, in bins of equally many rows, with their 95 % "
+    "intervals (Wilson's). On the line, what is predicted is what happens."
+)
 
 
 def read_metrics(run: Run) -> list[dict]:
@@ -41,14 +46,18 @@ def sections(runs: Mapping[str, Sequence[Run]], statistics: bool = False) -> lis
     several = any(len(row_runs) > 1 for row_runs in runs.values())
     many = len(runs) >= plots.MANY
     seeds = f", mean {'' if many else 'and range '}over seeds" if several else ""
-    scores = [] if many else _scores(curves, tasks)  # the runs' own reports show them
+    one = {} if many else curves  # the runs' own reports show what is drawn of one seed
     found = {
         "Training" + seeds: _training(logs, tasks, statistics),
         "ROC curves" + (", mean over seeds" if several else ""): _rocs(curves, tasks),
-        "Scores" + (", of the lowest seed" if several else ""): scores,
+        "Scores" + (", of the lowest seed" if several else ""): _scores(one, tasks),
+        "Reliability" + (", of the lowest seed" if several else ""): _reliability(one, tasks),
     }
+    captions = {"Reliability": RELIABILITY_CAPTION}
     return [
-        Section(heading, [Pictures(pictures)]) for heading, pictures in found.items() if pictures
+        Section(heading, [Pictures(pictures, captions.get(heading.partition(",")[0], ""))])
+        for heading, pictures in found.items()
+        if pictures
     ]
 
 
@@ -104,6 +113,15 @@ def _scores(curves: Mapping[str, Sequence[Mapping]], tasks: Sequence[str]) -> li
         for task in tasks
         for label, seeds in curves.items()
         if seeds and task in seeds[0]
+    ]
+
+
+def _reliability(curves: Mapping[str, Sequence[Mapping]], tasks: Sequence[str]) -> list[Picture]:
+    return [
+        reliability_plot.reliability(label, task, found)
+        for task in tasks
+        for label, seeds in curves.items()
+        if seeds and (found := (seeds[0].get(task) or {}).get("reliability"))
     ]
 
 

@@ -93,7 +93,8 @@ RESULT = Object(
 def _curves_differ(curves: Mapping) -> str | None:
     rates, scores = list(curves["roc"].values()), curves["scores"]
     lengths = {len(scores["positives"]), len(scores["negatives"]), len(scores["edges"]) - 1}
-    if len({len(rate) for rate in rates}) > 1 or not rates[0] or len(lengths) > 1:
+    bins = {len(values) for values in (curves.get("reliability") or {"rows": []}).values()}
+    if len({len(r) for r in rates}) > 1 or not rates[0] or len(lengths) > 1 or len(bins) > 1:
         return "has curves of different lengths"
     return None
 
@@ -103,9 +104,32 @@ CURVES = Named(
         {
             "roc": Object({"false_positive_rate": _NUMBERS, "true_positive_rate": _NUMBERS}),
             "scores": Object({"edges": _NUMBERS, "positives": _COUNTS, "negatives": _COUNTS}),
+            "reliability": Optional(
+                Object({"rows": _COUNTS, "positives": _COUNTS, "predicted": Listed(FROM_0)})
+            ),
         },
         rule=_curves_differ,
     )
+)
+
+
+_INTERVALS = Named(Named(Listed(NUMBER)))
+EVALUATION = Object(
+    {
+        "step": COUNT,
+        "split": TEXT,
+        "metrics": METRICS.form,
+        "slices": Optional(Named(METRICS)),
+        "intervals": Optional(
+            Object(
+                {
+                    "how": TEXT,
+                    "metrics": _INTERVALS,
+                    "slices": Optional(Named(Named(_INTERVALS))),
+                }
+            )
+        ),
+    }
 )
 
 

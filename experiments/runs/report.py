@@ -4,12 +4,12 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from experiments.reports import evaluations
+from experiments.reports import evaluations, measured
 from experiments.reports.blocks import Block, Bullets
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.words import plain
-from experiments.runs import curves, origin
+from experiments.runs import curves, origin, run_folder
 from experiments.runs.run import Run, load_run
 
 REPORT_FILE = "report.html"
@@ -37,6 +37,7 @@ def document(run: Run) -> Document:
     """Returns the report of a run."""
     model, data = run.config["model"], run.record["dataset"]
     done = run.result is not None
+    evaluated = run_folder.read_if_there(run.folder, run_folder.EVALUATION_FILE) or {}
     by_group = evaluations.grids_by_group((run.result or {}).get("metrics") or {})
     metrics: list[Block] = [_metrics_grid(run), *by_group, Bullets(_populations(run), small=True)]
     return Document(
@@ -44,6 +45,7 @@ def document(run: Run) -> Document:
         Section("Metrics", metrics if done else []),
         [
             *curves.sections({model: [run]}, statistics=True),
+            *measured.sections(evaluated),
             *curves.explanations(run),
             Section("Settings", [_settings_grid(run)]),
             *origin.sections([run]),

@@ -26,6 +26,7 @@ RUN_FILE = "run.json"
 RESULT_FILE = "result.json"
 CURVES_FILE = "curves.json"
 EXPLANATION_FILE = "explanation.json"
+EVALUATION_FILE = "evaluation.json"
 LOCK_FILE = "lock"
 FORMS: Mapping[str, json_form.Form] = {
     CONFIG_FILE: forms.CONFIG,
@@ -33,6 +34,7 @@ FORMS: Mapping[str, json_form.Form] = {
     RESULT_FILE: forms.RESULT,
     CURVES_FILE: forms.CURVES,
     EXPLANATION_FILE: forms.EXPLANATION,
+    EVALUATION_FILE: forms.EVALUATION,
 }
 _REMEDY = "copy the run's folder again, or make the run again in another one"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "polars", "scikit-learn", "scipy")

@@ -140,6 +140,7 @@ def _curve(auc: float) -> dict:
             "true_positive_rate": [x**power for x in grid],
         },
         "scores": {"edges": edges, "positives": bell[-2:] + bell[:-2], "negatives": bell},
+        "reliability": {"rows": [500, 500], "positives": [5, 35], "predicted": [0.01, 0.05]},
     }
 
 

@@ -18,7 +18,7 @@ from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments import evaluate, train
 from experiments.baselines import boosted_trees, constant, logistic_regression
-from experiments.runs import model_card, report, trained_runs
+from experiments.runs import findings, model_card, report, trained_runs
 from experiments.runs.run import load_run
 
 ROWS = 4000
@@ -154,8 +154,26 @@ def test_pages_and_the_program_that_evaluates_have_the_metrics(folder, capsys):
         "validation XAUC, watch",
     ):
         assert words in page
-    evaluate.main(evaluate.Settings(run_dir=str(folder / "run"), group_by="user"))
-    printed = json.loads(capsys.readouterr().out)["metrics"]
+    flags = {"group_by": "user", "by": ("item",), "intervals": "bootstrap", "resamples": 20}
+    evaluate.main(evaluate.Settings(run_dir=str(folder / "run"), **flags))
+    output = json.loads(capsys.readouterr().out)
+    printed, slices = output["metrics"], output["slices"]["item"]
+    assert list(slices) == [str(item) for item in range(9)]
+    for task, values in printed.items():
+        assert sum(of_slice[task]["rows"] for of_slice in slices.values()) == values["rows"]
+    ends = output["intervals"]["metrics"]
+    for metric in ("auc", "gauc"):
+        assert ends["click"][metric][0] < printed["click"][metric] < ends["click"][metric][1]
+    of_item = output["intervals"]["slices"]["item"]["3"]
+    for found in (ends, of_item):
+        assert {"xauc", "mae"} <= set(found["watch"])
+        assert "accuracy" in found["genre"]
+    page = (folder / "run" / "report.html").read_text("utf-8")
+    assert "20 resamples that draw the rows of each user together." in page
+    assert "Metrics by item, test split, step" in page
+    for picture in ("AUC, click by item", "calibration, click by item", "XAUC, watch by item"):
+        assert f'alt="{picture}"' in page
+    assert list(findings.findings(folder / "run")) == []
     click = printed["click"]
     assert (click["grouped_by"], click["groups"], click["rows_without_group"]) == ("user", 12, 0)
     assert abs(click["gauc"] - click["auc"]) < 0.05  # clicks depend on nothing

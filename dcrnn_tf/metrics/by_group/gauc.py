@@ -1,13 +1,26 @@
-"""The AUC within groups, such as the rows of a user, mean over the groups; exact."""
+"""The AUC within groups, such as the rows of a user, mean over the groups; exact.
+
+It says how well the rows of a user, say, are ranked among themselves, where the AUC over all rows
+also counts what tells one user from another.
+"""
 
 import numpy as np
 
-from dcrnn_tf.metrics.by_group.ranking import GroupedRanking, Runs
+from dcrnn_tf.metrics.by_group.group_mean import GroupMean, by_positives, by_rows
+from dcrnn_tf.metrics.by_group.ranking import Runs
 from dcrnn_tf.metrics.registry import Metric, register
 
 
 def auc_of_groups(runs: Runs) -> np.ndarray:
-    """Returns the AUC of each group, `(groups,)`; a tie counts one half."""
+    """Returns the AUC of each group, `(groups,)`; a tie counts one half.
+
+    Example:
+      >>> from dcrnn_tf.metrics.by_group.gauc import auc_of_groups
+      >>> from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
+      >>> ranking = GroupedRanking([1, 0, 1, 0, 0], [0.9, 0.1, 0.4, 0.3, 0.6], [0, 0, 1, 1, 1])
+      >>> ranking.per_group(auc_of_groups).tolist()
+      [1.0, 0.5]
+    """
     negatives = runs.rows - runs.positives
     negatives_above = runs.rows_above - runs.positives_above
     group_negatives = runs.group_rows - runs.group_positives
@@ -16,43 +29,11 @@ def auc_of_groups(runs: Runs) -> np.ndarray:
     return runs.sums(runs.positives * won) / (2.0 * runs.group_positives * group_negatives)
 
 
-def gauc(ranking: GroupedRanking) -> float | None:
-    """Mean over groups of their AUC, each by its number of rows.
+gauc = GroupMean(auc_of_groups, by_rows)
+"""Mean over groups of their AUC, each by its number of rows; a function of a `GroupedRanking`."""
 
-    It says how well the rows of a user, say, are ranked among themselves, where the AUC over all
-    rows also counts what tells one user from another. Groups of one class are left out.
-
-    Returns:
-      The mean; None where no group has both classes.
-
-    Example:
-      >>> from dcrnn_tf.metrics.by_group.gauc import gauc
-      >>> from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
-      >>> labels, scores = [1, 0, 1, 0, 0], [0.9, 0.1, 0.4, 0.3, 0.6]
-      >>> gauc(GroupedRanking(labels, scores, [0, 0, 1, 1, 1]))  # (2 * 1.0 + 3 * 0.5) / 5
-      0.7
-    """
-    return _mean(ranking, ranking.rows)
-
-
-def gauc_by_positives(ranking: GroupedRanking) -> float | None:
-    """The same, each group by its number of positives.
-
-    Example:
-      >>> from dcrnn_tf.metrics.by_group.gauc import gauc_by_positives
-      >>> from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
-      >>> labels, scores = [1, 0, 1, 0, 0], [0.9, 0.1, 0.4, 0.3, 0.6]
-      >>> gauc_by_positives(GroupedRanking(labels, scores, [0, 0, 1, 1, 1]))  # (1.0 + 0.5) / 2
-      0.75
-    """
-    return _mean(ranking, ranking.positives)
-
-
-def _mean(ranking: GroupedRanking, weights: np.ndarray) -> float | None:
-    if not len(weights):
-        return None
-    return float(np.average(ranking.per_group(auc_of_groups), weights=weights))
-
+gauc_by_positives = GroupMean(auc_of_groups, by_positives)
+"""The same, each group by its number of positives."""
 
 register(
     Metric(

@@ -41,6 +41,11 @@ class Runs:
         """Returns the sum over each group's runs of one value a run, `(groups,)`."""
         return np.add.reduceat(values, self.firsts)
 
+    def first_with_positives(self) -> np.ndarray:
+        """Returns the position of each group's first run that has a positive, `(groups,)`."""
+        there = np.flatnonzero((self.positives > 0) & (self.positives_above == 0))
+        return there  # one of each group, since all have a positive
+
 
 class GroupedRanking:
     """Ranks rows by their scores within groups, exactly, equal scores as one.

@@ -1,6 +1,7 @@
 """The registry: what is in it, in which order, and how it computes what it can."""
 
 import dataclasses
+import doctest
 import pathlib
 import re
 
@@ -10,6 +11,7 @@ import pytest
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import BINARY
 from dcrnn_tf.metrics import Metric, registry
+from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
 
 ROOT = pathlib.Path(__file__).parents[3]
 LABELS = np.array([1, 0, 0, 0], np.int8)
@@ -98,6 +100,15 @@ def test_differences_are_printed_as_values_are_unless_said_otherwise():
     assert metrics.get("auc").difference_form == metrics.get("auc").form == ".4f"
     logloss = metrics.get("logloss")
     assert (logloss.form, logloss.difference_form) == (".5f", ".6f")
+
+
+def test_a_metric_by_group_of_the_docs_is_registered_as_it_stands(own_registry):
+    block = re.search(r"```pycon\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.S)[1]
+    test = doctest.DocTestParser().get_doctest(block, {}, "metrics.md", None, 0)
+    assert doctest.DocTestRunner().run(test).failed == 0
+    ranking = GroupedRanking([0] * 5 + [1], -np.arange(6.0), [0] * 6)  # the sixth, not the fifth
+    columns = {"labels": LABELS, "ranking": ranking}
+    assert metrics.compute(columns)["ndcg_at_5"] == 0.0 < metrics.compute(columns)["ndcg_at_10"]
 
 
 def test_the_metric_of_the_docs_is_registered_as_it_stands(own_registry):

@@ -1,5 +1,6 @@
 """Which step counts, when training ends, and that an interruption changes neither."""
 
+import copy
 import dataclasses
 import json
 
@@ -174,3 +175,6 @@ def test_contradictions_are_refused(dataset, tmp_path, planned_values):
     trained_only = PreparedDataset(write_dataset(tmp_path / "data", {"train": 300}))
     refused("--evaluate_every=5 needs a validation split, and .* has none", trained_only)
     refused("--monitor=.* needs a validation split", trained_only, evaluate_every=None)
+    no_users = copy.copy(dataset)
+    no_users.schema = dataclasses.replace(dataset.schema, entities={}, fields=())
+    refused("needs groups of rows, .* name a field", no_users, monitor="validation/click/gauc")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.dataset.schema import DatasetError, load_schema
+from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.by_group.gauc import gauc
 from dcrnn_tf.metrics.by_group.ranking import NO_GROUP, GroupedRanking
 from dcrnn_tf.training import evaluation, row_groups
@@ -47,10 +47,7 @@ def test_ids_of_a_field_are_a_group_each_and_unknown_and_missing_ones_are_none(d
 def test_without_a_table_of_users_there_are_no_groups_unless_some_are_asked_for(
     dataset, monkeypatch
 ):
-    schema = load_schema(dataset.folder)
-    fields = [field for field in schema.fields if field.entity is None]
-    without = dataclasses.replace(schema, fields=tuple(fields), entities={})
-    monkeypatch.setattr(row_groups, "load_schema", lambda folder: without)
+    monkeypatch.setattr(dataset, "schema", dataclasses.replace(dataset.schema, entities={}))
     assert row_groups.read(dataset, "test") is None
     assert row_groups.read(dataset, "test", "item").name == "item"
 

@@ -21,7 +21,8 @@ def test_run_report(tmp_path):
     assert page.cells[start : start + 5] == ["test", "click", "0.6612", "0.7200", "0.14000"]
     assert page.cells[page.cells.index("mmoe: units") + 1] == "64"
     assert "7.8" in page.text
-    assert len(page.images()) == 4
+    assert len(page.images()) == 5
+    assert "Reliability of mmoe, click" in page.images()
 
 
 def test_run_report_has_metrics_by_group_beside_what_they_leave_out(tmp_path):

@@ -71,6 +71,7 @@ def test_table_report_has_a_picture_of_everything(table_page):
         *(f"validation AUC, {task}, over epochs" for task in TABLE.tasks),
         *(f"ROC curves of {task}" for task in TABLE.tasks),
         *(f"Spread of the scores of {row}, {task}" for row in rows for task in TABLE.tasks),
+        *(f"Reliability of {row}, {task}" for row in rows for task in TABLE.tasks),
     }
 
 
@@ -132,7 +133,8 @@ def test_a_report_of_many_models_draws_differences_instead_of_sentences(long_pag
     for task in TABLE.tasks:
         for metric in ("AUC", "logloss"):
             assert f"Test {metric} of {task}, difference to MMoE by model" in images
-    assert not [name for name in images if name.startswith("Spread of the scores")]
+    of_one_seed = ("Spread of the scores", "Reliability")
+    assert not [name for name in images if name.startswith(of_one_seed)]
     assert "Training, mean over seeds" in page.text
 
 

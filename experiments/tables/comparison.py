@@ -49,7 +49,8 @@ class Ranks:
         """Returns the largest groups of models whose mean ranks differ by less than `critical`."""
         if self.critical is None:
             return []
-        names, groups = list(self.means), []
+        names = list(self.means)
+        groups: list[tuple[str, ...]] = []
         for first, name in enumerate(names):
             near = [n for n in names[first:] if self.means[n] - self.means[name] < self.critical]
             if len(near) > 1 and not (groups and near[-1] == groups[-1][-1]):

@@ -360,6 +360,8 @@ def test_settings_are_the_constructors_defaults():
         "table_shards": 1,
         "table_devices": None,
         "frozen_fields": (),
+        "dropout": 0.0,
+        "normalization": "none",
         "units": 64,
         "subsequence_length": 3,
         "interval": 1,

@@ -176,5 +176,6 @@ def test_contradictions_are_refused(dataset, tmp_path, planned_values):
     refused("--evaluate_every=5 needs a validation split, and .* has none", trained_only)
     refused("--monitor=.* needs a validation split", trained_only, evaluate_every=None)
     no_users = copy.copy(dataset)
-    no_users.schema = dataclasses.replace(dataset.schema, entities={}, fields=())
+    fields = dataset.schema.exposure_fields()
+    no_users.schema = dataclasses.replace(dataset.schema, entities={}, fields=fields)
     refused("needs groups of rows, .* name a field", no_users, monitor="validation/click/gauc")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import pathlib
 import random
 import tempfile
@@ -201,7 +202,7 @@ def is_cell_of(cell, value, may_be_list):
     if isinstance(value, list | dict):
         return False
     if isinstance(value, float) and cell is not None:
-        return float(cell) == value
+        return float(cell) == value or (math.isnan(value) and math.isnan(float(cell)))
     text = str_of(value)
     text = None if text is None or text.strip() in ("", "NaN", "nan", "-NaN", "-nan") else text
     return cell == (text if text is None else text.strip())

@@ -149,7 +149,6 @@ def test_a_checkpoint_does_not_bring_its_learning_rate(dataset, tmp_path):
     assert second._step.rates == pytest.approx({"dense": 1e-5, "embedding": 1e-5})
 
 
-@pytest.mark.slow
 def test_several_steps_at_a_time_are_the_same_steps(dataset, whole, tmp_path, monkeypatch):
     grouped = dataclasses.replace(SETTINGS, steps_per_execution=3)
     trainer = make_trainer(dataset, tmp_path, grouped)
@@ -166,6 +165,7 @@ def test_several_steps_at_a_time_are_the_same_steps(dataset, whole, tmp_path, mo
     assert groups[:4] == [1, 3, 1, 3]
 
 
+@pytest.mark.slow
 def test_a_model_with_noise_goes_on_with_the_same_bits(dataset, tmp_path):
     settings = dataclasses.replace(SETTINGS, epochs=2)
     whole = make_trainer(dataset, tmp_path / "whole", settings, "snr")

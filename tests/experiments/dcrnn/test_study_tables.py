@@ -28,13 +28,13 @@ def parameters(schema, row):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_all_crossings_have_the_same_number_of_parameters(schema):
     counts = {row.label: parameters(schema, row) for row in study.CROSSING.rows}
     assert counts.pop("DCN, tower 64") < min(counts.values()) / 8
     assert max(counts.values()) < 1.02 * min(counts.values())
 
 
+@pytest.mark.slow
 def test_each_size_of_dcrnn_stands_beside_an_mmoe_of_about_that_size(schema):
     counts = {row.label: parameters(schema, row) for row in study.SIZE.rows}
     for row in study.SIZE.rows:

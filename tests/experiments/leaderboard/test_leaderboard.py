@@ -49,7 +49,6 @@ def test_every_registered_model_is_on_it_once(schema):
     assert set(SMOKE_MODELS) <= set(found)
 
 
-@pytest.mark.slow
 def test_some_models_beside_the_baseline(schema):
     table = LEADERBOARD.complete(schema, ["snr", "ple"])
     assert [row.label for row in table.rows] == ["MMoE", "PLE", "SNR"]
@@ -57,6 +56,7 @@ def test_some_models_beside_the_baseline(schema):
         LEADERBOARD.complete(schema, ["plee"])
 
 
+@pytest.mark.slow
 def test_widths_give_as_many_parameters_as_the_baseline_has(schema):
     table = LEADERBOARD.complete(schema, ["dnn", "shared_bottom"])
     broken = Row("Broken", "dcrnn", {"cell": "none"}, matched_width="units")

@@ -50,6 +50,7 @@ def test_training_and_its_evaluations(dataset_folder, folder, server, split):
     assert_names(ended, dataset, split)
 
 
+@pytest.mark.slow
 def test_evaluation_of_a_trained_run(dataset_folder, folder, server):
     run_dir = folder / "sound"
     flags = [f"--data_dir={dataset_folder}", f"--run_dir={run_dir}", *TRAINING]

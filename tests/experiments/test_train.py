@@ -222,7 +222,11 @@ def test_finished_changed_and_unknown(dataset_folder, finished_run, tmp_path):
         (["--set=units"], "--set=units must be NAME=VALUE"),
         (["stray"], "unexpected argument 'stray'"),
         (["--embedding_optimizer=adamw"], "'adamw' is not one of adagrad, adam, adam_deferred"),
-        (["--optimizer=lazy_adam"], "'lazy_adam' is not one of Keras'"),
+        pytest.param(
+            ["--optimizer=lazy_adam"],
+            "'lazy_adam' is not one of Keras'",
+            marks=pytest.mark.slow,
+        ),
         (["--mixed_precision=float8"], "mixed_precision"),
         (["--balancing=best"], "balancing"),
         (["--task_weights=1,2"], "--task_weights belongs to --balancing=fixed"),

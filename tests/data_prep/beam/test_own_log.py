@@ -119,7 +119,7 @@ def declare(folder, split):
 
 @pytest.mark.parametrize(
     "split",
-    [pytest.param(name, marks=pytest.mark.slow if name == "group" else ()) for name in SPLITS],
+    [pytest.param(name, marks=() if name == "fraction" else pytest.mark.slow) for name in SPLITS],
 )
 def test_same_as_on_one_machine_bad_rows_and_all(logs, tmp_path, split):
     declaration = declare(logs, split)

@@ -258,7 +258,7 @@ def check_lines(seed, mutations, block, packing):
     return "row named"
 
 
-@cases(quick=100, slow=20_000)
+@cases(quick=30, slow=20_000)
 def test_damaged_lines(examples):
     fuzz(
         check_lines,

@@ -54,7 +54,7 @@ def trained(name, dataset, folder):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in ("aitm", "escm2") else ()) for n in NAMES],
+    [pytest.param(n, marks=() if n == "esmm" else pytest.mark.slow) for n in NAMES],
 )
 def test_they_train_as_on_labels_of_every_exposure(name, everywhere, apart, tmp_path):
     expected, model = (

@@ -115,7 +115,7 @@ def test_one_logit_per_example_and_task(name, settings, dataset, batch):
     ("name", "settings"),
     often(
         [v for v in VARIANTS if v not in (COMPILED, ("dephn", {}), ("escm2", {}))],
-        lambda v: v[0] in ("dcrnn", "mmoe", "din", "mtphn"),
+        lambda v: v[0] in ("dcrnn", "mmoe"),
     ),
 )
 def test_gradients_by_finite_differences(name, settings, dataset, batch, monkeypatch):

@@ -63,7 +63,7 @@ def check(folder, name, damaged, drawn):
     return "refused"
 
 
-@cases(quick=150, slow=10_000)
+@cases(quick=30, slow=10_000)
 def test_damaged_text(examples, folder):
     def damage(name, mutations, seed):
         text = mutate((folder / name).read_bytes(), mutations, SEPARATORS)
@@ -79,7 +79,7 @@ def test_damaged_text(examples, folder):
     )
 
 
-@cases(quick=150, slow=10_000)
+@cases(quick=30, slow=10_000)
 def test_changed_content(examples, folder):
     def damage(name, changes, seed):
         text = (folder / name).read_bytes()

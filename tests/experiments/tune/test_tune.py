@@ -45,6 +45,7 @@ def tune(folder, out_dir, model, of_model, trials=2, **training):
     program.main(settings, program.Model(set=of_model), program.Training(**training))
 
 
+@pytest.mark.slow
 def test_trials_never_open_the_test_split_and_leave_the_best_settings(
     unreadable_test, dataset_folder, tmp_path, capsys
 ):

@@ -102,6 +102,7 @@ def test_config_restores_the_layer():
     np.testing.assert_array_equal(again(inputs), layer(inputs))
 
 
+@pytest.mark.slow
 def test_it_learns():
     units = {"network_units": (32, 16), "tower_units": (16,)}
     logits, labels = planted.fit("cross_stitch", **units)

@@ -246,6 +246,7 @@ def test_config_restores_the_layer(layer):
     np.testing.assert_array_equal(again(inputs), layer(inputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", [pytest.param("trans", marks=pytest.mark.slow), "aver"])
 def test_it_learns(transform):
     logits, labels = planted.fit("snr", level_units=(16, 8), tower_units=(16,), transform=transform)

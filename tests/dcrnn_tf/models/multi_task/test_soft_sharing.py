@@ -103,6 +103,7 @@ def test_a_negative_penalty_is_refused():
         models.build("soft_sharing", SCHEMA, distance_penalty=-1)
 
 
+@pytest.mark.slow
 def test_it_learns():
     logits, labels = planted.fit("soft_sharing", network_units=(32, 16), tower_units=(16,))
     for task in labels:

@@ -73,7 +73,7 @@ def _nested(field: int, parts: list) -> list:
 
 
 def _head(field: int, length: int) -> bytes:
-    """Returns what stands before a field of so many bytes in a protocol buffer."""
+    """Returns the number and the length of a field of bytes, which precede its content."""
     digits = [field << 3 | 2]
     while length > 0x7F:
         digits.append(length & 0x7F | 0x80)

@@ -53,13 +53,12 @@ def compared(result: TableResult) -> list[Compared]:
     """Returns all models on all tasks, with p-values corrected by Holm over the whole dataset."""
     pairs = [(row, task) for task in result.table.tasks for row in result.rows]
     differences = [row.tasks[task].primary.difference for row, task in pairs]
-    tested = [
-        number
+    tested = {
+        number: difference.p_value
         for number, difference in enumerate(differences)
         if difference is not None and difference.p_value is not None
-    ]
-    values = holm([differences[number].p_value or 0.0 for number in tested])  # type: ignore[union-attr]
-    corrected = dict(zip(tested, values, strict=True))
+    }
+    corrected = dict(zip(tested, holm([*tested.values()]), strict=True))
     return [
         Compared(row, task, differences[number], corrected.get(number))
         for number, (row, task) in enumerate(pairs)

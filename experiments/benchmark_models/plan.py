@@ -5,15 +5,14 @@ import dataclasses
 import json
 import pathlib
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from dcrnn_tf.system.errors import UserError
 from experiments.benchmark_models.entries import Entry
-from experiments.programs import shielded
 from experiments.runs import run_folder
-from experiments.runs.processes import RunProcess, die_with_parent
+from experiments.runs.processes import RunProcess
+from experiments.tables import runs
 from experiments.tables.spec import PROGRAMS, Table
 
 TUNING = "tune"
@@ -139,20 +138,7 @@ def finals(
 def refused(entries: Sequence[Entry], prepared: pathlib.Path) -> dict[str, str]:
     """Returns why models cannot be built for a dataset, by their labels."""
     rows = [(entry.label, entry.model, entry.settings) for entry in entries]
-    rows = [row for row in rows if row[1] not in PROGRAMS]
-    done = subprocess.run(
-        shielded([sys.executable, "-m", "experiments.tables.refusals"]),
-        input=json.dumps({"data_dir": str(prepared), "rows": rows}),
-        capture_output=True,
-        encoding="utf-8",
-        preexec_fn=die_with_parent,
-        check=False,
-    )
-    if done.returncode:
-        *_, last = ["the process was killed", *done.stderr.strip().splitlines()]
-        raise UserError(f"the models cannot be checked: {last}")
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return runs.refused("the models", [row for row in rows if row[1] not in PROGRAMS], prepared)
 
 
 def _check_finished(run: RunProcess, best: pathlib.Path) -> None:

@@ -62,7 +62,7 @@ def read(run: TrainedRun, split: str, most: int, parts: int) -> Rows:
 
     Raises:
       DatasetError: There is no such split, or it is empty.
-      UsageError: There are too few rows for so many parts.
+      UsageError: The split has fewer rows than parts.
     """
     features: dict[str, list[np.ndarray]] = {}
     labels: dict[str, list[np.ndarray]] = {}

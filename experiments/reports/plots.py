@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import pathlib
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ MARKERS = "osD^vP*"
 INK, PALE = "#333333", "#d8d8d8"
 _MOST_NUMBERS = 80  # cells of a heat map that says its values
 _LABEL_INCHES = 0.16  # from one label to the next at least
+_LETTERS_PER_INCH = 10  # of a title or a label of an axis, before it is broken
 _FONT = "DejaVu Sans"  # comes with Matplotlib
 # Fonts with the characters of Chinese, Japanese and Korean, as Linux, Windows and macOS have them.
 _WIDER_FONTS = (
@@ -47,6 +49,7 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.formatter.useoffset": False,  # whole numbers at ticks, not differences from one
     "legend.framealpha": 0.8,
     "legend.edgecolor": "none",
     "legend.fontsize": 8,
@@ -258,7 +261,9 @@ def panel(
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
-        axes.set_title(literal(title))
+        letters = int(width * _LETTERS_PER_INCH)
+        axes.set_title(textwrap.fill(literal(title), letters))
+        axes.set_xlabel(textwrap.fill(axes.get_xlabel(), letters))
         return picture(figure, description)
 
 

@@ -56,7 +56,7 @@ def document(run: Run) -> Document:
 
 
 def _metrics_grid(run: Run) -> Grid:
-    """Returns a line for each split and task; the optimum stands beside the first metric, AUC."""
+    """Returns a line for each split and task; a known optimum stands beside the first metric."""
     splits = (run.result or {}).get("metrics") or {}
     simulation = run.record["dataset"].get("simulation") or {}
     bayes = simulation.get("bayes_auc") or {}
@@ -66,7 +66,8 @@ def _metrics_grid(run: Run) -> Grid:
     ]
     optimum = Number("Bayes-optimal AUC", "bayes_auc", ".4f")
     columns = evaluations.metric_columns(splits)
-    columns = [*evaluations.SPLIT_AND_TASK, *columns[:1], optimum, *columns[1:]]
+    optima = [optimum] if bayes else []
+    columns = [*evaluations.SPLIT_AND_TASK, *columns[:1], *optima, *columns[1:]]
     return Grid.of("Metrics", [*columns, evaluations.POSITIVES, evaluations.ROWS], lines)
 
 

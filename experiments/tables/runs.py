@@ -5,7 +5,7 @@ import math
 import pathlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dcrnn_tf.system.errors import UserError
 from experiments.programs import shielded
@@ -103,6 +103,27 @@ def check_models(table: Table, runs: Sequence[RunProcess], prepared: pathlib.Pat
     rows = [(row.label, row.model, row.settings) for row in table.rows if row.slug in waiting]
     if len(rows) < 2:  # the first run itself refuses
         return
+    if refusals := refused(f"the models of {table.name}", rows, prepared):
+        listed = "; ".join(f"{label}: {reason}" for label, reason in refusals.items())
+        raise UserError(
+            f"{prepared} does not suit {len(refusals)} of the {len(table.rows)} models of "
+            f"{table.name}: {listed}; choose the others by --models, or another dataset"
+        )
+
+
+def refused(
+    what: str, rows: Sequence[tuple[str, str, Mapping]], prepared: pathlib.Path
+) -> dict[str, str]:
+    """Returns why models cannot be built for a dataset, by their labels.
+
+    Args:
+      what: What the models are called in the error.
+      rows: Label, model and settings of each.
+      prepared: Folder of the dataset.
+
+    Raises:
+      UserError: They cannot be checked.
+    """
     done = subprocess.run(
         shielded([sys.executable, "-m", "experiments.tables.refusals"]),
         input=json.dumps({"data_dir": str(prepared), "rows": rows}),
@@ -113,10 +134,6 @@ def check_models(table: Table, runs: Sequence[RunProcess], prepared: pathlib.Pat
     )
     if done.returncode:
         *_, last = ["the process was killed", *done.stderr.strip().splitlines()]
-        raise UserError(f"the models of {table.name} cannot be checked: {last}")
-    if refusals := json.loads(done.stdout.splitlines()[-1]):
-        listed = "; ".join(f"{label}: {reason}" for label, reason in refusals.items())
-        raise UserError(
-            f"{prepared} does not suit {len(refusals)} of the {len(table.rows)} models of "
-            f"{table.name}: {listed}; choose the others by --models, or another dataset"
-        )
+        raise UserError(f"{what} cannot be checked: {last}")
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -118,3 +118,25 @@ def test_preparations_run_without_tensorflow():
     imports = "; ".join(f"import data_prep.{name}.preparation" for name in modules)
     code = f"import sys; {imports}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_log_is_prepared_where_tensorflow_cannot_be_imported(tmp_path):
+    (tmp_path / "log.csv").write_text("item,click\n" + "a,1\nb,0\n" * 20)
+    declaration = {
+        "name": "log",
+        "split": {"by": "fraction", "files": "log.csv", "test_fraction": 0.5},
+        "fields": {"item": {"kind": "categorical", "min_count": 1}},
+        "tasks": {"click": {}},
+    }
+    (tmp_path / "log.json").write_text(json.dumps(declaration))
+    code = (
+        "import pathlib, sys; sys.modules['tensorflow'] = None;"
+        "from data_prep.own_log.declaration import load_declaration;"
+        "from data_prep.own_log.preparation import prepare;"
+        "folder = pathlib.Path(sys.argv[1]);"
+        "prepare(load_declaration(folder / 'log.json'), folder, folder / 'made')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    names = tfds.builder_from_directory(tmp_path / "made").info.splits
+    assert set(names) == {"train", "test"}

@@ -143,6 +143,8 @@ def assert_same_figures(figures, others):
     """Equal but for rounding, which may exchange neighbours: one pair of 50,000 and more."""
     figures, others = dict(figures), dict(others)
     assert figures.pop("auc") == pytest.approx(others.pop("auc"), abs=1e-4)
+    texts = [name for name, value in figures.items() if isinstance(value, str)]
+    assert [figures.pop(name) for name in texts] == [others.pop(name) for name in texts]
     assert figures == pytest.approx(others, rel=1e-5)
 
 

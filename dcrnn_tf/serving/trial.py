@@ -66,7 +66,7 @@ def check(
         }
         found = signatures[trial.signature](**arrays)
         if set(found) != set(outputs):
-            raise _refused(f"gives {', '.join(found)} instead of {', '.join(outputs)}")
+            raise _refused(f"gives {', '.join(sorted(found))} instead of {', '.join(outputs)}")
         for output in outputs:
             _check_values(trial, output, found[output].numpy(), output in numbers)
 

@@ -73,9 +73,7 @@ def test_a_version_that_is_much_worse_is_refused(before, tmp_path):
 
 def test_answers_that_are_not_finite_are_refused(before, tmp_path):
     new = Served(np.nan).save(tmp_path / "2")
-    with pytest.raises(
-        GateError, match=r"gives nan as (click|buy) in row 0 of the golden requests"
-    ):
+    with pytest.raises(GateError, match="gives nan as buy in row 0 of the golden requests"):
         gate.check(new, before, SCHEMA, 1.0)
 
 

@@ -1,7 +1,7 @@
 """Dataclasses made of what JSON holds, checked against their type hints, and written as JSON."""
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -61,7 +61,8 @@ def _value(hint: typing.Any, value: typing.Any) -> object:
         hint, origin = (fitting or [hint])[0], None
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_value(arguments[0], one) for one in value)
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
+    # Not math.isfinite, which raises for integers that no float holds.
+    if hint is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if not isinstance(value, origin or hint) or (hint in (int, float) and not is_count(value)):
         raise TypeError

@@ -74,6 +74,10 @@ def test_changed_content_with_a_fitting_fingerprint(examples):
     fuzz(check_content, examples, {"taken", "refused"}, changes=JSON_CHANGES)
 
 
+def test_a_number_that_no_float_holds_is_refused():
+    assert check_content([(2516, 10**400, "replace")]) == "refused"
+
+
 def test_half_a_character_is_refused():
     assert check_content([(75334878, "\ud800", "replace")]) == "refused"
 

@@ -19,11 +19,13 @@ class Need:
       disk: Number of bytes that the job writes, at the moment at which there are most of them.
       memory: Number of bytes of memory; 0 where nothing is known.
       seconds: Number of seconds on two processor cores; 0 where nothing is known.
+      spare: Number of the bytes of `disk` that not every job of this kind has needed.
     """
 
     disk: float
     memory: float = 0
     seconds: float = 0
+    spare: float = 0
 
     def __add__(self, other: "Need") -> "Need":
         """What one job takes and then the other, which leave what they write."""
@@ -31,15 +33,17 @@ class Need:
             self.disk + other.disk,
             max(self.memory, other.memory),
             self.seconds + other.seconds,
+            self.spare + other.spare,
         )
 
 
 def require(
     job: str, folder: str | pathlib.Path, need: Need, held: Sequence[pathlib.Path] = ()
 ) -> None:
-    """States what a job takes, and refuses it where the disk has less room.
+    """States what a job takes, and refuses it where the disk has too little room.
 
-    Of a job that writes less than `SMALL` nothing is said.
+    Where the job may fit and may not, a warning says so. Of a job that writes less than `SMALL`
+    nothing is said.
 
     Args:
       job: Name of the job, with which the sentence begins.
@@ -49,28 +53,36 @@ def require(
         leaves of the folder itself is counted always.
 
     Raises:
-      UserError: The disk has less room.
+      UserError: The disk has less room than every job of this kind has taken.
     """
     if need.disk < SMALL:
         return
     folder = pathlib.Path(folder).absolute()
     held = [*held, folder.with_name(folder.name + PARTIAL_SUFFIX)]
-    disk = max(0.0, need.disk - sum(map(size_of, held)))
+    present = sum(map(size_of, held))
+    disk, least = (max(0.0, size - present) for size in (need.disk, need.disk - need.spare))
     parent = folder
     while not parent.exists():
         parent = parent.parent
     free = shutil.disk_usage(parent).free
-    if free < disk:
+    about = in_bytes(disk) if least == disk else f"{in_bytes(least)} to {in_bytes(disk)}"
+    if free < least:
         raise UserError(
-            f"{job} takes about {in_bytes(disk)} of disk, and {in_bytes(free)} are free in "
+            f"{job} takes about {about} of disk, and {in_bytes(free)} are free in "
             f"{parent}; make room there, or choose a folder on another disk"
         )
-    parts = [f"{in_bytes(disk)} of disk ({in_bytes(free)} are free in {parent})"]
+    parts = [f"{about} of disk ({in_bytes(free)} are free in {parent})"]
     if need.memory:
         parts.append(f"{in_bytes(need.memory)} of memory")
     if need.seconds:
         parts.append(f"{_duration(need.seconds)} on two processor cores")
     print(f"{job} takes about {', '.join(parts)}.", flush=True)
+    if free < disk:
+        print(
+            "Warning: the room may not suffice; where it does not, make more and give the same "
+            "command again, which goes on where it was.",
+            flush=True,
+        )
 
 
 def size_of(path: pathlib.Path) -> int:

@@ -53,8 +53,9 @@ def require(
         if prepared.exists() or (raw / SCHEMA_FILE).exists():
             continue
         rates = _PREPARATIONS.get(datasets.SOURCES[name].raw, preparations.OWN_LOG)
-        need += rates.need(size)
+        prepared_need = rates.need(size)
+        need += prepared_need
         held.append(prepared.with_name(prepared.name + ".work"))
         if name in _CRITEO:
-            need += room.Need(2 * rates.need(size).disk)
+            need += room.Need(2 * prepared_need.disk, spare=2 * prepared_need.spare)
     room.require("Making the tables' data", work_dir, need, held)

@@ -134,14 +134,16 @@ def test_a_preparation_states_its_room_and_is_refused_without_it(
     monkeypatch.setattr(room, "SMALL", 0)
     out = tmp_path / "new" / "prepared"
     set_free(monkeypatch, 10**5)
-    with pytest.raises(UserError, match=r"1\.\d MB takes about 1\.\d MB of disk, and 0\.1 MB"):
+    with pytest.raises(
+        UserError, match=r"1\.\d MB takes about 0\.\d MB to 1\.\d MB of disk, and 0\.1 MB"
+    ):
         prepare(ali_ccp, out, Settings())
     with pytest.raises(UserError, match="make room there, or choose a folder on another disk"):
         prepare_own_log(load_declaration(_declared(ali_ccp, tmp_path)), tmp_path, out)
     assert not out.parent.exists()
     set_free(monkeypatch, 10**9)
     prepare(ali_ccp, out, Settings())
-    assert "takes about 1.1 MB of disk (1.0 GB are free in" in capsys.readouterr().out
+    assert " to 1.1 MB of disk (1.0 GB are free in" in capsys.readouterr().out
 
 
 def test_a_preparation_on_beam_is_refused_without_room(tmp_path, monkeypatch, ali_ccp):
@@ -149,11 +151,11 @@ def test_a_preparation_on_beam_is_refused_without_room(tmp_path, monkeypatch, al
     set_free(monkeypatch, 10**5)
     out = tmp_path / "new" / "prepared"
     size = sum(path.stat().st_size for path in find_files(ali_ccp).values())
-    with pytest.raises(UserError, match=f"takes about {1.1 * size / 1e6:.1f} MB of disk, and 0.1"):
+    with pytest.raises(UserError, match=f" to {1.1 * size / 1e6:.1f} MB of disk, and 0.1"):
         on_beam_ali_ccp.prepare(ali_ccp, out, Settings())
     declaration = load_declaration(_declared(ali_ccp, tmp_path))
     size = (tmp_path / "log.csv").stat().st_size
-    with pytest.raises(UserError, match=f"takes about {1.5 * size / 1e6:.1f} MB of disk, and 0.1"):
+    with pytest.raises(UserError, match=f" to {1.5 * size / 1e6:.1f} MB of disk, and 0.1"):
         on_beam_own_log.prepare(declaration, tmp_path, out)
     assert not out.parent.exists()
 

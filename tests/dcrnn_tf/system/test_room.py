@@ -23,6 +23,21 @@ def test_a_job_without_room_is_refused(tmp_path, monkeypatch):
         room.require("This job", tmp_path / "out", room.Need(3 * GB))
 
 
+def test_a_job_that_may_fit_goes_on_with_a_warning(tmp_path, monkeypatch, capsys):
+    need = room.Need(4 * GB, spare=GB)
+    set_free(monkeypatch, 3 * GB)
+    room.require("This job", tmp_path, need)
+    stated, warning = capsys.readouterr().out.splitlines()
+    assert stated.startswith("This job takes about 3.0 GB to 4.0 GB of disk (3.0 GB are free in")
+    assert warning.startswith("Warning: the room may not suffice")
+    set_free(monkeypatch, 3 * GB - 1)
+    with pytest.raises(UserError, match=r"takes about 3\.0 GB to 4\.0 GB of disk"):
+        room.require("This job", tmp_path, need)
+    set_free(monkeypatch, 4 * GB)
+    room.require("This job", tmp_path, need)
+    assert "Warning" not in capsys.readouterr().out
+
+
 def test_what_an_earlier_attempt_holds_counts_as_room(tmp_path, monkeypatch):
     work, partial = tmp_path / "out.work", tmp_path / "out.partial"
     for folder in (work, partial):
@@ -41,4 +56,4 @@ def test_of_a_small_job_nothing_is_said(tmp_path, monkeypatch, capsys):
 
 
 def test_two_jobs_one_after_the_other():
-    assert room.Need(1, 5, 2) + room.Need(10, 3, 4) == room.Need(11, 5, 6)
+    assert room.Need(1, 5, 2, 1) + room.Need(10, 3, 4, 2) == room.Need(11, 5, 6, 3)

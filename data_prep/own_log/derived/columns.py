@@ -142,9 +142,11 @@ def _values(column: DerivedColumn, cells: pl.DataFrame) -> pl.Series:
       ExpressionError: Polars cannot compute it, such as a pattern that is none.
     """
     try:
-        values = cells.with_columns(column.expression.values.alias("")).get_column("")
+        values = cells.select(column.expression.values.alias("")).get_column("")
     except pl.exceptions.PolarsError as error:
         raise ExpressionError(str(error).splitlines()[0]) from None
+    if len(values) == 1:  # as of a constant, and of one that is compared with nulls alone
+        values = values.new_from_index(0, cells.height)
     if values.dtype.is_float():
         values = values.set(~values.is_finite(), None)
     return values

@@ -87,8 +87,9 @@ class _Parser:
         return self._words[self._next]
 
     def _take(self) -> Token:
-        self._next += 1
-        return self._words[self._next - 1]
+        word = self._word
+        self._next = min(self._next + 1, len(self._words) - 1)  # the end is never passed
+        return word
 
     def _took_word(self, *words: str) -> bool:
         found = self._word.is_word(*words)

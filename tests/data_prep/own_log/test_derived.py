@@ -141,6 +141,9 @@ def test_values_are_those_of_polars_sql_on_typed_columns(expression):
         ),  # one place is before the text
         ('"rating" > .5', [True, True, None, None, False, True]),
         ("CASE WHEN NULL THEN 'a' ELSE NULL END", [None] * 6),
+        # No city is a number, so nothing but the constant differs from null.
+        ("CAST(1 AS BIGINT) = CAST(city AS BIGINT)", [None] * 6),
+        ("CAST(1 AS BIGINT) NOT IN (CAST(city AS BIGINT), 1)", [False] * 6),
     ],
 )
 def test_kinds_follow_from_the_expression(expression, values):
@@ -151,6 +154,7 @@ def test_kinds_follow_from_the_expression(expression, values):
     ("expression", "message"),
     [
         ("rating >", "the end stands where a column or a value is expected"),
+        ("EXTRACT(", "the end stands where 'FROM' is expected"),
         ("rating 4", "'4' at character 8 is not expected"),
         ("rating; city", "';' at character 7 is no word"),
         ("items.genre", "'.' at character 6 is no word; put names with other characters in quotes"),

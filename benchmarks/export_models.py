@@ -4,7 +4,6 @@ python -m benchmarks.export_models --workload=FOLDER --model=mmoe --user_fields=
 """
 
 import dataclasses
-import json
 import pathlib
 
 import numpy as np
@@ -48,10 +47,9 @@ def write(
     out_dir.mkdir(parents=True, exist_ok=True)
     schema = PreparedDataset(data / "prepared").schema
     names = [field.name for field in schema.fields]
-    vocabularies = raw_vocabularies(json.loads((data / "sizes.json").read_text(encoding="utf-8")))
-    encoded = np.load(data / "ids.npy", mmap_mode="r", allow_pickle=False)[
-        : requests.REQUESTS * MOST_ROWS
-    ]
+    sizes, ids, _ = workload.load(data)
+    vocabularies = raw_vocabularies(sizes)
+    encoded = ids[: requests.REQUESTS * MOST_ROWS]
     np.save(out_dir / "encoded_ids.npy", encoded)
     np.save(out_dir / "raw_ids.npy", raw_ids(encoded, vocabularies))
 

@@ -8,7 +8,6 @@ explicitly and read by a `Bidirectional(LSTM)` per task, `keras.optimizers.Adam`
 
 import dataclasses
 import itertools
-import json
 import pathlib
 
 from benchmarks import contender, workload
@@ -36,10 +35,9 @@ def main(settings: Settings) -> None:
     import tensorflow as tf
 
     folder = pathlib.Path(settings.workload)
-    sizes = json.loads((folder / "sizes.json").read_text(encoding="utf-8"))
     rows = BATCHES * workload.BATCH
-    ids = np.load(folder / "ids.npy", mmap_mode="r", allow_pickle=False)[:rows]
-    labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)[:rows]
+    sizes, ids, labels = workload.load(folder)
+    ids, labels = ids[:rows], labels[:rows]
     width = len(sizes) * workload.EMBEDDING_DIM
     if settings.dense:
         inputs = [keras.Input((width,))]

@@ -1,20 +1,30 @@
 """Measures the preparation of simulated Ali-CCP logs: time and memory by number of rows."""
 
-import json
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tqdm
 
+from dcrnn_tf.system import json_form
+from dcrnn_tf.system.errors import UserError
 from experiments.reports.blocks import Block
 from experiments.reports.grid import Grid, Number
 from experiments.reports.markdown import Trusted
 
 FULL_ROWS = 85_316_975  # both files of the real data
+_MEASURED = json_form.Object(
+    {
+        "code": json_form.Value("an exit code", lambda value: type(value) is int),
+        "seconds": json_form.FROM_0,
+        "cpu_seconds": json_form.FROM_0,
+        "peak_bytes": json_form.COUNT,
+    }
+)
 _MEASURE = """
 import json, resource, subprocess, sys, time
 started = time.perf_counter()
@@ -27,12 +37,34 @@ print(json.dumps({"code": code, "seconds": time.perf_counter() - started,
 
 
 def measured(module: str, *arguments: str) -> dict:
-    """Runs a program of this project: seconds, processor seconds and peak memory."""
+    """Runs a program of this project: seconds, processor seconds and peak memory.
+
+    Raises:
+      UserError: The program failed.
+    """
     command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", module, *arguments]
-    found = json.loads(subprocess.check_output(command, encoding="utf-8"))
-    if found.pop("code"):
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed")
+    program = shlex.join([module, *arguments])
+    found = answer(command, _MEASURED, program)
+    if code := found.pop("code"):
+        raise UserError(f"{program} failed with exit code {code}; run it alone to see why")
     return found
+
+
+def answer(command: Sequence[str], form: json_form.Form, program: str) -> dict:
+    """Runs a program that prints a line of JSON.
+
+    Args:
+      command: Command of the program.
+      form: Form of what it prints.
+      program: What messages call it.
+
+    Raises:
+      UserError: The program failed, or printed something else.
+    """
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise UserError(f"{program} failed with exit code {done.returncode}")
+    return json_form.parse(done.stdout, form, f"the answer of {program}", "measure again")
 
 
 def curve(work_dir: pathlib.Path, sizes: list[int]) -> list[dict]:

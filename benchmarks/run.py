@@ -10,7 +10,6 @@ and ratios of medians with the smallest and largest ratio of one round. All data
 
 import json
 import pathlib
-import subprocess
 import sys
 
 from absl import logging
@@ -18,8 +17,16 @@ from absl import logging
 from benchmarks import epoch, machine, preparation, report, windows, workload
 from benchmarks.windows import Contender
 from benchmarks.workload import MODELS, VOCABULARIES
-from dcrnn_tf.system import command_line
+from dcrnn_tf.system import command_line, json_form
 
+AUC = json_form.Object(
+    {
+        "rows": json_form.COUNT,
+        "auc": json_form.FROM_0,
+        "seconds": json_form.ABOVE_0,
+        "peak_bytes": json_form.COUNT,
+    }
+)
 PEERS = ("merlin", "torch_rechub", "deepctr")
 
 
@@ -102,7 +109,7 @@ def main(settings: windows.Settings) -> None:
         "machine": machine.describe,
         "lists": lambda: _lists(lists),
         "preparation": lambda: preparation.curve(work, sizes),
-        "auc": lambda: json.loads(subprocess.check_output(auc, encoding="utf-8")),
+        "auc": lambda: preparation.answer(auc, AUC, "benchmarks.auc"),
         "product_rate": machine.product_rate,
         "copy_rate": machine.copy_rate,
         "operations_per_row": machine.operations_per_row,

@@ -3,8 +3,8 @@
 So a machine that is slow for a while is slow for all of them.
 """
 
+import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import statistics
@@ -15,9 +15,16 @@ from collections.abc import Sequence
 import numpy as np
 import tqdm
 
-from dcrnn_tf.system import command_line
+from dcrnn_tf.system import command_line, json_form
 from dcrnn_tf.system.settings import setting
 
+_WINDOW = json_form.Object(
+    {
+        "rows_per_second": json_form.FROM_0,
+        "call_seconds": json_form.Listed(json_form.FROM_0),
+        "peak_bytes": json_form.COUNT,
+    }
+)
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -106,13 +113,14 @@ class Process:
                 encoding="utf-8",
                 env=_environment(),
             )
-        self.facts = self._read()
+        self.facts = self._read(json_form.OBJECT)
 
     def window(self, seconds: float) -> dict:
         """Lets it work."""
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
-        return self._read()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and has no answer
+            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.flush()
+        return self._read(_WINDOW)
 
     def close(self) -> None:
         """Ends it."""
@@ -123,10 +131,11 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def _read(self) -> dict:
+    def _read(self, form: json_form.Form) -> dict:
         for line in self._process.stdout:
             if line.startswith("{"):  # not what a library prints at its import
-                return json.loads(line)
+                name, remedy = f"the answer of {self.contender.label}", f"see {self._log}"
+                return json_form.parse(line.encode(), form, name, remedy)
         self._process.wait()
         raise _failed(self.contender, self._log)
 

@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 
 from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
-from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, Field, Task
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, DatasetError, Field, Task
+from dcrnn_tf.system import json_form
 from dcrnn_tf.system.whole_folder import whole_folder
 
 FIELDS = 23
@@ -45,6 +46,7 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
     from data_prep.storage.writer import DatasetWriter  # late: it takes long to import
 
     if folder.exists():
+        load(folder)  # so that damage is told before anything is timed
         return folder
     random = np.random.default_rng(0)
     size = vocabulary // FIELDS
@@ -64,6 +66,37 @@ def make(folder: pathlib.Path, vocabulary: int, rows: int = ROWS) -> pathlib.Pat
         np.save(partial / "labels.npy", labels.astype(np.float32))
         (partial / "sizes.json").write_text(json.dumps([size] * FIELDS), encoding="utf-8")
     return folder
+
+
+def load(folder: pathlib.Path) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Reads the arrays of a workload that `make` has made.
+
+    Args:
+      folder: Folder of the workload.
+
+    Returns:
+      The fields' vocabulary sizes, their ids and the labels, as files that are mapped into memory.
+
+    Raises:
+      DatasetError: A file is missing or damaged.
+    """
+    remedy = f"remove {folder}, and it is made again"
+    sizes = json_form.read(folder / "sizes.json", json_form.Listed(json_form.COUNT), remedy)
+    arrays = []
+    for name, columns in (("ids", len(sizes)), ("labels", len(LABEL_RATES))):
+        path = folder / f"{name}.npy"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise DatasetError(f"{path} is missing; {remedy}") from None
+        except (ValueError, EOFError) as error:
+            raise DatasetError(f"{path} is damaged ({error}); {remedy}") from None
+        if array.ndim != 2 or array.shape[1] != columns:
+            raise DatasetError(
+                f"{path} has the shape {array.shape}, expected {columns} columns; {remedy}"
+            )
+        arrays.append(array)
+    return sizes, *arrays
 
 
 def make_lists(folder: pathlib.Path) -> pathlib.Path:

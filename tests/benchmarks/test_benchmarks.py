@@ -2,9 +2,12 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import epoch, machine, preparation, report
+from benchmarks import epoch, machine, preparation, report, workload
+from dcrnn_tf.system import json_form
+from dcrnn_tf.system.errors import DatasetError, UserError
 from tests.markdown import unpadded
 
 
@@ -112,6 +115,53 @@ def test_the_table_and_its_words(tmp_path):
     assert "| mmoe disk / mmoe naive | W | 15.00 | 10.00 to 15.00 | |" in text
     assert "| 1,000 | 5.0 | 200 | 7.0 | 1.00 GiB |" in text
     assert (tmp_path / "benchmark.png").exists()
+
+
+def test_a_damaged_workload_is_named_with_what_to_do(tmp_path):
+    folder = tmp_path / "W"
+    folder.mkdir()
+    ids, labels = np.zeros((4, 2), np.int32), np.zeros((4, 2), np.float32)
+    contents = {"sizes.json": b"[5, 6]", "ids.npy": ids, "labels.npy": labels}
+
+    def write(**others):
+        for name, content in {**contents, **others}.items():
+            if isinstance(content, np.ndarray):
+                np.save(folder / name, content)
+            else:
+                (folder / name).write_bytes(content)
+
+    write()
+    sizes, found, _ = workload.load(folder)
+    assert sizes == [5, 6]
+    assert found.shape == (4, 2)
+    for name, content, message in (
+        ("sizes.json", b"[5, ", "is not JSON"),
+        ("sizes.json", b'[5, "6"]', r'\[1\] is "6", expected a whole number'),
+        ("ids.npy", ids[:, :1], r"has the shape \(4, 1\), expected 2 columns"),
+        ("ids.npy", b"\x93NUMPY\x01\x00", "is damaged"),
+        ("labels.npy", b"", "is damaged"),
+    ):
+        write(**{name: content})
+        with pytest.raises(DatasetError, match=rf"{name} .*{message}.*; remove {folder}"):
+            workload.make(folder, 10)
+    (folder / "labels.npy").unlink()
+    with pytest.raises(DatasetError, match=r"labels\.npy is missing; remove"):
+        workload.load(folder)
+
+
+def test_a_program_that_fails_or_says_something_else_is_named():
+    form = json_form.Object({"seconds": json_form.FROM_0})
+
+    def answer(program):
+        return preparation.answer([sys.executable, "-c", program], form, "the program")
+
+    assert answer("print('{\"seconds\": 2}')") == {"seconds": 2}
+    with pytest.raises(UserError, match="the program failed with exit code 3"):
+        answer("raise SystemExit(3)")
+    with pytest.raises(UserError, match="the answer of the program is damaged: it lacks seconds"):
+        answer("print('{}')")
+    with pytest.raises(UserError, match="failed with exit code 1; run it alone"):
+        preparation.measured("a_module_that_is_none")
 
 
 def test_a_contender_counts_the_rows_of_its_window():

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import export_models, machine, requests, serving, serving_report, windows, workload
 from dcrnn_tf.system import command_line
+from dcrnn_tf.system.errors import UserError
 from tests.markdown import unpadded
 
 SIZES = [40] * workload.FIELDS
@@ -116,6 +117,34 @@ def test_a_contender_that_fails_is_named_with_its_log(tmp_path):
             fails()
         log = pathlib.Path(str(caught.value).split("; see ")[1])
         assert "why it failed" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ('{"rows_per_second": 3', "the answer of a is not JSON"),
+        (
+            '{"rows_per_second": 3, "call_seconds": [1, "2"], "peak_bytes": 3}',
+            r'\[1\] is "2", expected',
+        ),
+        ('{"rows_per_second": 3, "call_seconds": []}', "it lacks peak_bytes"),
+        ("", "a failed; see "),
+    ],
+)
+def test_an_answer_that_is_none_is_named_with_its_log(tmp_path, answer, message):
+    program = f"print('{{}}', flush=True)\nprint(input() and {answer!r}, flush=True)"
+    plan = windows.Plan(tmp_path, None, rounds=1, seconds=1.0)
+    with pytest.raises(UserError, match=message) as caught:
+        windows.measure([[windows.Contender("a", "W", ("-c", program))]], plan)
+    assert "see " in str(caught.value)
+
+
+def test_a_contender_that_is_gone_is_named(tmp_path):
+    plan = windows.Plan(tmp_path, None, rounds=1, seconds=1.0)
+    process = windows.Process(windows.Contender("a", "W", ("-c", "print('{}')")), plan)
+    process._process.wait()
+    with pytest.raises(UserError, match="a failed; see "):
+        process.window(1.0)
 
 
 def test_one_core_is_used():

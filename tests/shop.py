@@ -23,11 +23,11 @@ FIELDS = {
 }
 
 MORE_FIELDS = {
-    "city_hash": {"kind": "categorical", "hashed": 1000, "column": "city"},
+    "city_hash": {"kind": "categorical", "hashed": 1000, "column": "city", "width": 2},
     "tags_hash": {"kind": "multi_categorical", "hashed": 9, "column": "tags", "max_values": 3},
     "tags_weighted": {
         **{"kind": "multi_categorical", "min_count": 1, "column": "tags"},
-        **{"max_values": 2, "keep": "last", "weights": ":"},
+        **{"max_values": 2, "keep": "last", "weights": ":", "width": 3},
     },
 }
 

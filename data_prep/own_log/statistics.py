@@ -177,6 +177,8 @@ def summary(schema: Schema) -> str:
             if field.kind == VECTOR
             else f"{field.vocabulary_size:,} embedding rows"
         )
+        if field.width is not None:
+            what += f" of width {field.width}"
         if (ids := filters.get("hashed", {}).get(field.owner)) is not None:
             share = colliding_share(ids, field.encoding.hashed)
             what += f", about {ids:,} ids hashed, {share:.1%} of which are expected to share a row"

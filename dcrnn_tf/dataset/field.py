@@ -17,6 +17,7 @@ KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, VECTOR)
 
 LARGEST_ROW = 2**31 - 1  # embedding rows and rows of entity tables are stored as int32
 LONGEST_LIST = 2**16 - 1  # lengths of lists are stored as uint16
+WIDEST_ROW = 2**12  # numbers of an embedding row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Field:
       shares: name of the field whose vocabulary and embedding rows are this field's too, such as
         the item's for a user's earlier items; None where the field has rows of its own.
       length: numbers of a `vector`, 1 otherwise.
+      width: numbers of an embedding row of a field of ids, which models project to the width of
+        their embeddings; None for rows of that width.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Field:
     attended_by: str | None = later(None)
     shares: str | None = later(None)
     length: int = later(1)
+    width: int | None = later(None)
 
     def __post_init__(self) -> None:
         check_name("field", self.name)
@@ -69,6 +73,10 @@ class Field:
         check_range(f"field {self.name}: max_values", self.max_values, LONGEST_LIST, 1)
         longest = LONGEST_LIST if self.kind == VECTOR else 1
         check_range(f"field {self.name}: length", self.length, longest, 1)
+        if self.width is not None:
+            if not self.has_ids:
+                raise DatasetError(f"field {self.name}: a {self.kind} field has no width")
+            check_range(f"field {self.name}: width", self.width, WIDEST_ROW, 1)
         if self.weighted and self.kind != MULTI_CATEGORICAL:
             raise DatasetError(f"field {self.name}: only a multi_categorical field has weights")
         if self.attended_by is not None and self.kind != MULTI_CATEGORICAL:

@@ -21,6 +21,7 @@ from dcrnn_tf.dataset.field import (
     MULTI_CATEGORICAL,
     NUMERIC,
     VECTOR,
+    WIDEST_ROW,
     Field,
     check_name,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "TASK_KINDS",
     "VECTOR",
     "VOCABULARY_FOLDER",
+    "WIDEST_ROW",
     "DatasetError",
     "Entity",
     "Field",

@@ -118,6 +118,7 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
             table_shards,
             table_devices,
             frozen_fields,
+            self.embedding_parts,
             name="embedding",
             dtype=self.dtype_policy,
         )
@@ -140,9 +141,15 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
         return self.embedding_dim
 
     @property
+    def embedding_parts(self) -> int:
+        """The number of equal parts of an embedding that have to do with one another in nothing."""
+        return 1
+
+    @property
     def vector_columns(self) -> tuple[int, ...]:
         """The columns of the table at which an embedding of width `embedding_dim` begins."""
-        return (0,)
+        width = self.embedding_width // self.embedding_parts
+        return tuple(range(0, self.embedding_width, width)) if width >= self.embedding_dim else ()
 
     def build(self, input_shape=None) -> None:
         """Creates all weights, by tracing the model on the shapes that its fields have."""
@@ -281,9 +288,10 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
 
     @property
     def embedding_variables(self) -> list:
-        """The embedding table, whose gradient is a `tf.IndexedSlices`; empty without ids.
+        """The embedding tables, whose gradients are `tf.IndexedSlices`; empty without ids.
 
-        A table that is spread over several variables gives all of them.
+        A table that is spread over several variables gives all of them, one of frozen fields alone
+        none.
         """
         return list(self.embedding.tables)
 
@@ -293,12 +301,12 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
 
     @property
     def other_variables(self) -> list:
-        """All trainable variables but the embedding table."""
+        """All trainable variables but the embedding tables."""
         tables = {id(variable) for variable in self.embedding_variables}
         return [v for v in self.trainable_variables if id(v) not in tables]
 
     def parameter_counts(self) -> dict[str, int]:
-        """Returns the trainable parameters: `total`, `embedding` (the table) and `other`."""
+        """Returns the trainable parameters: `total`, `embedding` (tables) and `other`."""
         counts = {
             "embedding": sum(v.value.shape.num_elements() for v in self.embedding_variables),
             "other": sum(v.value.shape.num_elements() for v in self.other_variables),

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW, INTEGER
+from dcrnn_tf.dataset.field import Field
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.values import spelled_text
@@ -27,7 +28,8 @@ def start_from(
       model: Model, before it is trained.
       dataset: Dataset that the model belongs to.
       field: Name of a field of ids.
-      path: Parquet file with the columns `id` and `vector`, lists of `embedding_dim` numbers.
+      path: Parquet file with the columns `id` and `vector`, lists of as many numbers as the field's
+        embedding rows have: its width, or `embedding_dim`.
 
     Returns:
       The number of rows that start from a vector, and that of all ids of the field.
@@ -38,7 +40,13 @@ def start_from(
     described = {f.name: f for f in dataset.schema.fields if f.has_ids}.get(field)
     if described is None:
         raise ModelError(f"start_vectors: the dataset has no field of ids {field!r}")
-    ids, vectors = _read(pathlib.Path(path), model)
+    width = described.width or model.embedding_dim
+    columns = model.vector_columns
+    if width != model.embedding_dim:
+        columns = tuple(part * width for part in range(model.embedding_parts))
+    if not columns:
+        raise ModelError(f"start_vectors: model {model.name} has no embeddings of embedding_dim")
+    ids, vectors = _read(pathlib.Path(path), width, described)
     hashed = getattr(described.encoding, "hashed", None)
     if hashed is not None:
         rows = hashed_rows(_spelled(ids), hashed)
@@ -55,11 +63,11 @@ def start_from(
         raise ModelError(f"{path} holds none of the {count:,} ids of field {field}; check its ids")
     rows, first = np.unique(rows[known], return_index=True)
     model.build()
-    model.embedding.assign_rows(field, rows, model.vector_columns, vectors[known][first])
+    model.embedding.assign_rows(field, rows, columns, vectors[known][first])
     return len(rows), count
 
 
-def _read(path: pathlib.Path, model: MultiTaskModel) -> tuple[pl.Series, np.ndarray]:
+def _read(path: pathlib.Path, width: int, field: Field) -> tuple[pl.Series, np.ndarray]:
     """Returns the ids, as text, and the vectors of a file."""
     try:
         table = pl.read_parquet(path, columns=[_ID, _VECTOR])
@@ -70,15 +78,12 @@ def _read(path: pathlib.Path, model: MultiTaskModel) -> tuple[pl.Series, np.ndar
         raise ModelError(
             f"start_vectors: {path} is no Parquet file with the columns id and vector ({reason})"
         ) from None
-    width = model.embedding_dim
-    if not model.vector_columns:
-        raise ModelError(f"start_vectors: model {model.name} has no embeddings of embedding_dim")
     lengths = vectors.list.len().fill_null(0)
     if len(wrong := lengths.filter(lengths != width)):
-        raise ModelError(
-            f"{path} holds a vector of {wrong[0]} numbers, the model has embedding_dim {width}; "
-            f"use --set=embedding_dim={wrong[0]} or other vectors"
-        )
+        there = f"the model has embedding_dim {width}; use --set=embedding_dim={wrong[0]}"
+        if field.width is not None:
+            there = f"field {field.name} has the width {width}; declare width: {wrong[0]}"
+        raise ModelError(f"{path} holds a vector of {wrong[0]} numbers, {there} or other vectors")
     numbers = vectors.explode().to_numpy().reshape(-1, width)
     if not np.isfinite(numbers).all() or ids.null_count():
         raise ModelError(f"{path} holds an id or a number that is missing or not finite")

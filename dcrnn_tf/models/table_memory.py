@@ -21,14 +21,14 @@ def check(embedding: FieldEmbedding, numbers_per_weight: int = 1) -> None:
     Raises:
       ModelError: The table is larger than the memory.
     """
-    row_bytes = embedding.embedding_dim * _BYTES * numbers_per_weight
-    needed, there = embedding.total_rows * row_bytes, memory.available()
+    weight_bytes = _BYTES * numbers_per_weight
+    needed, there = embedding.table_size * weight_bytes, memory.available()
     if needed <= there or embedding.table_devices:
         return
-    owners = {field.owner: field for field in reversed(embedding.fields)}.values()
-    fields = sorted(owners, key=lambda field: -field.vocabulary_size)
-    named = [f for f in fields if _NAMED_SHARE * embedding.total_rows <= f.vocabulary_size]
-    names = ", ".join(f"{f.name} ({memory.in_gib(f.vocabulary_size * row_bytes)})" for f in named)
+    sizes = {field.owner: embedding.size_of(field) for field in embedding.fields}
+    largest = sorted(sizes, key=lambda name: -sizes[name])
+    named = [name for name in largest if _NAMED_SHARE * embedding.table_size <= sizes[name]]
+    names = ", ".join(f"{name} ({memory.in_gib(sizes[name] * weight_bytes)})" for name in named)
     state = " with its optimizer's state" if numbers_per_weight > 1 else ""
     raise ModelError(
         f"the embedding table takes at least {memory.in_gib(needed)} of memory{state}, and this "

@@ -102,7 +102,8 @@ class DeferredAdam(LazyAdam):
             for number, _ in enumerate(variables)
         ]
         shape = (self.longest_wait, self._added.shape[1])
-        self._sums = self.add_variable(shape, dtype=variables[0].dtype, name="sums")
+        dtype = variables[0].dtype if variables else "float32"
+        self._sums = self.add_variable(shape, dtype=dtype, name="sums")
 
     def apply(self, grads, trainable_variables=None) -> None:
         """Makes one step for all variables.

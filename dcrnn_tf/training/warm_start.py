@@ -13,7 +13,7 @@ import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, Field
+from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field
 from dcrnn_tf.layers.embedding.field_embedding import FieldEmbedding
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
@@ -22,6 +22,8 @@ from dcrnn_tf.system.plain_path import plain_path
 _RATE = "_learning_rate"  # the end of the name of a variable that is no schedule
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _MODEL, _TABLES, _OTHERS = "model_", "table_optimizer_", "optimizer_"
+# Weights of the embedding with a row for each field of one kind.
+_BY_KIND = {"numeric_slopes": NUMERIC, "numeric_intercepts": NUMERIC, "vector_biases": VECTOR}
 _PARTS = (_MODEL, _TABLES, _OTHERS, "balancing_")
 
 
@@ -125,6 +127,9 @@ class _Carrier:
             for part in _PARTS
         }
         self._names = [[f.name for f in fields] for fields in (earlier.fields, self._fields)]
+        embedding = model.embedding
+        before = FieldEmbedding(earlier.fields, embedding.embedding_dim, parts=embedding.parts)
+        self._tables = before.layers_by_table(), embedding.layers_by_table()
         self._fresh: list[str] = []
         self._carried = 0
 
@@ -161,19 +166,23 @@ class _Carrier:
             (same[_TABLES], same[_OTHERS]),
         )
 
-    def _rows(self) -> tuple[np.ndarray, dict[str, tuple[int, int, int]]]:
-        """Returns rows of the earlier table and of this one, `(2, rows)`, and counts of ids."""
+    def _rows(self) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, int, int]]]:
+        """Returns rows of each earlier table and of this one, `(2, rows)`, and counts of ids."""
         owners = [{f.owner: f for f in fields} for fields in (self._earlier.fields, self._fields)]
-        offsets = FieldEmbedding(self._earlier.fields).offsets, self._model.embedding.offsets
-        pairs, counts = [np.zeros((2, 0), np.int64)], {}
+        pairs = {table: [np.zeros((2, 0), np.int64)] for table in self._tables[1]}
+        counts = {}
         for owner, field in owners[1].items():
             before = owners[0].get(owner)
             if not field.has_ids or before is None or not before.has_ids:
                 continue
+            if before.width != field.width:
+                self._refuse(f"field {owner} has width {before.width} there, {field.width} here")
+            (table,) = (n for n, layer in self._tables[1].items() if field.name in layer.offsets)
+            first, second = (side[table].offsets for side in self._tables)
             found = self._rows_of(before, field)
             kept = np.flatnonzero(found >= 0)
-            pairs.append(
-                np.stack([found[kept] + offsets[0][before.name], kept + offsets[1][field.name]])
+            pairs[table].append(
+                np.stack([found[kept] + first[before.name], kept + second[field.name]])
             )
             carried = int(np.count_nonzero(kept >= FIRST_ID_ROW))
             new, dropped = (
@@ -181,7 +190,7 @@ class _Carrier:
                 for size in (field.vocabulary_size, before.vocabulary_size)
             )
             counts[owner] = (carried, new, dropped)
-        return np.concatenate(pairs, axis=1), counts
+        return {table: np.concatenate(own, axis=1) for table, own in pairs.items()}, counts
 
     def _rows_of(self, before: Field, now: Field) -> np.ndarray:
         """Returns the earlier row of each row of a field; -1 of ids that the earlier run lacks."""
@@ -198,25 +207,28 @@ class _Carrier:
         rows = found["row"].fill_null(-1).to_numpy()
         return np.concatenate([np.arange(FIRST_ID_ROW), rows])
 
-    def _carry_model(self, rows: np.ndarray) -> None:
-        tables = {id(table.value) for table in self._model.embedding_variables}
-        names = [name for name in self._now[_MODEL] if id(self._state[name]) in tables]
-        if names:
-            self._carry_rows(names, rows)
+    def _carry_model(self, rows: Mapping[str, np.ndarray]) -> None:
+        of_tables = []
+        for table, layer in self._tables[1].items():
+            shards = {id(shard.value) for shard in layer.shards}
+            if names := [n for n in self._now[_MODEL] if id(self._state[n]) in shards]:
+                self._carry_rows(names, rows[table])
+                of_tables += names
         for name in self._now[_MODEL]:
-            if name not in names:
+            if name not in of_tables:
                 self._carry_one(name)
 
-    def _carry_tables(self, rows: np.ndarray) -> None:
+    def _carry_tables(self, rows: Mapping[str, np.ndarray]) -> None:
         """Carries the state of the tables' optimizer, each slot of all shards at a time."""
-        slots: dict[str, list[str]] = {}
+        slots: dict[tuple[str, str], list[str]] = {}
         for name in self._now[_TABLES]:
             if "_table_" in name or name.endswith("_table"):
-                slots.setdefault(name.rpartition("_")[2], []).append(name)
+                table = (re.findall(r"_(width_\d+)_table", name) or [""])[0]
+                slots.setdefault((table, name.rpartition("_")[2]), []).append(name)
             elif "_last_step_" not in name:
                 self._state[name].assign(self._tensor(name))
-        for names in slots.values():
-            self._carry_rows(names, rows)
+        for (table, _), names in slots.items():
+            self._carry_rows(names, rows[table])
         (steps,) = (self._tensor(n) for n in self._now[_TABLES] if n.endswith("_iteration"))
         for name in self._now[_TABLES]:
             if "_last_step_" in name:  # a checkpoint has no row that waits
@@ -250,10 +262,14 @@ class _Carrier:
 
     def _names_along(self, name: str) -> list[list[str]]:
         """The names of the fields along the first axis of a weight, earlier ones and these."""
-        if "numeric_slopes" not in name and "numeric_intercepts" not in name:
-            return self._names
-        sides = (self._earlier.fields, self._fields)
-        return [[f.name for f in fields if f.kind == NUMERIC] for fields in sides]
+        if found := re.findall(r"(width_\d+)_kernels", name):
+            layers = [side[found[0]] for side in self._tables]
+            return [list(dict.fromkeys(f.owner for f in layer.fields)) for layer in layers]
+        for part, kind in _BY_KIND.items():
+            if part in name:
+                sides = (self._earlier.fields, self._fields)
+                return [[f.name for f in fields if f.kind == kind] for fields in sides]
+        return self._names
 
     def _tensor(self, name: str) -> np.ndarray:
         return self._reader.get_tensor(self._there[_key(name)] + _SUFFIX)

@@ -24,15 +24,16 @@ from dcrnn_tf.dataset.schema import (
     MULTI_CATEGORICAL,
     NUMERIC,
     VECTOR,
+    WIDEST_ROW,
     DatasetError,
     Field,
 )
 from dcrnn_tf.system.nearest import did_you_mean
 
 FIELD_KEYS = {
-    CATEGORICAL: ("kind", "column", "min_count", "bins", "hashed", "shares"),
+    CATEGORICAL: ("kind", "column", "min_count", "bins", "hashed", "shares", "width"),
     MULTI_CATEGORICAL: (
-        *("kind", "column", "min_count", "hashed", "shares"),
+        *("kind", "column", "min_count", "hashed", "shares", "width"),
         *("separator", "max_values", "keep", "weights", "attended_by"),
     ),
     NUMERIC: ("kind", "column", "scaling"),
@@ -59,6 +60,7 @@ class DeclaredField:
     hashed: int | None = None
     weights: str | None = None
     length: int = 1
+    width: int | None = None
 
     @property
     def reads_numbers(self) -> bool:
@@ -106,6 +108,7 @@ class DeclaredField:
             attended_by=self.attended_by,
             shares=self.shares,
             length=self.length,
+            width=self.width,
         )
 
 
@@ -139,6 +142,7 @@ def declared_field(name: str, entry: object) -> DeclaredField:
         hashed=hashed,
         weights=keys.text("weights", None),
         length=keys.whole_number("length", 1, at_most=LONGEST_LIST),
+        width=_width(keys),
     )
 
 
@@ -175,7 +179,11 @@ def _sharing(field: DeclaredField, fields: Mapping[str, DeclaredField]) -> Decla
     if (field.kind, owner.kind) == (MULTI_CATEGORICAL, CATEGORICAL):
         attended_by = attended_by or owner.name
     return dataclasses.replace(
-        field, min_count=owner.min_count, hashed=owner.hashed, attended_by=attended_by
+        field,
+        min_count=owner.min_count,
+        hashed=owner.hashed,
+        attended_by=attended_by,
+        width=owner.width,
     )
 
 
@@ -193,12 +201,18 @@ def _history(name: str, keys: Keys) -> DeclaredField:
         shares=keys.text("shares", None),
         hashed=hashed,
         history=declared_history(keys),
+        width=_width(keys),
     )
+
+
+def _width(keys: Keys) -> int | None:
+    """Returns the width of a field's embedding rows; None of those that have the model's."""
+    return keys.whole_number("width", 1, at_most=WIDEST_ROW) if "width" in keys.entry else None
 
 
 def _hashed(keys: Keys) -> int | None:
     """Returns the number of rows of hashed ids; None of ids with a vocabulary."""
-    keys.exclude("shares", ("min_count", "bins", "hashed"))
+    keys.exclude("shares", ("min_count", "bins", "hashed", "width"))
     keys.exclude("hashed", ("min_count", "bins"))
     if "hashed" not in keys.entry:
         return None

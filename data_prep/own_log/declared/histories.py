@@ -11,7 +11,7 @@ from dcrnn_tf.dataset.schema import BINARY, DatasetError, Task
 
 HISTORY_KEYS = (
     *("kind", "history_of", "by", "last", "where", "delay"),
-    *("min_count", "attended_by", "shares", "hashed"),
+    *("min_count", "attended_by", "shares", "hashed", "width"),
 )
 _UNITS = {
     "s": MICROSECONDS["s"],

@@ -28,6 +28,7 @@ def check_sharing(fields: Sequence[Field]) -> None:
     owners = {field.name: field for field in fields if field.shares is None}
     names = {field.name for field in fields}
     sizes: dict[str, int] = {}
+    widths: dict[str, int | None] = {}
     for field in fields:
         if field.shares in names and field.shares not in owners:
             raise DatasetError(
@@ -41,4 +42,10 @@ def check_sharing(fields: Sequence[Field]) -> None:
             raise DatasetError(
                 f"field {field.name}: vocabulary_size {field.vocabulary_size} is not that of the "
                 f"fields that share its ids, {size}"
+            )
+        width = widths.setdefault(field.owner, field.width)
+        if width != field.width:
+            raise DatasetError(
+                f"field {field.name}: width {field.width} is not that of the fields that share its "
+                f"ids, {width}"
             )

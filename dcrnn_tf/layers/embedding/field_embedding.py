@@ -1,7 +1,9 @@
 """Embeddings of all fields, from one table."""
 
+import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import keras
@@ -39,6 +41,10 @@ class FieldEmbedding(Layer):
     - A numeric field x gives `x w + b` with learned vectors w and b.
     - A vector field x gives `x W + b` with a learned matrix W and vector b.
 
+    A field of ids that has a `width` of its own has rows of that width in a table of the fields of
+    this width; its embedding is `e P`, with a learned matrix P of its own, of what its row, or the
+    mean of rows, e is.
+
     Args:
       fields: Fields, as `dcrnn_tf.dataset.schema.Field` or as dicts of its attributes.
       embedding_dim: Width of an embedding, dim.
@@ -48,8 +54,10 @@ class FieldEmbedding(Layer):
         training makes of them, do not depend on it.
       table_devices: Devices that take turns in holding these variables, such as
         `["CPU:0", "GPU:1"]`; None leaves it to TensorFlow.
-      frozen_fields: Names of fields of ids whose embeddings get no gradient, nor do those of the
-        fields that share their ids.
+      frozen_fields: Names of fields of ids whose rows get no gradient, nor do those of the fields
+        that share their ids.
+      parts: Number of equal parts of an embedding that have to do with one another in nothing. A
+        field with a width of its own has so many rows of that width for each id, one for each part.
 
     Raises:
       ValueError: A device or a frozen field does not exist, several shards are to have static
@@ -96,6 +104,7 @@ class FieldEmbedding(Layer):
         table_shards: int = 1,
         table_devices: Sequence[str] | None = None,
         frozen_fields: Sequence[str] = (),
+        parts: int = 1,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # the whole table is never cast
@@ -105,40 +114,91 @@ class FieldEmbedding(Layer):
         self.static_shapes = static_shapes
         self.table_shards = table_shards
         self.table_devices = table_devices
+        self.parts = parts
         if table_shards > 1 and static_shapes:
             raise ValueError(f"table_shards={table_shards} has no form that XLA compiles")
         row_shards.check_devices(table_devices)
         self._frozen = _frozen_owners(self.fields, frozen_fields)
+        self.of_width = tuple(
+            FieldEmbedding(
+                [dataclasses.replace(field, width=None) for field in own],
+                parts * width,
+                initial_range,
+                static_shapes,
+                table_shards,
+                table_devices,
+                [field.name for field in own if field.owner in self._frozen],
+                name=f"width_{width}",
+                dtype=self.dtype_policy,
+            )
+            for width, own in self._by_width().items()
+        )
+        apart = {field.name for layer in self.of_width for field in layer.fields}
+        self._own = tuple(field for field in self.fields if field.name not in apart)
         self.total_rows = 0
         firsts: dict[str, int] = {}
-        for field in self.fields:
+        for field in self._own:
             if field.owner not in firsts:
                 firsts[field.owner] = self.total_rows
                 self.total_rows += field.vocabulary_size
-        self.offsets = {field.name: firsts[field.owner] for field in self.fields}
+        self.offsets = {field.name: firsts[field.owner] for field in self._own}
         if self.total_rows > LARGEST_ROW:  # all fields share one table
             raise ValueError(
                 f"the fields have {self.total_rows:,} embedding rows together, expected "
                 f"{LARGEST_ROW:,} at most; use fewer fields, or a dataset with a larger min_count"
             )
         self.table = None  # the table, if one variable holds it
-        self.tables: tuple[keras.Variable, ...] = ()  # the variables that hold it
+        self.shards: tuple[keras.Variable, ...] = ()  # the variables that hold it
+        self._trained = not {field.owner for field in self._own if field.has_ids} <= self._frozen
+
+    def _by_width(self) -> dict[int, list[Field]]:
+        """The fields that have a width of their own, by it."""
+        common = self.embedding_dim // self.parts
+        by_width: dict[int, list[Field]] = {}
+        for field in self.fields:
+            if field.width not in (None, common):
+                by_width.setdefault(field.width, []).append(field)
+        return by_width
+
+    @property
+    def tables(self) -> tuple[keras.Variable, ...]:
+        """The variables that hold the tables, without those of frozen fields alone."""
+        own = self.shards if self._trained else ()
+        return own + tuple(table for layer in self.of_width for table in layer.tables)
+
+    def layers_by_table(self) -> dict[str, "FieldEmbedding"]:
+        """Returns the layers that hold tables, by name; "" is this one."""
+        return {"": self} | {layer.name: layer for layer in self.of_width}
+
+    @property
+    def table_size(self) -> int:
+        """The number of weights of all tables."""
+        own = self.total_rows * self.embedding_dim
+        return own + sum(layer.table_size for layer in self.of_width)
+
+    def size_of(self, field: Field) -> int:
+        """Returns the number of weights of a field's rows."""
+        return field.vocabulary_size * self._holder(field.name).embedding_dim
 
     def build(self, input_shape=None) -> None:
-        """Creates the table, and two vectors for each numeric field."""
+        """Creates the tables, and the weights of fields that have other ones."""
 
-        def add(name, rows):
+        def add(name, rows, trainable=True):
             uniform = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
             return self.add_weight(
-                name=name, shape=(rows, self.embedding_dim), initializer=uniform, autocast=False
+                name=name,
+                shape=(rows, self.embedding_dim),
+                initializer=uniform,
+                trainable=trainable,
+                autocast=False,
             )
 
         if self.total_rows and self.table_shards > 1:
-            self.tables = self._shards()
+            self.shards = self._new_shards()
         elif self.total_rows:
             with row_shards.on_device(self.table_devices, 0):
-                self.table = add("table", self.total_rows)
-            self.tables = (self.table,)
+                self.table = add("table", self.total_rows, self._trained)
+            self.shards = (self.table,)
         numeric = sum(field.kind == NUMERIC for field in self.fields)
         if numeric:
             self.numeric_slopes = add("numeric_slopes", numeric)
@@ -155,8 +215,33 @@ class FieldEmbedding(Layer):
         )
         if vectors:
             self.vector_biases = add("vector_biases", len(vectors))
+        for layer in self.of_width:
+            layer.build()
+        self.width_kernels = tuple(self._projection(layer) for layer in self.of_width)
 
-    def _shards(self) -> tuple[keras.Variable, ...]:
+    def _projection(self, layer: "FieldEmbedding") -> keras.Variable:
+        """Creates the matrices P of the fields of one width, which keep the scale of rows."""
+        width, common = (one.embedding_dim // self.parts for one in (layer, self))
+        limit = math.sqrt(3 / width)
+        return self.add_weight(
+            name=f"{layer.name}_kernels",
+            shape=(len(_owners(layer.fields)), self.parts, width, common),
+            initializer=keras.initializers.RandomUniform(-limit, limit),
+            autocast=False,
+        )
+
+    def _projected(
+        self, layer: "FieldEmbedding", fields: Sequence[Field], embedded: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns embeddings of `layer` in the common width, `(rows, fields, dim)`."""
+        owners = _owners(layer.fields)
+        all_kernels = self.width_kernels[self.of_width.index(layer)]
+        kernels = tf.stack([all_kernels[owners.index(field.owner)] for field in fields])
+        shape = (-1, len(fields), self.parts, layer.embedding_dim // self.parts)
+        product = tf.einsum("rfpk,fpkd->rfpd", tf.reshape(embedded, shape), kernels)
+        return tf.reshape(product, (-1, len(fields), self.embedding_dim))
+
+    def _new_shards(self) -> tuple[keras.Variable, ...]:
         whole = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
         shards = []
         for shard in range(self.table_shards):
@@ -166,6 +251,7 @@ class FieldEmbedding(Layer):
                     name=f"table_{shard}",
                     shape=(row_shards.size(self.total_rows, *one_of), self.embedding_dim),
                     initializer=row_shards.ShardInitializer(whole, *one_of, self.total_rows),
+                    trainable=self._trained,
                     autocast=False,
                 )
             shards.append(weight)
@@ -198,6 +284,12 @@ class FieldEmbedding(Layer):
           name: Name of the field.
           features: Features, as `call` takes them.
         """
+        layer = self._holder(name)
+        if layer is not self:
+            values = layer.list_values(name, features)
+            field = next(field for field in layer.fields if field.name == name)
+            embedded = self._projected(layer, [field], tf.cast(values[0], self.variable_dtype))
+            return ListValues(tf.cast(embedded[:, 0], self.compute_dtype), *values[1:])
         (field,) = (field for field in self.fields if field.name == name)
         ids, counted, weight = self._list_rows(field, features)
         # Where a list has padding its first id is read, so that no other row is touched.
@@ -246,9 +338,12 @@ class FieldEmbedding(Layer):
         return SharedRows(parts[0], features[f"{entity}_row"], parts[1], *columns)
 
     def rows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the rows of the table that a batch may read, `(count,)`, repeated or not."""
+        """Returns the rows of the table that a batch may read, `(count,)`, repeated or not.
+
+        The table is that of the fields without a width of their own.
+        """
         rows = []
-        for field in self.fields:
+        for field in self._own:
             if not field.has_ids:
                 continue
             ids = tf.reshape(tf.cast(features[field.name], tf.int32), [-1])
@@ -259,9 +354,10 @@ class FieldEmbedding(Layer):
 
     def rows_of_tables(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         """Returns, for each of `tables`, its rows among `rows`."""
-        if len(self.tables) < 2:
-            return [self.rows(features) for _ in self.tables]
-        return row_shards.split(self.rows(features), self.table_shards)
+        of_width = [rows for layer in self.of_width for rows in layer.rows_of_tables(features)]
+        if not self.shards or not self._trained:
+            return of_width
+        return row_shards.split(self.rows(features), len(self.shards)) + of_width
 
     def assign_rows(
         self, field: str, rows: np.ndarray, columns: Sequence[int], values: np.ndarray
@@ -274,20 +370,27 @@ class FieldEmbedding(Layer):
           columns: First column of each part of the table that gets the values.
           values: Values, `(count, width)`.
         """
+        if (layer := self._holder(field)) is not self:
+            return layer.assign_rows(field, rows, columns, values)
         rows = rows + self.offsets[field]
-        for shard, table in enumerate(self.tables):
-            chosen = rows % len(self.tables) == shard
-            at = tf.constant(rows[chosen] // len(self.tables), tf.int32)
+        for shard, table in enumerate(self.shards):
+            chosen = rows % len(self.shards) == shard
+            at = tf.constant(rows[chosen] // len(self.shards), tf.int32)
             content = tf.gather(table.value, at).numpy()
             for column in columns:
                 content[:, column : column + values.shape[1]] = values[chosen]
             table.value.scatter_update(tf.IndexedSlices(content, at))
 
+    def _holder(self, field: str) -> "FieldEmbedding":
+        """The layer whose table has the rows of a field."""
+        of_width = (layer for layer in self.of_width for f in layer.fields if f.name == field)
+        return next(of_width, self)
+
     def _read(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns rows of the table, `(*rows.shape, dim)`."""
         if self.table is not None:
             return tf.gather(self.table.value, rows)
-        return row_shards.lookup([shard.value for shard in self.tables], rows)
+        return row_shards.lookup([shard.value for shard in self.shards], rows)
 
     def _embed(
         self, fields: Sequence[Field], features: Mapping, training: bool = False
@@ -300,8 +403,14 @@ class FieldEmbedding(Layer):
             VECTOR: self._vectors,
         }
         parts = []
+        for layer in self.of_width:
+            names = {field.name for field in layer.fields}
+            if own := [field for field in fields if field.name in names]:
+                embedded = layer._embed(own, features, training)
+                parts.append((own, self._projected(layer, own, embedded)))
+        apart = {field.name for own, _ in parts for field in own}
         for kind, embed in kinds.items():
-            of_kind = [field for field in fields if field.kind == kind]
+            of_kind = [field for field in fields if field.kind == kind and field.name not in apart]
             if trained := [field for field in of_kind if field.owner not in self._frozen]:
                 parts.append((trained, embed(trained, features)))
             if frozen := [field for field in of_kind if field.owner in self._frozen]:
@@ -359,19 +468,21 @@ class FieldEmbedding(Layer):
         return [field for field in self.fields if names is None or field.name in names]
 
 
+def _owners(fields: Sequence[Field]) -> list[str]:
+    """Returns the names after which the rows of fields are called, each once."""
+    return list(dict.fromkeys(field.owner for field in fields))
+
+
 def _frozen_owners(fields: Sequence[Field], frozen: Sequence[str]) -> set[str]:
     """Returns the names after which the embedding rows of frozen fields are called.
 
     Raises:
-      ValueError: One is no field of ids, or no row is left to train.
+      ValueError: One is no field of ids.
     """
     owners = {field.name: field.owner for field in fields if field.has_ids}
     if unknown := [name for name in frozen if name not in owners]:
         raise ValueError(f"frozen_fields names {unknown[0]!r}, which is no field of ids")
-    found = {owners[name] for name in frozen}
-    if found and found == {*owners.values()}:
-        raise ValueError("frozen_fields names all fields of ids; leave one of them to be trained")
-    return found
+    return {owners[name] for name in frozen}
 
 
 def _in_order(

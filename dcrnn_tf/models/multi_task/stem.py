@@ -82,9 +82,9 @@ class STEM(MultiTaskModel):
         return (len(self.tasks) + 1) * self.embedding_dim
 
     @property
-    def vector_columns(self) -> tuple[int, ...]:
-        """The columns of the table at which the embeddings begin."""
-        return tuple(range(0, self.embedding_width, self.embedding_dim))
+    def embedding_parts(self) -> int:
+        """The number of embeddings: of each task, and a shared one."""
+        return len(self.tasks) + 1
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of all experts."""

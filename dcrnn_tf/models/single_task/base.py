@@ -73,10 +73,9 @@ class SingleTaskModel(MultiTaskModel):
         ]
 
     @property
-    def vector_columns(self) -> tuple[int, ...]:
-        """The columns of the table at which the embedding of each task begins."""
-        width = self.embedding_width // len(self.tasks)
-        return tuple(range(0, self.embedding_width, width)) if width >= self.embedding_dim else ()
+    def embedding_parts(self) -> int:
+        """The number of networks, each of which has embeddings of its own."""
+        return len(self.network_names)
 
     def network(self, name: str) -> keras.layers.Layer:
         """Returns a new network: embeddings `(batch, fields, embedding_dim)` to logits `(batch,)`.

@@ -9,11 +9,12 @@ import pytest
 from data_prep.own_log.declaration import parse_declaration, with_min_count
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_encoder import RowEncoder
+from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, Field, Schema, load_schema
 
 FIELDS = {
-    "item": {"kind": "categorical", "min_count": 3},
+    "item": {"kind": "categorical", "min_count": 3, "width": 6},
     "history": {"kind": "multi_categorical", "shares": "item", "max_values": 3},
     "last": {"kind": "categorical", "shares": "item"},
 }
@@ -51,7 +52,9 @@ def test_ids_of_all_fields_are_counted_together(prepared):
     # A list is cut to three values before its ids are counted, as everywhere.
     assert ids.rows() == [("5", 3), ("a", 3), ("b", 3)]
     assert [path.name for path in (prepared / "vocabularies").iterdir()] == ["item.parquet"]
-    assert [f.vocabulary_size for f in load_schema(prepared).fields] == [5, 5, 5]
+    schema = load_schema(prepared)
+    assert [(f.vocabulary_size, f.width) for f in schema.fields] == [(5, 6)] * 3
+    assert "field last: categorical, 5 embedding rows of width 6" in summary(schema)
 
 
 def test_an_id_has_the_same_row_in_each_field(prepared):
@@ -99,6 +102,8 @@ def test_min_count_is_that_of_the_field_whose_ids_are_shared():
         ({"last": {"shares": "last"}}, "expected another field of ids, without bins"),
         ({"last": {"shares": "item", "min_count": 2}}, "either shares or min_count, not both"),
         ({"last": {"shares": "item", "bins": "log"}}, "either shares or bins, not both"),
+        ({"last": {"shares": "item", "width": 2}}, "either shares or width, not both"),
+        ({"last": {"width": 0}}, "width is 0, expected a whole number from 1 to 4096"),
         ({"item": {"bins": "log"}}, "shares names 'item', expected another field of ids"),
     ],
 )

@@ -112,14 +112,7 @@ def test_frozen_embeddings_stay_as_they_are(kind):
     assert np.abs(after[6:8] - before[6:8]).min() > 0
 
 
-@pytest.mark.parametrize(
-    ("frozen", "message"),
-    [
-        (["price"], "names 'price', which is no field of ids"),
-        (["item"], "names all fields of ids; leave one"),
-    ],
-)
-def test_what_cannot_be_frozen_is_refused(frozen, message):
+def test_what_cannot_be_frozen_is_refused():
     fields = (Field("item", vocabulary_size=5), Field("price", "numeric"))
-    with pytest.raises(ValueError, match=message):
-        FieldEmbedding(fields, 3, frozen_fields=frozen)
+    with pytest.raises(ValueError, match="names 'price', which is no field of ids"):
+        FieldEmbedding(fields, 3, frozen_fields=["price"])

@@ -26,19 +26,21 @@ DAYS = [
 COLUMNS = ["item", "price", "city", "click"]
 
 
-def prepared(folder, day, fields, extended=None):
+def prepared(folder, day, fields, extended=None, **changes):
     pl.DataFrame(DAYS[day], COLUMNS, orient="row").write_csv(folder / f"{day}.csv")
     pl.DataFrame(DAYS[0], COLUMNS, orient="row").write_csv(folder / "test.csv")
     declaration = parse_declaration(
         {
             "name": "shop",
             "split": {"by": "file", "train": f"{day}.csv", "test": "test.csv"},
-            "fields": {name: ID if name != "price" else {"kind": "numeric"} for name in fields},
+            "fields": {
+                name: ID | changes if name != "price" else {"kind": "numeric"} for name in fields
+            },
             "tasks": {"click": {}},
         },
         pathlib.Path("shop.yaml"),
     )
-    out = folder / "-".join([str(day), *fields])
+    out = folder / "-".join([str(day), *fields, *map(str, changes.values())])
     if extended is not None:
         extended = ExtendedDataset.load(extended, declaration, forget_after=1)
     prepare(declaration, folder, out, extended=extended)
@@ -141,3 +143,30 @@ def test_another_architecture_is_refused(folder, tmp_path):
     two = trainer(before, tmp_path / "two", num_experts=3)
     with pytest.raises(WarmStartError, match=r"is of another architecture: .* there, .* here"):
         two.start_from(earlier(one, tmp_path / "one"))
+
+
+def test_rows_of_a_width_of_their_own_go_with_their_ids(tmp_path):
+    before = prepared(tmp_path, 0, ["item", "city"], width=2)
+    now = prepared(tmp_path, 1, ["item", "city"], before.folder, width=2)
+    one, two = (
+        trainer(dataset, tmp_path / name, table_shards=2)
+        for dataset, name in ((before, "one"), (now, "two"))
+    )
+    one.train()
+    (narrow,) = two.model.embedding.of_width
+    fresh = np.array(narrow.shards[0])[1]  # of d, which has the row of a
+    carried = two.start_from(earlier(one, tmp_path / "one"))
+    assert carried.ids == {"item": (2, 1, 1), "city": (1, 1, 1)}
+    assert (carried.fresh, carried.moments) == ([], (True, True))
+    np.testing.assert_array_equal(narrow.shards[0][1], fresh)
+    for kind in ("momentum", "velocity"):
+        moments, expected = (state(t, f"_width_2_table_0_{kind}").copy() for t in (two, one))
+        assert expected.any()
+        expected[[1, 4]] = 0  # of d, and of z, which has the row of y
+        assert moments[: len(expected)].tolist() == expected.tolist()
+    rows = pl.DataFrame({"item": ["b", "c", "zz"], "city": ["x", "w", None]})
+    logits = [t.model(RowEncoder(t.dataset.folder)(rows))["click"].numpy() for t in (one, two)]
+    np.testing.assert_allclose(*logits, rtol=1e-6)
+    other = trainer(prepared(tmp_path, 1, ["item", "city"], width=1), tmp_path / "other")
+    with pytest.raises(WarmStartError, match="is of another architecture"):
+        other.start_from(earlier(one, tmp_path / "one"))

@@ -158,25 +158,28 @@ def _answers(folder: pathlib.Path, inputs: Mapping[str, np.ndarray]) -> dict[str
 
 def _check_signatures(new: pathlib.Path, before: pathlib.Path) -> None:
     found, expected = (_signatures(folder) for folder in (new, before))
-    for part in sorted({*found, *expected}):
-        if found.get(part) != expected.get(part):
-            raise GateError(
-                f"{part} is {found.get(part, 'missing')}, and {expected.get(part, 'missing')} in "
-                f"{before}, so that clients of that version would fail and nothing was exported; "
-                "export to another --export_dir, or with --gate=false"
-            )
+    for signature, parts in expected.items():  # one that the version before lacks has no clients
+        others = found.get(signature, {})
+        for part in sorted({*parts, *others}):
+            if others.get(part) != parts.get(part):
+                raise GateError(
+                    f"{part} is {others.get(part, 'missing')}, and {parts.get(part, 'missing')} in "
+                    f"{before}, so that clients of that version would fail and nothing was "
+                    "exported; export to another --export_dir, or with --gate=false"
+                )
 
 
-def _signatures(folder: pathlib.Path) -> dict[str, str]:
-    """Types and ranks of all inputs and outputs, by the words that name them."""
+def _signatures(folder: pathlib.Path) -> dict[str, dict[str, str]]:
+    """Types and ranks of all inputs and outputs, by signature and by the words that name them."""
     (graph,) = loader_impl.parse_saved_model(str(folder)).meta_graphs
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for name, signature in graph.signature_def.items():
         if name.startswith("__"):  # TensorFlow's own
             continue
+        parts = found[name] = {}
         for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):
             for key, info in tensors.items():
                 kind = tf.dtypes.as_dtype(info.dtype).name
                 rank = len(info.tensor_shape.dim)
-                found[f"{what} {key} of signature {name}"] = f"{kind} of rank {rank}"
+                parts[f"{what} {key} of signature {name}"] = f"{kind} of rank {rank}"
     return found

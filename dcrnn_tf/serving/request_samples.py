@@ -15,6 +15,7 @@ from tensorflow_serving.config import model_server_config_pb2
 COLUMNS_FILE = "request_columns.json"
 ROWS_FILE = "request_rows.json"
 RANK_FILE = "request_rank.json"
+ENCODED_FILE = "request_encoded_features.json"
 SERVER_FILE = "models.config"
 
 
@@ -32,9 +33,10 @@ def write(folder: pathlib.Path, model: str, inputs: Mapping[str, Mapping[str, np
         COLUMNS_FILE: {"signature_name": "serving_default", "inputs": columns},
         ROWS_FILE: {"signature_name": "serving_default", "instances": rows},
     }
-    if "rank" in inputs:
-        columns = {name: array.tolist() for name, array in inputs["rank"].items()}
-        bodies[RANK_FILE] = {"signature_name": "rank", "inputs": columns}
+    for name, signature in ((RANK_FILE, "rank"), (ENCODED_FILE, "encoded_features")):
+        if signature in inputs:
+            columns = {key: array.tolist() for key, array in inputs[signature].items()}
+            bodies[name] = {"signature_name": signature, "inputs": columns}
     for name, body in bodies.items():
         text = json.dumps(body, ensure_ascii=False, indent=2) + "\n"
         (folder / name).write_text(text, encoding="utf-8")

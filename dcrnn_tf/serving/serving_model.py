@@ -12,6 +12,7 @@ from dcrnn_tf.dataset.schema import REGRESSION, DatasetError, Schema
 from dcrnn_tf.layers.product import bfloat16_products
 from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import kinds
+from dcrnn_tf.serving.encoded_features import EncodedFeatures
 from dcrnn_tf.serving.examples import serialize
 from dcrnn_tf.serving.raw_features import RawFeatures
 from dcrnn_tf.serving.raw_rows import raw_rows
@@ -19,6 +20,7 @@ from dcrnn_tf.serving.signatures import argument_names, named_inputs
 from dcrnn_tf.serving.trial import Trial
 from dcrnn_tf.training.evaluation import Predictor
 
+ENCODED = "encoded_features"  # the signature whose ids are rows of the embedding tables
 EXAMPLES = "examples"  # the input of `serve_examples`
 TRIED_SPLITS = ("validation", "test", "train")
 TRIED_ROWS = 256
@@ -37,6 +39,8 @@ class ServingModel(tf.Module):
     - `serve_examples`: serialized `tf.Example`s, one input `examples`.
     - `rank`: one user and n candidates. The user's fields have one row and are looked up and pooled
       once, the others n rows. n users are one for each candidate; any other number is refused.
+    - `encoded_features`: an input per field, n rows each, encoded already as `EncodedFeatures` has
+      them.
 
     A loaded SavedModel has `serving_default` as its method `predict`, and `rank` under its name:
     these are called from Python without the inputs that are missing.
@@ -92,6 +96,11 @@ class ServingModel(tf.Module):
         self._logits = lambda features: copy(features, training=False)
         self._rank_logits = copy.rank_logits
         raw, arguments = self.raw_features, self.arguments
+        self._encoded_features = EncodedFeatures(schema)
+        specs = self._encoded_features.specs()
+        self._scored = named_inputs(  # traced once, for all signatures but `rank`
+            lambda features: self._probabilities(self._logits(features)), specs, arguments
+        )
         self.predict = named_inputs(self, raw.specs(), arguments, raw.defaults())
         if user_fields:
             specs = raw.specs(self._user_fields) | raw.specs(self._candidate_fields)
@@ -99,7 +108,11 @@ class ServingModel(tf.Module):
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Probabilities of a batch of raw inputs."""
-        return self._probabilities(self._logits(self.raw_features.encode(raw)))
+        return self._score(self.raw_features.encode(raw))
+
+    def encoded(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Probabilities of a batch of features that are encoded already."""
+        return self._score(self._encoded_features.checked(features))
 
     def examples(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """Probabilities of serialized `tf.Example`s."""
@@ -136,17 +149,19 @@ class ServingModel(tf.Module):
         specs = {
             "serving_default": fields,
             "serve_examples": {EXAMPLES: tf.TensorSpec((None,), tf.string)},
+            ENCODED: self._encoded_features.specs(),
         }
         return specs | ({"rank": fields} if self._user_fields else {})
 
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """The functions behind the signatures, by name."""
-        examples = self.specs()["serve_examples"]
+        specs = self.specs()
         signatures = {
             "serving_default": self.predict,
             "serve_examples": named_inputs(
-                lambda i: self.examples(i[EXAMPLES]), examples, {EXAMPLES: EXAMPLES}
+                lambda i: self.examples(i[EXAMPLES]), specs["serve_examples"], {EXAMPLES: EXAMPLES}
             ),
+            ENCODED: named_inputs(self.encoded, specs[ENCODED], self.arguments),
         }
         return signatures | ({"rank": self.rank} if self._user_fields else {})
 
@@ -165,6 +180,7 @@ class ServingModel(tf.Module):
         samples = {
             "serving_default": row,
             "serve_examples": {EXAMPLES: np.array([serialize(row)], object)},
+            ENCODED: self._encoded_features.samples(),
         }
         if self._user_fields:
             rows = self.raw_features.samples(self._candidate_fields, candidates)
@@ -185,6 +201,7 @@ class ServingModel(tf.Module):
         trials = [
             Trial("serving_default", raw, *expected),
             Trial("serve_examples", {EXAMPLES: np.array(examples, object)}, *expected),
+            Trial(ENCODED, known, *expected),
         ]
         if self._user_fields:
             user = self.raw_features.specs(self._user_fields)
@@ -241,6 +258,9 @@ class ServingModel(tf.Module):
         }
         of_probabilities = [differences[name] for name in expected if name not in self.numbers]
         return expected, tolerance + 4 * max(of_probabilities, default=0.0), of_numbers
+
+    def _score(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self._scored(*(features[name] for name in self._encoded_features.specs()))
 
     def _probabilities(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         tasks = probabilities.unweighted(logits, self._log_weights, self.tasks)

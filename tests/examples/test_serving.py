@@ -213,6 +213,10 @@ def test_saved_model_cli_tells_names_types_and_shapes(exported, capsys):
         "serving_default": inputs,
         "rank": inputs,
         "serve_examples": {"examples": ("DT_STRING", "(-1)")},
+        "encoded_features": {
+            name: ("DT_FLOAT" if name in ("price", "tags_weight") else "DT_INT32", shape)
+            for name, (_, shape) in inputs.items()
+        },
     }.items():
         section = shown.split(f"signature_def['{signature}']:")[1].split("Method name is:")[0]
         for name, (dtype, shape) in ports.items():

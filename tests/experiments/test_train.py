@@ -355,7 +355,7 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
         "experiments.export", f"--run_dir={finished_run}", f"--export_dir={models}"
     )
     assert code == 0, errors
-    assert "signatures serving_default, serve_examples, rank" in output
+    assert "signatures serving_default, serve_examples, encoded_features, rank" in output
     extra = models / "5" / "assets.extra"
     assert {path.name for path in extra.iterdir()} == {
         "field_statistics.json",
@@ -364,6 +364,7 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
         "model_card.md",
         "models.config",
         "request_columns.json",
+        "request_encoded_features.json",
         "request_rank.json",
         "request_rows.json",
         "schema.json",

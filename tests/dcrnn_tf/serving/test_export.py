@@ -18,8 +18,14 @@ from dcrnn_tf.dataset.schema import NUMERIC, DatasetError, Task
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.serving import export, gate, warmup
 from dcrnn_tf.serving.examples import serialize
-from dcrnn_tf.serving.request_samples import COLUMNS_FILE, RANK_FILE, ROWS_FILE, SERVER_FILE
-from dcrnn_tf.serving.serving_model import ServingModel
+from dcrnn_tf.serving.request_samples import (
+    COLUMNS_FILE,
+    ENCODED_FILE,
+    RANK_FILE,
+    ROWS_FILE,
+    SERVER_FILE,
+)
+from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training.evaluation import Predictor
@@ -119,11 +125,48 @@ def saved(dataset, vocabularies, tmp_path_factory):
 def test_saved_model_gives_the_same_by_every_signature(saved, rows):
     known, raw = rows
     _, loaded, probabilities = saved
-    assert set(loaded.signatures) == {"serving_default", "serve_examples", "rank"}
+    assert set(loaded.signatures) == {"serving_default", "serve_examples", "rank", ENCODED}
     expected = probabilities(known)
     assert_close(loaded.signatures["serving_default"](**tensors(raw)), expected)
     examples = [serialize({n: column[row] for n, column in raw.items()}) for row in range(ROWS)]
     assert_close(loaded.signatures["serve_examples"](examples=tf.constant(examples)), expected)
+    assert_close(loaded.signatures[ENCODED](**tensors(known)), expected)
+
+
+def test_encoded_values_that_a_field_does_not_have(saved, rows):
+    """Rows beyond the vocabulary are unknown ids, and no row of the field that follows."""
+    known, _ = rows
+    _, loaded, probabilities = saved
+    every = np.arange(ROWS)
+    sound = {
+        **known,
+        "item": np.where(every % 2, known["item"], 1).astype(np.int32),
+        "age": np.where(every % 3, known["age"], 1).astype(np.int32),
+        "history": np.where(every[:, None] % 5, known["history"], 1).astype(np.int32),
+        "price": np.where(every % 7, known["price"], 0).astype(np.float32),
+    }
+    odd = {
+        **sound,
+        "item": np.where(every % 2, sound["item"], 20).astype(np.int32),
+        "age": np.where(every % 3, sound["age"], -1).astype(np.int32),
+        "history": np.where(every[:, None] % 5, sound["history"], 2**31 - 1).astype(np.int32),
+        "price": np.where(every % 7, sound["price"], np.nan).astype(np.float32),
+    }
+    assert_close(loaded.signatures[ENCODED](**tensors(odd)), probabilities(sound))
+
+
+def test_encoded_inputs_are_all_there_with_as_many_rows(saved, rows):
+    known, _ = rows
+    signature = saved[1].signatures[ENCODED]
+    with pytest.raises(TypeError, match="missing required arguments: item"):
+        signature(**tensors({name: known[name] for name in known if name != "item"}))
+    for name in known:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            signature(**tensors(known | {name: known[name][:1]}))
+    wider = {name: np.pad(known[name], ((0, 0), (0, 3))) for name in ("history", "tags")}
+    wider["tags_weight"] = np.pad(known["tags_weight"], ((0, 0), (0, 3)))
+    expected = {task: values.numpy() for task, values in signature(**tensors(known)).items()}
+    assert_close(signature(**tensors(known | wider)), expected)
 
 
 def test_rank_is_one_user_with_each_candidate(saved, rows):
@@ -206,7 +249,7 @@ def test_samples_of_requests_are_what_the_signatures_take(saved):
     path, loaded, _ = saved
     folder = path / export.EXTRA_FOLDER
     answers = {}
-    for name in (COLUMNS_FILE, ROWS_FILE, RANK_FILE):
+    for name in (COLUMNS_FILE, ROWS_FILE, RANK_FILE, ENCODED_FILE):
         body = json.loads((folder / name).read_text("utf-8"))
         columns = body.get("inputs") or {
             name: [row[name] for row in body["instances"]] for name in body["instances"][0]
@@ -220,6 +263,7 @@ def test_samples_of_requests_are_what_the_signatures_take(saved):
         COLUMNS_FILE: 1,
         ROWS_FILE: 1,
         RANK_FILE: 3,
+        ENCODED_FILE: 1,
     }
     assert answers[COLUMNS_FILE] == answers[ROWS_FILE]
     config = text_format.Parse(
@@ -264,7 +308,7 @@ def test_warm_up_requests_fit_the_signatures(saved):
             "click": (count,),
             "conversion": (count,),
         }
-    assert sorted(asked) == ["rank", "serve_examples", "serving_default"]
+    assert sorted(asked) == [ENCODED, "rank", "serve_examples", "serving_default"]
 
 
 def test_tasks_in_sequence_have_their_product_too(dataset, vocabularies, rows):
@@ -275,7 +319,7 @@ def test_tasks_in_sequence_have_their_product_too(dataset, vocabularies, rows):
     expected = probabilities(known)
     expected["conversion_per_exposure"] = expected["click"] * expected["conversion"]
     assert_close(served(tensors(raw)), expected)
-    assert set(served.signatures()) == {"serving_default", "serve_examples"}
+    assert set(served.signatures()) == {"serving_default", "serve_examples", ENCODED}
 
 
 def test_versions_follow_each_other_and_are_whole_or_absent(

@@ -24,10 +24,10 @@ class Served(tf.Module):
         self.slope = slope
         self.inputs = inputs
 
-    def save(self, folder):
+    def save(self, folder, signatures=("serving_default",)):
         specs = [tf.TensorSpec((None,), tf.float64, name) for name in self.inputs]
         serve = tf.function(self._serve, input_signature=specs, autograph=False)
-        tf.saved_model.save(self, str(folder), signatures={"serving_default": serve})
+        tf.saved_model.save(self, str(folder), signatures=dict.fromkeys(signatures, serve))
         return folder
 
     def _serve(self, *columns):
@@ -75,6 +75,15 @@ def test_answers_that_are_not_finite_are_refused(before, tmp_path):
     new = Served(np.nan).save(tmp_path / "2")
     with pytest.raises(GateError, match="gives nan as buy in row 0 of the golden requests"):
         gate.check(new, before, SCHEMA, 1.0)
+
+
+def test_a_signature_more_has_no_clients_yet_and_one_less_has_had_some(before, tmp_path):
+    new = Served(1.0).save(tmp_path / "2", ("serving_default", "encoded_features"))
+    assert [fall.amount for fall in gate.check(new, before, SCHEMA, 0.0)] == [0, 0, 0]
+    with pytest.raises(
+        GateError, match="input x of signature encoded_features is missing, and float64 of rank 1"
+    ):
+        gate.check(before, new, SCHEMA, 0.0)
 
 
 def test_other_signatures_are_refused(before, tmp_path):

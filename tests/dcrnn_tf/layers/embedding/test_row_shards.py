@@ -137,7 +137,12 @@ def test_exported_it_takes_raw_ids_and_says_the_same(dataset_folder, tmp_path):
             tensors = {key: tf.constant(value) for key, value in sample.items()}
             found.append((name, loaded.signatures[name](**tensors)))
     half = len(found) // 2
-    assert [name for name, _ in found[:half]] == ["serving_default", "serve_examples", "rank"]
+    assert [name for name, _ in found[:half]] == [
+        "serving_default",
+        "serve_examples",
+        "encoded_features",
+        "rank",
+    ]
     for (_, whole), (_, several) in zip(found[:half], found[half:], strict=True):
         for task, probabilities in whole.items():
             np.testing.assert_array_equal(several[task], probabilities)

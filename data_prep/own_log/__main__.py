@@ -20,6 +20,7 @@ from dcrnn_tf.system.whole_file import whole_file
 
 if TYPE_CHECKING:  # as all that takes long to import
     from data_prep.own_log.declaration import Declaration
+    from data_prep.own_log.extending import ExtendedDataset
     from dcrnn_tf.dataset.schema import Schema
 
 
@@ -104,17 +105,23 @@ class Settings:
             declared = declaration.with_validation_fraction(declared, self.validation_fraction)
         return declared
 
+    def extended(self, declaration: "Declaration") -> "ExtendedDataset | None":
+        """The dataset that this one extends, if it extends one."""
+        from data_prep.own_log.extending import ExtendedDataset
+
+        if self.extends is None:
+            return None
+        return ExtendedDataset.load(self.extends, declaration, self.forget_after)
+
 
 def main(settings: Settings) -> None:
     """Runs the program."""
-    from data_prep.own_log.extending import ExtendedDataset
     from data_prep.own_log.preparation import prepare
     from data_prep.own_log.proposal.dry_run import dry_run
 
     settings.check()
-    declaration, extended = settings.declared(), None
-    if settings.extends is not None:
-        extended = ExtendedDataset.load(settings.extends, declaration, settings.forget_after)
+    declaration = settings.declared()
+    extended = settings.extended(declaration)
     log = (settings.seed, settings.max_bad_rows)
     if settings.dry_run is not None:
         print(dry_run(declaration, settings.raw_dir, settings.dry_run, *log))

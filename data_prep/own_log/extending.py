@@ -1,13 +1,13 @@
 """A prepared dataset that another one extends: what of it must stay, and what may grow."""
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.classes import extended_classes
-from data_prep.own_log.learning.earlier import EarlierField
-from data_prep.own_log.learning.field_learner import FieldLearner
+from data_prep.own_log.learning.earlier import EarlierField, Growth
 from dcrnn_tf.dataset.encodings import Bins, Encoding, Scaling
 from dcrnn_tf.dataset.schema import (
     MULTICLASS,
@@ -31,12 +31,15 @@ class ExtendedDataset:
     Attributes:
       folder: Folder of the dataset.
       schema: Its schema.
-      fields: The fields that the declaration has as well, by name.
+      shared: The fields that the declaration has as well.
+      forget_after: Number of datasets in a row without a training row of an id after which a new
+        id may take its row; None keeps all ids.
     """
 
     folder: pathlib.Path
     schema: Schema
-    fields: Mapping[str, EarlierField]
+    shared: tuple[Field, ...]
+    forget_after: int | None
 
     @classmethod
     def load(
@@ -47,15 +50,14 @@ class ExtendedDataset:
         Args:
           folder: Folder of the dataset.
           declaration: Declaration of the dataset that extends it.
-          forget_after: Number of datasets in a row without a training row of an id after which a
-            new id may take its row; None keeps all ids.
+          forget_after: As the attribute.
 
         Raises:
           DatasetError: It is no prepared dataset, or declares a field or task otherwise.
         """
         folder, schema = pathlib.Path(folder), load_schema(folder)
         before = {field.name: field for field in schema.fields}
-        shared = [before[f.name] for f in declaration.fields if f.name in before]
+        shared = tuple(before[f.name] for f in declaration.fields if f.name in before)
         for declared in declaration.fields:
             if declared.name in before:
                 _check(
@@ -69,12 +71,23 @@ class ExtendedDataset:
                 if earlier.name == task.name:
                     forms = _task_form(earlier), _task_form(task.task)
                     _check(f"task {task.name}", *forms, folder)
-        vocabularies = load_vocabularies(folder, shared)
-        fields = {
-            field.name: EarlierField(field, vocabularies.get(field.name), forget_after)
-            for field in shared
+        return cls(folder, schema, shared, forget_after)
+
+    @functools.cached_property
+    def fields(self) -> Mapping[str, EarlierField]:
+        """The shared fields by name, with their vocabularies."""
+        return self._read(self.shared)
+
+    def field(self, name: str) -> EarlierField | None:
+        """Reads one of the shared fields alone; None of another field."""
+        return self._read([field for field in self.shared if field.name == name]).get(name)
+
+    def _read(self, fields: Sequence[Field]) -> dict[str, EarlierField]:
+        vocabularies = load_vocabularies(self.folder, fields)
+        return {
+            field.name: EarlierField(field, vocabularies.get(field.name), self.forget_after)
+            for field in fields
         }
-        return cls(folder, schema, fields)
 
     def tasks(self, learned: Sequence[Task]) -> tuple[Task, ...]:
         """Returns tasks with the scalings and classes that they had, new classes behind these."""
@@ -86,26 +99,17 @@ class ExtendedDataset:
         """What the schema's `source` says of it."""
         return {"name": self.schema.name, "fingerprint": self.schema.fingerprint}
 
-    def counts(self, learners: Iterable[FieldLearner]) -> dict[str, object]:
+    def counts(self, grown: Mapping[str, Growth | None]) -> dict[str, object]:
         """Returns what the schema's `filters` hold of it.
 
         Args:
-          learners: Learners of all fields, which have finished.
+          grown: What became of the ids of each field, by its name; None of a field that has none.
         """
-        grown = {one.declared.name: one.growth for one in learners if one.growth is not None}
-        names = [learner.declared.name for learner in learners]
+        before = [field.name for field in self.schema.fields]
         return {
-            "ids": {
-                name: {
-                    "kept": growth.kept,
-                    "unseen": growth.unseen,
-                    "added": growth.added,
-                    "reused": growth.reused,
-                }
-                for name, growth in grown.items()
-            },
-            "added_fields": [name for name in names if name not in self.fields],
-            "dropped_fields": [f.name for f in self.schema.fields if f.name not in names],
+            "ids": {name: growth.counts for name, growth in grown.items() if growth is not None},
+            "added_fields": [name for name in grown if name not in before],
+            "dropped_fields": [name for name in before if name not in grown],
         }
 
 

@@ -107,7 +107,8 @@ def prepare(
             )
             filters |= encoded_counts.filters()
             if extended is not None:
-                source[EXTENDS], filters[EXTENDS] = extended.source, extended.counts(learners)
+                grown = {learner.declared.name: learner.growth for learner in learners}
+                source[EXTENDS], filters[EXTENDS] = extended.source, extended.counts(grown)
             if negatives is not None:
                 filters["negatives_left_out"] = rows_stay.left_out
             if rows_stay.in_no_split:

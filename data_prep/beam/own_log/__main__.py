@@ -27,19 +27,16 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
         raise command_line.UsageError(
             "--dry_run reads few rows and needs no workers; use data_prep.own_log for it"
         )
-    if settings.extends is not None:
-        raise command_line.UsageError(
-            "--extends reads the vocabularies of another dataset on one machine; use "
-            "data_prep.own_log for it"
-        )
+    declaration = settings.declared()
     schema = prepare(
-        settings.declared(),
+        declaration,
         settings.raw_dir,
         settings.out_dir,
         settings.seed,
         settings.max_bad_rows,
         read_simulation(pathlib.Path(settings.raw_dir)),
         pipeline_options(beam.beam_options),
+        settings.extended(declaration),
     )
     settings.tell(schema)
 

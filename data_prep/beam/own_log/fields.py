@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -17,8 +17,10 @@ from data_prep.beam.shuffle import WriteShards, line_up, scatter
 from data_prep.beam.stage import Results, replaced
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration, DeclaredField
 from data_prep.own_log.encode_rows import EncodeRows
+from data_prep.own_log.extending import ExtendedDataset
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.classes import coded
+from data_prep.own_log.learning.earlier import Growth
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.learning.scaling import ScalingLearner
@@ -49,6 +51,22 @@ class FieldPart:
     scaling: ScalingLearner
 
 
+@dataclasses.dataclass(frozen=True)
+class LearnedField:
+    """What was learned of one field from all chunks.
+
+    Attributes:
+      field: The field.
+      counts: What was counted of its cells.
+      growth: What became of the ids of the dataset that is extended, without the vocabulary; None
+        where the field has none.
+    """
+
+    field: Field
+    counts: FieldCounts
+    growth: Growth | None
+
+
 class LearnLog:
     """Builds the stage that counts ids and fits scalings on the training rows.
 
@@ -57,6 +75,7 @@ class LearnLog:
       declaration: Declaration of what they hold.
       draw: Draws the split.
       folder: Folder for the vocabulary of each field of ids, as `vocabulary_file` says.
+      extended: The dataset whose ids and scalings stay; None learns all anew.
     """
 
     def __init__(
@@ -65,15 +84,18 @@ class LearnLog:
         declaration: Declaration,
         draw: SplitDraw,
         folder: pathlib.Path,
+        extended: ExtendedDataset | None,
     ):
         self._chunks = chunks
         self._declaration = declaration
         self._draw = draw
         self._folder = folder
+        self._extended = extended
 
     def build(self, pipeline: beam.Pipeline) -> Results:
         """Adds the steps; for `run_stage`."""
         fields = {field.name: field for field in self._declaration.fields}
+        known = {field.name for field in self._extended.shared} if self._extended else set()
         chunks = (
             pipeline | "Chunks" >> beam.Create(self._chunks) | "Spread chunks" >> beam.Reshuffle()
         )
@@ -83,7 +105,7 @@ class LearnLog:
         ids = (
             learned.ids
             | "Sum ids" >> CountIds(partitions(max((c.drawn for c in self._chunks), default=0)))
-            | "Frequent ids" >> beam.Map(_frequent, fields)
+            | "Frequent ids" >> beam.Map(_frequent, fields, known)
         )
         sizes = beam.pvalue.AsList(
             learned.parts
@@ -98,7 +120,8 @@ class LearnLog:
         finished = (
             {"ids": ids, "parts": learned.parts, "samples": samples}
             | "By field" >> beam.CoGroupByKey()
-            | "Finish fields" >> beam.Map(_finish, self._declaration, self._draw.seed, self._folder)
+            | "Finish fields"
+            >> beam.Map(_finish, self._declaration, self._draw.seed, self._folder, self._extended)
         )
         return {"counted": learned.counted, "fields": finished}
 
@@ -131,11 +154,11 @@ class _Learn(beam.DoFn):
 
 
 def _frequent(
-    element: tuple[str, pl.DataFrame], fields: Mapping[str, DeclaredField]
+    element: tuple[str, pl.DataFrame], fields: Mapping[str, DeclaredField], known: Collection[str]
 ) -> tuple[str, pl.DataFrame]:
-    """Drops rare ids, but not the numbers that quantile bins are made of."""
+    """Drops rare ids; keeps numbers of quantile bins, and ids that an earlier dataset may have."""
     name, table = element
-    if fields[name].bins == QUANTILE:
+    if fields[name].bins == QUANTILE or name in known:
         return name, table
     return name, table.filter(pl.col("count") >= fields[name].min_count)
 
@@ -187,14 +210,16 @@ def _finish(
     declaration: Declaration,
     seed: int,
     folder: pathlib.Path,
-) -> tuple[Field, FieldCounts]:
+    extended: ExtendedDataset | None,
+) -> LearnedField:
     """Puts together what all chunks say of a field, and writes its vocabulary.
 
     A field that shares its ids has the vocabulary of another one, whose size is not known here.
     """
     name, groups = element
     (declared,) = (field for field in declaration.fields if field.name == name)
-    learner = FieldLearner(declared, declaration, seed)
+    earlier = extended.field(name) if extended and declared.shares is None else None
+    learner = FieldLearner(declared, declaration, seed, earlier)
     for part in sorted(groups["parts"], key=lambda part: part.chunk):
         learner.counts.merge(part.counts)
         learner.scaling.merge(part.scaling)
@@ -206,8 +231,10 @@ def _finish(
     field, vocabulary = learner.finish()
     if vocabulary is not None and declared.shares is None:
         with replaced(vocabulary_file(folder, name)) as partial:
-            write_vocabulary(partial, vocabulary.ids, vocabulary.counts)
-    return field, learner.counts
+            ages = vocabulary.unseen if extended else None
+            write_vocabulary(partial, vocabulary.ids, vocabulary.counts, ages)
+    growth = learner.growth and dataclasses.replace(learner.growth, vocabulary=None)
+    return LearnedField(field, learner.counts, growth)
 
 
 def vocabulary_file(folder: pathlib.Path, field: str) -> pathlib.Path:

@@ -14,14 +14,14 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.beam.own_log.chunks import Chunk, ReadLog
-from data_prep.beam.own_log.fields import EncodeLog, LearnLog, vocabulary_file
+from data_prep.beam.own_log.fields import EncodeLog, LearnedField, LearnLog, vocabulary_file
 from data_prep.beam.own_log.histories import FindHistories, with_histories
 from data_prep.beam.own_log.tables import TableFiles
 from data_prep.beam.shuffle import name_shards, shard_count
 from data_prep.beam.stage import pipeline_options, run_stage
 from data_prep.own_log import preparation
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.learning.field_counts import FieldCounts
+from data_prep.own_log.extending import EXTENDS, ExtendedDataset
 from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met, written_spans
 from data_prep.own_log.rows.log_rows import LogRows
@@ -30,7 +30,7 @@ from data_prep.own_log.statistics import EncodedCounts, filters_of
 from data_prep.storage import sizes
 from data_prep.storage.dataset_folder import DatasetFolder, check_absent
 from data_prep.storage.work_folder import WorkFolder, identity
-from dcrnn_tf.dataset.schema import DatasetError, Field, Schema
+from dcrnn_tf.dataset.schema import DatasetError, Schema
 
 
 def prepare(
@@ -41,6 +41,7 @@ def prepare(
     max_bad_rows: int = 0,
     simulation: Mapping[str, object] | None = None,
     options: PipelineOptions | None = None,
+    extended: ExtendedDataset | None = None,
 ) -> Schema:
     """Writes the prepared dataset that a declaration describes, on Beam.
 
@@ -52,6 +53,7 @@ def prepare(
       max_bad_rows: Number of bad rows that are left out and counted; one more is an error.
       simulation: What the simulator recorded of simulated rows; None for real ones.
       options: Options of Beam; its defaults if None.
+      extended: The dataset whose ids, scalings and classes this one keeps; None learns all anew.
 
     Returns:
       The schema of the dataset.
@@ -71,6 +73,8 @@ def prepare(
         "max_bad_rows": max_bad_rows,
         "files": [identity(file.path) for file in rows.all_files],
     }
+    if extended is not None:
+        task |= {"extends": extended.source, "forget_after": extended.forget_after}
     work = WorkFolder(out_dir.with_name(out_dir.name + ".work"), task)
     try:
         reading = ReadLog(rows, declaration, work.path, seed, max_bad_rows)
@@ -78,12 +82,12 @@ def prepare(
         chunks, bad_rows, without_rows, rows.unmatched = _read(reading, split_counts, work, options)
         draw = split_counts.draw()
         chunks = _with_histories(chunks, declaration, work, options)
-        learned, counts = _learn(chunks, declaration, draw, work, options)
+        learned, counts = _learn(chunks, declaration, draw, work, options, extended)
         filters = filters_of(
             bad_rows,
             rows,
             without_rows,
-            {field.name: counted for field, counted in learned},
+            {one.field.name: one.counts for one in learned},
             never_met(declaration, counts),
             written_spans(declaration, counts),
         )
@@ -91,13 +95,17 @@ def prepare(
             filters["negatives_left_out"] = counts.left_out
         if counts.in_no_split:
             filters["rows_in_no_split"] = counts.in_no_split
+        source = preparation.source_of(declaration, rows, simulation)
+        if extended is not None:
+            grown = {one.field.name: one.growth for one in learned}
+            source[EXTENDS], filters[EXTENDS] = extended.source, extended.counts(grown)
         schema = Schema(
             declaration.name,
-            tuple(field for field, _ in learned),
-            counts.tasks(),
+            tuple(one.field for one in learned),
+            extended.tasks(counts.tasks()) if extended else counts.tasks(),
             splits={},
             entities=declaration.schema.entities,
-            source=preparation.source_of(declaration, rows, simulation),
+            source=source,
             settings=preparation.settings_of(declaration),
             filters=filters,
             seed=seed,
@@ -158,20 +166,23 @@ def _learn(
     draw: SplitDraw,
     work: WorkFolder,
     options: PipelineOptions,
-) -> tuple[list[tuple[Field, FieldCounts]], RowCounts]:
+    extended: ExtendedDataset | None,
+) -> tuple[list[LearnedField], RowCounts]:
     """Returns the fields, in the order of the declaration, and the counts of rows."""
     print("2/3 counting", flush=True)
-    results = run_stage(options, work.path, LearnLog(chunks, declaration, draw, work.path).build)
+    learning = LearnLog(chunks, declaration, draw, work.path, extended)
+    results = run_stage(options, work.path, learning.build)
     counts = RowCounts(declaration)
     for _, part in sorted(results["counted"], key=operator.itemgetter(0)):
         counts.merge(part)
     check_rows(declaration, counts)
-    learned = {field.name: (field, counted) for field, counted in results["fields"]}
+    learned = {one.field.name: one for one in results["fields"]}
     fields = []
     for declared in declaration.fields:
-        field, counted = learned[declared.name]
-        size = learned[field.owner][0].vocabulary_size
-        fields.append((dataclasses.replace(field, vocabulary_size=size), counted))
+        one = learned[declared.name]
+        size = learned[one.field.owner].field.vocabulary_size
+        field = dataclasses.replace(one.field, vocabulary_size=size)
+        fields.append(dataclasses.replace(one, field=field))
     return fields, counts
 
 

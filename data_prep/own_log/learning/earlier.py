@@ -1,6 +1,7 @@
 """The ids of a dataset that another one extends: they keep their rows, others come behind them."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -17,17 +18,13 @@ class Growth:
 
     Attributes:
       vocabulary: The vocabulary.
-      kept: Number of earlier ids that are in it.
-      unseen: Number of these that no training row has.
-      added: Number of ids that the earlier one lacks.
-      reused: Number of these that have the row of an id that was forgotten.
+      counts: Number of earlier ids that are in it (`kept`), of these that no training row has
+        (`unseen`), of ids that the earlier one lacks (`added`), and of these that have the row of
+        an id that was forgotten (`reused`).
     """
 
     vocabulary: Vocabulary
-    kept: int
-    unseen: int
-    added: int
-    reused: int
+    counts: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,4 +72,6 @@ class EarlierField:
             column = np.append(before, np.empty(len(rows) - reused, before.dtype))
             column[rows] = new
             columns.append(column)
-        return Growth(Vocabulary(*columns), len(ids) - reused, still_unseen, len(rows), reused)
+        kept = len(ids) - reused
+        growth = {"kept": kept, "unseen": still_unseen, "added": len(rows), "reused": reused}
+        return Growth(Vocabulary(*columns), growth)

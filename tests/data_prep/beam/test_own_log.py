@@ -15,13 +15,14 @@ from data_prep.beam.own_log import histories
 from data_prep.beam.own_log.preparation import prepare
 from data_prep.own_log import encode_rows
 from data_prep.own_log.declaration import load_declaration
+from data_prep.own_log.extending import ExtendedDataset
 from data_prep.own_log.learning import scaling
 from data_prep.own_log.parsing import csv_file, json_lines, parquet_file
 from data_prep.own_log.preparation import prepare as prepare_alone
 from data_prep.own_log.statistics import summary
 from dcrnn_tf.dataset.schema import DatasetError
 from tests.data_prep.beam.same import assert_same
-from tests.data_prep.own_log import test_joins
+from tests.data_prep.own_log import test_extending, test_joins
 
 HISTORY = {"kind": "multi_categorical", "history_of": "city", "by": "user"}
 FIELDS = {
@@ -156,6 +157,29 @@ def test_joined_files_and_entity_tables_are_those_of_one_machine(tmp_path, monke
     assert schema.filters == alone.filters
     assert schema.filters["bad_rows"] == {"not a number": 1}
     assert schema.filters["joins"]["users"]["unmatched"] > 0
+
+
+@pytest.mark.parametrize(
+    ("day", "forget_after"), [pytest.param(1, None, marks=pytest.mark.slow), (2, 1)]
+)
+def test_an_extended_dataset_is_that_of_one_machine(tmp_path, day, forget_after):
+    for number, lines in enumerate(test_extending.DAYS):
+        table = pl.DataFrame(lines, test_extending.COLUMNS, orient="row")
+        table.write_csv(tmp_path / f"day{number}.csv")
+    (tmp_path / "test.csv").write_bytes((tmp_path / "day1.csv").read_bytes())
+    prepare_alone(test_extending.declared(day - 1), tmp_path, tmp_path / "before")
+    declaration = test_extending.declared(
+        day, size=None, city={"kind": "categorical", "min_count": 2}
+    )
+    extended = ExtendedDataset.load(tmp_path / "before", declaration, forget_after)
+    prepare_alone(declaration, tmp_path, tmp_path / "alone", extended=extended)
+    extended = ExtendedDataset.load(tmp_path / "before", declaration, forget_after)
+    schema = prepare(declaration, tmp_path, tmp_path / "beam", extended=extended)
+    counts = schema.filters["extends"]
+    assert counts["added_fields"] == ["city"]
+    assert counts["dropped_fields"] == ["size"]
+    assert counts["ids"]["item"]["added"] > 0
+    assert_same(tmp_path / "alone", tmp_path / "beam")
 
 
 def test_one_bad_row_too_many_is_named_as_on_one_machine(logs, tmp_path):

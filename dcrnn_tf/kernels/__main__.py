@@ -33,8 +33,8 @@ def main() -> None:
     compiler = os.environ.get("CXX", "c++")
     if shutil.which(compiler) is None:
         print(
-            f"There is no C++ compiler ({compiler}; CXX names another): embedding updates will be "
-            "computed by TensorFlow's operations, to the same bits, more slowly."
+            f"There is no C++ compiler ({compiler}; CXX names another): TensorFlow's operations "
+            "will be used, more slowly."
         )
         return
     for left in file.parent.glob(f"{_PARTIAL}*"):
@@ -53,8 +53,8 @@ def main() -> None:
         if compiled.returncode:
             print(f"{' '.join(command)} failed:\n{compiled.stderr}", file=sys.stderr)
             print(
-                "The compiled operations could not be built; TensorFlow's will be used, to the "
-                "same bits, more slowly.",
+                "The compiled operations could not be built; TensorFlow's will be used, more "
+                "slowly.",
                 file=sys.stderr,
             )
             return

@@ -235,6 +235,13 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
             return embeddings
         return tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_width))
 
+    def takes_compiled(self, training: bool) -> bool:
+        """Returns whether layers may take compiled operations, where there are some.
+
+        Only training takes them, so that models export; XLA compiles TensorFlow's alone.
+        """
+        return training and not self.embedding.static_shapes
+
     def training_logits(self, features: Mapping, labels: Mapping) -> dict:
         """Returns the logits of a training step, which knows the labels.
 

@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
+from dcrnn_tf.layers.crossing import compiled_recurrence
 from dcrnn_tf.layers.crossing.subsequences import sequence_length, subsequence_steps
 from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.initializers import blockwise
@@ -41,6 +43,8 @@ class CRNN(Layer):
       x0: Embeddings of all fields side by side, X_0, `(batch, d)`, a tensor or `SharedRows`.
       adaptation: Vectors A of the steps, `(S, d)` with `S = L + (n - 1) I`; None if every X_t is
         X_0.
+      compiled: Whether an LSTM or GRU may take compiled operations, where there are some; not in a
+        model to be exported.
 
     Returns:
       The states after the last step, `(n, batch, h)`; with `bidirectional` `(n, batch, 2 h)`, the
@@ -115,7 +119,12 @@ class CRNN(Layer):
                 name="recurrent_bias", shape=(self.networks, 1, width), initializer="zeros"
             )
 
-    def call(self, x0: tf.Tensor | SharedRows, adaptation: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self,
+        x0: tf.Tensor | SharedRows,
+        adaptation: tf.Tensor | None = None,
+        compiled: bool = False,
+    ) -> tf.Tensor:
         """Returns the last states."""
         steps = None
         kernel = tf.convert_to_tensor(self.kernel)
@@ -128,18 +137,42 @@ class CRNN(Layer):
                     f"{self.sequence_length} steps"
                 )
             projected, steps = self._projected(x0, adaptation, kernel)
-        projected = tf.nn.bias_add(projected, self.bias)
-        recurrent_bias = None
-        if self.recurrent_bias is not None:
-            recurrent_bias = tf.convert_to_tensor(self.recurrent_bias)
-        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
-        last = self._recurrence(projected, steps, recurrent_kernel, recurrent_bias)
+        last = self._states(projected, steps, compiled and self._compiles())
         if self.bidirectional:
             batch = tf.shape(projected)[0]
             last = tf.reshape(last, (self.num_tasks, 2, batch, self.units))
             last = tf.transpose(last, (0, 2, 1, 3))
             last = tf.reshape(last, (self.num_tasks, batch, 2 * self.units))
         return last
+
+    def _compiles(self) -> bool:
+        """Returns whether compiled operations can take the steps."""
+        return (
+            self.cell in compiled_recurrence.CELLS
+            and not self.jit_compile
+            and self.compute_dtype == "float32"
+            and operations.usable(self.recurrent_kernel.value)
+        )
+
+    def _states(self, projected, steps, compiled):
+        """Returns the states after the last step, `(R, batch, h)`, of the input products."""
+        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
+        recurrent_bias = None
+        if self.recurrent_bias is not None:
+            recurrent_bias = tf.convert_to_tensor(self.recurrent_bias)
+        if not compiled:
+            projected = tf.nn.bias_add(projected, self.bias)
+            return self._recurrence(projected, steps, recurrent_kernel, recurrent_bias)
+        offsets = tf.tile(self.bias[None], (self.subsequence_length, 1))
+        if steps is not None:
+            by_network = tf.reshape(steps, (self.sequence_length, self.networks, -1))
+            reads = tf.einsum("lrs,srg->lrg", self._step_reads(steps.dtype), by_network)
+            offsets += tf.reshape(reads, offsets.shape)
+        if recurrent_bias is not None:
+            recurrent_bias = tf.reshape(recurrent_bias, (-1,))
+        return compiled_recurrence.last_hidden(
+            self.cell, projected, offsets, recurrent_kernel, recurrent_bias
+        )
 
     def compute_output_shape(self, x0_shape, adaptation_shape=None) -> tuple:
         """Returns `(n, batch, h)`, or `(n, batch, 2 h)`."""
@@ -166,9 +199,7 @@ class CRNN(Layer):
         if recurrent_bias is not None:
             recurrent_bias = gates_first(recurrent_bias)
         if steps is not None:
-            # A product picks the step that each network reads: its gradients are one sum.
-            reads = tf.one_hot(self._step_orders(), self.sequence_length, dtype=steps.dtype)
-            steps = tf.einsum("lrs,grsh->lgrh", reads, gates_first(steps))
+            steps = tf.einsum("lrs,grsh->lgrh", self._step_reads(steps.dtype), gates_first(steps))
             steps = tf.unstack(steps[:, :, :, None])
         advance = {"simple_rnn": _simple_rnn, "gru": _gru, "lstm": _lstm}[self.cell]
         hidden = state = tf.zeros((), inputs.dtype)
@@ -185,6 +216,13 @@ class CRNN(Layer):
                 recurrent = bias if recurrent is None else recurrent + bias
             hidden, state = advance(step_inputs, recurrent, hidden, state)
         return hidden
+
+    def _step_reads(self, dtype) -> tf.Tensor:
+        """Returns 1 where a network reads a step of the sequence, `(L, R, S)`.
+
+        A product with it picks the steps, and its gradients are one sum.
+        """
+        return tf.one_hot(self._step_orders(), self.sequence_length, dtype=dtype)
 
     def _step_orders(self) -> list[list[int]]:
         """Returns, for each step of the recurrence, the steps that the networks read."""

@@ -93,5 +93,7 @@ class DCRNN(MultiTaskModel):
         """Returns the towers' logits, each tower on its task's last states."""
         x0 = self.flattened(embeddings)
         vectors = None if self.adaptation is None else self.adaptation.vectors
-        states = tf.unstack(self.crnn(x0, adaptation=vectors), num=len(self.tasks))
+        compiled = self.takes_compiled(training)
+        states = self.crnn(x0, adaptation=vectors, compiled=compiled)
+        states = tf.unstack(states, num=len(self.tasks))
         return [tower(state) for tower, state in zip(self.towers, states, strict=True)]

@@ -67,7 +67,7 @@ class Declaration:
         """The columns that the log's files must have, each with the part that names it."""
         given = {name for join in self.joins for name in join.columns}
         given |= {column.name for column in self.derived}
-        columns = {join.log_key: join.part for join in reversed(self.joins)}
+        columns = {name: join.part for join in reversed(self.joins) for name in join.log_key}
         columns |= {**sources_of(self.derived), **self.columns}
         return {name: part for name, part in columns.items() if name not in given}
 
@@ -113,13 +113,13 @@ class Declaration:
 
     def join_selection(self, join: DeclaredJoin) -> Selection:
         """What is read of the files of a join."""
-        columns = dict.fromkeys([join.key, *join.columns.values()], join.part)
+        columns = dict.fromkeys([*join.key, *join.columns.values()], join.part)
         # A column may be given under several names: what one of them forbids is forbidden.
         lists, numbers = self._list_columns, self.number_columns
         single = {column for name, column in join.columns.items() if name not in lists}
         return Selection(
             columns,
-            set(join.columns.values()) - single - {join.key},
+            set(join.columns.values()) - single - {*join.key},
             {column for name, column in join.columns.items() if name in numbers},
             join.options,
         )
@@ -133,7 +133,7 @@ class Declaration:
                 lists -= {*self._columns_of(field)}
         lists -= {self.split.column, self.time and self.time.column, *sources_of(self.derived)}
         lists -= {task.weight for task in self.tasks}
-        return lists - {join.log_key for join in self.joins}
+        return lists - {name for join in self.joins for name in join.log_key}
 
     def entity_of(self, field: DeclaredField) -> str | None:
         """Returns the name of the entity table that stores a field; None if each exposure does."""
@@ -250,7 +250,14 @@ def _check_together(declaration: Declaration) -> None:
     for column in declaration.derived:
         if column.name in given:
             raise DatasetError(f"{column.part}: {given[column.name]} gives a column of that name")
+    derived = {column.name for column in declaration.derived}
     for join in declaration.joins:
+        for column in join.log_key:
+            if column in derived and column not in given:
+                raise DatasetError(
+                    f"{join.part}: log_key {column!r} is a derived column, which is made of the "
+                    "joined row; name a column of the log or of a join before"
+                )
         if join.row_column in {*declaration.columns, *declaration.file_columns, *given}:
             raise DatasetError(f"{join.part}: no column may be called {join.row_column!r}")
     labels = {task.column: task.name for task in declaration.tasks}

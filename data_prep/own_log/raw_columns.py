@@ -47,7 +47,7 @@ class RawColumns:
         self._missing = declared.missing_values if declared else ()
         self._derive = DeriveColumns(derived, self._missing)
         self._joined: dict[str, list[str]] = {}  # the columns of each join that are needed
-        self._keys: dict[str, str] = {}  # of each column that a join gives, the key
+        self._keys: dict[str, str] = {}  # of each column that a join gives, the key as shown
         self._tables: list[JoinedTable] = []
         if declared:
             self._add_joins(declared, raw_dir)
@@ -56,11 +56,12 @@ class RawColumns:
         joins = needed_joins(declared.joins, self.given)
         for join in reversed(joins):
             self._joined[join.name] = [*join.columns]
-            self._keys |= dict.fromkeys(join.columns, join.log_key)
+            self._keys |= dict.fromkeys(join.columns, " and ".join(map(repr, join.log_key)))
             if raw_dir is not None:
                 for column in join.columns:
                     self.given.pop(column, None)
-                self.given.setdefault(join.log_key, f"{join.part} reads")
+                for column in join.log_key:
+                    self.given.setdefault(column, f"{join.part} reads")
         if joins and raw_dir is not None:
             read = read_joins(joins, declared, pathlib.Path(raw_dir), BadRows(sys.maxsize))
             self._tables = list(read.tables)
@@ -75,8 +76,10 @@ class RawColumns:
         for table in self._tables:
             join = table.join
             if not set(self._joined[join.name]) <= columns:
-                self._check(frame, join.log_key, f"{join.part} reads")
-                rows = table.rows(clean(frame[join.log_key], self._missing))
+                for column in join.log_key:
+                    self._check(frame, column, f"{join.part} reads")
+                keys = [clean(frame[column], self._missing) for column in join.log_key]
+                rows = table.rows(keys)
                 frame = frame.with_columns(table.rows_of(rows).get_columns())
         made = {name for names in self._joined.values() for name in names} if self._tables else ()
         for column, part in self.given.items():
@@ -90,7 +93,7 @@ class RawColumns:
             advice = ""
             if column in self._keys and not self._tables:
                 advice = (
-                    f"; RowEncoder(..., raw_dir=...) looks it up by {self._keys[column]!r} in the "
+                    f"; RowEncoder(..., raw_dir=...) looks it up by {self._keys[column]} in the "
                     "files of the join"
                 )
             raise DatasetError(

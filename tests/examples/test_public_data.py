@@ -220,7 +220,15 @@ FILES_OF_100K = {
         for film in range(10, 15)
     ],
 }
-FILES_OF_1M = {"users.dat": ["1::M::25::20::55455", "2::F::56::16::70072"]}
+FILES_OF_1M = {
+    "users.dat": ["1::M::25::20::55455", "2::F::56::16::70072"],
+    "movies.dat": [
+        f"{film}::A: the Café: {film} (1997)::{genres}"
+        for film, genres in zip(
+            range(10, 15), ["Drama", "Action", "Action|Drama", "Action", "War"], strict=True
+        )
+    ],
+}
 
 
 @pytest.mark.parametrize(
@@ -246,7 +254,9 @@ def test_movielens(prepared, name, file, separator, validation, others):
         is_(only(splits["test"], user_id="2"), year="?", genres=["Action"])
         is_(only(splits["validation"], user_id="2"), genres=["Action", "Childrens"])
     else:
-        is_(early, age="25", zip_code="55455", occupation="20")
+        is_(early, age="25", zip_code="55455", occupation="20", year="1997")
+        is_(early, genres=["Action", "Drama"])
+        is_(only(splits["validation"], user_id="2"), genres=["Action"])
     is_(
         only(splits["validation"], user_id="1"),
         item_id="?",

@@ -19,8 +19,8 @@ class DeclaredJoin:
     Attributes:
       name: Name of the join.
       files: Patterns of the files.
-      key: Column of the files that names their rows.
-      log_key: Column of the log, or of an earlier join, that holds such names.
+      key: Columns of the files that name their rows together, mostly one.
+      log_key: Columns of the log, or of earlier joins, that hold such names.
       columns: Columns of the files by the names that they have in the joined row.
       options: how the files are read.
       repeated: what becomes of rows with the same key: `refuse`, `first` or `last`.
@@ -30,8 +30,8 @@ class DeclaredJoin:
 
     name: str
     files: tuple[str, ...]
-    key: str
-    log_key: str
+    key: tuple[str, ...]
+    log_key: tuple[str, ...]
     columns: Mapping[str, str]
     options: FileOptions
     repeated: str = REFUSE
@@ -77,12 +77,13 @@ def declared_joins(content: object, options: FileOptions) -> tuple[DeclaredJoin,
             given[column] = join
     positions = {join.name: position for position, join in enumerate(joins)}
     for join in joins:
-        giver = given.get(join.log_key)
-        if giver is not None and positions[giver.name] >= positions[join.name]:
-            raise DatasetError(
-                f"{join.part}: log_key {join.log_key!r} is a column of {giver.part}, which must be "
-                "declared before it"
-            )
+        for column in join.log_key:
+            giver = given.get(column)
+            if giver is not None and positions[giver.name] >= positions[join.name]:
+                raise DatasetError(
+                    f"{join.part}: log_key {column!r} is a column of {giver.part}, which must be "
+                    "declared before it"
+                )
     return joins
 
 
@@ -97,7 +98,7 @@ def needed_joins(joins: Sequence[DeclaredJoin], names: Iterable[str]) -> tuple[D
     for join in reversed(joins):
         if columns := {name: source for name, source in join.columns.items() if name in wanted}:
             kept.append(dataclasses.replace(join, columns=columns))
-            wanted.add(join.log_key)
+            wanted.update(join.log_key)
     return tuple(reversed(kept))
 
 
@@ -111,15 +112,28 @@ def _declared_join(name: str, entry: object, options: FileOptions) -> DeclaredJo
         columns = {column: named.text(column) for column in columns}
     else:
         columns = {column: column for column in keys.values("columns")}
-    key = keys.text("key")
+    key = _key(keys, "key")
+    log_key = _key(keys, "log_key") if "log_key" in keys.entry else key
+    if len(log_key) != len(key):
+        keys.fail("log_key", f"as many columns as key has, {len(key)}")
     return DeclaredJoin(
         name=name,
         files=keys.values("files", required=True),
         key=key,
-        log_key=keys.text("log_key", key),
+        log_key=log_key,
         columns=columns,
         options=parse_options(keys, options),
         repeated=keys.choice("repeated", (REFUSE, FIRST, LAST), REFUSE),
         unmatched=keys.choice("unmatched", (REFUSE, MISSING), REFUSE),
         entity=keys.truth("entity", False),
     )
+
+
+def _key(keys: Keys, key: str) -> tuple[str, ...]:
+    """Returns the columns of a key: one, or a list of several."""
+    if not isinstance(keys.get(key), list):
+        return (keys.text(key),)
+    columns = keys.values(key)
+    if len(set(columns)) < len(columns):
+        keys.fail(key, "columns of which none stands there twice")
+    return columns

@@ -80,10 +80,11 @@ def parse_options(keys: Keys, default: FileOptions = DEFAULT) -> FileOptions:
     if repeated:
         raise DatasetError(f"column_names holds {repeated[0]!r} more than once")
     separator = keys.text("separator", default.separator, strip=False)
-    if len(separator) != 1 or not separator.isascii() or separator in '\r\n\0"':
-        raise DatasetError(
-            f"separator {separator!r} must be one ASCII character, no line break and no quote "
-            "(spaces around cells do not count)"
+    if any(character in separator for character in '\r\n\0"\\'):
+        keys.fail(
+            "separator",
+            "text that is no pattern, without line breaks, quotes and backslashes, such as "
+            '",", "::" or, for a tab, "\\t" in double quotes',
         )
     missing = keys.cells("missing_values", may_be_empty=True)
     return FileOptions(

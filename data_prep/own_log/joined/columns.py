@@ -28,7 +28,7 @@ class JoinColumns:
         """
         alone = {}
         for table in self._tables:
-            rows = table.rows(frame[table.join.log_key])
+            rows = table.rows([frame[name] for name in table.join.log_key])
             alone[table.join.name] = rows < 0
             numbers = np.where(rows < 0, table.frame.height, rows).astype(np.int32)
             numbered = pl.Series(table.join.row_column, numbers)

@@ -43,8 +43,12 @@ class JoinedTable:
         self._keys = keys
         self._index = IdIndex(keys)
 
-    def rows(self, keys: pl.Series) -> np.ndarray:
-        """Returns the number of the row of each key, int64 `(rows,)`; -1 where there is none."""
+    def rows(self, keys: Sequence[pl.Series]) -> np.ndarray:
+        """Returns the number of the row of each key, int64 `(rows,)`; -1 where there is none.
+
+        Args:
+          keys: Columns of the log's rows, of which the keys are made.
+        """
         return self._index(keys_of(keys))
 
     def rows_of(self, numbers: np.ndarray) -> pl.DataFrame:
@@ -65,9 +69,22 @@ def read_table(join: DeclaredJoin, path: pathlib.Path) -> JoinedTable:
     return JoinedTable(join, table[_KEY], frame)
 
 
-def keys_of(column: pl.Series) -> pl.Series:
-    """Returns the cells of a key column as ids are spelled, so that 5 and 5.0 are one key."""
-    return spelled(text_of(column))
+def keys_of(columns: Sequence[pl.Series]) -> pl.Series:
+    """Returns keys as their cells are spelled as ids, so that 5 and 5.0 are one key.
+
+    A key of several cells is a text that no other ones make; it is null if one of them is.
+    """
+    texts = [spelled(text_of(column)).cast(pl.String) for column in columns]
+    if len(texts) == 1:
+        return texts[0]
+    parts = (pl.concat_str(text.str.len_bytes(), pl.lit(":"), text) for text in texts)
+    return pl.select(pl.concat_str(parts)).to_series()
+
+
+def cells_of(columns: Sequence[pl.Series], row: int) -> str:
+    """Returns the cells of a key, spelled as ids, as messages show them."""
+    texts = (spelled(text_of(column.slice(row, 1)))[0] for column in columns)
+    return ", ".join("nothing" if text is None else repr(text) for text in texts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,16 +134,18 @@ class JoinedFiles:
         frames = [chunk.frame for chunk in chunks if chunk.frame.height]
         frames = frames or [chunk.frame for chunk in chunks[:1]]
         if not frames:
-            frames = [pl.DataFrame(schema=dict.fromkeys((join.key, *join.columns.values())))]
+            frames = [pl.DataFrame(schema=dict.fromkeys((*join.key, *join.columns.values())))]
         frame = pl.concat(_alike(frames))
-        keys = keys_of(frame[join.key]).cast(pl.String)
+        cells = [frame[column] for column in join.key]
+        keys = keys_of(cells)
         frame = pl.DataFrame(
             [self._typed(frame[column].alias(name)) for name, column in join.columns.items()]
         )
         first = keys.is_first_distinct() if join.repeated != "last" else keys.is_last_distinct()
         repeated = int((~first).sum())
         if repeated and join.repeated == REFUSE:
-            self._refuse(keys, int((~first).arg_max()), chunks)
+            row = int((~first).arg_max())
+            self._refuse(cells_of(cells, row), row, chunks)
         if len(keys) - repeated >= LARGEST_ROW:
             raise DatasetError(f"{join.part}: it has more rows than can be numbered")
         return JoinedTable(join, keys.filter(first), frame.filter(first).rechunk(), repeated)
@@ -148,9 +167,12 @@ class JoinedFiles:
                 bad_rows.add(reason, lambda row=row: place(row), what(row))
             good[rows] = False
 
-        key = self.join.key
-        missing = frame[key].is_null().to_numpy()
-        leave_out("key missing", missing, lambda _: f"{self.join.part}: column {key!r} is empty")
+        for key in self.join.key:
+            leave_out(
+                "key missing",
+                frame[key].is_null().to_numpy(),
+                lambda _, key=key: f"{self.join.part}: column {key!r} is empty",
+            )
         for name, field in self.declaration.number_columns.items():
             if (column := self.join.columns.get(name)) is None:
                 continue
@@ -167,16 +189,15 @@ class JoinedFiles:
         rows = np.flatnonzero(good)
         return Chunk(frame.filter(pl.Series(good)), lambda row: place(int(rows[row])))
 
-    def _refuse(self, keys: pl.Series, row: int, chunks: Sequence[Chunk]) -> None:
+    def _refuse(self, key: str, row: int, chunks: Sequence[Chunk]) -> None:
         """Refuses a key that an earlier row has."""
-        key = keys[row]
         for chunk in chunks:
             if row < chunk.frame.height:
                 break
             row -= chunk.frame.height
         join = self.join
         raise DatasetError(
-            f"{chunk.place(row)}: {join.part}: an earlier row has the key {key!r} too; correct "
+            f"{chunk.place(row)}: {join.part}: an earlier row has the key {key} too; correct "
             f"the files, or declare `repeated: {FIRST}` or `repeated: last`"
         )
 

@@ -21,8 +21,12 @@ def vectors_of(column: pl.Series, encoding: Vector) -> tuple[np.ndarray, np.ndar
     The numbers of a missing vector, and of a cell that is none, are NaN.
     """
     if not isinstance(column.dtype, pl.List | pl.Array):
-        texts = split_lists(text_of(column).rename(column.name), encoding.separator)
-        column = texts.list.eval(pl.element().str.strip_chars())
+        texts = text_of(column).rename(column.name)
+        if encoding.separator.isspace():
+            texts = texts.str.strip_chars().str.replace_all(r"\s+", encoding.separator)
+        texts = texts.str.replace(r"(?s)^[({](.*)[)}]$", "[${1}]")
+        lists = split_lists(texts, encoding.separator)
+        column = lists.list.eval(pl.element().str.strip_chars())
     lists = column.cast(pl.List(pl.Float64), strict=False)
     lengths = lists.list.len().fill_null(0).to_numpy()
     finite = lists.list.eval(pl.element().cast(pl.Float32).is_finite().fill_null(False))

@@ -12,7 +12,7 @@ import pyarrow.csv
 from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import Chunk, EmptyFileError, not_text, reading
-from data_prep.own_log.parsing.csv_text import CsvText, text_of
+from data_prep.own_log.parsing.csv_text import CsvText, for_arrow, text_of
 from data_prep.own_log.parsing.first_bytes import unpacked
 from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
@@ -74,7 +74,7 @@ class CsvFile:
         record = 0  # number of the last record seen
         with reading(self.path), self.path.open("rb") as raw:
             text = CsvText(
-                unpacked(raw), self._options.separator * len(self.names), self._options.encoding
+                unpacked(raw), self._options.separator, len(self.names), self._options.encoding
             )
             try:
                 reader = pa.csv.open_csv(
@@ -85,7 +85,7 @@ class CsvFile:
                         column_names=list(map(str, range(len(self.names)))),
                     ),
                     pa.csv.ParseOptions(
-                        delimiter=self._options.separator,
+                        delimiter=text.separator,
                         quote_char='"' if self._options.quoted else False,
                         newlines_in_values=self._options.quoted,
                         invalid_row_handler=on_wrong_cells,
@@ -124,8 +124,7 @@ class CsvFile:
     def _chunk(
         self, frame: pl.DataFrame, numbers: np.ndarray, text: CsvText, bad_rows: BadRows
     ) -> Chunk:
-        if text.has_nul:
-            frame = frame.with_columns(pl.all().str.replace_all(text.nul, "\0", literal=True))
+        frame = frame.with_columns(text.restored(pl.all()))
         if text.marked:
             marked = pl.any_horizontal(pl.all().str.contains(text.mark, literal=True))
             bad = frame.select(marked).to_series()
@@ -154,11 +153,19 @@ class CsvFile:
         with self.path.open("rb") as raw:
             text = text_of(unpacked(raw), self._options.encoding)
             lines = (line.replace("\0", "\ufffd") for line in text)
+            separator = self._options.separator
+            if (delimiter := for_arrow(separator)) != separator:
+                lines = (
+                    line.replace(delimiter, "\ufffd").replace(separator, delimiter)
+                    for line in lines
+                )
             quoting = csv.QUOTE_MINIMAL if self._options.quoted else csv.QUOTE_NONE
-            reader = csv.reader(lines, delimiter=self._options.separator, quoting=quoting)
+            reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
             line = 1
             for record in reader:
                 if record:
+                    if delimiter != separator:  # one in quotes
+                        record = [cell.replace(delimiter, separator) for cell in record]
                     yield line, record
                 line = reader.line_num + 1
 

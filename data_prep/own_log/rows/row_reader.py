@@ -109,14 +109,14 @@ class RowReader:
         """Refuses rows without partner where the declaration does."""
         for join in self._declaration.joins:
             if join.unmatched == REFUSE:
-                cells = frame[join.log_key]
+                cells = [frame[name] for name in join.log_key]
                 faults.add(
                     "without partner",
                     alone[join.name],
                     lambda row, join=join, cells=cells: (
-                        f"{join.part}: column {join.log_key!r} "
-                        + ("is empty" if cells[row] is None else f"holds {cells[row]!r}")
-                        + f", which is the {join.key} of no row of {', '.join(join.files)}; "
+                        f"{join.part}: {_columns(join.log_key)} "
+                        + f"{_holds(cells, row)}, which is the {' and '.join(join.key)} of no row "
+                        f"of {', '.join(join.files)}; "
                         "declare `unmatched: missing` to take its columns as missing"
                     ),
                 )
@@ -200,3 +200,13 @@ class RowReader:
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
+
+
+def _holds(cells: Sequence[pl.Series], row: int) -> str:
+    if len(cells) == 1:
+        return "is empty" if cells[0][row] is None else f"holds {cells[0][row]!r}"
+    return f"hold {', '.join(repr(column[row]) for column in cells)}"

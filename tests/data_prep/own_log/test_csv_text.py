@@ -8,6 +8,7 @@ import yaml
 from data_prep.own_log.declaration import load_declaration
 from data_prep.own_log.parsing import csv_file
 from data_prep.own_log.rows.log_rows import LogRows
+from dcrnn_tf.dataset.schema import DatasetError
 
 BLOCK = 1024
 DECLARATION = {
@@ -66,3 +67,33 @@ def test_rows_survive_any_bytes_at_the_ends_of_blocks(read, seed):
     cells, bad = read(rows)
     assert cells == expected
     assert not bad
+
+
+@pytest.mark.parametrize("separator", ["::", "|~|", "¦", "aab", " - "])
+def test_separators_of_several_characters_or_bytes_at_the_ends_of_blocks(
+    tmp_path, monkeypatch, separator
+):
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", BLOCK)
+    (tmp_path / "log.yaml").write_text(yaml.safe_dump({**DECLARATION, "separator": separator}))
+    draw = random.Random(1)
+    rows = [["item", "click", "city"]]
+    for _ in range(400):
+        cell = draw.choice(["x", ":", "é", "a", "\x1f", "\0", "|", "-"]) * draw.randrange(1, 4)
+        cell = "y" if separator in cell else cell
+        rows.append([cell + "x", str(draw.randrange(2)), f'"{separator}{cell}{separator}"'])
+    text = "".join(separator.join(row) + "\n" for row in rows)
+    for name in "ft":
+        (tmp_path / f"{name}.csv").write_text(
+            text if name == "f" else separator.join(rows[0]) + "\n" + separator.join("x1y") + "\n"
+        )
+    log = LogRows(load_declaration(tmp_path / "log.yaml"), tmp_path, 0, 0)
+    frames = [frame.select("item", "city") for frame, _, _ in log.read(lambda done: None)]
+    found = [row for frame in frames for row in frame.iter_rows()][:-1]
+    assert found == [(row[0].strip(" "), row[2].strip('"').strip(" ")) for row in rows[1:]]
+
+
+@pytest.mark.parametrize("separator", ["", "\\t", "\\s+", '"', "\n", "a\0"])
+def test_what_cannot_stand_between_cells_is_refused(tmp_path, separator):
+    (tmp_path / "log.yaml").write_text(yaml.safe_dump({**DECLARATION, "separator": separator}))
+    with pytest.raises(DatasetError, match=r"separator is .*, expected text"):
+        load_declaration(tmp_path / "log.yaml")

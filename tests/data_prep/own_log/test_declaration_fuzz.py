@@ -30,8 +30,8 @@ CONTENT["derived"] = {"late": "times >= 5", "kind": "IF(late, LOWER(item), 'none
 CONTENT["joins"] = {
     "items": {
         "files": "items.csv",
-        "key": "id",
-        "log_key": "item",
+        "key": ["id", "kind"],
+        "log_key": ["item", "when"],
         "columns": {"brand": "name", "weight": "grams"},
         "repeated": "first",
         "unmatched": "missing",
@@ -48,6 +48,10 @@ CONTENT["fields"]["taste"] = {"kind": "vector", "column": "price", "length": 1, 
 CONTENT["fields"]["seen"] = {
     **{"kind": "multi_categorical", "history_of": "item", "by": "kind", "last": 2},
     **{"where": "click", "delay": "1h", "shares": "kind"},
+}
+CONTENT["fields"]["item"] |= {"width": 2}
+CONTENT["fields"]["liked_before"] = {
+    **{"kind": "multi_categorical", "history_of": "item", "by": "kind", "width": 3},
 }
 BY_TIME = {"by": "time", "files": "x.csv", "train_until": "1970-01-01", "validation_until": 3}
 ODD = st.one_of(
@@ -109,7 +113,7 @@ def used(declaration):
         file = LogFile(path, declaration.selection)
         folder = path.parent
         for join in declaration.joins:
-            columns = list(dict.fromkeys([join.key, *join.columns.values()]))
+            columns = list(dict.fromkeys([*join.key, *join.columns.values()]))
             cells = [columns, ["1"] * len(columns), ["7"] * len(columns)]
             text = "\n".join(map(join.options.separator.join, cells))
             (folder / "items.csv").write_bytes(text.encode(errors="replace"))

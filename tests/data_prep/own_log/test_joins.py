@@ -258,6 +258,13 @@ def test_tfds_knows_the_columns_of_entity_tables(folder):
         ("users", {"repeated": "both"}, "repeated is 'both', expected one of refuse, first, last"),
         ("users", {"columns": []}, "columns is \\[\\], expected a value or a list of values"),
         ("users", {"entity": "yes"}, "entity is 'yes', expected true or false"),
+        ("users", {"log_key": "cheap"}, "join users: log_key 'cheap' is a derived column, which"),
+        ("users", {"key": ["uid", "age"]}, "log_key is 'user_id', expected as many columns as key"),
+        (
+            "users",
+            {"key": ["uid", "uid"]},
+            "key is .*, expected columns of which none stands there",
+        ),
     ],
 )
 def test_mistakes_are_named_before_anything_is_written(folder, tmp_path, join, changes, message):
@@ -281,3 +288,75 @@ def test_bad_rows_of_joined_files_are_counted(folder, tmp_path):
         "key missing": 1,
     }
     assert schema.filters["joins"]["users"]["rows"] == USERS
+
+
+PAIRS = {
+    "name": "shop",
+    "split": {"by": "fraction", "files": "log.csv", "test_fraction": 0.5},
+    "joins": {
+        "prices": {
+            "files": "prices.csv",
+            "key": ["shop", "thing"],
+            "log_key": ["store", "item"],
+            "columns": ["price"],
+            "unmatched": "missing",
+        }
+    },
+    "tasks": {"click": {}},
+    "fields": {"price": {"kind": "numeric", "scaling": "none"}},
+}
+
+
+def write_pairs(folder, *more):
+    folder.mkdir()
+    # Cells that would be one text if they were put side by side.
+    prices = ["shop,thing,price", "a,bc,1", "ab,c,2", "1:a,b,3", "1,a1:b,4", "5.0,7,5", *more]
+    (folder / "prices.csv").write_text("\n".join(prices))
+    rows = ["store,item,click"]
+    rows += [f"{pair},{n % 2}" for n, pair in enumerate(["a,bc", "ab,c", "1:a,b", "1,a1:b"] * 2)]
+    rows += ["5,7.00,1", "5,8,1", "5,,0", ",7,0", "bc,a,1"]
+    (folder / "log.csv").write_text("\n".join(rows))
+
+
+def test_keys_of_several_columns_are_one_key_of_their_cells(tmp_path):
+    write_pairs(tmp_path / "logs")
+    declaration = parse_declaration(PAIRS, pathlib.Path("shop.yaml"))
+    schema = prepare(declaration, tmp_path / "logs", tmp_path / "out")
+    assert schema.filters["joins"]["prices"] == {"rows": 5, "repeated": 0, "unmatched": 4}
+    parts = [part for split in batches(tmp_path / "out").values() for part in split]
+    prices = [price for part in parts for price in part.get("price", ())]
+    assert sorted(prices) == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    frame = pl.DataFrame({"store": ["ab", "a", "5", None], "item": ["c", "c", "7", "7"]})
+    rows = RowEncoder(tmp_path / "out", raw_dir=tmp_path / "logs")(frame)
+    assert rows["price"].tolist() == [2, 0, 5, 0]
+    with pytest.raises(DatasetError, match=r"looks it up by 'store' and 'item' in the files"):
+        RowEncoder(tmp_path / "out")(frame)
+
+
+def test_beam_joins_by_several_columns(tmp_path):
+    pytest.importorskip("apache_beam")
+    from data_prep.beam.own_log.preparation import prepare as prepare_on_beam
+    from tests.data_prep.beam.same import assert_same
+
+    write_pairs(tmp_path / "logs")
+    content = json.loads(json.dumps(PAIRS))
+    content["joins"]["prices"]["entity"] = True
+    declaration = parse_declaration(content, pathlib.Path("shop.yaml"))
+    prepare(declaration, tmp_path / "logs", tmp_path / "out")
+    prepare_on_beam(declaration, tmp_path / "logs", tmp_path / "beam")
+    assert_same(tmp_path / "out", tmp_path / "beam")
+
+
+def test_mistakes_in_keys_of_several_columns_are_named(tmp_path):
+    write_pairs(tmp_path / "logs", "ab,c,9", "x,,1")
+    declaration = parse_declaration(PAIRS, pathlib.Path("shop.yaml"))
+    with pytest.raises(DatasetError, match=r"prices.csv, line 8: .*column 'thing' is empty"):
+        prepare(declaration, tmp_path / "logs", tmp_path / "out")
+    with pytest.raises(DatasetError, match=r"line 7: .* an earlier row has the key 'ab', 'c' too"):
+        prepare(declaration, tmp_path / "logs", tmp_path / "out", max_bad_rows=1)
+    content = json.loads(json.dumps(PAIRS))
+    content["joins"]["prices"] |= {"unmatched": "refuse", "repeated": "last"}
+    declaration = parse_declaration(content, pathlib.Path("shop.yaml"))
+    said = "line 11: join prices: columns 'store', 'item' hold '5', '8', which is the shop and th"
+    with pytest.raises(DatasetError, match=said):
+        prepare(declaration, tmp_path / "logs", tmp_path / "out", max_bad_rows=1)

@@ -54,6 +54,11 @@ def prepared(tmp_path_factory):
     [
         ([[1, 2], [3, None], [1], [], None], [[1, 2], None, None, None, None], [1, 2]),
         (["1;2", "[0.5, 1e3]", "1;x", "1;2;3", "[]", None], [[1, 2], [0.5, 1000]], [2, 3]),
+        (
+            ["(1, 2)", "{0.5,1e3}", "[ 1.  2.e+0]", "(1, 2, 3)", "(1"],
+            [[1, 2], [0.5, 1000], [1, 2]],
+            [3, 4],
+        ),
         ([[1.0, float("inf")], [1e39, 0], [1e30, 0]], [None, None, [1e30, 0]], [0, 1]),
     ],
 )
@@ -63,6 +68,15 @@ def test_cells(cells, vectors, unusable):
     expected += [[np.nan, np.nan]] * (len(cells) - len(expected))
     np.testing.assert_array_equal(found, expected)
     assert np.flatnonzero(bad).tolist() == unusable
+
+
+def test_white_space_stands_between_numbers():
+    cells = pl.Series("taste", ["1 2", " -.5\t 1e3 ", "[1 2]", "1  2 3", "1,2", "x 1", None])
+    found, bad = vectors_of(cells, Vector(length=2, separator=" "))
+    nothing = [np.nan, np.nan]
+    expected = [[1, 2], [-0.5, 1000], [1, 2], nothing, nothing, nothing, nothing]
+    np.testing.assert_array_equal(found, expected)
+    assert np.flatnonzero(bad).tolist() == [3, 4, 5]
 
 
 def test_vectors_are_prepared_and_read(prepared):

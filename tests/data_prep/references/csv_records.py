@@ -21,7 +21,7 @@ def read_records(data: bytes, separator: str, quoted: bool) -> tuple[list[Record
     to the separator belongs to the cell. A line ends in LF, CR LF or CR.
     """
     data = data.removeprefix(BYTE_ORDER_MARK)
-    between = ord(separator)
+    between = separator.encode()
     records = []
     place, line = 0, 1
     while place < len(data):
@@ -52,7 +52,8 @@ def read_records(data: bytes, separator: str, quoted: bool) -> tuple[list[Record
             any_character = True
             if quoted and cell_begins and character == ord('"'):
                 inside = True
-            elif character == between:
+            elif data.startswith(between, place - 1):
+                place += len(between) - 1
                 cells.append(bytes(cell))
                 cell = bytearray()
                 cell_begins = True

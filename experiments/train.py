@@ -125,6 +125,7 @@ def main(
     settings: Settings,
     training: TrainingSettings,
     after_validation: AfterValidation = lambda step, metrics: None,
+    paged: bool = True,
 ) -> None:
     """Runs the program.
 
@@ -132,6 +133,7 @@ def main(
       settings: What is trained on what.
       training: Settings of the training loop.
       after_validation: Function as `Trainer` takes it.
+      paged: Whether the run has a report, and the model's explanation for it.
     """
     choice = _positive_weights(settings.positive_weights)
     balancing_settings = _balancing_settings(settings)
@@ -154,7 +156,7 @@ def main(
     )
     with replicas.scope(), replicas.naming_lost_workers():
         run = (settings, training, choice, model_settings, balancing_settings, after_validation)
-        _train(replicas, *run)
+        _train(replicas, *run, paged)
 
 
 def flags_of_run(config: Mapping) -> dict:
@@ -180,6 +182,7 @@ def _train(
     model_settings: dict,
     balancing_settings: dict,
     after_validation: AfterValidation,
+    paged: bool,
 ) -> None:
     import keras
 
@@ -290,7 +293,7 @@ def _train(
     weights = functools.partial(evaluation.weights_of, dataset, derived_outputs=outputs)
     groups = functools.partial(row_groups.read, dataset, name=training.group_by)
     metrics = finish.evaluate(run_dir, predictions, outputs, tasks, weights, groups)
-    for last_split in list(metrics)[-1:]:
+    for last_split in list(metrics)[-1:] if paged else ():
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)
     result = {
@@ -302,7 +305,7 @@ def _train(
         "processor_seconds": round(trainer.processor_seconds, 1),
         "metrics": metrics,
     }
-    finish.finish(run_dir, result)
+    finish.finish(run_dir, result, paged)
     replicas.wait()
 
 

@@ -59,6 +59,7 @@ class Predictor:
             return probabilities.unweighted(model(features, training=False), log_weights, tasks)
 
         self._logits = logits
+        self._batches: dict[tuple, tf.data.Dataset] = {}
 
     def predict(
         self,
@@ -80,7 +81,13 @@ class Predictor:
         logits: dict[str, list] = {task: [] for task in self._log_weights}
         types = {task.name: _LABEL_TYPES[task.kind] for task in self._tasks}
         worker, workers = self._distribution.worker, self._distribution.workers
-        batches = dataset.batches(split, batch_size, every=(worker, workers), weighted=False)
+        # An evaluation after each epoch makes its pipeline once; to make it costs half a second.
+        key = (id(dataset), split, batch_size)
+        if key not in self._batches:
+            self._batches[key] = dataset.batches(
+                split, batch_size, every=(worker, workers), weighted=False
+            )
+        batches = self._batches[key]
         # Traced for batches of any size, whichever comes first: the same bits from every caller.
         score = self._logits.get_concrete_function(batches.element_spec[0])
         for features, batch_labels in batches:

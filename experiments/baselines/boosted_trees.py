@@ -47,8 +47,13 @@ class Settings:
     )
 
 
-def main(settings: Settings) -> None:
-    """Runs the program."""
+def main(settings: Settings, paged: bool = True) -> None:
+    """Runs the program.
+
+    Args:
+      settings: What is fitted on what.
+      paged: Whether the run has a report.
+    """
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs import finish, fitted_run
 
@@ -68,6 +73,7 @@ def main(settings: Settings) -> None:
         lambda: fit(dataset, seed=settings.seed, **chosen),
         settings.seed,
         settings.evaluate_test,
+        paged,
     )
 
 

@@ -44,8 +44,13 @@ class Settings:
     )
 
 
-def main(settings: Settings) -> None:
-    """Runs the program."""
+def main(settings: Settings, paged: bool = True) -> None:
+    """Runs the program.
+
+    Args:
+      settings: What is fitted on what.
+      paged: Whether the run has a report.
+    """
     from dcrnn_tf.dataset.reader import PreparedDataset
     from experiments.runs import finish, fitted_run
 
@@ -62,6 +67,7 @@ def main(settings: Settings) -> None:
         {"max_rows": settings.max_rows, "inverse_regularisation": strengths},
         lambda: fit(dataset, settings.max_rows, strengths),
         evaluate_test=settings.evaluate_test,
+        paged=paged,
     )
 
 

@@ -11,6 +11,7 @@ evaluated on the test split. Killed at any moment, the same command goes on. Wri
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import logging
 
@@ -21,6 +22,9 @@ from experiments.benchmark_models import entries, plan
 from experiments.runs import processes
 from experiments.tables import datasets
 from experiments.tables.spec import Preset
+
+if TYPE_CHECKING:
+    from experiments.benchmark_models.content import DatasetResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +48,9 @@ class Settings:
     )
     seeds: int | None = setting(None, "Number of runs of the best settings, 5 by default.", lower=1)
     epochs: int = setting(10, "Largest number of epochs; training stops early.", lower=1)
+    patience: int = setting(
+        2, "Number of evaluations without a better value after which training ends.", lower=1
+    )
     batch_size: int = setting(1024, "Number of examples of a training step.", lower=1)
     work_dir: str = setting("data", "Folder of simulated and prepared data.")
     out_dir: str = setting("runs/benchmark_models", "Folder of what is written.")
@@ -65,6 +72,7 @@ def main(settings: Settings) -> None:
     budget = plan.Budget(
         settings.trials or (2 if smoke else 16),
         min(settings.epochs, 2) if smoke else settings.epochs,
+        settings.patience,
         settings.batch_size,
         settings.seeds or (2 if smoke else 5),
     )
@@ -112,7 +120,7 @@ def _benchmark(
     settings: Settings,
     out_dir: pathlib.Path,
     failures: list[str],
-) -> object:
+) -> "DatasetResult":
     """Tunes and trains all models on a dataset; returns the result, and adds what has failed."""
     from dcrnn_tf.dataset.schema import load_schema
     from experiments.benchmark_models.content import DatasetResult
@@ -133,7 +141,11 @@ def _benchmark(
     failures += [f"{path} failed ({why})" for path, why in failed.items()]
     print(f"{name}: {budget.seeds} runs of the best settings of each.", flush=True)
     finals, without = plan.finals(suited, table, prepared, folder, budget.seeds)
-    failed = processes.run_all(finals, 1, 1, parallel, "runs") | without
+    failed = dict(without)
+    reasons = processes.run_all(finals, budget.seeds, 1, parallel, "runs")
+    for run in finals:
+        if run.folder in reasons:
+            failed |= run.failed(reasons[run.folder])
     result = aggregate(table, folder, range(1, budget.seeds + 1), failed)
     failures += result.failures
     trials = {

@@ -25,11 +25,27 @@ class Entry:
 
 
 BASELINE = Entry("mmoe", "MMoE", "mmoe")
+_BILSTM = {"cell": "lstm", "bidirectional": True}
+_LENGTH = 3  # of a task's subsequence, where the interval is given
 _VARIANTS = (
     Entry("dcrnn", "DCRNN+Ada", "dcrnn", {"adaptation": True}),
     Entry("dcrnn_no_ada", "DCRNN", "dcrnn", {"adaptation": False}),
+    Entry("dcrnn_bilstm_ada", "DCRNN+BiLSTM+Ada", "dcrnn", _BILSTM | {"adaptation": True}),
+    Entry("dcrnn_bilstm", "DCRNN+BiLSTM", "dcrnn", _BILSTM | {"adaptation": False}),
+    *(
+        Entry(
+            f"dcrnn_{name}_sharing",
+            f"DCRNN+BiLSTM+Ada, {name} sharing",
+            "dcrnn",
+            {**_BILSTM, "adaptation": True, "subsequence_length": _LENGTH, "interval": interval},
+        )
+        for name, interval in (("hard", 0), ("partial", 1), ("soft", _LENGTH))
+    ),
     Entry("dephn", "DEPHN", "dephn"),
     Entry("dephn_no_virtual", "DEPHN, no virtual gradient", "dephn", {"virtual_gradient": None}),
+    Entry("dephn_no_selection", "DEPHN, no soft selection", "dephn", {"soft_selection": False}),
+    Entry("dephn_no_residuals", "DEPHN, no residual links", "dephn", {"residual_links": False}),
+    Entry("dephn_no_mappings", "DEPHN, no explicit mappings", "dephn", {"mappings": ["raw"]}),
 )
 _SINGLE_TASK = ("dcn_v2", "deepfm", "dnn", "fint", "xdeepfm")
 SMOKE = ("mmoe", "shared_bottom", "boosted_trees", "sklearn_logistic_regression")

@@ -26,12 +26,14 @@ class Budget:
     Attributes:
       trials: Number of trials.
       epochs: Largest number of epochs of a trial.
+      patience: Number of evaluations without a better value after which a trial ends.
       batch_size: Number of examples in a training step.
       seeds: Number of runs of the best settings.
     """
 
     trials: int
     epochs: int
+    patience: int
     batch_size: int
     seeds: int
 
@@ -64,12 +66,27 @@ class Tuning(RunProcess):
 
 
 @dataclasses.dataclass
-class Final(RunProcess):
-    """A process that trains the best settings anew; it is one step."""
+class Finals(RunProcess):
+    """A process that trains the best settings anew, seed by seed; its steps are runs.
+
+    Attributes:
+      seeds: Folders of the runs.
+    """
+
+    seeds: tuple[pathlib.Path, ...] = ()
+
+    def done(self) -> bool:
+        """Whether all runs are finished."""
+        return self.steps() == len(self.seeds)
 
     def steps(self) -> int:
-        """1 once the run is finished."""
-        return int(self.done())
+        """The number of runs that are finished."""
+        return sum(map(run_folder.finished, self.seeds))
+
+    def failed(self, reason: str) -> dict[pathlib.Path, str]:
+        """Returns the reason by the folder of the first run that is not finished."""
+        left = [folder for folder in self.seeds if not run_folder.finished(folder)]
+        return {folder: reason for folder in left[:1]}
 
 
 def folder_of(table: Table, out_dir: pathlib.Path, entry: Entry) -> pathlib.Path:
@@ -91,10 +108,11 @@ def tunings(
         folder = folder_of(table, out_dir, entry)
         command = [sys.executable, "-m", "experiments.tune", f"--model={entry.model}"]
         command += [f"--data_dir={prepared}", f"--out_dir={folder}", f"--trials={budget.trials}"]
+        command += ["--noreport"]  # their trials are on the benchmark's page
         command += [f"--set={key}={json.dumps(value)}" for key, value in entry.settings.items()]
         if entry.model not in PROGRAMS:
-            command += [f"--epochs={budget.epochs}", f"--batch_size={budget.batch_size}"]
-            command += ["--positive_weights=none"]
+            command += [f"--epochs={budget.epochs}", f"--patience={budget.patience}"]
+            command += [f"--batch_size={budget.batch_size}", "--positive_weights=none"]
         processes.append(Tuning(command, folder, trains=True, trials=budget.trials))
     return processes
 
@@ -105,33 +123,34 @@ def finals(
     prepared: pathlib.Path,
     out_dir: pathlib.Path,
     seeds: int,
-) -> tuple[list[RunProcess], dict[pathlib.Path, str]]:
-    """Plans the runs of the best settings, seed by seed.
+) -> tuple[list[Finals], dict[pathlib.Path, str]]:
+    """Plans the runs of the best settings, a process for each model.
 
     Returns:
-      The runs, and why those of models without best settings cannot be made, by their folders.
+      The processes, and why runs of models without best settings cannot be made, by their folders.
 
     Raises:
       UserError: A run was made with other settings than the best ones of now.
     """
-    processes: list[RunProcess] = []
+    processes: list[Finals] = []
     without: dict[pathlib.Path, str] = {}
-    for seed in range(1, seeds + 1):
-        for entry, row in zip(entries, table.rows, strict=True):
-            if row.deterministic and seed > 1:
-                continue
-            folder = table.run_dir(out_dir, row, seed)
-            best = folder.with_name(TUNING) / _BEST_FILE
-            if not best.exists():
-                without[folder] = "its tuning has no complete trial"
-                continue
-            program = PROGRAMS.get(entry.model)
-            module = program.module if program else "experiments.train"
-            command = [sys.executable, "-m", module, f"--config={best}", f"--data_dir={prepared}"]
-            command += [f"--run_dir={folder}", *([] if row.deterministic else [f"--seed={seed}"])]
-            run = Final(command, folder, trains=program is None)
-            _check_finished(run, best)
-            processes.append(run)
+    for entry, row in zip(entries, table.rows, strict=True):
+        count = 1 if row.deterministic else seeds
+        folders = tuple(table.run_dir(out_dir, row, seed) for seed in range(1, count + 1))
+        folder = folders[0].parent
+        best = folder / TUNING / _BEST_FILE
+        if not best.exists():
+            without |= dict.fromkeys(folders, "its tuning has no complete trial")
+            continue
+        program = PROGRAMS.get(entry.model)
+        module = program.module if program else "experiments.benchmark_models.seeds"
+        command = [sys.executable, "-m", module, f"--config={best}", f"--data_dir={prepared}"]
+        command += (
+            [f"--run_dir={folders[0]}"] if program else [f"--run_dir={folder}", f"--seeds={count}"]
+        )
+        for made in folders:
+            _check_finished(made, best)
+        processes.append(Finals(command, folder / "seeds", trains=program is None, seeds=folders))
     return processes, without
 
 
@@ -141,9 +160,9 @@ def refused(entries: Sequence[Entry], prepared: pathlib.Path) -> dict[str, str]:
     return runs.refused("the models", [row for row in rows if row[1] not in PROGRAMS], prepared)
 
 
-def _check_finished(run: RunProcess, best: pathlib.Path) -> None:
+def _check_finished(folder: pathlib.Path, best: pathlib.Path) -> None:
     """Refuses a run of settings that were the best before further trials."""
-    path = run.folder / run_folder.CONFIG_FILE
+    path = folder / run_folder.CONFIG_FILE
     if not path.exists():
         return
     made = json.loads(path.read_text(encoding="utf-8"))
@@ -156,6 +175,6 @@ def _check_finished(run: RunProcess, best: pathlib.Path) -> None:
     ]
     if other:
         raise UserError(
-            f"{run.folder} was made with another {', '.join(other)} than {best} has now; remove "
-            f"the seed_* folders of {run.folder.parent}, or choose another --out_dir"
+            f"{folder} was made with another {', '.join(other)} than {best} has now; remove "
+            f"the seed_* folders of {folder.parent}, or choose another --out_dir"
         )

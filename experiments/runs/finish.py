@@ -52,16 +52,18 @@ def evaluate(
     return metrics
 
 
-def finish(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
+def finish(folder: pathlib.Path, result: Mapping[str, Any], paged: bool = True) -> None:
     """Writes the report, then the result, which makes the run a finished one, and prints both.
 
     Args:
       folder: Folder of the run.
       result: Content of `result.json`, with the `metrics` that `evaluate` returns.
+      paged: Whether the report is written, whose pictures cost more than a small training.
     """
-    page = report.write(folder, result)
+    page = report.write(folder, result) if paged else None
     run_folder.write_json(folder / run_folder.RESULT_FILE, result)
     for split, tasks in result["metrics"].items():
         for task, values in tasks.items():
             print(f"{split} {task}: {evaluation.sentence(values)}")
-    print(f"Report: {page}")
+    if page is not None:
+        print(f"Report: {page}")

@@ -50,6 +50,7 @@ def make(
     fit: Callable[[], Fitted],
     seed: int = 0,
     evaluate_test: bool = True,
+    paged: bool = True,
 ) -> None:
     """Makes a run folder like that of experiments.train, unless it holds this run, finished.
 
@@ -62,6 +63,7 @@ def make(
       fit: Function that fits the model.
       seed: Seed that the model is fitted with.
       evaluate_test: Whether the test split is evaluated.
+      paged: Whether the run has a report.
 
     Raises:
       DatasetError: The folder holds another run.
@@ -96,7 +98,7 @@ def make(
         "rows_per_second": None,
         "metrics": metrics,
     }
-    finish.finish(folder, result)
+    finish.finish(folder, result, paged)
 
 
 def score(

@@ -2,7 +2,7 @@
 
 import bisect
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from dcrnn_tf import models
@@ -61,6 +61,7 @@ def match(
     matched_width: str,
     target: int,
     tolerance: float = 0.02,
+    count_of: Callable[[Mapping[str, object]], int] | None = None,
 ) -> Match:
     """The value of one setting at which a model's parameters come nearest to a number.
 
@@ -77,6 +78,8 @@ def match(
         by default.
       target: number of trainable parameters outside the embedding table.
       tolerance: Largest distance of the nearest number of parameters from it, relative to it.
+      count_of: Function of settings that returns the number of parameters, such as one that
+        remembers; by default `parameters`.
 
     Raises:
       MatchingError: the setting is no width, or the nearest number is further off.
@@ -85,7 +88,8 @@ def match(
     """
 
     def count(width: int) -> int:
-        return parameters(schema, model, with_width(width))
+        chosen = with_width(width)
+        return parameters(schema, model, chosen) if count_of is None else count_of(chosen)
 
     def with_width(width: int) -> dict:
         return {**settings, matched_width: width if others is None else [width, *others]}

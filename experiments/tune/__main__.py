@@ -47,6 +47,9 @@ class Settings:
         "Whether a trial ends early whose metric is worse than the median of the complete trials "
         "at the same step.",
     )
+    report: bool = setting(
+        True, "Whether report.html of the tuning, and of its best trial, is written in the end."
+    )
 
 
 Model = changes(
@@ -91,7 +94,8 @@ def main(settings: Settings, of_model: object, of_training: object) -> None:
     study = Study(out_dir, config, tuned.dimensions, objective.maximized, seed)
     budget = Budget(settings.trials, settings.row_visits)
     trials.work(study, tuned, objective, budget, settings.prune)
-    print(f"Report: {page.write(study, settings.model, objective)}")
+    if settings.report:
+        print(f"Report: {page.write(study, settings.model, objective)}")
 
 
 if __name__ == "__main__":

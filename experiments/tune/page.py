@@ -15,6 +15,7 @@ from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.plots import COLOURS, INK, label_axes, literal, panel
 from experiments.reports.words import plain
+from experiments.runs import report as run_report
 from experiments.runs.report import REPORT_FILE
 from experiments.tune import study as studies
 from experiments.tune.objective import Objective
@@ -26,7 +27,9 @@ _LEAST_FOR_IMPORTANCE = 8  # finished trials, below which importances are noise
 
 
 def write(study: Study, model: str, objective: Objective) -> pathlib.Path:
-    """Writes the page of a study, finished or not, and returns its path."""
+    """Writes the page of a study, finished or not, and that of its best trial; returns its path."""
+    if (best := study.best()) is not None:
+        run_report.write(study.run_dir(best.number))
     path = study.folder / REPORT_FILE
     document(study, model, objective).write(path)
     return path

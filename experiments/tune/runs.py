@@ -76,7 +76,7 @@ class Network:
         self._width = models.registration(model).width
         self._check()
         self.dimensions = space.dimensions(model, fixed, self._width)
-        self._sizes: dict[str, Values] = {}
+        self._counts: dict[str, int] = {}
 
     def config(self) -> Values:
         """Returns what all trials have in common."""
@@ -90,7 +90,7 @@ class Network:
         gc.collect()
         settings, training = self._settings(values, folder)
         with _logged(folder):
-            train.main(settings, training, after_validation)
+            train.main(settings, training, after_validation, paged=False)
 
     def outcome(self, folder: pathlib.Path) -> Outcome:
         """Returns the best value of the metric among all evaluations."""
@@ -163,24 +163,29 @@ class Network:
         """Returns the model's settings with the width at which it is nearest to a size."""
         from experiments.tables import equal_size
 
-        def once(key: str, find: Callable[[], Values]) -> Mapping[str, object]:
-            if key not in self._sizes:
-                self._sizes[key] = find()
-            return self._sizes[key]
+        model, settings = space.REFERENCE
+        target = round(self._count(model, settings) * float(str(size)))
+        # A dropout rate has no parameters; trials that differ in it are of one width.
+        counted = {name: value for name, value in of_model.items() if name != "dropout"}
+        matched = equal_size.match(
+            self._schema,
+            self._model,
+            counted,
+            str(self._width),
+            target,
+            math.inf,
+            lambda chosen: self._count(self._model, chosen),
+        )
+        return {**of_model, **matched.settings}
 
-        name, settings = space.REFERENCE
-        reference = once(
-            "reference", lambda: {"count": equal_size.parameters(self._schema, name, settings)}
-        )
-        target = round(reference["count"] * size)
-        return once(
-            json.dumps([of_model, size], sort_keys=True),
-            lambda: (
-                equal_size.match(
-                    self._schema, self._model, of_model, self._width, target, math.inf
-                ).settings
-            ),
-        )
+    def _count(self, model: str, settings: Mapping[str, object]) -> int:
+        """Returns the number of parameters of a model, which is built once for each settings."""
+        from experiments.tables import equal_size
+
+        key = json.dumps([model, settings], sort_keys=True)
+        if key not in self._counts:
+            self._counts[key] = equal_size.parameters(self._schema, model, settings)
+        return self._counts[key]
 
 
 class Fitted:
@@ -228,7 +233,7 @@ class Fitted:
             if name in chosen
         }
         with _logged(folder):
-            self._program.main(self._program.Settings(evaluate_test=False, **chosen))
+            self._program.main(self._program.Settings(evaluate_test=False, **chosen), paged=False)
 
     def outcome(self, folder: pathlib.Path) -> Outcome:
         """Returns the metric of the fitted model."""

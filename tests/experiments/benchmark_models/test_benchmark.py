@@ -105,11 +105,11 @@ def test_the_page_has_every_number_from_run_folders(tmp_path):
 
 def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_path):
     table = entries.table(CHOSEN, TASKS, "shop")
-    budget = plan.Budget(trials=3, epochs=4, batch_size=64, seeds=2)
+    budget = plan.Budget(trials=3, epochs=4, patience=1, batch_size=64, seeds=2)
     prepared = pathlib.Path("data/shop")
     tunings = plan.tunings(CHOSEN, table, prepared, tmp_path, budget)
     assert [tuning.steps() for tuning in tunings] == [0, 0, 0, 0]
-    assert "--epochs=4" in tunings[0].command
+    assert {"--epochs=4", "--patience=1", "--noreport"} <= set(tunings[0].command)
     assert not any("epochs" in word for word in tunings[3].command)
     study_of(tunings[0].folder, [0.6, None, 0.65])
     assert (tunings[0].steps(), tunings[0].done(), tunings[1].done()) == (3, True, False)
@@ -117,13 +117,17 @@ def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_
     best = {"learning_rate": 0.01, "settings": {}, "seed": 1, "data_dir": "elsewhere"}
     (tunings[0].folder / "best.json").write_text(json.dumps(best))
     runs, without = plan.finals(CHOSEN, table, prepared, tmp_path, 2)
-    assert [run.folder.relative_to(tmp_path).as_posix() for run in runs] == [
+    (run,) = runs
+    assert [folder.relative_to(tmp_path).as_posix() for folder in run.seeds] == [
         "runs/mmoe/seed_1",
         "runs/mmoe/seed_2",
     ]
-    assert runs[1].command[-1] == "--seed=2"
+    assert run.command[-2:] == [f"--run_dir={tmp_path / 'runs' / 'mmoe'}", "--seeds=2"]
     assert len(without) == 2 + 2 + 1
-    write_run(runs[0].folder, {"click": 0.7}, learning_rate=0.01)
+    write_run(run.seeds[0], {"click": 0.7}, learning_rate=0.01)
+    assert (run.steps(), run.done()) == (1, False)
+    assert run.failed("no room") == {run.seeds[1]: "no room"}
+    write_run(run.seeds[1], {"click": 0.7}, seed=2, learning_rate=0.01)
     assert plan.finals(CHOSEN, table, prepared, tmp_path, 2)[0][0].done()
     (tunings[0].folder / "best.json").write_text(json.dumps(best | {"learning_rate": 0.02}))
     with pytest.raises(UserError, match="seed_1 was made with another learning_rate than"):

@@ -66,7 +66,8 @@ leaderboard: $(READY)  ## Every model on one dataset: DATA_DIR=, or simulated Al
 benchmark-models: $(READY)  ## Tuned models by equal budgets: DATA= or PRESET=; MODELS= TRIALS= SEEDS=
 	$(RUN) -m experiments.benchmark_models $(call flag,DATA,data) $(call flag,MODELS,models) \
 		$(call flag,TRIALS,trials) $(call flag,SEEDS,seeds) $(call flag,EPOCHS,epochs) \
-		$(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir) $(call flag,PARALLEL_RUNS,parallel_runs)
+		$(call flag,PATIENCE,patience) $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir) \
+		$(call flag,PARALLEL_RUNS,parallel_runs)
 
 study-dcrnn: $(READY)  ## DCRNN's claims tested on simulated data, a figure and a verdict each
 	$(RUN) -m experiments.dcrnn.study $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)

@@ -28,7 +28,13 @@ def test_a_run_ends_with_its_metrics_the_last_splits_curves_and_sentences(tmp_pa
     assert sum(curves["click"]["scores"]["positives"]) == 2  # the test split's, not one
     assert not (folder / "result.json").exists()
 
-    finish.finish(folder, {"epochs": 1, "steps": 1, "metrics": metrics})
+    result = {"epochs": 1, "steps": 1, "metrics": metrics}
+    finish.finish(folder, result, paged=False)
+    assert json.loads((folder / "result.json").read_text()) == result
+    assert not (folder / "report.html").exists()
+    assert "Report" not in capsys.readouterr().out
+    (folder / "result.json").unlink()
+    finish.finish(folder, result)
     assert json.loads((folder / "result.json").read_text())["metrics"] == metrics
     assert "0.7500" in (folder / "report.html").read_text(encoding="utf-8")
     first, second, last = capsys.readouterr().out.splitlines()

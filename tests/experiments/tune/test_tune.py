@@ -112,7 +112,8 @@ def test_baselines_are_tuned_by_the_same_budget(model, of_model, unreadable_test
     assert {**best, **of_model} == best
 
 
-def test_a_model_is_of_the_size_that_a_trial_asks_for(dataset_folder):
+def test_a_model_is_of_the_size_that_a_trial_asks_for(dataset_folder, monkeypatch):
+    parameters = equal_size.parameters
     schema = load_schema(dataset_folder)
     reference = equal_size.parameters(schema, *space.REFERENCE)
     network = runs.Network("shared_bottom", str(dataset_folder), AUC, {"set": {"embedding_dim": 8}})
@@ -121,6 +122,15 @@ def test_a_model_is_of_the_size_that_a_trial_asks_for(dataset_folder):
     assert settings.set["embedding_dim"] == 8
     count = equal_size.parameters(schema, "shared_bottom", settings.set)
     assert count == pytest.approx(2 * reference, rel=0.02)
+
+    # Trials that differ in size or dropout share the three models by which a width is found.
+    asked = []
+    monkeypatch.setattr(
+        equal_size, "parameters", lambda *built: asked.append(built[2]) or parameters(*built)
+    )
+    smaller, _ = network._settings({"size": 1.0, "set.dropout": 0.3}, pathlib.Path("run"))
+    assert [one["bottom_units"] for one in asked] == [smaller.set["bottom_units"]]
+    assert smaller.set["dropout"] == 0.3
 
 
 def test_every_space_names_settings_that_there_are():

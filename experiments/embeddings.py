@@ -17,7 +17,7 @@ from dcrnn_tf.system import command_line
 from dcrnn_tf.system.settings import required, setting
 
 if TYPE_CHECKING:  # as all that takes long to import
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     import polars as pl
@@ -110,8 +110,8 @@ def _of_ids(
         if field.weighted:
             features[field.weight_name] = np.ones((len(ids), 1), np.float32)
         counts = vocabulary.counts[first : first + ROWS]
-        ids = pl.Series("id", ids, pl.String if ids.dtype.kind in "OU" else None)
-        yield pl.DataFrame([ids, pl.Series("count", counts)]), _vectors(run, features, fields)
+        column = pl.Series("id", ids, pl.String if ids.dtype.kind in "OU" else None)
+        yield pl.DataFrame([column, pl.Series("count", counts)]), _vectors(run, features, fields)
 
 
 def _of_rows(run: "TrainedRun", settings: Settings) -> "Iterator[tuple[pl.DataFrame, np.ndarray]]":
@@ -130,7 +130,7 @@ def _of_rows(run: "TrainedRun", settings: Settings) -> "Iterator[tuple[pl.DataFr
 
 
 def _vectors(
-    run: "TrainedRun", features: "dict[str, np.ndarray]", fields: tuple[str, ...]
+    run: "TrainedRun", features: "Mapping[str, np.ndarray]", fields: tuple[str, ...]
 ) -> "np.ndarray":
     """The embeddings of rows, float32 `(rows, fields * width)`, in the order of the fields."""
     import tensorflow as tf

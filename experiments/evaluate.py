@@ -83,12 +83,10 @@ def main(settings: Settings) -> None:
 
     found = {"step": run.step, "split": settings.split, **measured(evaluation.evaluate)}
     if settings.intervals != _NONE:
-        how = {"method": settings.intervals, "resamples": settings.resamples}
-        words = intervals.in_words(**how, groups=groups)
-        found["intervals"] = {
-            "how": words,
-            **measured(functools.partial(intervals.compute, **how)),
-        }
+        method, resamples = settings.intervals, settings.resamples
+        compute = functools.partial(intervals.compute, method=method, resamples=resamples)
+        words = intervals.in_words(method, groups, resamples)
+        found["intervals"] = {"how": words, **measured(compute)}
     if sliced or settings.intervals != _NONE:
         run_folder.write_json(pathlib.Path(settings.run_dir, run_folder.EVALUATION_FILE), found)
         report.write(settings.run_dir)

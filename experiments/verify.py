@@ -27,12 +27,12 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
-    if (settings.data_dir is None) == (settings.run_dir is None):
-        raise command_line.UsageError("give one of --data_dir and --run_dir")
-    if settings.data_dir is not None:
+    if settings.data_dir is not None and settings.run_dir is None:
         verify_dataset(settings.data_dir)
-    else:
+    elif settings.run_dir is not None and settings.data_dir is None:
         verify_run(settings.run_dir)
+    else:
+        raise command_line.UsageError("give one of --data_dir and --run_dir")
 
 
 def verify_dataset(data_dir: str | pathlib.Path) -> None:
@@ -44,10 +44,10 @@ def verify_dataset(data_dir: str | pathlib.Path) -> None:
     import tqdm
 
     from dcrnn_tf.dataset import verification
-    from dcrnn_tf.dataset.schema import load_schema
+    from dcrnn_tf.dataset.schema import Entity, Split, load_schema
 
     schema = load_schema(data_dir)
-    parts = [*schema.entities.values(), *schema.splits.values()]
+    parts: list[Split | Entity] = [*schema.entities.values(), *schema.splits.values()]
     with tqdm.tqdm(
         total=sum(part.rows for part in parts), unit=" rows", unit_scale=True, desc="Checking"
     ) as bar:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+from typing import Any
 
 import numpy as np
 import tqdm
@@ -103,10 +104,11 @@ def summary(schemas: dict[str, Schema]) -> str:
     """Says in a few lines what was planted."""
     lines = []
     for name, schema in schemas.items():
-        facts = schema.source["relations"]
+        facts: Any = schema.source["relations"]
+        simulation: Any = schema.source["simulation"]
         total = sum(split.rows for split in schema.splits.values())
         lines += [
-            f"{name}: {total:,} rows, {schema.source['simulation']['labels']}",
+            f"{name}: {total:,} rows, {simulation['labels']}",
             f"  correlation of c with {facts['task']}(c): {facts['correlation']:.4f} "
             f"(published {facts['published_correlation']})"
             + (

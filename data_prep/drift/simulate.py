@@ -10,6 +10,7 @@ planted; `python -m experiments.daily` measures how models keep up with it.
 
 import dataclasses
 import pathlib
+import statistics
 
 from data_prep.drift.world_settings import Settings
 from data_prep.simulation.folder import simulation_folder, write_simulation
@@ -42,16 +43,21 @@ class Output:
 def main(output: Output, settings: Settings) -> None:
     """Runs the program."""
     optima = simulate(pathlib.Path(output.out_dir), settings)
-    means = {task: sum(auc[task] for auc in optima.values()) / len(optima) for task in TASKS}
-    words = ", ".join(f"{task} {mean:.4f}" for task, mean in means.items())
+    words = []
+    for task in TASKS:
+        values = [auc for of_day in optima.values() if (auc := of_day[task]) is not None]
+        words.append(f"{task} {statistics.fmean(values):.4f}" if values else f"{task} n/a")
     rows = settings.days * settings.rows_per_day
-    print(f"Simulated data in {output.out_dir}: {rows:,} rows; mean Bayes-optimal AUC: {words}")
+    print(
+        f"Simulated data in {output.out_dir}: {rows:,} rows; mean Bayes-optimal AUC: "
+        f"{', '.join(words)}"
+    )
 
 
 TASKS = ("click", "like")
 
 
-def simulate(folder: pathlib.Path, settings: Settings) -> dict[str, dict[str, float]]:
+def simulate(folder: pathlib.Path, settings: Settings) -> dict[str, dict[str, float | None]]:
     """Writes the log; returns the AUC of the true probabilities by day and task.
 
     Args:

@@ -1,6 +1,8 @@
 """The page of a walk through the days: metrics and cost by day and way of keeping up."""
 
 import datetime
+import functools
+import operator
 import pathlib
 import statistics
 from collections.abc import Iterator, Sequence
@@ -76,7 +78,7 @@ def _value(record: dict, task: str, metric: metrics.Metric) -> float | None:
 
 def _picture(task: str, metric: metrics.Metric, records: Sequence[dict], optima: dict) -> Picture:
     days = sorted({record["day"] for record in records})
-    curves = {}
+    curves: dict[str, list[tuple[list[float], list[float]]]] = {}
     for policy in dict.fromkeys(record["policy"] for record in records):
         points = [
             (days.index(record["day"]) + 1, value)
@@ -84,11 +86,15 @@ def _picture(task: str, metric: metrics.Metric, records: Sequence[dict], optima:
             if record["policy"] == policy and (value := _value(record, task, metric)) is not None
         ]
         if points:
-            curves[WORDS[policy]] = [tuple(zip(*points, strict=True))]
+            curves[WORDS[policy]] = [_curve(points)]
     known = [(n, auc) for n, d in enumerate(days, 1) if (auc := optima.get(d, {}).get(task))]
     if known:
-        curves["true probabilities"] = [tuple(zip(*known, strict=True))]
+        curves["true probabilities"] = [_curve(known)]
     return plots.lines(f"{task}: {metric.label}", curves, "day", metric.label)
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def _by_day(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metric]]) -> Grid:
@@ -100,7 +106,7 @@ def _by_day(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metri
         columns.append(
             Number(
                 f"{task}: {metric.label}",
-                lambda record, task=task, metric=metric: _value(record, task, metric),
+                functools.partial(_value, task=task, metric=metric),
                 form=metric.form,
                 key=f"{task}_{metric.name}",
             )
@@ -159,9 +165,7 @@ def _means(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metric
         columns.append(
             Number(
                 f"{task}: {metric.label}",
-                lambda policy, task=task, metric=metric: mean(
-                    policy, lambda record: _value(record, task, metric)
-                ),
+                functools.partial(mean, get=functools.partial(_value, task=task, metric=metric)),
                 form=metric.form,
             )
         )
@@ -169,7 +173,7 @@ def _means(records: Sequence[dict], measured: Sequence[tuple[str, metrics.Metric
         columns.append(
             Number(
                 label,
-                lambda policy, name=name: mean(policy, lambda record: record[name]),
+                functools.partial(mean, get=operator.itemgetter(name)),
                 form=".0f" if form == "," else form,
             )
         )

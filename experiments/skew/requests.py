@@ -32,7 +32,7 @@ def encoded(
     features = RowEncoder(extra)(frame)
     missing = {}
     for field in fields:
-        if field.kind == NUMERIC:
+        if field.kind == NUMERIC and field.encoding is not None:
             numbers = frame[field.raw_name].cast(pl.Float64, strict=False).fill_null(np.nan)
             missing[field.name] = ~field.encoding.cleaned(numbers.to_numpy(), np)[1]
     return features, missing, frame.height

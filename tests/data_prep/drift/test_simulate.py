@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from data_prep.drift import world
-from data_prep.drift.simulate import simulate
+from data_prep.drift.simulate import Output, main, simulate
 from data_prep.drift.world_settings import Settings
 
 
@@ -50,3 +50,10 @@ def test_the_log_is_written_by_day_with_the_optimum_of_each(tmp_path):
     said = json.loads((tmp_path / "log" / "simulation.json").read_text("utf-8"))
     assert said["bayes_auc_by_day"] == optima
     assert all(0.6 < auc < 0.9 for day in optima.values() for auc in day.values())
+
+
+def test_days_of_one_class_are_left_out_of_what_is_said(tmp_path, capsys):
+    main(
+        Output(str(tmp_path / "log")), Settings(days=2, rows_per_day=10, users=20, items=20, seed=3)
+    )
+    assert capsys.readouterr().out.rstrip().endswith("like n/a")

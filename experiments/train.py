@@ -92,6 +92,11 @@ class Settings:
     evaluate_test: bool = setting(
         True, "Whether the test split is evaluated at the end; without, its files are not opened."
     )
+    keep_scores: bool = setting(
+        False,
+        "Whether labels and logits of the last split are written to scores.npz, by which runs are "
+        "compared row by row.",
+    )
     threads: int = setting(
         0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0
     )
@@ -292,7 +297,9 @@ def _train(
     outputs = model.derived_outputs(tasks)
     weights = functools.partial(evaluation.weights_of, dataset, derived_outputs=outputs)
     groups = functools.partial(row_groups.read, dataset, name=training.group_by)
-    metrics = finish.evaluate(run_dir, predictions, outputs, tasks, weights, groups)
+    metrics = finish.evaluate(
+        run_dir, predictions, outputs, tasks, weights, groups, settings.keep_scores
+    )
     for last_split in list(metrics)[-1:] if paged else ():
         if explained := explanations.collect(model, dataset, last_split):
             run_folder.write_json(run_dir / run_folder.EXPLANATION_FILE, explained)

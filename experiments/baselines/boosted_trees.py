@@ -45,6 +45,11 @@ class Settings:
     evaluate_test: bool = setting(
         True, "Whether the test split is evaluated at the end; without, its files are not opened."
     )
+    keep_scores: bool = setting(
+        False,
+        "Whether labels and logits of the last split are written to scores.npz, by which runs are "
+        "compared row by row.",
+    )
 
 
 def main(settings: Settings, paged: bool = True) -> None:
@@ -74,6 +79,7 @@ def main(settings: Settings, paged: bool = True) -> None:
         settings.seed,
         settings.evaluate_test,
         paged,
+        settings.keep_scores,
     )
 
 

@@ -148,6 +148,7 @@ def finals(
         command += (
             [f"--run_dir={folders[0]}"] if program else [f"--run_dir={folder}", f"--seeds={count}"]
         )
+        command += ["--keep_scores"]
         for made in folders:
             _check_finished(made, best)
         processes.append(Finals(command, folder / "seeds", trains=program is None, seeds=folders))

@@ -8,6 +8,7 @@ import numpy as np
 
 from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.models.derived_outputs import DerivedOutput
+from dcrnn_tf.system.whole_file import whole_file
 from dcrnn_tf.training import evaluation
 from dcrnn_tf.training.row_groups import RowGroups
 from experiments.runs import report, run_folder
@@ -28,6 +29,7 @@ def evaluate(
     tasks: Sequence[Task] = (),
     weights: Callable[[str], Columns] = lambda split: {},
     groups: Callable[[str], RowGroups | None] = lambda split: None,
+    keep_scores: bool = False,
 ) -> dict[str, dict]:
     """Evaluates splits one after the other, and writes the curves of the last one.
 
@@ -38,6 +40,7 @@ def evaluate(
       tasks: Tasks of the dataset, which say where they are defined; others are binary.
       weights: Function of a split's name that returns the weights of its examples by output.
       groups: Function of a split's name that returns the groups of its rows.
+      keep_scores: Whether labels and logits of the last split are written, as `scores` reads them.
 
     Returns:
       `{split: {task: {metric: value}}}`.
@@ -49,7 +52,32 @@ def evaluate(
     if metrics:
         curves = evaluation.curves(labels, logits, derived_outputs, tasks)
         run_folder.write_json(folder / run_folder.CURVES_FILE, curves)
+        if keep_scores:
+            _write_scores(folder / run_folder.SCORES_FILE, labels, logits)
     return metrics
+
+
+def _write_scores(path: pathlib.Path, labels: Columns, logits: Columns) -> None:
+    columns = {"tasks": np.array(list(labels))}
+    for number, task in enumerate(labels):
+        columns |= {f"labels_{number}": labels[task], f"logits_{number}": logits[task]}
+    with whole_file(path, "wb") as file:
+        np.savez_compressed(file, **columns)
+
+
+def scores(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]] | None:
+    """Returns labels and logits of a run's last split, `{task: (labels, logits)}`.
+
+    None for a run that has kept none.
+    """
+    path = folder / run_folder.SCORES_FILE
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as columns:
+        return {
+            str(task): (columns[f"labels_{number}"], columns[f"logits_{number}"])
+            for number, task in enumerate(columns["tasks"])
+        }
 
 
 def finish(folder: pathlib.Path, result: Mapping[str, Any], paged: bool = True) -> None:

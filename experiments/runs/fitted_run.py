@@ -51,6 +51,7 @@ def make(
     seed: int = 0,
     evaluate_test: bool = True,
     paged: bool = True,
+    keep_scores: bool = False,
 ) -> None:
     """Makes a run folder like that of experiments.train, unless it holds this run, finished.
 
@@ -64,6 +65,7 @@ def make(
       seed: Seed that the model is fitted with.
       evaluate_test: Whether the test split is evaluated.
       paged: Whether the run has a report.
+      keep_scores: Whether labels and logits of the last split are written.
 
     Raises:
       DatasetError: The folder holds another run.
@@ -89,7 +91,7 @@ def make(
     dataset = PreparedDataset(data_dir, splits=finish.splits_of(evaluate_test))
     groups = functools.partial(row_groups.read, dataset)
     metrics = finish.evaluate(
-        folder, predictions, (), schema.tasks, dataset.example_weights, groups
+        folder, predictions, (), schema.tasks, dataset.example_weights, groups, keep_scores
     )
     result = {
         "epochs": None,

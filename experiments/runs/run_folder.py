@@ -27,6 +27,7 @@ RESULT_FILE = "result.json"
 CURVES_FILE = "curves.json"
 EXPLANATION_FILE = "explanation.json"
 EVALUATION_FILE = "evaluation.json"
+SCORES_FILE = "scores.npz"
 LOCK_FILE = "lock"
 FORMS: Mapping[str, json_form.Form] = {
     CONFIG_FILE: forms.CONFIG,

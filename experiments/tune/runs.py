@@ -209,7 +209,9 @@ class Fitted:
         self._fixed = dict(fixed.get("set") or {})
         if "seed" in rules(self._program.Settings):
             self._fixed["seed"] = fixed["seed"]
-        known = set(rules(self._program.Settings)) - {"data_dir", "run_dir", "evaluate_test"}
+        known = set(rules(self._program.Settings)) - {
+            *("data_dir", "run_dir", "evaluate_test", "keep_scores")
+        }
         if unknown := sorted(set(self._fixed) - known):
             raise UsageError(
                 f"model {model} has no setting {', '.join(unknown)}; it has {', '.join(known)}"

@@ -45,8 +45,54 @@ def auc_interval(
     return max(auc - reach, 0.0), min(auc + reach, 1.0)
 
 
+def auc_difference(
+    labels: ArrayLike, scores: ArrayLike, others: ArrayLike, level: float = LEVEL
+) -> tuple[float, tuple[float, float]] | None:
+    """Returns the mean AUC of a model's runs minus that of another's, with DeLong's interval.
+
+    Both models score the same rows, so that their placements are correlated: the variance is that
+    of the differences of placements, row by row, each the mean over the model's runs. The interval
+    says what other rows would give of these very runs.
+
+    Args:
+      labels: Labels, zeros and ones, `(rows,)`.
+      scores: Scores by the runs of a model, `(runs, rows)`.
+      others: Scores by the runs of the other model, `(runs, rows)`; their number may differ.
+      level: Share of such intervals that hold the difference of endless rows.
+
+    Returns:
+      The difference, and the ends of its interval; None where a class has fewer than two rows.
+
+    Example:
+      >>> from dcrnn_tf.metrics.intervals.delong import auc_difference
+      >>> labels = [1, 1, 0, 0, 0]
+      >>> difference, ends = auc_difference(
+      ...     labels, [[0.9, 0.4, 0.1, 0.6, 0.2]], [[0.9, 0.1, 0.6, 0.2, 0.3]]
+      ... )
+      >>> round(difference, 3)
+      0.333
+    """
+    from scipy.stats import norm
+
+    positive = np.asarray(labels) > 0
+    if min(positive.sum(), (~positive).sum()) < 2:
+        return None
+    difference, variance = 0.0, 0.0
+    for side in (positive, ~positive):
+        ours, theirs = (
+            np.mean([_placements(run[side], np.sort(run[~side])) for run in runs], axis=0)
+            for runs in (np.asarray(scores), np.asarray(others))
+        )
+        by_row = ours - theirs
+        variance += float(np.var(by_row, ddof=1)) / len(by_row)
+        if side is positive:
+            difference = float(np.mean(by_row))
+    reach = float(norm.ppf(0.5 + level / 2)) * float(np.sqrt(variance))
+    return difference, (difference - reach, difference + reach)
+
+
 def _placements(these: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Returns the share of others below each of these, `(these,)`; both are ascending."""
+    """Returns the share of others, which are ascending, below each of these, `(these,)`."""
     below, not_above = (np.searchsorted(others, these, side=side) for side in ("left", "right"))
     shares: np.ndarray = (below + not_above) / (2.0 * len(others))
     return shares

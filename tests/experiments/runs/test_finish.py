@@ -21,8 +21,10 @@ def test_a_run_ends_with_its_metrics_the_last_splits_curves_and_sentences(tmp_pa
         (split, {"click": np.array(labels)}, {"click": np.array(logits)})
         for split, (labels, logits) in columns.items()
     )
-    metrics = finish.evaluate(folder, predictions)
+    metrics = finish.evaluate(folder, predictions, keep_scores=True)
     assert metrics["test"]["click"]["auc"] == 0.75
+    ((task, (labels, logits)),) = finish.scores(folder).items()
+    assert (task, [*labels], [*logits]) == ("click", *columns["test"])
     assert metrics["validation"]["click"]["logloss"] == pytest.approx(math.log(2))
     curves = json.loads((folder / "curves.json").read_text())
     assert sum(curves["click"]["scores"]["positives"]) == 2  # the test split's, not one
@@ -60,6 +62,7 @@ def test_a_run_without_a_held_out_split_has_no_curves(tmp_path):
     folder = write_run(tmp_path / "run", {"click": 0.5}, finished=False)
     assert finish.evaluate(folder, []) == {}
     assert not (folder / "curves.json").exists()
+    assert finish.scores(folder) is None
 
 
 def test_a_report_that_cannot_be_written_leaves_the_run_unfinished(tmp_path):

@@ -10,6 +10,7 @@ import polars as pl
 from data_prep.own_log.cells import as_values, text_of
 
 MOST_GRADES = 11
+MOST_CLASSES = 30
 FEW_VALUES = 100  # of a whole number that may be an id
 _IDS = re.compile(r"id$|_id\b|^id|code|zip|^C\d+$|type|categor|gender|tab$", re.IGNORECASE)
 _TIMES = re.compile(r"time|date|timestamp|^ts$|_ts$|_at$|^day$|hourmin", re.IGNORECASE)
@@ -29,6 +30,7 @@ class Column:
       numbers: Whether all cells are numbers.
       whole: Whether they are whole numbers.
       lists: Separator of the lists in its cells, empty if they are in brackets; None of others.
+      most: Share of the cells that hold the most frequent of single values.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Column:
     numbers: bool
     whole: bool
     lists: str | None
+    most: float = 0.0
 
     @classmethod
     def of(cls, cells: pl.Series) -> "Column":
@@ -48,7 +51,8 @@ class Column:
             values = items.to_series(0).to_list()
             return cls(cells.name, len(cells), empty, values, False, False, "")
         texts = text_of(cells).drop_nulls()
-        values = texts.value_counts(sort=True).to_series(0)
+        counts = texts.value_counts(sort=True)
+        values = counts.to_series(0)
         numbers = values.cast(pl.Float64, strict=False)
         is_number = len(values) > 0 and bool(numbers.is_finite().fill_null(False).all())
         return cls(
@@ -59,6 +63,7 @@ class Column:
             is_number,
             is_number and bool((numbers == numbers.round()).all()),
             None if is_number else _list_separator(values),
+            counts.to_series(1)[0] / len(texts) if len(texts) else 0.0,
         )
 
     @property
@@ -95,6 +100,17 @@ class Column:
     def is_rating(self) -> bool:
         """Whether it holds a few grades."""
         return self.whole and 3 <= len(self.values) <= MOST_GRADES
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it holds numbers with many values that measure something, but no times."""
+        return self.is_number and not self.is_time and len(self.values) > MOST_GRADES
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether it holds a few texts or whole numbers, each of several rows."""
+        few = 3 <= len(self.values) <= min(MOST_CLASSES, (self.rows - self.missing) / 2)
+        return few and self.lists is None and not self.is_time and self.numbers == self.whole
 
     @property
     def comment(self) -> str:

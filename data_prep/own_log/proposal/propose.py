@@ -22,6 +22,7 @@ from dcrnn_tf.dataset.schema import DatasetError
 
 SEPARATORS = ",\t;|"
 FEW_ROWS = 10_000  # of which rare ids are kept
+MANY_ZEROS = 0.2  # share of cells
 LONG_TEXT = 60  # characters of a cell, on average, that is rather free text
 _LABELS = re.compile(
     r"click|buy|bought|purchas|convers|convert|order|like|follow|label|target|positive|install"
@@ -29,6 +30,15 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )
 _RATINGS = re.compile(r"rat|score|star|grade|point", re.IGNORECASE)
+_AMOUNTS = re.compile(
+    r"watch|play|stay|dwell|read|spen[dt]|revenue|amount|paid|gmv|ltv|profit|sales|income|earn"
+    r"|rating|score|label|target",
+    re.IGNORECASE,
+)
+_CLASSES = re.compile(
+    r"label|target|class|outcome|result|behaviou?r|action|event|status|answer|rating|grade",
+    re.IGNORECASE,
+)
 
 
 def propose(
@@ -59,17 +69,27 @@ def propose(
         frames, refused = _first_rows(files, options, rows)
         columns = [Column.of(cells) for cells in frames.get_columns()]
     labels = _labels(columns)
-    if not labels:
+    others = _others([column for column in columns if column not in labels])
+    if not labels and not others:
         raise DatasetError(
-            f"no column of {files[0].path} has two values or a few grades, so none can be a label; "
-            "declare a task with `positive` values by hand, as docs/own_data/tasks.md describes"
+            f"no column of {files[0].path} has two values, a few classes or numbers that measure "
+            "something, so none can be a label; declare a task by hand, as docs/own_data/tasks.md "
+            "describes"
         )
     lines = [*_head(data_dir, patterns, options, frames.height), *_split(columns, patterns)]
     lines += ["tasks:  # in causal order, such as a click before a purchase"]
     lines += [line for column in labels for line in _task(column)]
+    lines += [line for column, entry in others for line in _candidate(column, entry, not labels)]
+    labels += [column for column, _ in others if not labels or _is_named(column)]
     lines += ["fields:"]
     inputs = [column for column in columns if column not in labels]
-    lines += [line for column in inputs for line in _field(column, frames.height)]
+    fields = [line for column in inputs for line in _field(column, frames.height)]
+    if all(line.startswith("  #") for line in fields):
+        raise DatasetError(
+            f"{files[0].path} has no column that may be an input beside its labels; declare fields "
+            "by hand, as docs/own_data/fields.md describes"
+        )
+    lines += fields
     lines += [f"  # {name} cannot be read: {why}" for name, why in refused.items()]
     text = "\n".join(lines) + "\n"
     parse_declaration(read_yaml(text), pathlib.Path("proposal"))
@@ -86,6 +106,33 @@ def _labels(columns: Sequence[Column]) -> list[Column]:
     named = ([c for c in candidates if names.search(c.name)] for candidates, names in kinds)
     last = (candidates[-1:] for candidates, _ in kinds)
     return next(filter(None, (*named, *last)), [])
+
+
+def _others(columns: Sequence[Column]) -> list[tuple[Column, str]]:
+    """Columns that may be labels of other kinds, each with its entry; the named ones if there are.
+
+    The last one is the most likely where no name says so.
+    """
+    found = []
+    for column in columns:
+        if column.is_measured:
+            found.append((column, _number_task(column)))
+        elif column.has_classes:
+            found.append((column, "kind: multiclass"))
+    return [one for one in found if _is_named(one[0])] or found[-1:]
+
+
+def _number_task(column: Column) -> str:
+    """The entry of a task that is learned as a number."""
+    numbers = pl.Series(column.values, dtype=pl.String).cast(pl.Float64)
+    if column.most >= MANY_ZEROS and numbers[0] == numbers.min() == 0:
+        return "kind: regression, loss: zero_inflated_lognormal"
+    return "kind: regression" + (", scaling: log" if column.is_skewed else "")
+
+
+def _is_named(column: Column) -> bool:
+    """Whether its name is one of labels of its kind."""
+    return bool((_AMOUNTS if column.is_measured else _CLASSES).search(column.name))
 
 
 def _opened(
@@ -175,6 +222,15 @@ def _task(column: Column) -> Iterator[str]:
         entry = f"positive: [{', '.join(map(_text, positive))}]"
     yield f"  # {column.comment}"
     yield f"  {_text(column.name)}: {{{entry}}}"
+    if column.is_rating:
+        yield f"  # {_text(column.name)}: {{kind: regression}}  # or this, or kind: multiclass"
+
+
+def _candidate(column: Column, entry: str, alone: bool) -> Iterator[str]:
+    """Lines of a task of another kind than binary, in a comment unless there is nothing else."""
+    yield f"  # {column.comment}"
+    line = f"{_text(column.name)}: {{{entry}}}"
+    yield f"  {line}" if alone else f"  # {line}  # a candidate, if it is known after the others"
 
 
 def _field(column: Column, rows: int) -> Iterator[str]:

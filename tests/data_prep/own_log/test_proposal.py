@@ -110,8 +110,71 @@ def test_columns_of_folders_and_unreadable_types_are_stated(tmp_path):
 
 def test_nothing_that_can_be_a_label_is_refused(tmp_path):
     (tmp_path / "log").write_text("x,y\na,1.5\nb,2.5\nc,3.5\n")
-    with pytest.raises(DatasetError, match="log has two values or a few grades, so none can be"):
+    with pytest.raises(DatasetError, match="log has two values, a few classes or numbers that me"):
         propose(tmp_path, ["log"], 1000)
+
+
+def test_labels_alone_are_refused(tmp_path):
+    (tmp_path / "log").write_text("user,buy\na,1\nb,0\nc,1\n")
+    with pytest.raises(DatasetError, match="log has no column that may be an input beside its lab"):
+        propose(tmp_path, ["log"], 1000)
+
+
+def shop(count, *names):
+    draw = random.Random(1)
+    for n in range(count):
+        row = {
+            "user": f"u{n}",
+            "city": f"c{n % 70}",
+            "watch_time": f"{draw.lognormvariate(0, 2):.2f}" if n % 9 else "0",
+            "spend": f"{draw.lognormvariate(3, 3):.2f}" if n % 4 == 0 else "0",
+            "score": f"{draw.random():.3f}",
+            "behavior": draw.choice(["pv", "cart", "buy"]),
+            "price": f"{draw.random():.3f}",
+            "like": draw.randrange(2),
+        }
+        yield row if not names else {name: row[name] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("names", "tasks"),
+    [
+        (["user", "price", "behavior", "like"], {"like": "binary"}),
+        (["user", "price", "behavior"], {"behavior": "multiclass"}),
+        (
+            ["city", "watch_time", "spend", "score", "behavior"],
+            {
+                "watch_time": "regression",
+                "spend": "regression",
+                "score": "regression",
+                "behavior": "multiclass",
+            },
+        ),
+        (["city", "price"], {"price": "regression"}),
+    ],
+)
+def test_tasks_of_other_kinds_where_there_are_no_binary_ones(tmp_path, names, tasks):
+    pl.DataFrame(list(shop(200, *names))).write_csv(tmp_path / "log")
+    declaration = parse_declaration(
+        read_yaml(propose(tmp_path, ["log"], 1000)), pathlib.Path("log.yaml")
+    )
+    assert {task.name: task.kind for task in declaration.tasks} == tasks
+    assert not {field.column for field in declaration.fields} & {*tasks, "behavior"}
+    losses = {task.name: (task.loss, task.scaling) for task in declaration.tasks}
+    if "spend" in names:
+        assert losses["spend"] == ("zero_inflated_lognormal", "log")
+        assert losses["score"] == ("squared", "standard")
+
+
+def test_candidates_stand_beside_binary_labels_and_are_no_inputs(tmp_path):
+    pl.DataFrame(list(shop(200))).write_csv(tmp_path / "log")
+    text = propose(tmp_path, ["log"], 1000)
+    assert '  # "spend": {kind: regression, loss: zero_inflated_lognormal}  # a candidate' in text
+    assert '  # "behavior": {kind: multiclass}  # a candidate' in text
+    assert '  "price": {kind: numeric}' in text
+    declaration = parse_declaration(read_yaml(text), pathlib.Path("log.yaml"))
+    assert [task.name for task in declaration.tasks] == ["like"]
+    assert {field.name for field in declaration.fields} == {"city", "price"}
 
 
 def test_the_program_writes_a_file_that_it_does_not_overwrite(tmp_path, capsys):

@@ -55,7 +55,8 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
-    from dcrnn_tf.training import evaluation, intervals, row_groups, slices
+    from dcrnn_tf.training import evaluation
+    from dcrnn_tf.training.evaluation import intervals, row_groups, slices
     from experiments.runs import report, run_folder, trained_runs
 
     command_line.use_threads(settings.threads)

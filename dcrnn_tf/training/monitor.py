@@ -7,7 +7,7 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.models.derived_outputs import kinds
 from dcrnn_tf.system.errors import UsageError
-from dcrnn_tf.training import row_groups
+from dcrnn_tf.training.evaluation import row_groups
 from dcrnn_tf.training.metric_address import MetricAddress, Outputs
 from dcrnn_tf.training.settings import TrainingSettings
 

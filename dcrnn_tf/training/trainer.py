@@ -2,26 +2,25 @@
 
 import contextlib
 import pathlib
-import time
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 import tqdm
 
-from dcrnn_tf import metrics
 from dcrnn_tf.balancing import Balancing
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.interruption import Interrupted, Interruption
-from dcrnn_tf.training import metrics_log, row_groups
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints, numbered
-from dcrnn_tf.training.evaluation import Predictor, evaluate, weights_of
+from dcrnn_tf.training.evaluation import Predictor, evaluate, row_groups, weights_of
 from dcrnn_tf.training.losses import multi_task_losses
-from dcrnn_tf.training.metrics_log import METRICS_FILE
 from dcrnn_tf.training.monitor import VALIDATION, Monitor, monitored
 from dcrnn_tf.training.numeric_guard import non_finite_weights
+from dcrnn_tf.training.pauses import Pauses
+from dcrnn_tf.training.progress import Progress, Stopwatch
+from dcrnn_tf.training.run_log import RunLog
 from dcrnn_tf.training.settings import TrainingSettings
 from dcrnn_tf.training.step import TrainingStep
 from dcrnn_tf.training.warm_start import Carried, Earlier, carry
@@ -61,6 +60,7 @@ class Trainer:
         the validation split, once there is a checkpoint of that step. What it raises ends training.
 
     Attributes:
+      progress: Steps, epochs and times of the run so far.
       train_step: The compiled training step, a function of the features and labels of a batch.
       monitor: Monitor of the metric that decides which step counts; None where the last one does.
 
@@ -102,20 +102,13 @@ class Trainer:
             self._steps_per_epoch,
             self._distribution,
         )
-        self._progress = {
-            "step": self._step.step,
-            "epochs_evaluated": tf.Variable(0, dtype=tf.int64),
-            "metrics_bytes": tf.Variable(0, dtype=tf.int64),
-            "seconds_timed": tf.Variable(0.0, dtype=tf.float64),
-            "steps_timed": tf.Variable(0, dtype=tf.int64),
-            "seconds": tf.Variable(0.0, dtype=tf.float64),
-            "processor_seconds": tf.Variable(0.0, dtype=tf.float64),
-        }
-        if settings.evaluate_every is not None:
-            self._progress["evaluated"] = tf.Variable(0, dtype=tf.int64)
+        self.progress = Progress(
+            self._step.step, settings.batch_size, settings.evaluate_every is not None
+        )
+        self._pauses = Pauses(settings, self._steps_per_epoch, self._step.longest_wait)
+        self._log = RunLog(self._run_dir, self._distribution.is_chief)
         self._checkpoints = Checkpoints(self._run_dir / CHECKPOINTS, self._state())
         self._saved_step: int | None = None
-        self._processor_seconds_before = 0.0
         self._interruption = Interruption()
         # Traced for batches of any size, so that a run can continue with a batch of any size.
         # There is no control flow for AutoGraph to convert, and it would leave temporary files
@@ -127,25 +120,9 @@ class Trainer:
         self._warm = False
 
     @property
-    def rows_per_second(self) -> float:
-        """Rows trained on per second, leaving out evaluation, checkpoints and compilation."""
-        rows = self._value("steps_timed") * self.settings.batch_size
-        return rows / max(float(self._progress["seconds_timed"].numpy()), 1e-9)
-
-    @property
-    def seconds(self) -> float:
-        """Time of the whole run so far, interruptions left out."""
-        return float(self._progress["seconds"].numpy())
-
-    @property
-    def processor_seconds(self) -> float:
-        """Processor time of the whole run so far, start-up of each of its processes included."""
-        return self._processor_seconds_before + time.process_time()
-
-    @property
     def steps(self) -> int:
         """Steps done so far."""
-        return self._value("step")
+        return self.progress.count("step")
 
     @property
     def epochs(self) -> int:
@@ -166,12 +143,7 @@ class Trainer:
         step = self._saved_step = self._checkpoints.restore()
         self._step.restored()
         self._distribution.check_same(step)
-        if self._distribution.is_chief:
-            metrics_log.cut(
-                self._run_dir / METRICS_FILE,
-                0 if step is None else self._value("metrics_bytes"),
-                step or 0,
-            )
+        self._log.cut(0 if step is None else self.progress.count("metrics_bytes"), step or 0)
         return step
 
     def start_from(self, earlier: Earlier) -> Carried:
@@ -189,13 +161,9 @@ class Trainer:
           TrainingError: A loss, a gradient or a weight is not finite.
           Interrupted: SIGINT or SIGTERM came; a checkpoint to continue from is written.
         """
-        self._started = time.monotonic() - self.seconds
-        self._processor_seconds_before = float(self._progress["processor_seconds"].numpy())
+        self.progress.begin()
         total = self.settings.epochs * self._steps_per_epoch
         chief = self._distribution.is_chief
-        writer = tf.summary.create_noop_writer()
-        if chief:
-            writer = tf.summary.create_file_writer(str(self._run_dir / "tensorboard"))
         bar = tqdm.tqdm(
             total=total * self.settings.batch_size,
             initial=self.steps * self.settings.batch_size,
@@ -205,14 +173,14 @@ class Trainer:
             desc=self._run_dir.name,
             disable=not chief,
         )
-        with writer.as_default(), bar, self.dataset.naming_damage(), self._interruption:
-            for epoch in range(self._value("epochs_evaluated"), self.settings.epochs):
+        with self._log.writer().as_default(), bar, self.dataset.naming_damage(), self._interruption:
+            for epoch in range(self.progress.count("epochs_evaluated"), self.settings.epochs):
                 if not self._ended:
                     self._train_epoch(epoch, bar.update)
                 if self._ended:
                     break
                 metrics_found = self._validate()
-                self._progress["epochs_evaluated"].assign(epoch + 1)
+                self.progress.variables["epochs_evaluated"].assign(epoch + 1)
                 self.checkpoint()
                 self._tell_of_validation(metrics_found)
                 self._obey(self._distribution.agreed(self._interruption.number))
@@ -257,11 +225,7 @@ class Trainer:
         weights = weights_of(self.dataset, split, derived_outputs)
         groups = row_groups.read(self.dataset, split, self.settings.group_by)
         figures = evaluate(*predictions, derived_outputs, tasks, weights, groups)
-        for task, values in figures.items():
-            for metric in metrics.registered():
-                if (value := values.get(metric.name)) is not None:
-                    tf.summary.scalar(f"{split}/{task}/{metric.name}", value, self.steps)
-        self._log({"kind": "evaluation", "split": split, "metrics": figures})
+        self._log.evaluation(self.epochs, self.steps, split, figures)
         if self.monitor is not None and self.monitor.address.split == split:
             self.monitor.note(self.steps, figures)
         return figures
@@ -287,15 +251,10 @@ class Trainer:
         self._save()
 
     def _save(self, only_to_continue: bool = False) -> None:
-        path = self._run_dir / METRICS_FILE
-        self._progress["seconds"].assign(time.monotonic() - self._started)
-        self._progress["processor_seconds"].assign(self.processor_seconds)
+        self.progress.note_times()
         if self._distribution.is_chief:
-            self._progress["metrics_bytes"].assign(path.stat().st_size if path.exists() else 0)
-            if self.monitor is None:
-                best = metrics_log.best_step(metrics_log.read(path))
-            else:
-                best = self.monitor.best_step
+            self.progress.variables["metrics_bytes"].assign(self._log.size)
+            best = self._log.best_step() if self.monitor is None else self.monitor.best_step
             self._checkpoints.save(self.steps, only_to_continue, spared=best)
         self._saved_step = self.steps
 
@@ -352,14 +311,8 @@ class Trainer:
         settings = self.settings
         step = self.steps
         batches = iter(self._batches(epoch, step - epoch * self._steps_per_epoch))
-        timed_from, timed_at = step, time.monotonic()
-        logged_step, logged_at = timed_from, timed_at
-
-        def stop_clock() -> None:
-            self._progress["seconds_timed"].assign_add(time.monotonic() - timed_at)
-            self._progress["steps_timed"].assign_add(step - timed_from)
-
-        if self._evaluates_within_epoch(step):  # the run was interrupted in this evaluation
+        watch = Stopwatch(self.progress, step)
+        if self._evaluates(step):  # the run was interrupted in this evaluation
             self._validate_within_epoch()
         end = (epoch + 1) * self._steps_per_epoch
         while not self._ended and (count := self._steps_together(step, end)):
@@ -372,45 +325,33 @@ class Trainer:
             advance(count * settings.batch_size)
             if not self._warm:  # the first step of a process compiles
                 self._warm = True
-                timed_from, timed_at = step, time.monotonic()
-                logged_step, logged_at = timed_from, timed_at
+                watch.restart(step)
             if step % settings.log_every == 0:
-                now = time.monotonic()
-                speed = (step - logged_step) * settings.batch_size / max(now - logged_at, 1e-9)
-                logged_step, logged_at = step, now
+                rows_per_second = watch.lap(step)
                 self._check_steps()
-                self._log_losses(epoch, speed)
+                self._log_losses(epoch, rows_per_second)
             if self._step.longest_wait and step % self._step.longest_wait == 0:
                 self._step.finish()
-            if self._pauses(step):
-                stop_clock()
-                if self._evaluates_within_epoch(step):
+            if self._evaluates(step) or self._pauses.is_checkpoint(step):
+                watch.stop(step)
+                if self._evaluates(step):
                     self._validate_within_epoch()
                 else:
                     self.checkpoint()
-                timed_from, timed_at = step, time.monotonic()
-                logged_step, logged_at = timed_from, timed_at
+                watch.restart(step)
             signal = self._distribution.agreed(self._interruption.number, step)
             if signal is not None:
-                stop_clock()
+                watch.stop(step)
                 self._obey(signal)
-        stop_clock()
+        watch.stop(step)
 
-    def _pauses(self, step: int) -> bool:
-        """Whether there is a checkpoint, or an evaluation with one, within an epoch at a step."""
-        within = step % self._steps_per_epoch > 0
-        due = within and step % self.settings.checkpoint_every == 0
-        return due or self._evaluates_within_epoch(step)
-
-    def _evaluates_within_epoch(self, step: int) -> bool:
-        every = self.settings.evaluate_every
-        if every is None or step % every or step % self._steps_per_epoch == 0:
-            return False
-        return self._value("evaluated") < step
+    def _evaluates(self, step: int) -> bool:
+        """Whether an evaluation within an epoch is due at a step, and has not been."""
+        return self._pauses.is_evaluation(step) and self.progress.count("evaluated") < step
 
     def _validate_within_epoch(self) -> None:
         metrics_found = self._validate()
-        self._progress["evaluated"].assign(self.steps)
+        self.progress.variables["evaluated"].assign(self.steps)
         self.checkpoint()
         self._tell_of_validation(metrics_found)
 
@@ -419,15 +360,9 @@ class Trainer:
             self._after_validation(self.steps, metrics_found)
 
     def _steps_together(self, step: int, end: int) -> int:
-        """Number of steps until the next log line, checkpoint or signal; 0 at the epoch's end."""
-        settings = self.settings
         if not self._warm:  # the first step compiles the function that the others use
             return min(1, end - step)
-        every = [settings.log_every, settings.checkpoint_every]
-        every += [settings.evaluate_every] if settings.evaluate_every is not None else []
-        every += [self._step.longest_wait] if self._step.longest_wait else []
-        pauses = [count - step % count for count in every]
-        return min(settings.steps_per_execution, end - step, *pauses)
+        return self._pauses.steps_together(step, end)
 
     def _several_steps(self, batches: tf.data.Iterator, count: tf.Tensor) -> None:
         def one_more(done: tf.Tensor) -> tuple[tf.Tensor]:
@@ -437,35 +372,14 @@ class Trainer:
         tf.while_loop(lambda done: done < count, one_more, (0,), parallel_iterations=1)
 
     def _log_losses(self, epoch: int, rows_per_second: float) -> None:
-        means = self._step.mean_losses.take(self.settings.log_every)
+        losses = self._step.mean_losses.take(self.settings.log_every)
         statistics = self._step.mean_statistics.take(self.settings.log_every)
         rates = self._step.rates
-        for kind, values in (("loss", means), ("statistics", statistics), ("rate", rates)):
-            for name, value in values.items():
-                tf.summary.scalar(f"{kind}/{name}", value, self.steps)
-        tf.summary.scalar("rows_per_second", rows_per_second, self.steps)
-        self._log(
-            {
-                "kind": "train",
-                "epoch": epoch + 1,
-                "loss": sum(means.values()),
-                "losses": means,
-                **({"statistics": statistics} if statistics else {}),
-                "rows_per_second": round(rows_per_second, 1),
-            }
-        )
-
-    def _log(self, entry: dict) -> None:
-        entry = {"kind": entry["kind"], "epoch": self.epochs, "step": self.steps} | entry
-        if self._distribution.is_chief:
-            metrics_log.append(self._run_dir / METRICS_FILE, entry)
-
-    def _value(self, name: str) -> int:
-        return int(self._progress[name].numpy())
+        self._log.losses(epoch + 1, self.steps, losses, statistics, rates, rows_per_second)
 
     def _state(self) -> dict[str, tf.Variable]:
         return (
-            {f"progress_{name}": variable for name, variable in self._progress.items()}
+            {f"progress_{name}": variable for name, variable in self.progress.variables.items()}
             | self._step.variables()
             | ({} if self.monitor is None else self.monitor.variables)
         )

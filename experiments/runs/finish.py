@@ -10,7 +10,7 @@ from dcrnn_tf.dataset.schema import Task
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.whole_file import whole_file
 from dcrnn_tf.training import evaluation
-from dcrnn_tf.training.row_groups import RowGroups
+from dcrnn_tf.training.evaluation.row_groups import RowGroups
 from experiments.runs import report, run_folder
 
 Columns = Mapping[str, np.ndarray]

@@ -12,7 +12,7 @@ import numpy as np
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import BINARY, Schema, Task
 from dcrnn_tf.system.errors import UserError
-from dcrnn_tf.training import row_groups
+from dcrnn_tf.training.evaluation import row_groups
 from experiments.runs import finish, reuse, run_folder
 from experiments.runs.finish import Columns
 

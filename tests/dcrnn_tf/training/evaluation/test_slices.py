@@ -8,9 +8,9 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.by_group.gauc import gauc
 from dcrnn_tf.metrics.by_group.ranking import GroupedRanking
-from dcrnn_tf.training import slices as module
-from dcrnn_tf.training.row_groups import RowGroups
-from dcrnn_tf.training.slices import Slices, check, evaluate_slices, read
+from dcrnn_tf.training.evaluation import slices as module
+from dcrnn_tf.training.evaluation.row_groups import RowGroups
+from dcrnn_tf.training.evaluation.slices import Slices, check, evaluate_slices, read
 from tests.conftest import exposure_columns, user_columns
 
 

@@ -8,8 +8,8 @@ from dcrnn_tf.dataset.schema import BINARY, Task
 from dcrnn_tf.metrics.intervals import bootstrap
 from dcrnn_tf.metrics.intervals.delong import auc_interval
 from dcrnn_tf.models.derived_outputs import DerivedOutput, kinds
-from dcrnn_tf.training.evaluation import columns_where_defined
-from dcrnn_tf.training.row_groups import RowGroups
+from dcrnn_tf.training.evaluation.defined_rows import columns_where_defined
+from dcrnn_tf.training.evaluation.row_groups import RowGroups
 
 BOOTSTRAP, DELONG = "bootstrap", "delong"
 

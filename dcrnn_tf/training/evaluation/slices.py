@@ -21,9 +21,9 @@ from dcrnn_tf.dataset.schema import (
 from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.nearest import did_you_mean
-from dcrnn_tf.training import row_groups
-from dcrnn_tf.training.evaluation import evaluate
-from dcrnn_tf.training.row_groups import RowGroups
+from dcrnn_tf.training.evaluation import row_groups
+from dcrnn_tf.training.evaluation.figures import evaluate
+from dcrnn_tf.training.evaluation.row_groups import RowGroups
 
 MOST = 30
 """Largest number of ids with a slice of their own; the rows of all others are one."""

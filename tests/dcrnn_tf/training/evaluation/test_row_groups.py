@@ -10,7 +10,8 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.metrics.by_group.gauc import gauc
 from dcrnn_tf.metrics.by_group.ranking import NO_GROUP, GroupedRanking
-from dcrnn_tf.training import evaluation, row_groups
+from dcrnn_tf.training import evaluation
+from dcrnn_tf.training.evaluation import row_groups
 from tests.conftest import TASKS, exposure_columns, user_columns
 from tests.damage import change_column, put
 

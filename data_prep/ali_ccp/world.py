@@ -21,12 +21,13 @@ where networks otherwise memorise users and items: many fields say the same of t
 are either frequent or so rare that preparation drops them.
 """
 
-import dataclasses
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from data_prep.ali_ccp.draws import GROUPS, geometric, grouped_numbers, hashed_bits
+from data_prep.ali_ccp.exposures import Block, Exposures, Tokens
 from data_prep.ali_ccp.fields import FIELDS, PUBLISHED_COUNTS, SPLITS
 from data_prep.ali_ccp.statistics import (
     DEMOGRAPHICS,
@@ -41,14 +42,10 @@ from data_prep.ali_ccp.statistics import (
 )
 from data_prep.ali_ccp.world_settings import Settings
 
-GROUPS = 4
 LINES_PER_BLOCK = 256  # lines of the common file that are made at a time
 EXPOSURES_PER_LINE = 58  # mean, geometrically distributed
 PILOT_BLOCKS = 32
 PILOT_EXPOSURES_PER_LINE = 16
-HEAD_SHARE = 0.02  # of all ids are frequent ones
-HEAD_LEAST = 8  # frequent ids in each group, at least
-HEAD_SKEW = 2.0
 ITEM_TAIL = 0.5  # share of exposures whose item is any item, not a frequent one
 THING_TAIL = 0.05  # the same, of items, for category, shop, brand and nodes
 
@@ -81,58 +78,6 @@ EFFECTS = {
     },
 }
 SCALES = {"click": 0.87, "conversion": 0.45}
-
-
-@dataclasses.dataclass(frozen=True)
-class Tokens:
-    """A field's ids in the rows of a block, as numbers from 0; a field that is missing has none."""
-
-    lengths: np.ndarray  # (rows,)
-    numbers: np.ndarray  # (total,)
-    counts: np.ndarray | None = None  # (total,) events behind each token; None where it is 1.0
-
-    @classmethod
-    def single(cls, numbers: np.ndarray, present: np.ndarray) -> "Tokens":
-        """A field with at most one id a row."""
-        return cls(present.astype(np.int64), numbers[present])
-
-    def row_numbers(self) -> np.ndarray:
-        """The row of each token, `(total,)`."""
-        return np.repeat(np.arange(len(self.lengths)), self.lengths)
-
-
-@dataclasses.dataclass(frozen=True)
-class Exposures:
-    """Some lines of the common file and all their exposures.
-
-    Attributes:
-      lines: the numbers of the lines of the common file, from 0 in each split, `(lines,)`.
-      user_fields: Fields of these lines.
-      line_of: Index in `lines` of each exposure's line, `(exposures,)`.
-      fields: the fields of the skeleton.
-    """
-
-    lines: np.ndarray
-    user_fields: dict[str, Tokens]
-    line_of: np.ndarray
-    fields: dict[str, Tokens]
-
-
-@dataclasses.dataclass(frozen=True)
-class Block(Exposures):
-    """Exposures with their labels.
-
-    Attributes:
-      click_probability: Probability of a click on each exposure, `(exposures,)`.
-      conversion_probability: Probability of a conversion of each exposure, clicked or not.
-      click: 0 or 1.
-      conversion: 0 or 1.
-    """
-
-    click_probability: np.ndarray
-    conversion_probability: np.ndarray
-    click: np.ndarray
-    conversion: np.ndarray
 
 
 class Simulation:
@@ -169,7 +114,7 @@ class Simulation:
         stream = SPLITS.index(split)
         lines = np.arange(number * LINES_PER_BLOCK, (number + 1) * LINES_PER_BLOCK)
         random = self._random(stream, number)
-        per_line = 1 + _geometric(random.random(len(lines)), EXPOSURES_PER_LINE - 1)
+        per_line = 1 + geometric(random.random(len(lines)), EXPOSURES_PER_LINE - 1)
         line_of = np.repeat(np.arange(len(lines)), per_line)[:most]
         lines = lines[: line_of[-1] + 1]
         users = self._hashed_bits(lines, 10 + stream) % np.uint64(self.things["101"])
@@ -201,7 +146,7 @@ class Simulation:
             loyal = random.random(len(row)) < loyalty[row]
             group = np.where(loyal, favourite[row], random.integers(GROUPS, size=len(row)))
             things = self.things[SAME_THING[field]]
-            numbers = _numbers(random.random(len(row)), things, group, 0.0)
+            numbers = grouped_numbers(random.random(len(row)), things, group, 0.0)
             keys, counts = np.unique(row * things + numbers, return_counts=True)
             lengths = np.bincount(keys // things, minlength=count)
             fields[field] = Tokens(lengths, keys % things, counts)
@@ -220,15 +165,15 @@ class Simulation:
     def _exposures(self, count: int, random: np.random.Generator) -> dict[str, Tokens]:
         """What skeleton lines say; all but presence, counts and position belongs to the item."""
         group = random.integers(GROUPS, size=count)
-        item = _numbers(random.random(count), self.things["205"], group, ITEM_TAIL)
+        item = grouped_numbers(random.random(count), self.things["205"], group, ITEM_TAIL)
         # A hash of the item's number instead of a table of millions of items.
         things = {
-            field: _numbers(self._hashed(item, salt), self.things[field], group, THING_TAIL)
+            field: grouped_numbers(self._hashed(item, salt), self.things[field], group, THING_TAIL)
             for salt, field in enumerate(("206", "207", "216"))
         }
-        nodes = 1 + _geometric(self._hashed(item, 3), MEAN_NODES - 1)
+        nodes = 1 + geometric(self._hashed(item, 3), MEAN_NODES - 1)
         nodes = np.minimum(nodes, LONGEST_NODES)
-        first_node = _numbers(self._hashed(item, 4), self.things["210"], group, THING_TAIL)
+        first_node = grouped_numbers(self._hashed(item, 4), self.things["210"], group, THING_TAIL)
         always = np.ones(count, bool)
         common_nodes = 1 + (nodes * random.random(count)).astype(np.int64)
         common_nodes[random.random(count) < MISSING["853"]] = 0
@@ -241,11 +186,11 @@ class Simulation:
 
         def combination(field):
             present = random.random(count) >= MISSING[field]
-            counts = 1 + _geometric(random.random(int(present.sum())), 2.0)
+            counts = 1 + geometric(random.random(int(present.sum())), 2.0)
             numbers = things[SAME_THING[field]][present]
             return Tokens(present.astype(np.int64), numbers, counts)
 
-        counts = 1 + _geometric(random.random(int(common_nodes.sum())), 2.0)
+        counts = 1 + geometric(random.random(int(common_nodes.sum())), 2.0)
         return {
             "205": Tokens.single(item, always),
             "206": Tokens.single(things["206"], always),
@@ -366,30 +311,3 @@ def _thing_counts(rows: int) -> dict[str, int]:
         field: GROUPS * (max(round(count * share), least) // GROUPS)
         for field, (count, least) in ID_COUNTS.items()
     }
-
-
-def _numbers(uniform: np.ndarray, ids: int, group: np.ndarray, tail: float) -> np.ndarray:
-    """Draws ids of the given groups from uniform numbers.
-
-    The share `tail` of them is any of the `ids`, the rest a frequent one, small numbers more often.
-    """
-    of_group = ids // GROUPS
-    head = min(of_group, max(HEAD_LEAST, round(of_group * HEAD_SHARE)))
-    in_head = np.maximum((uniform - tail) / (1 - tail), 0.0)
-    any_rank = uniform / max(tail, 1e-9) * of_group
-    rank = np.where(uniform < tail, any_rank, head * in_head**HEAD_SKEW)
-    return GROUPS * rank.astype(np.int64) + group
-
-
-def _geometric(uniform: np.ndarray, mean: float) -> np.ndarray:
-    """Geometrically distributed integers from 0 with the given mean."""
-    return np.floor(np.log1p(-uniform) / math.log(mean / (1 + mean))).astype(np.int64)
-
-
-def hashed_bits(numbers: np.ndarray, salt: int) -> np.ndarray:
-    """A bijection of 64-bit integers that looks random (the finaliser of SplitMix64)."""
-    with np.errstate(over="ignore"):
-        bits = numbers.astype(np.uint64) + np.uint64((salt + 1) * 0x9E3779B97F4A7C15 % 2**64)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))

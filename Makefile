@@ -15,7 +15,8 @@ TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call fl
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
-	leaderboard benchmark-models study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick clean
+	leaderboard benchmark-models study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick \
+	benchmark-gpu clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -109,6 +110,9 @@ benchmark: $(READY) $(PEERS:%=$(PEERS_DIR)/%/.ready)  ## Speeds beside naive Ker
 benchmark-quick: $(READY)  ## The same in some minutes, without other libraries
 	$(RUN) -m benchmarks.run --quick --out_dir=runs/benchmark-quick
 	$(RUN) -m benchmarks.serving --quick --out_dir=runs/benchmark-quick
+
+benchmark-gpu: $(READY)  ## Training steps on a CUDA GPU, within 40 minutes
+	$(RUN) -m benchmarks.gpu
 
 $(PEERS_DIR)/%/.ready: benchmarks/peers/%.txt
 	$(PEERS_PYTHON) -m venv $(PEERS_DIR)/$*

@@ -58,7 +58,7 @@ def evaluate(
 
 
 def _write_scores(path: pathlib.Path, labels: Columns, logits: Columns) -> None:
-    columns = {"tasks": np.array(list(labels))}
+    columns: dict[str, Any] = {"tasks": np.array(list(labels))}
     for number, task in enumerate(labels):
         columns |= {f"labels_{number}": labels[task], f"logits_{number}": logits[task]}
     with whole_file(path, "wb") as file:

@@ -140,7 +140,7 @@ def _benchmark(
     failed = processes.run_all(tunings, budget.trials, 1, parallel, "trials")
     failures += [f"{path} failed ({why})" for path, why in failed.items()]
     print(f"{name}: {budget.seeds} runs of the best settings of each.", flush=True)
-    finals, without = plan.finals(suited, table, prepared, folder, budget.seeds)
+    finals, without = plan.finals(suited, table, prepared, folder, budget)
     failed = dict(without)
     reasons = processes.run_all(finals, budget.seeds, 1, parallel, "runs")
     for run in finals:

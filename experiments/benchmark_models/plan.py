@@ -122,12 +122,13 @@ def finals(
     table: Table,
     prepared: pathlib.Path,
     out_dir: pathlib.Path,
-    seeds: int,
+    budget: Budget,
 ) -> tuple[list[Finals], dict[pathlib.Path, str]]:
     """Plans the runs of the best settings, a process for each model.
 
     Returns:
-      The processes, and why runs of models without best settings cannot be made, by their folders.
+      The processes, and why runs cannot be made of models whose tuning is not finished or has no
+      complete trial, by their folders.
 
     Raises:
       UserError: A run was made with other settings than the best ones of now.
@@ -135,12 +136,15 @@ def finals(
     processes: list[Finals] = []
     without: dict[pathlib.Path, str] = {}
     for entry, row in zip(entries, table.rows, strict=True):
-        count = 1 if row.deterministic else seeds
+        count = 1 if row.deterministic else budget.seeds
         folders = tuple(table.run_dir(out_dir, row, seed) for seed in range(1, count + 1))
         folder = folders[0].parent
         best = folder / TUNING / _BEST_FILE
-        if not best.exists():
-            without |= dict.fromkeys(folders, "its tuning has no complete trial")
+        tuning = Tuning([], best.parent, trains=True, trials=budget.trials)
+        if not (tuning.done() and best.exists()):
+            reason = f"its tuning has {tuning.steps()} of {budget.trials} trials"
+            reason = reason if not tuning.done() else "its tuning has no complete trial"
+            without |= dict.fromkeys(folders, reason)
             continue
         program = PROGRAMS.get(entry.model)
         module = program.module if program else "experiments.benchmark_models.seeds"

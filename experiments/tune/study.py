@@ -7,6 +7,7 @@ next that looks for work, with the values that it has, so that no trial is lost 
 import contextlib
 import dataclasses
 import functools
+import json
 import pathlib
 import sqlite3
 import time
@@ -239,6 +240,7 @@ def _check_folder(folder: pathlib.Path) -> None:
 
 def _open(path: pathlib.Path, config: Mapping[str, object]) -> None:
     """Writes what decides the trials, or compares it with what is there."""
+    config = json.loads(json.dumps(config))  # a tuple is a list there
     if not path.exists():
         run_folder.write_json(path, config)
         return

@@ -59,14 +59,19 @@ def _document(out_dir: pathlib.Path, results: Sequence[DatasetResult]) -> Docume
 
 def _of_dataset(out_dir: pathlib.Path, one: DatasetResult) -> list[Section]:
     result = one.result
+    shown = comparison_plots.panels(result, _COST)
     with plots.styled():
         quality, cost = (
             plots.save(figure, out_dir / f"{one.name}_{name}", words)
             for name, figure, words in (
-                ("models", comparison_plots.dots(result), f"Test metrics of {one.name} by model"),
+                (
+                    "models",
+                    comparison_plots.dots(shown, result.table.baseline),
+                    f"Test metrics of {one.name} by model",
+                ),
                 (
                     "cost",
-                    comparison_plots.pareto(result, _COST, "seconds of a run of the best settings"),
+                    comparison_plots.pareto(shown, "seconds of a run of the best settings"),
                     f"Test metrics of {one.name} against the cost of training",
                 ),
             )

@@ -12,6 +12,8 @@ from experiments.tables import comparison_plots, sentences
 from experiments.tables.result import TableResult
 
 _COST = "result.wall_seconds"
+COST_WORDS = "seconds of a run, median"
+"""What the pictures' cost is, in words."""
 _CAPTION = (
     "Dots are means over seeds, bars their 95 % intervals; a triangle is far off. Against cost, "
     "names are those of the Pareto front: no model is both better and cheaper."
@@ -30,16 +32,21 @@ def write(
     """
     out_dir = pathlib.Path(out_dir)
     write_numbers(out_dir, result, latencies)
+    shown = comparison_plots.panels(result, _COST)
     with plots.styled():
         labels = dict.fromkeys(result.primary(task).label for task in result.table.tasks)
         words = f"Test {' and '.join(labels)}"
         pictures = [
             plots.save(figure, out_dir / name, described)
             for name, figure, described in (
-                ("models", comparison_plots.dots(result), f"{words} by model, the best on top"),
+                (
+                    "models",
+                    comparison_plots.dots(shown, result.table.baseline),
+                    f"{words} by model, the best on top",
+                ),
                 (
                     "quality_cost",
-                    comparison_plots.pareto(result, _COST, "seconds of a run, median"),
+                    comparison_plots.pareto(shown, COST_WORDS),
                     f"{words} over the time of a run, the Pareto front named",
                 ),
             )

@@ -1,55 +1,108 @@
 """Pictures that compare many models: dot plots, quality against cost, critical differences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
+from dcrnn_tf.metrics import Metric
 from experiments.reports.plots import COLOURS, INK, label_axes, literal
 from experiments.tables.comparison import Ranks, pareto_front
-from experiments.tables.result import RowResult, TableResult
+from experiments.tables.result import TableResult
 
 _LINE_INCHES = 0.2  # from one model to the next
+_NAME_POINTS = 10.0  # from one name to the next
+_LETTERS = 62.0  # of a name, as wide as a panel of quality and cost
 _SHOWN = 3.0  # interquartile ranges below the quartile, beyond which a mean is off the panel
 
 
-def dots(result: TableResult) -> Figure:
+class Dot(NamedTuple):
+    """A model in a panel.
+
+    Attributes:
+      label: Name of the model.
+      mean: Its metric.
+      interval: Ends of the metric's interval; None where there is none.
+      cost: What it costs; None where that is not known.
+    """
+
+    label: str
+    mean: float
+    interval: tuple[float, float] | None = None
+    cost: float | None = None
+
+
+class Panel(NamedTuple):
+    """The models on one task.
+
+    Attributes:
+      task: Name of the task.
+      metric: Metric of the dots.
+      dots: The models.
+    """
+
+    task: str
+    metric: Metric
+    dots: Sequence[Dot]
+
+
+def panels(result: TableResult, cost: str | None = None) -> list[Panel]:
+    """Returns a panel for each task of a table.
+
+    Args:
+      result: The result.
+      cost: Number of a run that is its cost, as `RowResult.median` takes it.
+    """
+    found = []
+    for task in result.table.tasks:
+        dots = [
+            Dot(row.row.label, summary.mean, summary.interval, cost and row.median(cost))
+            for row in result.rows
+            if (summary := row.tasks[task].primary.summary) is not None
+        ]
+        found.append(Panel(task, result.primary(task), dots))
+    return found
+
+
+def dots(shown: Sequence[Panel], baseline: str | None = None) -> Figure:
     """Returns a dot plot: a line for each model, a panel for each task, the best mean on top.
 
     Lines are in the order of the first task, so that a model is on one line in all panels. A model
     far from the others is a triangle at the panel's edge, with its value.
+
+    Args:
+      shown: The panels.
+      baseline: Name of the model that has another colour.
     """
-    tasks = result.table.tasks
-    rows = _sorted(result, tasks[0])
-    height = 1.0 + _LINE_INCHES * len(rows)
-    figure = Figure(figsize=(1.9 + 3.1 * len(tasks), height), layout="constrained")
-    panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
-    for axes, task in zip(panels, tasks, strict=True):
-        _dots(axes, result, task, rows)
-    panels[0].set_yticks(range(len(rows)), [literal(row.row.label) for row in rows])
-    panels[0].set_ylim(len(rows) - 0.4, -0.6)
+    first = shown[0]
+    in_order = sorted(first.dots, key=lambda dot: first.metric.penalty(dot.mean))
+    names = [dot.label for dot in in_order]
+    height = 1.0 + _LINE_INCHES * len(names)
+    figure = Figure(figsize=(1.9 + 3.1 * len(shown), height), layout="constrained")
+    axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for one, panel in zip(axes, shown, strict=True):
+        _dots(one, panel, names, baseline)
+    axes[0].set_yticks(range(len(names)), [literal(name) for name in names])
+    axes[0].set_ylim(len(names) - 0.4, -0.6)
     return figure
 
 
-def _dots(axes: Axes, result: TableResult, task: str, rows: Sequence[RowResult]) -> None:
-    metric = result.primary(task)
-    means = [mean for row in rows if (mean := row.tasks[task].primary.mean) is not None]
-    low, high = _near(means)
-    shown = [row.tasks[task].primary.summary for row in rows]
-    near = [one.interval for one in shown if one and one.interval and low <= one.mean <= high]
+def _dots(axes: Axes, panel: Panel, names: Sequence[str], baseline: str | None) -> None:
+    low, high = _near([dot.mean for dot in panel.dots])
+    near = [dot.interval for dot in panel.dots if dot.interval and low <= dot.mean <= high]
     low, high = min([low, *(ends[0] for ends in near)]), max([high, *(ends[1] for ends in near)])
-    for line, row in enumerate(rows):
-        primary = row.tasks[task].primary
-        if primary.summary is None:
+    for label, mean, ends, _ in panel.dots:
+        if label not in names:  # without a value on the first task
             continue
-        mean, ends = primary.summary.mean, primary.summary.interval
-        colour = COLOURS[1] if row.row.label == result.table.baseline else COLOURS[0]
+        line, colour = names.index(label), COLOURS[1] if label == baseline else COLOURS[0]
         if not low <= mean <= high:
             edge = low if mean < low else high
             axes.plot([edge], [line], "<" if mean < low else ">", color=colour, ms=5)
-            words = f"   {mean:{metric.form}}" if mean < low else f"{mean:{metric.form}}   "
+            form = panel.metric.form
+            words = f"   {mean:{form}}" if mean < low else f"{mean:{form}}   "
             side = "left" if mean < low else "right"
             axes.text(edge, line, words, ha=side, va="center", fontsize=7.5)
             continue
@@ -61,32 +114,35 @@ def _dots(axes: Axes, result: TableResult, task: str, rows: Sequence[RowResult])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    label_axes(axes, f"test {metric.label}, mean and 95 % interval", "")
-    axes.set_title(literal(task))
+    label_axes(axes, f"test {panel.metric.label}, mean and 95 % interval", "")
+    axes.set_title(literal(panel.task))
 
 
-def pareto(result: TableResult, cost: str, cost_label: str) -> Figure:
+def pareto(shown: Sequence[Panel], cost_label: str) -> Figure:
     """Returns quality against cost, a panel for each task.
 
     Only the models on the Pareto front have names: no other is both better and cheaper.
 
     Args:
-      result: The result.
-      cost: Number of a run that is its cost, as `RowResult.median` takes it.
+      shown: The panels, whose dots have costs.
       cost_label: What the cost is, in words.
     """
-    tasks = result.table.tasks
-    figure = Figure(figsize=(4.4 * len(tasks), 3.4), layout="constrained")
-    for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-        _pareto(axes, result, task, cost)
+    figure = Figure(figsize=(4.4 * len(shown), 3.4), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    fronts = [_pareto(axes, panel) for axes, panel in zip(panels, shown, strict=True)]
+    for axes, front in zip(panels, fronts, strict=True):
         axes.set_xlabel(cost_label)
+        _make_room(axes, front)
+    figure.draw_without_rendering()  # from here on it is known where points are
+    for axes, front in zip(panels, fronts, strict=True):
+        _name(axes, front)
     return figure
 
 
-def _pareto(axes: Axes, result: TableResult, task: str, cost: str) -> None:
-    metric = result.primary(task)
-    found = {row.row.label: (row.median(cost), row.tasks[task].primary.mean) for row in result.rows}
-    points = {name: (x, y) for name, (x, y) in found.items() if x is not None and y is not None}
+def _pareto(axes: Axes, panel: Panel) -> dict[str, tuple[float, float]]:
+    """Draws the points of a panel, and returns those of the front."""
+    metric = panel.metric
+    points = {dot.label: (dot.cost, dot.mean) for dot in panel.dots if dot.cost is not None}
     front = pareto_front({name: (x, metric.penalty(y)) for name, (x, y) in points.items()})
     low, high = _near([y for _, y in points.values()])
     others = [(x, y) for name, (x, y) in points.items() if name not in front and low <= y <= high]
@@ -95,15 +151,6 @@ def _pareto(axes: Axes, result: TableResult, task: str, cost: str) -> None:
     on_front = [points[name] for name in front]
     if on_front:
         axes.plot(*zip(*on_front, strict=True), "o-", color=COLOURS[1], ms=5, lw=1.0)
-    for name in front:
-        axes.annotate(
-            literal(name),
-            points[name],
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
     left_out = sum(not low <= y <= high for _, y in points.values())
     costs = [x for x, _ in points.values() if x > 0]
     if costs and max(costs) > 4 * min(costs):
@@ -113,7 +160,33 @@ def _pareto(axes: Axes, result: TableResult, task: str, cost: str) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.15, y=0.12)
     label_axes(axes, "", f"test {metric.label}")
-    axes.set_title(literal(task) + (f" ({left_out} far off, not shown)" if left_out else ""))
+    axes.set_title(literal(panel.task) + (f" ({left_out} far off, not shown)" if left_out else ""))
+    return {name: points[name] for name in front}
+
+
+def _make_room(axes: Axes, front: Mapping[str, tuple[float, float]]) -> None:
+    """Makes room on the left for the names of a front."""
+    low, high = axes.get_xlim()
+    room = max(map(len, front), default=0) / _LETTERS  # of the panel's width
+    log = axes.get_xscale() == "log"
+    axes.set_xlim(low * (low / high) ** room if log else low - room * (high - low), high)
+
+
+def _name(axes: Axes, front: Mapping[str, tuple[float, float]]) -> None:
+    """Names the points of a front on the left of them and above, where no point is."""
+    above = np.inf  # height of the name before, in points
+    for name, point in sorted(front.items(), key=lambda one: -one[1][1]):
+        height = axes.transData.transform(point)[1] * 72 / axes.figure.dpi
+        above = min(height + 3, above - _NAME_POINTS)
+        axes.annotate(
+            literal(name),
+            point,
+            xytext=(-6, above - height),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
 
 
 def critical_differences(ranks: Ranks) -> Figure:
@@ -151,14 +224,6 @@ def critical_differences(ranks: Ranks) -> Figure:
         words = f"{literal(name)}  {mean:.2f} " if left else f" {mean:.2f}  {literal(name)}"
         axes.text(x, depth, words, ha="right" if left else "left", va="center", fontsize=8)
     return figure
-
-
-def _sorted(result: TableResult, task: str) -> list[RowResult]:
-    """Returns the rows that have a value, the best mean of a task first."""
-    penalty = result.primary(task).penalty
-    means = {row.row.label: row.tasks[task].primary.mean for row in result.rows}
-    rows = [row for row in result.rows if means[row.row.label] is not None]
-    return sorted(rows, key=lambda row: penalty(means[row.row.label] or 0.0))
 
 
 def _near(means: Sequence[float]) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """The benchmark of tuned models: its models, its processes, and its page."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -116,22 +117,25 @@ def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_
 
     best = {"learning_rate": 0.01, "settings": {}, "seed": 1, "data_dir": "elsewhere"}
     (tunings[0].folder / "best.json").write_text(json.dumps(best))
-    runs, without = plan.finals(CHOSEN, table, prepared, tmp_path, 2)
+    runs, without = plan.finals(CHOSEN, table, prepared, tmp_path, budget)
     (run,) = runs
     assert [folder.relative_to(tmp_path).as_posix() for folder in run.seeds] == [
         "runs/mmoe/seed_1",
         "runs/mmoe/seed_2",
     ]
-    assert run.command[-2:] == [f"--run_dir={tmp_path / 'runs' / 'mmoe'}", "--seeds=2"]
+    assert run.command[-3:-1] == [f"--run_dir={tmp_path / 'runs' / 'mmoe'}", "--seeds=2"]
+    assert set(without.values()) == {"its tuning has 0 of 3 trials"}
     assert len(without) == 2 + 2 + 1
+    more = dataclasses.replace(budget, trials=4)  # no run of settings that were the best too early
+    assert plan.finals(CHOSEN, table, prepared, tmp_path, more)[0] == []
     write_run(run.seeds[0], {"click": 0.7}, learning_rate=0.01)
     assert (run.steps(), run.done()) == (1, False)
     assert run.failed("no room") == {run.seeds[1]: "no room"}
     write_run(run.seeds[1], {"click": 0.7}, seed=2, learning_rate=0.01)
-    assert plan.finals(CHOSEN, table, prepared, tmp_path, 2)[0][0].done()
+    assert plan.finals(CHOSEN, table, prepared, tmp_path, budget)[0][0].done()
     (tunings[0].folder / "best.json").write_text(json.dumps(best | {"learning_rate": 0.02}))
     with pytest.raises(UserError, match="seed_1 was made with another learning_rate than"):
-        plan.finals(CHOSEN, table, prepared, tmp_path, 2)
+        plan.finals(CHOSEN, table, prepared, tmp_path, budget)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The leaderboard: who is on it, ranks and what tells them apart, its files."""
 
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 
 from dcrnn_tf import metrics, models
 from dcrnn_tf.dataset.schema import load_schema
-from experiments.leaderboard import __main__, files
+from dcrnn_tf.system.errors import UserError
+from experiments.leaderboard import __main__, files, redraw
 from experiments.leaderboard.content import (
     cost_grid,
     further_metrics_grid,
@@ -201,7 +203,7 @@ def test_a_model_far_below_does_not_press_the_others_together(schema, tmp_path):
     """It is a triangle at the edge, with its value."""
     far = {"Cross-stitch": [0.3, 0.31, 0.32]}
     table = table_of(schema, "ple", "dnn", "cross_stitch")
-    axes = comparison_plots.dots(fill(tmp_path, table, AUCS | far)).axes[0]
+    axes = comparison_plots.dots(comparison_plots.panels(fill(tmp_path, table, AUCS | far))).axes[0]
     low, high = axes.get_xlim()
     assert 0.65 < low < 0.7
     assert high < 0.76
@@ -221,9 +223,35 @@ def test_against_cost_the_pareto_front_alone_has_names(schema, tmp_path):
             values = {"click": auc, "conversion": 0.6 + seed / 100}
             cost = seconds[row.label]
             write_run(where, values, seed=seed, model=row.model, wall_seconds=cost)
-    figure = comparison_plots.pareto(aggregate(table, tmp_path), "result.wall_seconds", "s")
+    panels = comparison_plots.panels(aggregate(table, tmp_path), "result.wall_seconds")
+    names = comparison_plots.pareto(panels, "s").axes[0].texts
     # MMoE costs more than the linear one, and is worse.
-    assert [text.get_text() for text in figure.axes[0].texts] == ["Linear", "DNN", "PLE"]
+    assert [text.get_text() for text in names] == ["PLE", "DNN", "Linear"]
+    # A name is on the left of its point and no two are on one line.
+    boxes = [text.get_window_extent() for text in names]
+    points = [text.axes.transData.transform(text.xy) for text in names]
+    assert all(box.x1 < x for box, (x, _) in zip(boxes, points, strict=True))
+    assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(boxes))
+
+
+def test_a_board_is_drawn_anew_from_its_csv_file(schema, tmp_path):
+    result = fill(tmp_path, table_of(schema, "ple", "dnn"), AUCS)
+    files.write_numbers(tmp_path, result, {})
+    panels, baseline = redraw.read(tmp_path / "leaderboard.csv")
+    assert baseline == "MMoE"
+    expected = comparison_plots.panels(result, "result.wall_seconds")
+    for panel, there in zip(panels, expected, strict=True):
+        assert (panel.task, panel.metric) == (there.task, there.metric)
+        shown = {dot.label: dot for dot in panel.dots}
+        for dot in there.dots:
+            assert shown[dot.label].mean == pytest.approx(dot.mean, abs=1e-4)
+            assert shown[dot.label].cost == dot.cost
+            assert (shown[dot.label].interval is None) == (dot.interval is None)
+    (tmp_path / "other.csv").write_text("task,row\nclick,MMoE\n")
+    with pytest.raises(
+        UserError, match=r"other\.csv is no leaderboard\.csv, with the columns task"
+    ):
+        redraw.read(tmp_path / "other.csv")
 
 
 def test_one_seed_gives_no_ranks(schema, tmp_path):

@@ -131,10 +131,10 @@ def test_trials_below_the_median_of_complete_ones_end_early(tmp_path):
 
 
 def test_another_tuning_in_the_folder_is_refused(tmp_path):
-    study_in(tmp_path / "taken", epochs=3)
-    study_in(tmp_path / "taken", epochs=3)
+    study_in(tmp_path / "taken", epochs=3, positive_weights=("none",))
+    study_in(tmp_path / "taken", epochs=3, positive_weights=("none",))  # a list in the file
     with pytest.raises(DatasetError, match=r"other settings \(epochs was 3, now 4\)"):
-        study_in(tmp_path / "taken", epochs=4)
+        study_in(tmp_path / "taken", epochs=4, positive_weights=("none",))
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DatasetError, match=r"is not empty and holds no tune\.json"):
         study_in(tmp_path)

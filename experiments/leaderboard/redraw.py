@@ -57,20 +57,21 @@ def read(path: pathlib.Path) -> tuple[list, str | None]:
     try:
         metric = next(one for one in metrics.printed() if f"{one.name}_mean" in lines[0])
         name = metric.name
-        panels = {line["task"]: Panel(line["task"], metric, []) for line in lines}
+        dots: dict[str, list[Dot]] = {line["task"]: [] for line in lines}
         for line in lines:
             ends = (line[f"{name}_low"], line[f"{name}_high"])
             interval = (float(ends[0]), float(ends[1])) if all(ends) else None
             cost = float(line["wall_seconds"].replace(",", "")) if line["wall_seconds"] else None
             dot = Dot(line["row"], float(line[f"{name}_mean"]), interval, cost)
-            panels[line["task"]].dots.append(dot)
+            dots[line["task"]].append(dot)
         baselines = {line["baseline"] for line in lines}
     except (LookupError, StopIteration, ValueError):
         raise UserError(
             f"{path} is no leaderboard.csv, with the columns task, row, auc_mean, baseline and "
             "wall_seconds; give the file that experiments.leaderboard has written"
         ) from None
-    return list(panels.values()), next(iter(baselines - {""}), None)
+    panels = [Panel(task, metric, of_task) for task, of_task in dots.items()]
+    return panels, next(iter(baselines - {""}), None)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,12 @@ def panels(result: TableResult, cost: str | None = None) -> list[Panel]:
     found = []
     for task in result.table.tasks:
         dots = [
-            Dot(row.row.label, summary.mean, summary.interval, cost and row.median(cost))
+            Dot(
+                row.row.label,
+                summary.mean,
+                summary.interval,
+                row.median(cost) if cost else None,
+            )
             for row in result.rows
             if (summary := row.tasks[task].primary.summary) is not None
         ]

@@ -53,6 +53,11 @@ class Settings:
         "Largest fall of a task's primary metric, AUC for most, on the golden requests.",
         lower=0,
     )
+    onnx: bool = setting(
+        False,
+        "Whether the signature encoded_features is written as an ONNX file too, "
+        "assets.extra/model.onnx; needs the extra onnx.",
+    )
     mixed_precision: str | None = setting(
         None,
         "Type of the computation as in experiments.train; that of the training by default.",
@@ -65,13 +70,15 @@ def main(settings: Settings) -> None:
     step: int | str | None = run_folder.checkpoint_of(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
     from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER
-    from dcrnn_tf.serving import export, field_statistics, gate
-    from dcrnn_tf.serving.serving_model import ServingModel
+    from dcrnn_tf.serving import export, field_statistics, gate, onnx_file
+    from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
     from experiments.runs import model_card, trained_runs
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)
     run_folder.read(settings.run_dir, run_folder.CONFIG_FILE)  # else it is no run
+    if settings.onnx:
+        onnx_file.check_packages()
     if settings.version is not None:
         export.check_version(settings.version, settings.export_dir)
     if step == "best" and (step := trained_runs.best_step(settings.run_dir)) is None:
@@ -86,9 +93,12 @@ def main(settings: Settings) -> None:
     serving_model = ServingModel(
         run.model, schema, run.dataset.vocabularies(), run.positive_weights, user_fields
     )
+    onnx = onnx_file.converted(serving_model, run.dataset) if settings.onnx else None
 
     def write_extra(extra: pathlib.Path) -> None:
         schema.save(extra)
+        if onnx is not None:
+            (extra / onnx_file.FILE).write_bytes(onnx)
         gate.write_golden(extra, serving_model, run.dataset)
         field_statistics.write(extra, run.dataset)
         shutil.copytree(run.dataset.folder / VOCABULARY_FOLDER, extra / VOCABULARY_FOLDER)
@@ -109,6 +119,9 @@ def main(settings: Settings) -> None:
     name = written.resolve().parent.name
     print(f"Step {run.step} of {settings.run_dir} written to {written}: model {name!r},")
     print(f"signatures {', '.join(serving_model.signatures())}.")
+    if onnx is not None:
+        file = written / export.EXTRA_FOLDER / onnx_file.FILE
+        print(f"The signature {ENCODED} is an ONNX file too: {file}.")
     if settings.user_fields is None and not user_fields:
         print(
             "There is no signature rank: the dataset has no entity table user. Name the user's "

@@ -119,10 +119,8 @@ def _try(
     trials = [trial.Trial(*request) for request in warmup.read(folder / EXTRA_FOLDER)]
     if dataset is not None:
         trials += serving_model.trials(dataset)
-    outputs = [task.name for task in serving_model.tasks]
-    outputs += [output.name for output in serving_model.derived_outputs]
     specs, arguments = serving_model.specs(), serving_model.arguments
-    trial.check(folder, specs, arguments, outputs, trials, serving_model.numbers)
+    trial.check(folder, specs, arguments, serving_model.outputs, trials, serving_model.numbers)
 
 
 def check_version(version: int, export_dir: str | pathlib.Path) -> None:

@@ -58,6 +58,9 @@ class ServingModel(tf.Module):
       positive_weights: that the model was trained with, `{task: w}`; log w is taken off its logits.
       user_fields: Fields of the user; without them there is no `rank`.
 
+    Attributes:
+      low_precision: Whether products are computed in another type than float32.
+
     Raises:
       DatasetError: there is no such field, or no other one; a positive weight is no finite number
         above 0; or as `RawFeatures`.
@@ -89,7 +92,7 @@ class ServingModel(tf.Module):
         # In functions out of sight of TensorFlow, which would save the whole model a second time.
         self._trained = lambda features: predictor.probabilities(features, schema.tasks)
         self._raw_rows = lambda features: raw_rows(schema, vocabularies, features)
-        self._low_precision = model.compute_dtype != "float32" or bfloat16_products()
+        self.low_precision = model.compute_dtype != "float32" or bfloat16_products()
         copy = _with_user(model, self._user_fields)
         # The variables alone: of a Keras model more would be saved than a server needs.
         self.weights = tuple(variable.value for variable in copy.variables)
@@ -131,6 +134,12 @@ class ServingModel(tf.Module):
         with tf.control_dependencies([fits]):
             row = tf.where(users == 1, 0, tf.range(count))
         return self._probabilities(self._rank_logits(user | candidates | {_USER_ROW: row}))
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the outputs: of the tasks, then those derived from them."""
+        derived = [output.name for output in self.derived_outputs]
+        return [task.name for task in self.tasks] + derived
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -243,7 +252,7 @@ class ServingModel(tf.Module):
         that it makes to round every number up or down.
         """
         expected = self._trained(features)
-        rounding, tolerance = (2.0**-9, 2.0**-6) if self._low_precision else (2.0**-23, 2.0**-16)
+        rounding, tolerance = (2.0**-9, 2.0**-6) if self.low_precision else (2.0**-23, 2.0**-16)
         random = np.random.default_rng(0)
         rounded = {
             name: column * random.choice([1 - rounding, 1 + rounding], column.shape).astype("f4")

@@ -65,10 +65,31 @@ def check(
             arguments.get(name, name): tf.constant(array) for name, array in trial.inputs.items()
         }
         found = signatures[trial.signature](**arrays)
-        if set(found) != set(outputs):
-            raise _refused(f"gives {', '.join(sorted(found))} instead of {', '.join(outputs)}")
-        for output in outputs:
-            _check_values(trial, output, found[output].numpy(), output in numbers)
+        answers = {output: values.numpy() for output, values in found.items()}
+        check_answers(trial, answers, outputs, numbers)
+
+
+def check_answers(
+    trial: Trial,
+    answers: Mapping[str, np.ndarray],
+    outputs: Sequence[str],
+    numbers: Collection[str] = (),
+) -> None:
+    """Compares what a model answers with what it must answer.
+
+    Args:
+      trial: What was asked.
+      answers: What the model has answered, by output.
+      outputs: Names of the outputs that there must be.
+      numbers: Names of the outputs that are numbers; others are probabilities.
+
+    Raises:
+      ExportError: An output is missing, or a probability is none, or another one than expected.
+    """
+    if set(answers) != set(outputs):
+        raise _refused(f"gives {', '.join(sorted(answers))} instead of {', '.join(outputs)}")
+    for output in outputs:
+        _check_values(trial, output, answers[output], output in numbers)
 
 
 def _check_inputs(folder: pathlib.Path, inputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> None:

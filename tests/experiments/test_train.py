@@ -352,15 +352,18 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     models = tmp_path / "models" / "shop"
     (models / "4").mkdir(parents=True)
     code, output, errors = run(
-        "experiments.export", f"--run_dir={finished_run}", f"--export_dir={models}"
+        "experiments.export", f"--run_dir={finished_run}", f"--export_dir={models}", "--onnx"
     )
     assert code == 0, errors
+    assert "tf2onnx" not in errors
+    assert "table_initializer" not in errors
     assert "signatures serving_default, serve_examples, encoded_features, rank" in output
     extra = models / "5" / "assets.extra"
     assert {path.name for path in extra.iterdir()} == {
         "field_statistics.json",
         "golden_labels.json",
         "golden_requests",
+        "model.onnx",
         "model_card.md",
         "models.config",
         "request_columns.json",

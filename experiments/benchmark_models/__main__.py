@@ -123,6 +123,7 @@ def _benchmark(
 ) -> "DatasetResult":
     """Tunes and trains all models on a dataset; returns the result, and adds what has failed."""
     from dcrnn_tf.dataset.schema import load_schema
+    from experiments.benchmark_models import row_intervals
     from experiments.benchmark_models.content import DatasetResult
     from experiments.tables.result import aggregate
     from experiments.tune.study import read_trials
@@ -153,7 +154,7 @@ def _benchmark(
         for entry in suited
         if (path := plan.folder_of(table, folder, entry)).exists()
     }
-    return DatasetResult(name, result, trials, left_out)
+    return DatasetResult(name, result, trials, left_out, row_intervals.intervals(result))
 
 
 if __name__ == "__main__":

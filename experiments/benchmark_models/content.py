@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.benchmark_models.row_intervals import Intervals
 from experiments.reports.grid import Grid, Interval, Number, Text
 from experiments.reports.words import interval, p_value
 from experiments.tables.comparison import ERROR, Ranks, holm, mean_ranks
@@ -24,12 +25,14 @@ class DatasetResult:
       result: Results of the runs of the best settings.
       trials: Trials of the tunings by the models' labels.
       left_out: Sentences on models that the dataset does not suit.
+      by_rows: Intervals of differences to the baseline over test rows.
     """
 
     name: str
     result: TableResult
     trials: Mapping[str, Sequence[FrozenTrial]]
     left_out: Sequence[str] = ()
+    by_rows: Intervals = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +44,19 @@ class Compared:
       task: Name of the task.
       difference: Its metric minus the baseline's, seed by seed; None for the baseline.
       corrected: P-value of the difference, corrected for all comparisons on the dataset.
+      by_rows: Interval of the difference over test rows.
     """
 
     row: RowResult
     task: str
     difference: PairedDifference | None
     corrected: float | None
+    by_rows: tuple[float, float] | None = None
 
 
-def compared(result: TableResult) -> list[Compared]:
+def compared(one: DatasetResult) -> list[Compared]:
     """Returns all models on all tasks, with p-values corrected by Holm over the whole dataset."""
+    result = one.result
     pairs = [(row, task) for task in result.table.tasks for row in result.rows]
     differences = [row.tasks[task].primary.difference for row, task in pairs]
     tested = {
@@ -60,14 +66,20 @@ def compared(result: TableResult) -> list[Compared]:
     }
     corrected = dict(zip(tested, holm([*tested.values()]), strict=True))
     return [
-        Compared(row, task, differences[number], corrected.get(number))
+        Compared(
+            row,
+            task,
+            differences[number],
+            corrected.get(number),
+            one.by_rows.get((row.row.label, task)),
+        )
         for number, (row, task) in enumerate(pairs)
     ]
 
 
 def sentences(one: DatasetResult) -> list[str]:
     """Returns a sentence for each task: the highest mean, and who differs from the baseline."""
-    result, found = one.result, compared(one.result)
+    result, found = one.result, compared(one)
     lines = []
     for task in result.table.tasks:
         metric = result.primary(task)
@@ -82,9 +94,7 @@ def sentences(one: DatasetResult) -> list[str]:
         differ = [c for c in of_task if c.corrected is not None and c.corrected < ERROR]
         baseline = result.table.baseline
         if differ:
-            each = [
-                f"{c.row.row.label} by {c.difference.mean:+.4f}" for c in differ if c.difference
-            ]
+            each = [f"{c.row.row.label} by {_ends(c)}" for c in differ if c.difference]
             words += f"; told apart from {baseline} after Holm's correction: {', '.join(each)}"
         elif baseline is not None:
             words += f"; none is told apart from {baseline} after Holm's correction"
@@ -104,7 +114,7 @@ def comparison_grid(one: DatasetResult, task: str) -> Grid:
         summary = c.row.tasks[task].primary.summary
         return None if summary is None else summary.interval
 
-    lines = [c for c in compared(one.result) if c.task == task and mean(c) is not None]
+    lines = [c for c in compared(one) if c.task == task and mean(c) is not None]
     lines.sort(key=lambda c: metric.penalty(mean(c) or 0.0))
     columns = [
         Text("model", lambda c: c.row.row.label),
@@ -112,6 +122,7 @@ def comparison_grid(one: DatasetResult, task: str) -> Grid:
         Interval("95 % interval", ends, ".4f"),
         Number(f"minus {baseline}", lambda c: c.difference and c.difference.mean, "+.4f"),
         Interval("95 % interval of it", lambda c: c.difference and c.difference.interval, "+.4f"),
+        Interval("by test rows", lambda c: c.by_rows, "+.4f"),
         Number("p", lambda c: c.difference and c.difference.p_value, p_value),
         Number("p after Holm", lambda c: c.corrected, p_value),
         Number("seeds", lambda c: len(c.row.tasks[task].primary.by_seed)),
@@ -167,7 +178,7 @@ def settings_grid(one: DatasetResult) -> Grid:
 
 def records(results: Sequence[DatasetResult]) -> Grid:
     """Returns a line for each dataset, task and model."""
-    lines = [(one, c) for one in results for c in compared(one.result)]
+    lines = [(one, c) for one in results for c in compared(one)]
     columns = [
         Text("dataset", lambda line: line[0].name),
         Text("fingerprint", lambda line: line[0].result.data["fingerprint"]),
@@ -177,6 +188,7 @@ def records(results: Sequence[DatasetResult]) -> Grid:
         Number("mean", lambda line: line[1].row.tasks[line[1].task].primary.mean),
         Number("difference", lambda line: line[1].difference and line[1].difference.mean),
         Interval("interval", lambda line: line[1].difference and line[1].difference.interval),
+        Interval("by_rows", lambda line: line[1].by_rows),
         Number("p", lambda line: line[1].difference and line[1].difference.p_value),
         Number("p_holm", lambda line: line[1].corrected),
         Number("seeds", lambda line: len(line[1].row.tasks[line[1].task].primary.by_seed)),
@@ -229,11 +241,23 @@ NOTES = (
     "every model. Intervals are t intervals of the mean over seeds, of differences over pairs of "
     "the same seed: they say how training varies, not what other test rows would give, nor what "
     "another tuning would find.",
+    "By test rows: DeLong's 95 % interval of the same difference of means, which takes the runs as "
+    "they are, and test rows as a sample of independent ones.",
     f"P-values are of paired t-tests; Holm's correction is over all models and tasks of a dataset, "
     f"so that the probability of any false difference there is at most {ERROR:g}.",
     "Mean ranks are by the mean over a dataset's tasks, of the models that are on all datasets.",
     "A model that no seed changes has one run, which stands for every seed.",
 )
+
+
+def _ends(c: Compared) -> str:
+    """Returns a difference with its intervals."""
+    if c.difference is None:
+        return "n/a"
+    words = f"{c.difference.mean:+.4f}"
+    ends = [f"seeds {interval(c.difference.interval, '+.4f')}"] if c.difference.interval else []
+    ends += [f"test rows {interval(c.by_rows, '+.4f')}"] if c.by_rows else []
+    return f"{words} ({'; '.join(ends)})" if ends else words
 
 
 def _values(trials: Sequence[FrozenTrial]) -> list[float]:

@@ -75,6 +75,10 @@ _INTERACTIONS = (
     Choice("set.num_dnn_experts", (1, 2, 4)),
 )
 _MODELS: Mapping[str, Sequence[Dimension]] = {
+    "adatt": (
+        Choice("set.num_levels", (1, 2)),
+        Choice("set.num_task_experts", (1, 2, 4)),
+    ),
     "aitm": (Log("set.calibrator_weight", 0.01, 2.0),),
     "cross_stitch": (
         Choice("set.own_share", (0.5, 0.7, 0.9)),
@@ -99,8 +103,15 @@ _MODELS: Mapping[str, Sequence[Dimension]] = {
         Log("set.counterfactual_weight", 0.01, 1.0),
     ),
     "fint": (Choice("set.num_interaction_layers", (1, 2, 3)),),
+    "home": (
+        Choice("set.num_shared_experts", (1, 2, 4)),
+        Choice("set.num_task_experts", (1, 2)),
+        Choice("set.gate_rank", (4, 8, 16)),
+    ),
     "mmoe": (Choice("set.num_experts", (2, 4, 8)),),
+    "mtan": (Choice("set.attention_units", (16, 32, 64)),),
     "mtphn": _INTERACTIONS,
+    "pepnet": (Choice("set.gate_units", (32, 64, 128)),),
     "phn": (
         Choice("set.num_interaction_layers", (1, 2)),
         Choice("set.num_cross_layers", (1, 2)),
@@ -120,6 +131,10 @@ _MODELS: Mapping[str, Sequence[Dimension]] = {
         Log("set.l0_penalty", 1e-6, 1e-2),
     ),
     "soft_sharing": (Log("set.distance_penalty", 1e-6, 1e-2),),
+    "stem": (
+        Choice("set.num_shared_experts", (1, 2, 4)),
+        Choice("set.num_task_experts", (1, 2)),
+    ),
     "xdeepfm": (Choice("set.split_half", (False, True)),),
 }
 """What is tuned of single models beside."""

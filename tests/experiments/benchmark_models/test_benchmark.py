@@ -6,14 +6,17 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from dcrnn_tf import models
+from dcrnn_tf.metrics.intervals.delong import auc_difference
 from dcrnn_tf.system.errors import UserError
-from experiments.benchmark_models import content, entries, page, plan
+from experiments.benchmark_models import content, entries, page, plan, row_intervals
 from experiments.benchmark_models.content import DatasetResult
+from experiments.runs import finish
 from experiments.tables.comparison import holm
 from experiments.tables.result import aggregate
 from experiments.tables.spec import PROGRAMS
@@ -86,7 +89,7 @@ def test_the_page_has_every_number_from_run_folders(tmp_path):
             stats.ttest_rel([a * scale for a in ours], [b * scale for b in theirs]).pvalue
         )
     expected = dict(zip(pairs, holm(values), strict=True))
-    found = {(c.row.row.label, c.task): c.corrected for c in content.compared(results[0].result)}
+    found = {(c.row.row.label, c.task): c.corrected for c in content.compared(results[0])}
     for pair, value in expected.items():
         assert found[pair] == pytest.approx(value)
     assert found["MMoE", "click"] is None
@@ -102,6 +105,31 @@ def test_the_page_has_every_number_from_run_folders(tmp_path):
     cost = {line[0]: line for line in content.cost_grid(results[0]).cells}["PLE"]
     assert cost[1:5] == ("3", "3", "0.7000", "0.0500")  # of 0.6, 0.7 and 0.65
     assert cost[6:8] == ("3,000", "1.5")
+
+
+def test_intervals_over_test_rows_are_those_of_the_kept_scores(tmp_path):
+    result = fill(tmp_path / "shop").result
+    assert row_intervals.intervals(result) == {}  # no run has kept its scores
+    random = np.random.default_rng(1)
+    labels = {"click": np.tile([1, 0, 0, -1], 50), "conversion": np.tile([0, 1, 0, 0], 50)}
+    kept = {}
+    for row in result.rows[:3]:
+        for run in row.runs:
+            scores = {task: random.normal(size=200) + (y > 0) for task, y in labels.items()}
+            finish.evaluate(run.folder, [("test", labels, scores)], keep_scores=True)
+            kept.setdefault(row.row.label, []).append(scores)
+    found = row_intervals.intervals(result)
+    pairs = {(label, task) for label in ("PLE", "DNN") for task in TASKS}
+    assert set(found) == pairs  # nor has the one run of the trees
+    for label, task in pairs:
+        there = labels[task] >= 0
+        ours, theirs = ([scores[task][there] for scores in kept[one]] for one in (label, "MMoE"))
+        assert found[label, task] == auc_difference(labels[task][there], ours, theirs)[1]
+    other = {task: y[::-1] for task, y in labels.items()}
+    for run in result.rows[1].runs:
+        finish.evaluate(run.folder, [("test", other, scores)], keep_scores=True)
+    with pytest.raises(UserError, match="has scored other test rows of click than"):
+        row_intervals.intervals(result)
 
 
 def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_path):

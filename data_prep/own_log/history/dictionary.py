@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from data_prep.own_log.cells import spelled, text_of
@@ -30,7 +31,9 @@ class Dictionary:
         if len(cells):
             for seed in itertools.count():
                 hashes = cells.hash(seed).to_numpy()
-                _, first, places = np.unique(hashes, return_index=True, return_inverse=True)
+                places, distinct_hashes = pd.factorize(hashes)  # faster than `np.unique`
+                first = np.empty(len(distinct_hashes), np.int64)
+                first[places] = np.arange(len(places))  # one row of each
                 distinct = cells.gather(first)
                 if (distinct.gather(places) == cells).all():
                     break

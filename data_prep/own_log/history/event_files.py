@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from data_prep.own_log.declared.fields import DeclaredField
-from data_prep.own_log.history.timeline import Timeline, gathered, uses
+from data_prep.own_log.history.timeline import Timeline, gathered, stable_order, uses
+from data_prep.storage.ahead import ahead
 from data_prep.storage.columns import Ragged
 
 SLICE_ROWS = 1 << 20  # rows of the log whose slices lie in one file
@@ -78,13 +79,7 @@ class EventFiles:
         """
         counts = [np.zeros(number, np.int64) for number in values]
         written = [0] * len(self._fields)
-        for bucket in range(self._buckets):
-            if not self._bucket(bucket).exists():
-                continue
-            records = np.fromfile(self._bucket(bucket), self._event_type)
-            self._bucket(bucket).unlink()
-            timeline = Timeline(records["user"] // self._buckets, records["time"])
-            records = records.take(timeline.order)  # faster than an index for records
+        for records, timeline in ahead(self._sorted()):
             slices = np.zeros(len(records), self._slice_type)
             slices["row"] = records["row"]
             for number, (name, field) in enumerate(zip(self._names, self._fields, strict=True)):
@@ -99,9 +94,21 @@ class EventFiles:
                 written[number] += len(seen)
                 with open(self._events(name), "ab") as file:
                     file.write(seen.data)
-            slices = slices.take(np.argsort(slices["row"]))
+            places = np.empty_like(timeline.order)
+            places[timeline.order] = np.arange(len(places))
+            slices = slices.take(places)  # as the rows came
             _scatter(slices, slices["row"] // SLICE_ROWS, self._slices)
         return counts
+
+    def _sorted(self) -> Iterator[tuple[np.ndarray, Timeline]]:
+        """Yields the records of each bucket in the order of users and times."""
+        for bucket in range(self._buckets):
+            if not self._bucket(bucket).exists():
+                continue
+            records = np.fromfile(self._bucket(bucket), self._event_type)
+            self._bucket(bucket).unlink()
+            timeline = Timeline(records["user"] // self._buckets, records["time"])
+            yield records.take(timeline.order), timeline  # faster than an index for records
 
     def lists(self, history: int, rows: np.ndarray) -> Ragged:
         """Returns the values that rows see, as their numbers.
@@ -150,7 +157,7 @@ class EventFiles:
 
 def _scatter(records: np.ndarray, numbers: np.ndarray, path) -> None:
     """Appends records to files by their numbers, in the order in which they are."""
-    order = np.argsort(numbers, kind="stable")
+    order = stable_order(numbers)
     records, numbers = records.take(order), numbers[order]
     for part in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers)) + 1):
         if len(part):

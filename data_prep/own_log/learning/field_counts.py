@@ -13,6 +13,7 @@ from data_prep.own_log.learning.id_sketch import IdSketch
 _WRITTEN_LIST = r"""^(?:\[\s*(?:-?[0-9.]+|'.*'|".*"|.*,.*)?\s*\]|\(.*,.*\)|\{.*,.*\})$"""
 # Numbers that are spelled as a typed number never is, such as 007, +5 and 2.50.
 _ODD_NUMBER = r"^(?:[+-]?(?:0[0-9]+(?:\.[0-9]*)?|[0-9]+\.(?:[0-9]*0)?)|\+[0-9]+(?:\.[0-9]+)?)$"
+_WRITTEN_LIST_OR_ODD_NUMBER = f"{_WRITTEN_LIST}|{_ODD_NUMBER}"  # two passes for few columns alone
 _ODD_NUMBERS = 10_000  # kept of a field, the least of them
 
 
@@ -49,6 +50,8 @@ class FieldCounts:
         """
         if times is not None:
             ids, times = ids.filter(pl.Series(times > 0)), times[times > 0]
+        if not ids.str.contains(_WRITTEN_LIST_OR_ODD_NUMBER).any():
+            return
         is_list = ids.str.contains(_WRITTEN_LIST).fill_null(False)
         lists = ids.filter(is_list)
         count = len(lists) if times is None else int(times[is_list.to_numpy()].sum())

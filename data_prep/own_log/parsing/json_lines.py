@@ -1,16 +1,19 @@
 """A file with a JSON object in every line."""
 
+import codecs
 import decimal
 import json
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import cleaned
 from data_prep.own_log.declared.options import Selection
 from data_prep.own_log.parsing.chunks import Chunk, not_text, reading
 from data_prep.own_log.parsing.first_bytes import unpacked
+from data_prep.own_log.parsing.flat_objects import FlatObjects
 from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -65,10 +68,19 @@ class JsonLinesFile:
           DatasetError: the file is damaged, or has more bad rows than tolerated.
         """
         done = 0
+        names = self._selection.among(self.names)
+        flat = None
+        if names and codecs.lookup(self._encoding).name == "utf-8":
+            flat = FlatObjects(names, self._selection.lists, _cell)
         with reading(self.path), self.path.open("rb") as raw:
             for number, lines in self._blocks(unpacked(raw), BLOCK_BYTES):
                 faults: Faults = {}
-                yield self._chunk(self._objects(number, lines, faults), faults, bad_rows)
+                read = None
+                if flat is not None:
+                    read = flat(lines).with_columns(pl.col("position") + number)
+                    lines = _without(lines, read["position"].to_numpy() - number)
+                rows = self._objects(number, lines, faults)
+                yield self._chunk(rows, read, faults, bad_rows)
                 progress(raw.tell() - done)
                 done = raw.tell()
 
@@ -90,7 +102,7 @@ class JsonLinesFile:
         if rest:
             yield number, [rest]
 
-    def _objects(self, first: int, lines: list[bytes], faults: Faults) -> dict[int, dict]:
+    def _objects(self, first: int, lines: Sequence[bytes], faults: Faults) -> dict[int, dict]:
         """Returns the objects of lines by the numbers of the lines; blank lines are no rows."""
         rows = {}
         for number, line in enumerate(lines, start=first):
@@ -110,7 +122,10 @@ class JsonLinesFile:
                 faults[number] = "not JSON", "the line is no JSON object that can be read"
         return rows
 
-    def _chunk(self, rows: dict[int, dict], faults: Faults, bad_rows: BadRows) -> Chunk:
+    def _chunk(
+        self, rows: dict[int, dict], read: pl.DataFrame | None, faults: Faults, bad_rows: BadRows
+    ) -> Chunk:
+        """Makes a chunk of objects, and of the cells of other lines that have been read already."""
         numbers = list(rows)
         columns = {}
         for name in self._selection.among(self.names):
@@ -128,8 +143,14 @@ class JsonLinesFile:
         if faults:
             good = [row for row, number in enumerate(numbers) if number not in faults]
             frame, numbers = frame[good], [numbers[row] for row in good]
+        if read is not None and read.height:
+            frame = frame.with_columns(position=pl.Series(numbers, dtype=pl.Int64))
+            frame = pl.concat([read, frame]) if frame.height else read
+            frame = frame.sort("position") if numbers else frame
+            numbers = frame["position"].to_numpy()
+            frame = frame.drop("position")
         frame = cleaned(frame, self._selection.options.missing_values)
-        return Chunk(frame, lambda row: self._place(numbers[row]))
+        return Chunk(frame, lambda row: self._place(int(numbers[row])))
 
     def _as_text(self, name: str, cells: list, numbers: list[int], faults: Faults) -> None:
         """Writes truth values and lists as text, in place, and notes what cannot be a cell."""
@@ -175,6 +196,24 @@ def _list(items: list[str | bool | None]) -> str:
     if all(type(item) is str and _is_number(item) for item in items):
         return f"[{', '.join(items)}]"
     return json.dumps(items, ensure_ascii=False)
+
+
+def _cell(value: str) -> str:
+    """Returns what a cell has of a number or a list."""
+    decoded = _decode(value)
+    return decoded if type(decoded) is str else _list(decoded)
+
+
+def _without(lines: list[bytes], positions: np.ndarray) -> list[bytes]:
+    """Returns lines, blank ones in the place of some."""
+    left = np.ones(len(lines), bool)
+    left[positions] = False
+    if not left.any():
+        return []
+    blank: list[bytes] = [b""] * len(lines)
+    for position in np.flatnonzero(left).tolist():
+        blank[position] = lines[position]
+    return blank
 
 
 def _not_text(cells: Sequence[str | None]) -> list[int]:

@@ -22,13 +22,13 @@ class IdIndex:
 
     def __init__(self, ids: pl.Series):
         self._ids = ids
-        if ids.is_duplicated().any():
-            raise ValueError(f"the id {ids.filter(ids.is_duplicated())[0]} stands in it twice")
         for self._seed in itertools.count():
             self._index = pd.Index(self._keys(ids))
             # Builds the index's hash table; threads that did so at once would spoil it.
             if self._index.is_unique:
                 break
+            if ids.is_duplicated().any():
+                raise ValueError(f"the id {ids.filter(ids.is_duplicated())[0]} stands in it twice")
 
     def __call__(self, ids: pl.Series) -> np.ndarray:
         """Returns the position of each id, int64 `(rows,)`; -1 where it is absent or null."""

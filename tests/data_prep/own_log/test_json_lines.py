@@ -178,6 +178,76 @@ def test_the_same_dataset_as_from_csv_and_parquet(tmp_path):
         assert_same(tmp_path / end, tmp_path / "jsonl", files=False)
 
 
+VALUES = [
+    *(
+        '"x"',
+        '""',
+        '" 7 "',
+        '"[1, 2]"',
+        '"é🙂"',
+        '"\\u00e9"',
+        '"a\\"b"',
+        '"\x7f"',
+        '"\t"',
+        "5",
+        "-0",
+        "0",
+    ),
+    *("5.0", "2.50", "100.00", "-0.0", "1e3", "1.5E-3", "-7e-2", "1e400", "0.1000000000000000055"),
+    *("9007199254740993", "9007199254740993.0", "123456789012345678901234567890", "01", "+5", ".5"),
+    *("true", "false", "null", "NaN", "-Infinity", "tru", "[]", "{}", "[1]", "1}", "nul", "5 5"),
+]
+LISTS = [
+    *("[]", "[ ]", "[1,2]", "[1, -2]", "[1 , 2]", "[1.50, 2]", "[1e2]", '["a","b"]', '["a", "b"]'),
+    *('["a,b","c"]', '["1","2"]', '["1", "b"]', '["-","1"]', '["",""]', '["a\\n"]', "[null]"),
+    *('["a", 1]', "[true,false]", '["true"]', "[[1]]", "[1,]", "[01]", "null", '"a;b"', "3", "{}"),
+    *('["a" , "b"]', '["é"]', '["] ,["]', '["x: y"]', '[" a "]'),
+]
+
+
+def test_what_patterns_read_is_what_is_read_line_by_line(tmp_path, monkeypatch):
+    draw = random.Random(5)
+    spaces = ["", " ", "\t"]
+    orders = [("a", "list", "click", "other"), ("click", "a"), ("list", "a", "click"), ("x y",)]
+    lines = []
+    for n in range(3_000):
+        value = {"a": draw.choice(VALUES), "list": draw.choice(LISTS), "click": str(n % 2)}
+        names = orders[0] if draw.random() < 0.8 else draw.choice(orders)
+        space = draw.choice(spaces)
+        cells = [f'"{k}"{space}:{space}{value.get(k, draw.choice(LISTS))}' for k in names]
+        lines.append(
+            f"{{{space}{f',{space}'.join(cells)}{space}}}{draw.choice(['', ' ', chr(13)])}"
+        )
+    path = tmp_path / "log.jsonl"
+    path.write_bytes("\n".join(lines).encode())
+    read_by_patterns = []
+
+    class Watched(json_lines.FlatObjects):
+        def __call__(self, lines):
+            read_by_patterns.append(super().__call__(lines))
+            return read_by_patterns[-1]
+
+    class Nothing(json_lines.FlatObjects):
+        def __call__(self, lines):
+            return super().__call__([])
+
+    found = []
+    for reader in (Watched, Nothing):
+        monkeypatch.setattr(json_lines, "FlatObjects", reader)
+        rows, places, bad_rows = read(path, limit=10**6)
+        found.append((rows, places, bad_rows.counts))
+    assert found[0] == found[1]
+    assert 0.4 * len(lines) < sum(map(len, read_by_patterns)) < len(found[0][0])
+
+
+def test_objects_of_many_forms_are_read_too(tmp_path):
+    path = tmp_path / "log.jsonl"
+    forms = [["a", "click", f"key {n}"] for n in range(20)]
+    lines = [json.dumps(dict.fromkeys(forms[n % 20], n)) for n in range(200)]
+    path.write_text("\n".join(lines))
+    assert [row[0] for row in read(path, Selection({"a": "x"}))[0]] == [*map(str, range(200))]
+
+
 def valid_lines(seed):
     draw = random.Random(seed)
     for _ in range(draw.randrange(1, 30)):

@@ -290,7 +290,7 @@ def test_tolerated_bad_rows_are_stated(tmp_path):
             {"split": {"by": "column", "files": "a", "column": "day", "train": 1, "test": [1]}},
             "'1' is a value of train and of test",
         ),
-        ({"separator": ", "}, "must be one ASCII character"),
+        ({"separator": "\\t"}, "expected text that is no pattern"),
         ({"column_names": ["row", "row"]}, "column_names holds 'row' more than once"),
         (
             {"column_names": ["row", "cities", "tags", "price", "click", "buy"]},

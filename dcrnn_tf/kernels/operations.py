@@ -2,8 +2,8 @@
 
 They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
 where they have not been compiled, or where a variable lives on another device than the CPU,
-TensorFlow's operations compute the same, to the same bits (`DeferredAdam` and the steps of `CRNN`:
-to rounding).
+TensorFlow's operations compute the same, to the same bits (`DeferredAdam`, the steps of `CRNN`,
+experts and their mixtures: to rounding).
 """
 
 import functools

@@ -30,6 +30,7 @@ from dcrnn_tf.layers.experts.explicit_mapping import ExplicitMapping
 from dcrnn_tf.layers.experts.feature_gates import FeatureGates
 from dcrnn_tf.layers.experts.gate_control import GateControl
 from dcrnn_tf.layers.experts.heterogeneous_experts import HeterogeneousExperts
+from dcrnn_tf.layers.experts.mixture import mixture
 from dcrnn_tf.layers.experts.normalized_experts import NormalizedExperts
 from dcrnn_tf.layers.experts.soft_selection import SoftSelection
 from dcrnn_tf.layers.experts.softmax_gates import SoftmaxGates, expert_use
@@ -89,6 +90,7 @@ __all__ = [
     "inverse_propensity_risk",
     "join_subspaces",
     "joint_logit",
+    "mixture",
     "overlap",
     "sequence_length",
     "split_subspaces",

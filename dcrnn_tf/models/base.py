@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dcrnn_tf.dataset.names import ascii_names
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, VECTOR, Field, Task
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers import FieldEmbedding, SharedRows, Tower
 from dcrnn_tf.layers.base import Configured
 from dcrnn_tf.layers.dense import hidden_end
@@ -240,7 +241,12 @@ class MultiTaskModel(Configured, TasksInSequence, FitByTask):
 
         Only training takes them, so that models export; XLA compiles TensorFlow's alone.
         """
-        return training and not self.embedding.static_shapes
+        return (
+            training
+            and not self.embedding.static_shapes
+            and self.dtype_policy.compute_dtype == "float32"
+            and operations.usable(*(variable.value for variable in self.other_variables))
+        )
 
     def training_logits(self, features: Mapping, labels: Mapping) -> dict:
         """Returns the logits of a training step, which knows the labels.

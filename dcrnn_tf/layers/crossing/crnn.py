@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.crossing import compiled_recurrence
 from dcrnn_tf.layers.crossing.subsequences import sequence_length, subsequence_steps
@@ -43,8 +42,8 @@ class CRNN(Layer):
       x0: Embeddings of all fields side by side, X_0, `(batch, d)`, a tensor or `SharedRows`.
       adaptation: Vectors A of the steps, `(S, d)` with `S = L + (n - 1) I`; None if every X_t is
         X_0.
-      compiled: Whether an LSTM or GRU may take compiled operations, where there are some; not in a
-        model to be exported.
+      compiled: Whether an LSTM or GRU may take compiled operations; see
+        `MultiTaskModel.takes_compiled`.
 
     Returns:
       The states after the last step, `(n, batch, h)`; with `bidirectional` `(n, batch, 2 h)`, the
@@ -137,7 +136,7 @@ class CRNN(Layer):
                     f"{self.sequence_length} steps"
                 )
             projected, steps = self._projected(x0, adaptation, kernel)
-        last = self._states(projected, steps, compiled and self._compiles())
+        last = self._states(projected, steps, compiled)
         if self.bidirectional:
             batch = tf.shape(projected)[0]
             last = tf.reshape(last, (self.num_tasks, 2, batch, self.units))
@@ -145,22 +144,13 @@ class CRNN(Layer):
             last = tf.reshape(last, (self.num_tasks, batch, 2 * self.units))
         return last
 
-    def _compiles(self) -> bool:
-        """Returns whether compiled operations can take the steps."""
-        return (
-            self.cell in compiled_recurrence.CELLS
-            and not self.jit_compile
-            and self.compute_dtype == "float32"
-            and operations.usable(self.recurrent_kernel.value)
-        )
-
     def _states(self, projected, steps, compiled):
         """Returns the states after the last step, `(R, batch, h)`, of the input products."""
         recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
         recurrent_bias = None
         if self.recurrent_bias is not None:
             recurrent_bias = tf.convert_to_tensor(self.recurrent_bias)
-        if not compiled:
+        if not compiled or self.jit_compile or self.cell not in compiled_recurrence.CELLS:
             projected = tf.nn.bias_add(projected, self.bias)
             return self._recurrence(projected, steps, recurrent_kernel, recurrent_bias)
         offsets = tf.tile(self.bias[None], (self.subsequence_length, 1))

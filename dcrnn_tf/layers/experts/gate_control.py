@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.experts.experts import Experts
+from dcrnn_tf.layers.experts.mixture import mixture
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 
@@ -36,6 +37,7 @@ class GateControl(Layer):
     Call arguments:
       inputs: One input for all groups, `(batch, d)`, or one for each task and then that of the
         shared experts, `(T + 1, batch, d)`.
+      compiled: Whether compiled operations may take part; see `MultiTaskModel.takes_compiled`.
 
     Returns:
       The mixture of each task and, with `shared_gate`, the shared one, `(G, batch, units[-1])` with
@@ -118,11 +120,11 @@ class GateControl(Layer):
                 name="shared_gate", shape=(depth, self.num_experts), initializer="glorot_uniform"
             )
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, compiled: bool = False) -> tf.Tensor:
         """Returns the mixtures."""
         if not self.one_input:
             inputs = tf.unstack(inputs, num=self.num_tasks + 1)
-        return tf.einsum("bge,ebu->gbu", self._shares(inputs), self._outputs(inputs))
+        return mixture(self._shares(inputs), self._outputs(inputs, compiled), compiled)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(G, batch, units[-1])`."""
@@ -135,8 +137,11 @@ class GateControl(Layer):
             inputs if self.one_input else tf.unstack(inputs, num=self.num_tasks + 1)
         )
 
-    def _outputs(self, inputs) -> tf.Tensor:
-        outputs = [experts(x) for experts, x in zip(self.experts, self._each(inputs), strict=True)]
+    def _outputs(self, inputs, compiled: bool = False) -> tf.Tensor:
+        outputs = [
+            experts(x, compiled=compiled)
+            for experts, x in zip(self.experts, self._each(inputs), strict=True)
+        ]
         return outputs[0] if self.one_input else tf.concat(outputs, axis=0)
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, SkipMixture, SoftmaxGates, expert_use, fork
+from dcrnn_tf.layers import Experts, SkipMixture, SoftmaxGates, expert_use, fork, mixture
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -87,17 +87,20 @@ class AdaTT(MultiTaskModel):
         """Returns the towers' logits, each tower on what its task has after the last level."""
         states = fork(self.flattened(embeddings), len(self.tasks))
         for level in range(self.num_levels):
-            states, _, _ = self._level(level, states)
+            states, _, _ = self._level(level, states, self.takes_compiled(training))
         return [tower(state) for tower, state in zip(self.towers, states, strict=True)]
 
-    def _level(self, level: int, states: Sequence[tf.Tensor]) -> tuple:
+    def _level(self, level: int, states: Sequence[tf.Tensor], compiled: bool = False) -> tuple:
         """Returns the tasks' states after a level, their gates, and the outputs of all experts."""
-        outputs = [layer(x) for layer, x in zip(self.experts[level], states, strict=True)]
+        outputs = [
+            layer(x, compiled=compiled)
+            for layer, x in zip(self.experts[level], states, strict=True)
+        ]
         gates = [gate(x) for gate, x in zip(self.gates[level], states, strict=True)]
         gates = tf.concat(gates, axis=1)  # (batch, T, T K)
         everyone, own = fork(tf.stack(outputs), 2)  # (T, K, batch, units)
         everyone = tf.reshape(everyone, (gates.shape[2], -1, own.shape[3]))
-        mixed = tf.einsum("bte,ebu->tbu", gates, everyone)
+        mixed = mixture(gates, everyone, compiled)
         mixed += self.own_mixtures[level](tf.transpose(own, (1, 0, 2, 3)))
         return tf.unstack(mixed, num=len(self.tasks)), gates, everyone
 

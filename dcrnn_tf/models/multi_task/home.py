@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf.layers import FeatureGates, NormalizedExperts, SoftmaxGates, expert_use, fork
+from dcrnn_tf.layers import (
+    FeatureGates,
+    NormalizedExperts,
+    SoftmaxGates,
+    expert_use,
+    fork,
+    mixture,
+)
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -102,8 +109,9 @@ class HoME(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of the second level."""
         gates, experts = self._second_level(self.flattened(embeddings), training)
-        mixtures = tf.unstack(tf.einsum("bte,ebu->tbu", gates, experts), num=len(self.tasks))
-        return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+        mixtures = mixture(gates, experts, self.takes_compiled(training))
+        mixtures = tf.unstack(mixtures, num=len(self.tasks))
+        return [tower(mixed) for tower, mixed in zip(self.towers, mixtures, strict=True)]
 
     def _states(self, inputs: tf.Tensor, training: bool) -> list[tf.Tensor]:
         """Returns `z_g` of each group, then `z_s`."""
@@ -118,7 +126,7 @@ class HoME(MultiTaskModel):
         ]
         own_share = _spread(self.self_gate(for_self)[:, 0], self._shared, total)
         gates.append(self.shared_gate(for_shared)[:, 0] + own_share)
-        mixed = tf.einsum("bge,ebu->gbu", tf.stack(gates, axis=1), experts)
+        mixed = mixture(tf.stack(gates, axis=1), experts, self.takes_compiled(training))
         return tf.unstack(mixed, num=len(gates))
 
     def _second_level(self, inputs: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, SoftmaxGates, expert_use
+from dcrnn_tf.layers import Experts, SoftmaxGates, expert_use, mixture
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -57,9 +57,11 @@ class MMoE(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of experts."""
         inputs = self.flattened(embeddings)
-        mixtures = tf.einsum("bte,ebu->tbu", self.gates(inputs), self.experts(inputs))
+        compiled = self.takes_compiled(training)
+        experts = self.experts(inputs, compiled=compiled)
+        mixtures = mixture(self.gates(inputs), experts, compiled)
         mixtures = tf.unstack(mixtures, num=len(self.tasks))
-        return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+        return [tower(mixed) for tower, mixed in zip(self.towers, mixtures, strict=True)]
 
     def explain(self, features) -> dict[str, Explanation]:
         """Returns `gate`, what tasks take of each expert, and `expert use`, what it comes to."""

@@ -79,7 +79,7 @@ class PLE(MultiTaskModel):
         """Returns the towers' logits, each tower on its task's mixture of the last level."""
         mixtures = tf.reshape(embeddings, (-1, len(self.fields) * self.embedding_dim))
         for level in self.levels:
-            mixtures = level(mixtures)
+            mixtures = level(mixtures, compiled=self.takes_compiled(training))
         mixtures = tf.unstack(mixtures, num=len(self.tasks))
         return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from dcrnn_tf.layers import Experts, SoftmaxGates, expert_use, fork
+from dcrnn_tf.layers import Experts, SoftmaxGates, expert_use, fork, mixture
 from dcrnn_tf.models.base import Explanation, MultiTaskModel
 from dcrnn_tf.models.registry import register
 
@@ -89,10 +89,12 @@ class STEM(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of all experts."""
         gates, experts = self._gates_and_experts(embeddings)
+        compiled = self.takes_compiled(training)
         mixtures = [
-            tf.einsum("be,ebu->bu", gate, own) for gate, own in zip(gates, experts, strict=True)
+            mixture(gate[:, None], own, compiled)[0]
+            for gate, own in zip(gates, experts, strict=True)
         ]
-        return [tower(mixture) for tower, mixture in zip(self.towers, mixtures, strict=True)]
+        return [tower(mixed) for tower, mixed in zip(self.towers, mixtures, strict=True)]
 
     def _gates_and_experts(self, embeddings: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Returns each task's gate, `(batch, experts)`, and the experts as the task sees them."""

@@ -55,7 +55,13 @@ def test_leftovers_and_older_libraries_make_room(folder, monkeypatch):
 
 def test_all_sources_are_compiled_and_change_the_name(monkeypatch):
     names = {path.name for path in operations.sources()}
-    assert names == {"row_wise_adam.cc", "pooled_rows.cc", "catch_up.cc", "recurrent_step.cc"}
+    assert names == {
+        "row_wise_adam.cc",
+        "pooled_rows.cc",
+        "catch_up.cc",
+        "recurrent_step.cc",
+        "experts.cc",
+    }
     before = operations.library_file()
     read = pathlib.Path.read_bytes
     monkeypatch.setattr(pathlib.Path, "read_bytes", lambda path: read(path) + b"\n")

@@ -16,6 +16,7 @@ from dcrnn_tf.system import interruption, memory, process_start
 from dcrnn_tf.system.errors import UsageError, UserError
 from dcrnn_tf.system.whole_file import full_disk
 
+_SIDE_BY_SIDE = 2  # operations at a time
 _OUTPUT_FLAGS = ("export_dir", "out_dir", "run_dir", "work_dir")
 
 
@@ -82,12 +83,13 @@ def run_renamed(former: str, program: str) -> None:
 def use_threads(count: int) -> None:
     """Sets TensorFlow's threads, so that the same seed gives the same bits on the same machine.
 
-    Operations run one after the other, each on `count` threads (0 for all). Run side by side they
-    would be added up in the order in which they happen to be ready.
+    Each operation runs on `count` threads (0 for all). Two operations run side by side, so that no
+    core waits for one that takes a single thread; a model's sums are of two terms each (see
+    `layers.fork`), so that it does not matter which of them is ready first.
     """
     import tensorflow as tf
 
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1 if count == 1 else _SIDE_BY_SIDE)
     tf.config.threading.set_intra_op_parallelism_threads(count)
     # It would join sums of two into sums of many, which add in the order they happen to be ready.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

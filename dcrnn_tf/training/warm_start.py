@@ -1,6 +1,7 @@
 """Weights and moments of an earlier run, carried to a model of the same architecture.
 
 Embedding rows go with their ids: an id has the row that the vocabulary of its own dataset gives it.
+The outputs of a multiclass task go with their classes, by name.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import polars as pl
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field
+from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field, Task
 from dcrnn_tf.layers.embedding.field_embedding import FieldEmbedding
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.errors import UserError
@@ -39,11 +40,13 @@ class Earlier:
       checkpoint: Folder of the checkpoint.
       fields: Fields of the dataset, in the order of the model's.
       ids: Ids by field, of those that have a vocabulary.
+      tasks: Tasks of the dataset.
     """
 
     checkpoint: pathlib.Path
     fields: Sequence[Field]
     ids: Mapping[str, np.ndarray]
+    tasks: Sequence[Task]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Carried:
     Attributes:
       ids: Numbers of ids that were carried, that start fresh and that were dropped, by the field
         that owns them.
+      classes: The same of the classes of multiclass tasks that have others than before.
       added_fields: Names of the fields that the earlier model lacks.
       dropped_fields: Names of the fields that this model lacks.
       weights: Number of other weights that were carried.
@@ -61,6 +65,7 @@ class Carried:
     """
 
     ids: Mapping[str, tuple[int, int, int]]
+    classes: Mapping[str, tuple[int, int, int]]
     added_fields: Sequence[str]
     dropped_fields: Sequence[str]
     weights: int
@@ -69,9 +74,10 @@ class Carried:
 
     def lines(self) -> Iterator[str]:
         """Yields the same in words."""
-        for field, (carried, new, dropped) in self.ids.items():
-            text = f"{field}: {carried:,} ids carried, {new:,} start fresh"
-            yield text + (f", {dropped:,} of the earlier run dropped" if dropped else "")
+        for what, counts in (("ids", self.ids), ("classes", self.classes)):
+            for name, (kept, new, dropped) in counts.items():
+                text = f"{name}: {kept:,} {what} carried, {new:,} start fresh"
+                yield text + (f", {dropped:,} of the earlier run dropped" if dropped else "")
         for what, names in (
             ("fields that start fresh", self.added_fields),
             ("fields of the earlier run that are dropped", self.dropped_fields),
@@ -130,6 +136,13 @@ class _Carrier:
         embedding = model.embedding
         before = FieldEmbedding(earlier.fields, embedding.embedding_dim, parts=embedding.parts)
         self._tables = before.layers_by_table(), embedding.layers_by_table()
+        classes = {task.name: task.classes for task in earlier.tasks}
+        self._classes = {
+            scope: (classes[task.name], task.classes)
+            for task, scope in zip(model.task_specs, model.task_scopes, strict=True)
+            if classes.get(task.name, task.classes) != task.classes
+        }
+        self._paths = {id(variable.value): variable.path for variable in model.variables}
         self._fresh: list[str] = []
         self._carried = 0
 
@@ -147,6 +160,9 @@ class _Carrier:
             (name, *_) = sorted(differing[_MODEL])
             where = "there" if name in self._there else "here"
             self._refuse(f"{name} is {where} alone")
+        for scope in self._classes:
+            if not any(self._scope_of(name) == scope for name in self._now[_MODEL]):
+                self._refuse(f"the classes of {scope} differ, and no outputs go by its name")
         same = {part: not names for part, names in differing.items()}
         rows, ids = self._rows()
         self._carry_model(rows)
@@ -159,6 +175,11 @@ class _Carrier:
         before, now = self._names
         return Carried(
             ids,
+            {
+                task.name: _counts(*self._classes[scope])
+                for task, scope in zip(self._model.task_specs, self._model.task_scopes, strict=True)
+                if scope in self._classes
+            },
             [name for name in now if name not in before],
             [name for name in before if name not in now],
             weights,
@@ -246,6 +267,14 @@ class _Carrier:
 
     def _carry_one(self, name: str) -> None:
         variable, before = self._state[name], self._tensor(name)
+        if (scope := self._scope_of(name)) is not None:
+            now = _by_class(variable.numpy(), before, *self._classes[scope])
+            if now is None:
+                shapes = f"{list(before.shape)} there, {variable.shape.as_list()} here"
+                self._refuse(f"{name} of {scope} has shape {shapes}")
+            variable.assign(now)
+            self._carried += 1
+            return
         if variable.shape.as_list() == list(before.shape):
             variable.assign(before)
             self._carried += 1
@@ -259,6 +288,18 @@ class _Carrier:
         else:
             variable.assign(now)
             self._carried += 1
+
+    def _scope_of(self, name: str) -> str | None:
+        """Returns the scope of the task whose classes have changed and to which outputs belong.
+
+        The last layer of a task's tower is called `logit`; moments are called as their weights are.
+        """
+        path = self._paths.get(id(self._state[name]), name).replace("/", "_")
+        if not re.search("_logit_(kernel|bias)(_|$)", path):
+            return None
+        scopes = [s for s in self._model.task_scopes if f"_{s}_" in path]
+        longest = max(scopes, key=len, default=None)
+        return longest if longest in self._classes else None
 
     def _names_along(self, name: str) -> list[list[str]]:
         """The names of the fields along the first axis of a weight, earlier ones and these."""
@@ -292,6 +333,36 @@ def _joined(shards: Sequence[np.ndarray]) -> np.ndarray:
     for number, shard in enumerate(shards):
         whole[number :: len(shards)] = shard
     return whole
+
+
+def _counts(before: Sequence[str], now: Sequence[str]) -> tuple[int, int, int]:
+    """Returns how many classes are carried, start fresh and are dropped."""
+    kept = len({*before} & {*now})
+    return kept, len(now) - kept, len(before) - kept
+
+
+def _by_class(
+    now: np.ndarray, before: np.ndarray, classes_before: Sequence[str], classes_now: Sequence[str]
+) -> np.ndarray | None:
+    """Carries the parts of a weight whose last axis has an output for each class.
+
+    Args:
+      now: The weight, as it starts.
+      before: The earlier weight.
+      classes_before: Names of the earlier classes.
+      classes_now: Names of the classes.
+
+    Returns:
+      The weight; None where the shapes do not fit the classes.
+    """
+    expected = (*now.shape[:-1], len(classes_before))
+    if before.shape != expected or now.shape[-1] != len(classes_now):
+        return None
+    now = now.copy()
+    for position, name in enumerate(classes_now):
+        if name in classes_before:
+            now[..., position] = before[..., classes_before.index(name)]
+    return now
 
 
 def _by_field(

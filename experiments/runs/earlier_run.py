@@ -76,4 +76,5 @@ def load(run_dir: str | pathlib.Path, data_dir: str | None = None) -> Earlier:
             "differ), so ids would mean something else; give that one as --init_data_dir"
         )
     checkpoint = path_of(pathlib.Path(run_dir, CHECKPOINTS), step_of(run_dir))
-    return Earlier(checkpoint, dataset.schema.fields, dataset.vocabularies())
+    schema = dataset.schema
+    return Earlier(checkpoint, schema.fields, dataset.vocabularies(), schema.tasks)

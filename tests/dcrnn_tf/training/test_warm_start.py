@@ -26,7 +26,7 @@ DAYS = [
 COLUMNS = ["item", "price", "city", "click"]
 
 
-def prepared(folder, day, fields, extended=None, **changes):
+def prepared(folder, day, fields, extended=None, tasks=None, **changes):
     pl.DataFrame(DAYS[day], COLUMNS, orient="row").write_csv(folder / f"{day}.csv")
     pl.DataFrame(DAYS[0], COLUMNS, orient="row").write_csv(folder / "test.csv")
     declaration = parse_declaration(
@@ -36,11 +36,13 @@ def prepared(folder, day, fields, extended=None, **changes):
             "fields": {
                 name: ID | changes if name != "price" else {"kind": "numeric"} for name in fields
             },
-            "tasks": {"click": {}},
+            "tasks": {"click": {}, **(tasks or {})},
         },
         pathlib.Path("shop.yaml"),
     )
-    out = folder / "-".join([str(day), *fields, *map(str, changes.values())])
+    out = folder / "-".join([str(day), *fields, *map(str, changes.values()), *(tasks or [])])
+    if extended is not None and tasks:
+        out = out.with_name(f"{out.name}-more")
     if extended is not None:
         extended = ExtendedDataset.load(extended, declaration, forget_after=1)
     prepare(declaration, folder, out, extended=extended)
@@ -57,17 +59,24 @@ def trainer(dataset, run_dir, optimizer="lazy_adam", schedule="constant", **sett
         learning_rate=0.1,
         schedule=schedule,
     )
-    return Trainer(model, dataset, training, {"click": 1.0}, run_dir)
+    weights = dict.fromkeys(dataset.schema.task_names, 1.0)
+    return Trainer(model, dataset, training, weights, run_dir)
 
 
 def earlier(trained, run_dir):
     dataset = trained.dataset
     checkpoint = path_of(run_dir / CHECKPOINTS, trained.steps)
-    return Earlier(checkpoint, dataset.schema.fields, dataset.vocabularies())
+    schema = dataset.schema
+    return Earlier(checkpoint, schema.fields, dataset.vocabularies(), schema.tasks)
 
 
 def state(one, name):
     (variable,) = (v for key, v in one._state().items() if key.endswith(name))
+    return variable.numpy()
+
+
+def weight(one, path):
+    (variable,) = (v for v in one.model.variables if v.path.endswith(path))
     return variable.numpy()
 
 
@@ -133,6 +142,43 @@ def test_a_field_that_is_added_leaves_what_the_others_do(folder, tmp_path):
         kernels = [state(t, part).reshape(len(t.dataset.schema.fields), 3, -1) for t in (one, two)]
         np.testing.assert_array_equal(kernels[1][[2, 0]], kernels[0])
         assert not kernels[1][1].any()
+
+
+@pytest.mark.parametrize(
+    ("extends", "classes", "counts"),
+    [
+        (True, ("x", "y", "z"), (2, 1, 0)),
+        pytest.param(False, ("x", "z"), (1, 1, 1), marks=pytest.mark.slow),
+    ],
+)
+def test_outputs_go_with_their_classes(folder, tmp_path, extends, classes, counts):
+    fields, tasks = ["item", "price"], {"town": {"kind": "multiclass", "column": "city"}}
+    first = folder / "0-item-price-town"
+    before = PreparedDataset(first) if first.exists() else prepared(folder, 0, fields, tasks=tasks)
+    now = prepared(folder, 1, fields, first if extends else None, tasks)
+    assert before.schema.tasks[1].classes == ("x", "y")
+    assert now.schema.tasks[1].classes == classes
+    one, two = trainer(before, tmp_path / "one"), trainer(now, tmp_path / "two")
+    one.train()
+    fresh = weight(two, "town_tower/logit/kernel")
+    carried = two.start_from(earlier(one, tmp_path / "one"))
+    assert carried.classes == {"town": counts}
+    kept, new, _ = counts
+    assert f"town: {kept} classes carried, {new} start fresh" in "\n".join(carried.lines())
+    for part, start in (
+        ("town_tower/logit/kernel", fresh),
+        ("town_tower/logit/bias", np.zeros(len(classes))),
+        ("town_tower_logit_kernel_momentum", np.zeros(fresh.shape)),
+        ("town_tower_logit_bias_velocity", np.zeros(len(classes))),
+    ):
+        read = weight if "/" in part else state
+        theirs, expected = read(one, part), start.copy()
+        for number, name in enumerate(classes):
+            if name in ("x", "y"):
+                expected[..., number] = theirs[..., ("x", "y").index(name)]
+        assert np.any(theirs[..., 0])
+        np.testing.assert_array_equal(read(two, part), expected.astype(np.float32))
+    two.train()
 
 
 def test_another_architecture_is_refused(folder, tmp_path):

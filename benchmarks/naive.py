@@ -82,8 +82,8 @@ def main(settings: Settings) -> None:
         )
         for i in range(0, rows, workload.BATCH)
     ]
-    batches = itertools.cycle(batches)
-    contender.serve(lambda: step(*next(batches))[0].numpy(), workload.BATCH)
+    endless = itertools.cycle(batches)
+    contender.serve(lambda: step(*next(endless))[0].numpy(), workload.BATCH)
 
 
 def _experts(x0) -> list:

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 from benchmarks import contender, workload
 from dcrnn_tf.system import command_line
@@ -79,10 +80,10 @@ def main(settings: Settings) -> None:
             for epoch in itertools.count():
                 yield from dataset.batches("train", workload.BATCH, seed=1, epoch=epoch)
 
-        batches = epochs()
+        endless: Iterator = epochs()
         if settings.form == "memory":
-            batches = itertools.cycle(list(itertools.islice(batches, IN_MEMORY)))
-        contender.serve(lambda: trainer.train_step(*next(batches)), workload.BATCH)
+            endless = itertools.cycle(list(itertools.islice(endless, IN_MEMORY)))
+        contender.serve(lambda: trainer.train_step(*next(endless)), workload.BATCH)
 
 
 def _serve_dense(model, task_losses) -> None:

@@ -78,7 +78,7 @@ def compared(claim: str, speed: Mapping, other: Mapping, wanted: float | None) -
 
 def floors(results: Mapping) -> list[dict]:
     """Returns the step time of each model from disk, and that of its products alone."""
-    found = []
+    found: list[dict] = []
     for speed in results["speeds"]:
         model, _, form = speed["label"].partition(" ")
         if (form, speed["workload"]) != ("disk", "W") or model in {f["model"] for f in found}:

@@ -11,6 +11,7 @@ and ratios of medians with the smallest and largest ratio of one round. All data
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 
 from absl import logging
 
@@ -67,8 +68,8 @@ def groups(quick: bool, peers: bool, work: pathlib.Path) -> list[list[Contender]
     ]
     if not quick:
         chosen.append([ours(m, "disk", "lists") for m in models])
-        forms = ["disk", "memory", "bfloat16_products", "bfloat16", "deferred"]
-        forms = {model: list(forms) for model in MODELS}
+        usual = ("disk", "memory", "bfloat16_products", "bfloat16", "deferred")
+        forms = {model: [*usual] for model in MODELS}
         for model in ("dcrnn", "dcrnn_ada"):
             forms[model].append("compiled")
         chosen += [[ours(model, form) for form in forms[model]] for model in MODELS]
@@ -105,7 +106,7 @@ def main(settings: windows.Settings) -> None:
     auc = [sys.executable, "-m", "benchmarks.auc", "10000000" if settings.quick else "40000000"]
     lists = workload.make_lists(work / "lists")
     chosen = groups(settings.quick, plan.peers_dir is not None, work)
-    stages = {
+    stages: dict[str, Callable[[], object]] = {
         "machine": machine.describe,
         "lists": lambda: _lists(lists),
         "preparation": lambda: preparation.curve(work, sizes),
@@ -117,7 +118,7 @@ def main(settings: windows.Settings) -> None:
     }
     if not settings.quick:
         stages["epochs"] = lambda: epoch.measure(work)
-    results = {"quick": settings.quick}
+    results: dict[str, object] = {"quick": settings.quick}
     for name, measure in stages.items():
         results[name] = measure()
         (out_dir / "benchmark.json").write_text(json.dumps(results, indent=2), encoding="utf-8")

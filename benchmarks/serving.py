@@ -10,6 +10,7 @@ through a network.
 import json
 import pathlib
 import shutil
+from collections.abc import Callable
 
 from benchmarks import machine, serving_report, windows, workload
 from benchmarks.windows import Contender
@@ -112,7 +113,7 @@ def main(settings: windows.Settings) -> None:
     peers = plan.peers_dir is not None
     for program in exports(models, peers, data, folder):
         windows.once(program, plan)
-    stages = {
+    stages: dict[str, Callable[[], object]] = {
         "machine": machine.describe,
         "product_rate": machine.product_rate,
         "one_core_product_rate": machine.one_core_product_rate,
@@ -120,7 +121,7 @@ def main(settings: windows.Settings) -> None:
         "disk_bytes": lambda: {model: _bytes(folder / model) for model in models},
         "speeds": lambda: windows.measure(groups(models, peers, folder), plan),
     }
-    results = {"quick": settings.quick}
+    results: dict[str, object] = {"quick": settings.quick}
     for name, measure in stages.items():
         results[name] = measure()
         (plan.out_dir / "serving.json").write_text(json.dumps(results, indent=2), encoding="utf-8")

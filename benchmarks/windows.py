@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tqdm
@@ -105,7 +106,7 @@ class Process:
         self.contender = contender
         self._log = _log(contender, plan)
         with open(self._log, "w", encoding="utf-8") as errors:
-            self._process = subprocess.Popen(
+            self._process: Any = subprocess.Popen(
                 _command(contender, plan),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -197,7 +198,7 @@ def _result(process: Process, group: int, windows: Sequence[dict]) -> dict:
 
 def _command(contender: Contender, plan: Plan) -> list[str]:
     python = sys.executable
-    if contender.peer:
+    if contender.peer and plan.peers_dir is not None:
         python = str(plan.peers_dir / contender.peer / "bin" / "python")
     return [python, *contender.command]
 

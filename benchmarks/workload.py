@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ EXPOSURES_PER_USER = 58
 # Mean length and cap of Ali-CCP's four histories and of the lists of an exposure.
 LIST_LENGTHS = {1: (69, 200), 2: (250, 200), 3: (154, 200), 4: (136, 200), 16: (6, 38), 21: (3, 25)}
 LABEL_RATES = {"click": 1 / 24, "conversion": 1 / 300}
-MODELS = {
+MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "mmoe": ("mmoe", {"num_experts": 8, "expert_units": [128, 64]}),
     "dcrnn": ("dcrnn", {"adaptation": False}),
     "dcrnn_ada": ("dcrnn", {"adaptation": True}),
@@ -111,7 +113,8 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
         return folder
     random = np.random.default_rng(0)
     size = VOCABULARIES["W"] // FIELDS
-    fields, columns = [], {None: {}, "user": {}}
+    fields = []
+    columns: dict[str | None, dict[str, np.ndarray | Ragged]] = {None: {}, "user": {}}
     users = ROWS // EXPOSURES_PER_USER
     for number in range(FIELDS):
         entity = "user" if number < 13 else None
@@ -120,13 +123,12 @@ def make_lists(folder: pathlib.Path) -> pathlib.Path:
         if number in LIST_LENGTHS:
             mean, cap = LIST_LENGTHS[number]
             lengths = np.minimum(1 + random.gamma(2.0, (mean - 1) / 2, rows).astype(int), cap)
-            values = Ragged(_ids(random, size - 2, lengths.sum()) + 2, lengths)
+            columns[entity][name] = Ragged(_ids(random, size - 2, lengths.sum()) + 2, lengths)
             encoding = dataclasses.replace(_IDS, max_values=cap)
             fields.append(Field(name, MULTI_CATEGORICAL, size, cap, entity, encoding=encoding))
         else:
-            values = _ids(random, size, rows)
+            columns[entity][name] = _ids(random, size, rows)
             fields.append(Field(name, CATEGORICAL, size, entity=entity, encoding=_IDS))
-        columns[entity][name] = values
     labels = _labels(random, ROWS)
     columns[None] |= {name: labels[:, number] for number, name in enumerate(LABEL_RATES)}
     columns[None]["user_row"] = random.integers(users, size=ROWS)

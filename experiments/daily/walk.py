@@ -27,6 +27,7 @@ from experiments.runs import run_folder
 from experiments.runs.processes import RunProcess, run_all
 
 _PREPARATION_FILE = "preparation.json"
+_PREPARATION = json_form.Object({"seconds": json_form.Optional(json_form.FROM_0)})
 
 
 class DailyError(UserError):
@@ -95,8 +96,6 @@ def walk(
             records.append(record_of(step))
             if not settings.keep_data:
                 _remove_data(step, policy)
-    if not settings.keep_data:
-        shutil.rmtree(pathlib.Path(settings.out_dir) / "first" / "data", ignore_errors=True)
     return records
 
 
@@ -151,16 +150,14 @@ def record_of(step: Step) -> dict:
     run, result = (
         run_folder.read(step.run, name) for name in (run_folder.RUN_FILE, run_folder.RESULT_FILE)
     )
-    preparation = {"seconds": 0.0}
-    if (step.folder / _PREPARATION_FILE).exists():
-        path = step.folder / _PREPARATION_FILE
-        preparation = json_form.read(path, json_form.OBJECT, f"remove {path}")
+    path = step.folder / _PREPARATION_FILE
+    preparation = json_form.read(path, _PREPARATION, f"write {{}} into {path}, which leaves it out")
     return {
         "policy": step.policy,
         "day": step.day.isoformat(),
         "learned_rows": run["dataset"]["rows"]["train"],
         "steps": result["steps"],
-        "preparation_seconds": preparation["seconds"],
+        "preparation_seconds": preparation.get("seconds"),
         "training_seconds": result["wall_seconds"],
         "processor_seconds": result["processor_seconds"],
         "simulated": run["dataset"]["simulated"],
@@ -180,9 +177,17 @@ def _declared(settings: Settings) -> Declaration:
 
 
 def _prepare(step: Step, declaration: Declaration, settings: Settings, seed: int) -> Schema:
-    """Prepares the dataset of a step; extends that of the step before, if its model goes on."""
+    """Prepares the dataset of a step; extends that of the step before, if its model goes on.
+
+    A preparation that was interrupted has no number of seconds.
+    """
     if step.data.exists():
         return load_schema(step.data)
+    path = step.folder / _PREPARATION_FILE
+    interrupted = path.exists()
+    if not interrupted:
+        step.folder.mkdir(parents=True, exist_ok=True)
+        run_folder.write_json(path, {})
     declared = declaration_of(declaration, step)
     extended = None
     if step.before is not None:
@@ -192,8 +197,8 @@ def _prepare(step: Step, declaration: Declaration, settings: Settings, seed: int
     log = (settings.raw_dir, step.data, seed, settings.max_bad_rows)
     simulation = read_simulation(pathlib.Path(settings.raw_dir))
     schema = prepare(declared, *log, simulation, extended)
-    seconds = {"seconds": round(time.monotonic() - began, 2)}
-    run_folder.write_json(step.folder / _PREPARATION_FILE, seconds)
+    if not interrupted:
+        run_folder.write_json(path, {"seconds": round(time.monotonic() - began, 2)})
     return schema
 
 
@@ -221,7 +226,7 @@ def _train(step: Step, settings: Settings, training: TrainingSettings) -> None:
 
 
 def _remove_data(step: Step, policy: str) -> None:
-    """Removes the datasets that no later step needs."""
+    """Removes datasets that no later step needs; that of the first step stays for further ways."""
     done = step if policy == FULL else step.before
     if done is not None and done.folder.name != "first":
         shutil.rmtree(done.data, ignore_errors=True)

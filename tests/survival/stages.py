@@ -70,11 +70,17 @@ def variables(checkpoint: pathlib.Path) -> dict[str, bytes]:
 def _run(folder: pathlib.Path, said: str = "") -> object:
     """Of a training: its figures, its newest checkpoint, the names of its files."""
     (run_dir,) = folder.iterdir()
+    return _trained(run_dir)
+
+
+def _trained(
+    run_dir: pathlib.Path,
+    same: tuple[str, ...] = ("config.json", "curves.json", "explanation.json"),
+) -> object:
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
         line.pop("rows_per_second", None)
     result = json.loads((run_dir / "result.json").read_text())
-    same = ("config.json", "curves.json", "explanation.json")
     # A process that ends at once, as a fork does, leaves its lock's file, which locks nothing.
     names = [n for n in files_of(run_dir) if not n.startswith("tensorboard/") and n != "lock"]
     return {
@@ -121,6 +127,26 @@ def _table(folder: pathlib.Path, said: str) -> object:
     }
 
 
+def _days(folder: pathlib.Path, said: str) -> object:
+    """Of a walk through days: metrics and counts of each day, each training, the files' names."""
+    lines = csv.DictReader(io.StringIO((folder / "days" / "daily.csv").read_text("utf-8")))
+    days = [
+        {name: value for name, value in line.items() if not name.endswith("_seconds")}
+        for line in lines
+    ]
+    names = [name for name in files_of(folder / "days") if "/tensorboard/" not in name]
+    return {
+        "days": days,
+        "names": [name for name in names if not name.endswith("lock")],
+        "runs": {
+            # The configuration names the folder.
+            path.relative_to(folder): _trained(path, ("curves.json", "explanation.json"))
+            for path in folder.rglob("run")
+            if path.is_dir()
+        },
+    }
+
+
 def _without_times(page: str) -> str:
     """A table's Markdown page without the section whose speeds differ each time."""
     return re.sub(r"## Size and speed\n.*?(?=\n## )", "", page, flags=re.DOTALL)
@@ -148,6 +174,7 @@ def _stages() -> Iterator[Stage]:
         "criteo": {"rows": 4000, "click_rate": 0.5},
         "wechat": {"rows": 4200, "users": 300, "feeds": 300},
         "radio": {"rows": 60_000, "rows_per_file": 20_000},
+        "drift": {"days": 5, "rows_per_day": 600, "users": 60, "items": 40},
     }
     for name, sizes in simulations.items():
         yield Stage(
@@ -263,6 +290,31 @@ def _stages() -> Iterator[Stage]:
         _table,
         kills=24,
         chain=12,
+    )
+
+    yield Stage(
+        "daily",
+        lambda inputs, folder: [
+            *flags(
+                "experiments.daily",
+                declaration=inputs / "simulate_drift" / "out" / "drift.yaml",
+                raw_dir=inputs / "simulate_drift" / "out",
+                out_dir=folder / "days",
+                first_day="2026-01-04",
+                last_day="2026-01-05",
+                policies="warm",
+                model="mmoe",
+                epochs=1,
+                batch_size=64,
+                log_every=3,
+                checkpoint_every=5,
+            ),
+            *("--set=embedding_dim=4", "--set=expert_units=[8]", "--set=tower_units=[4]"),
+        ],
+        _days,
+        kills=8,
+        needs=("simulate_drift",),
+        chain=8,
     )
 
 

@@ -1,5 +1,6 @@
 """A model day by day: which days each way learns, and the page of what came of it."""
 
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -115,3 +116,27 @@ def test_a_walk_through_a_drifting_log(tmp_path, capsys):
     with pytest.raises(DatasetError, match="other settings"):
         main(settings, TrainingSettings(epochs=2))
     assert (folder / "daily.csv").read_text("utf-8").count("\n") == 7
+
+
+@pytest.mark.slow
+def test_a_way_and_a_day_may_be_added(tmp_path):
+    world = WorldSettings(days=6, rows_per_day=300, users=60, items=40)
+    simulate(tmp_path / "log", world)
+    training = TrainingSettings(epochs=1, batch_size=128)
+    settings = Settings(
+        *(str(tmp_path / "log" / "drift.yaml"), str(tmp_path / "daily")),
+        *("2026-01-04", "2026-01-04"),
+        raw_dir=str(tmp_path / "log"),
+        policies=("full",),
+        model="mmoe",
+        set={"embedding_dim": 4, "expert_units": [8], "tower_units": [4]},
+    )
+    main(settings, training)
+    added = dataclasses.replace(settings, last_day="2026-01-05", policies=("full", "warm"))
+    main(added, training)
+    lines = (tmp_path / "daily" / "daily.csv").read_text("utf-8").splitlines()[1:]
+    assert [line.split(",")[:2] for line in lines] == [
+        [day, way]
+        for way in ("full retraining", "warm start")
+        for day in ("2026-01-04", "2026-01-05")
+    ]

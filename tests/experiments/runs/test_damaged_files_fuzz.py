@@ -4,6 +4,7 @@ import json
 
 import pytest
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from dcrnn_tf.training import metrics_log
 from experiments.reports import plots
@@ -51,6 +52,7 @@ def check(folder, name, damaged, drawn):
         with pytest.MonkeyPatch.context() as patch:
             if not drawn:
                 patch.setattr(plots, "panel", lambda *_, **__: Picture("", ""))
+                patch.setattr(Figure, "savefig", lambda *_, **__: None)  # of all other pictures
             _, sentence = result(lambda: use(folder))
         found = [finding for finding in findings.findings(folder) if str(path) in finding]
     finally:

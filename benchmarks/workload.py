@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ EXPOSURES_PER_USER = 58
 # Mean length and cap of Ali-CCP's four histories and of the lists of an exposure.
 LIST_LENGTHS = {1: (69, 200), 2: (250, 200), 3: (154, 200), 4: (136, 200), 16: (6, 38), 21: (3, 25)}
 LABEL_RATES = {"click": 1 / 24, "conversion": 1 / 300}
-MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "mmoe": ("mmoe", {"num_experts": 8, "expert_units": [128, 64]}),
     "dcrnn": ("dcrnn", {"adaptation": False}),
     "dcrnn_ada": ("dcrnn", {"adaptation": True}),

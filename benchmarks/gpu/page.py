@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.preparation import gib
 from benchmarks.report import host_words, milliseconds
 from benchmarks.workload import EMBEDDING_DIM, FIELDS
+from experiments.reports.blocks import Block
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 
@@ -59,7 +60,7 @@ def document(results: Mapping, left: Sequence[str]) -> Document:
         Number("first step", "first_step_seconds", lambda seconds: f"{seconds:.1f} s"),
         Number("peak memory", "peak_bytes", gib(2), missing="n/a"),
     )
-    parts = [
+    parts: list[Block | str] = [
         head,
         Grid.of("Training steps on a GPU", columns, rows(results)),
         (

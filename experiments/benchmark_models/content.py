@@ -176,27 +176,6 @@ def settings_grid(one: DatasetResult) -> Grid:
     return Grid.of(f"{one.name}, best settings", columns, one.result.rows)
 
 
-def records(results: Sequence[DatasetResult]) -> Grid:
-    """Returns a line for each dataset, task and model."""
-    lines = [(one, c) for one in results for c in compared(one)]
-    columns = [
-        Text("dataset", lambda line: line[0].name),
-        Text("fingerprint", lambda line: line[0].result.data["fingerprint"]),
-        Text("task", lambda line: line[1].task),
-        Text("model", lambda line: line[1].row.row.label),
-        Text("metric", lambda line: line[0].result.primary(line[1].task).name),
-        Number("mean", lambda line: line[1].row.tasks[line[1].task].primary.mean),
-        Number("difference", lambda line: line[1].difference and line[1].difference.mean),
-        Interval("interval", lambda line: line[1].difference and line[1].difference.interval),
-        Interval("by_rows", lambda line: line[1].by_rows),
-        Number("p", lambda line: line[1].difference and line[1].difference.p_value),
-        Number("p_holm", lambda line: line[1].corrected),
-        Number("seeds", lambda line: len(line[1].row.tasks[line[1].task].primary.by_seed)),
-        Text("folder", lambda line: str(line[0].result.folder)),
-    ]
-    return Grid.of("Benchmark", columns, lines)
-
-
 def ranks(results: Sequence[DatasetResult]) -> Ranks | None:
     """Returns mean ranks of the models that are on all datasets, by the mean over the tasks.
 

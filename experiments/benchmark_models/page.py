@@ -1,5 +1,6 @@
 """The page of the benchmark, with its pictures; every number is from run folders."""
 
+import dataclasses
 import itertools
 import pathlib
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from optuna.trial import TrialState
 
-from experiments.benchmark_models import content
+from experiments.benchmark_models import content, records
 from experiments.benchmark_models.content import DatasetResult
 from experiments.reports import plots
 from experiments.reports.blocks import Block, Bullets, Picture, Pictures
@@ -23,9 +24,15 @@ _BINS = 4  # of the learning rate
 
 
 def write(out_dir: pathlib.Path, results: Sequence[DatasetResult]) -> Document:
-    """Writes `benchmark.md`, `benchmark.csv`, `report.html` and the pictures; returns the page."""
+    """Writes `benchmark.md`, `report.html`, the records and the pictures; returns the page.
+
+    The records are `benchmark.csv`, `runs.csv` and `trials.csv`.
+    """
     page = _document(out_dir, results)
     page.write(out_dir / "benchmark.md", out_dir / "benchmark.csv", out_dir / REPORT_FILE)
+    for name, grid in (("runs", records.of_runs), ("trials", records.of_trials)):
+        written = dataclasses.replace(page, data=grid(results, out_dir))
+        written.write(out_dir / f"{name}.csv")
     return page
 
 
@@ -53,7 +60,7 @@ def _document(out_dir: pathlib.Path, results: Sequence[DatasetResult]) -> Docume
         ],
         warning="Some data are simulated" if simulated else "",
         incomplete=failures,
-        data=content.records(results),
+        data=records.of_models(results, out_dir),
     )
 
 

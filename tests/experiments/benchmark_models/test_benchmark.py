@@ -98,6 +98,17 @@ def test_the_page_has_every_number_from_run_folders(tmp_path):
     of_ple = lines[(lines["model"] == "PLE") & (lines["task"] == "click")].set_index("dataset")
     assert of_ple.loc["shop", "mean"] == pytest.approx(sum(AUCS["PLE"]) / 3)
     assert of_ple.loc["shop", "p_holm"] == pytest.approx(expected["PLE", "click"])
+    assert of_ple.loc["shop", "folder"] == "shop/runs/ple"
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert len(runs) == 2 * 2 * (3 + 3 + 3 + 1)
+    first = runs[(runs["model"] == "PLE") & (runs["task"] == "click") & (runs["dataset"] == "shop")]
+    assert first["value"].tolist() == pytest.approx(AUCS["PLE"])
+    assert first["folder"].tolist() == [f"shop/runs/ple/seed_{seed}" for seed in (1, 2, 3)]
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    assert len(trials) == 2 * 4 * 3
+    best = trials.loc[trials["value"].idxmax()]
+    assert best["folder"] == "shop/runs/mmoe/tune/trials/trial_0001"
+    assert set(json.loads(best["settings"])) == {one.name for one in space.SHARED}
     assert "shop, click: the best mean AUC is that of PLE, 0.7260" in written
     assert "Mean ranks over 2 datasets of 4 models: Friedman's test" in written
     assert content.ranks(results).means["PLE"] == 1.0

@@ -66,6 +66,8 @@ def last_hidden(
                     by_hidden = by_product @ transposed
             if by_kernel is None:  # of a single step
                 by_kernel = tf.zeros_like(kernel)
+            # A product with a tensor of unknown rank would be a batched one, which is slower.
+            by_inputs = tf.ensure_shape(by_inputs, inputs.shape)
             return by_inputs, tf.stack(by_offsets[::-1]), by_kernel, by_recurrent_bias
 
         return hidden[-1], gradient

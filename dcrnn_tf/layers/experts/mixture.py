@@ -58,6 +58,8 @@ def _compiled_end(products, bias, experts):
             by_products, by_bias = operations.library().dcrnn_experts_end_gradient(
                 upstream, hidden, side_by_side=len(products.shape) == 2
             )
+            # A product with a tensor of unknown rank would be a batched one, which is slower.
+            by_products = tf.ensure_shape(by_products, products.shape)
             return by_products, tf.reshape(by_bias, bias.shape)
 
         return hidden, gradient

@@ -4,7 +4,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import models
+from dcrnn_tf import layers, models
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field, Schema, Task
 from dcrnn_tf.kernels import operations
 
@@ -21,12 +21,37 @@ def compiled_operations(training, name, **settings):
     return {op.type for op in graph.get_operations() if op.type.startswith("Dcrnn")}
 
 
-@pytest.mark.skipif(
+compiled = pytest.mark.skipif(
     operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
+
+
+@compiled
 def test_training_takes_them():
     assert compiled_operations(True, "mmoe") == {"DcrnnExpertsEnd", "DcrnnMixture"}
     assert compiled_operations(True, "dcrnn", cell="gru") == {"DcrnnGruStep"}
+
+
+@compiled
+@pytest.mark.parametrize(("layer", "batched"), [("experts", 3), ("crnn", 6)])
+def test_the_product_of_all_inputs_is_no_batched_one(layer, batched):
+    """As many batched products as there are later layers, or steps, with their gradients."""
+    if layer == "experts":
+        built = layers.Experts(3, (5, 4))
+    else:
+        built = layers.CRNN(2, 5, 3, 3, bidirectional=True)
+    built.build((None, 6))
+
+    @tf.function(autograph=False)
+    def gradients(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = built(inputs, compiled=True)
+        return tape.gradient(outputs, [inputs, *(weight.value for weight in built.weights)])
+
+    graph = gradients.get_concrete_function(tf.TensorSpec((None, 6))).graph
+    found = [op for op in graph.get_operations() if op.type.startswith("BatchMatMul")]
+    assert len(found) == batched
 
 
 def test_scoring_xla_bfloat16_and_machines_without_them_do_not(monkeypatch, request):

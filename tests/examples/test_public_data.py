@@ -267,6 +267,21 @@ def test_movielens(prepared, name, file, separator, validation, others):
     is_(only(splits["test"], user_id="2"), liked=0, rating=2, liked_items=["11", "12"])
 
 
+def test_criteo(prepared):
+    lines = [
+        "\t".join(
+            [str(n % 2), str(n - 1), *([""] * 11), "1", "68fd1e64", *([""] * 24), f"c{n % 2}"]
+        )
+        for n in range(50)
+    ]
+    splits = prepared("criteo", {"train.txt": lines})
+    rows = [row for part in splits.values() for row in part]
+    assert len(rows) == 50
+    assert all(splits.values())
+    for row in rows:
+        is_(row, I2=None, I13=1, C1="68fd1e64", C25=None, C26=f"c{int(row['click'])}")
+
+
 def test_avazu(prepared):
     columns = (
         "id,click,hour,C1,banner_pos,site_id,site_domain,site_category,app_id,app_domain,"

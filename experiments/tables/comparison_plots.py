@@ -172,9 +172,13 @@ def _pareto(axes: Axes, panel: Panel) -> dict[str, tuple[float, float]]:
 def _make_room(axes: Axes, front: Mapping[str, tuple[float, float]]) -> None:
     """Makes room on the left for the names of a front."""
     low, high = axes.get_xlim()
-    room = max(map(len, front), default=0) / _LETTERS  # of the panel's width
-    log = axes.get_xscale() == "log"
-    axes.set_xlim(low * (low / high) ** room if log else low - room * (high - low), high)
+    width = min(max(map(len, front), default=0) / _LETTERS, 0.7)  # of the panel
+    room = width / (1 - width)
+    if axes.get_xscale() == "log":
+        axes.set_xlim(low * (low / high) ** room, high)
+        return
+    axes.set_xlim(low - room * (high - low), high)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= high])
 
 
 def _name(axes: Axes, front: Mapping[str, tuple[float, float]]) -> None:

@@ -52,6 +52,11 @@ class Settings:
         2, "Number of evaluations without a better value after which training ends.", lower=1
     )
     batch_size: int = setting(1024, "Number of examples of a training step.", lower=1)
+    prune: bool = setting(
+        False,
+        "Whether a network's trial ends early whose metric is worse than the median of the "
+        "complete trials at the same step; that costs less, but trees' trials are all complete.",
+    )
     work_dir: str = setting("data", "Folder of simulated and prepared data.")
     out_dir: str = setting("runs/benchmark_models", "Folder of what is written.")
     parallel_runs: int = setting(
@@ -75,6 +80,7 @@ def main(settings: Settings) -> None:
         settings.patience,
         settings.batch_size,
         settings.seeds or (2 if smoke else 5),
+        settings.prune,
     )
     out_dir = pathlib.Path(f"{settings.out_dir}-smoke" if smoke else settings.out_dir)
     failures: list[str] = []

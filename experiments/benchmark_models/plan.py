@@ -29,6 +29,7 @@ class Budget:
       patience: Number of evaluations without a better value after which a trial ends.
       batch_size: Number of examples in a training step.
       seeds: Number of runs of the best settings.
+      prune: Whether trials of networks end early that are worse than others at the same step.
     """
 
     trials: int
@@ -36,6 +37,7 @@ class Budget:
     patience: int
     batch_size: int
     seeds: int
+    prune: bool = False
 
 
 @dataclasses.dataclass
@@ -113,6 +115,7 @@ def tunings(
         if entry.model not in PROGRAMS:
             command += [f"--epochs={budget.epochs}", f"--patience={budget.patience}"]
             command += [f"--batch_size={budget.batch_size}", "--positive_weights=none"]
+            command += [] if budget.prune else ["--noprune"]
         processes.append(Tuning(command, folder, trains=True, trials=budget.trials))
     return processes
 

@@ -149,7 +149,10 @@ def test_tunings_are_done_with_all_trials_and_runs_follow_the_best_settings(tmp_
     prepared = pathlib.Path("data/shop")
     tunings = plan.tunings(CHOSEN, table, prepared, tmp_path, budget)
     assert [tuning.steps() for tuning in tunings] == [0, 0, 0, 0]
-    assert {"--epochs=4", "--patience=1", "--noreport"} <= set(tunings[0].command)
+    assert {"--epochs=4", "--patience=1", "--noreport", "--noprune"} <= set(tunings[0].command)
+    pruned = dataclasses.replace(budget, prune=True)
+    (first, *_) = plan.tunings(CHOSEN, table, prepared, tmp_path, pruned)
+    assert "--noprune" not in first.command
     assert not any("epochs" in word for word in tunings[3].command)
     study_of(tunings[0].folder, [0.6, None, 0.65])
     assert (tunings[0].steps(), tunings[0].done(), tunings[1].done()) == (3, True, False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dcrnn_tf import balancing, models
+from dcrnn_tf import balancing, models, optimizers
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.distribution.distribution import Distribution
 from dcrnn_tf.system.errors import UsageError
@@ -175,6 +175,28 @@ def test_a_run_with_everything_continues_to_the_same_bits(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("optimizer", "average"), [("lazy_adam", 0.9), ("adam_deferred", 0.0)])
+def test_steps_that_xla_compiles_are_those_of_others(dataset, tmp_path, optimizer, average):
+    found = {}
+    for compiled in (False, True):
+        settings = dataclasses.replace(
+            EVERYTHING,
+            embedding_optimizer=optimizer,
+            weight_average=average,
+            jit_compile=compiled,
+        )
+        more = {"embedding_dim": 4, "normalization": "layer", "static_shapes": True}
+        trainer = make(dataset, tmp_path / str(compiled), settings, **more)
+        start = [v.numpy() for v in trainer.model.trainable_variables]
+        trainer.train()
+        found[compiled] = [v.numpy() for v in trainer.model.trainable_variables]
+    for one, other, before in zip(found[False], found[True], start, strict=True):
+        moved = np.abs(one - before).max()
+        assert moved > 0
+        assert np.abs(one - other).max() < 1e-4 * moved
+
+
+@pytest.mark.slow
 def test_float16_learns_what_float32_learns(dataset, tmp_path):
     aucs = {}
     for policy in ("float32", "mixed_float16"):
@@ -185,6 +207,24 @@ def test_float16_learns_what_float32_learns(dataset, tmp_path):
         aucs[policy] = trainer.evaluate("test")["click"]["auc"]
     assert aucs["mixed_float16"] == pytest.approx(aucs["float32"], abs=0.01)
     assert aucs["mixed_float16"] > 0.72  # the best is 0.7747
+
+
+@pytest.mark.slow
+def test_fit_in_float16_scales_the_loss_and_learns(dataset):
+    keras.config.set_dtype_policy("mixed_float16")
+    keras.utils.set_random_seed(1)
+    model = models.build("shared_bottom", dataset.schema, embedding_dim=8)
+    of_tasks = losses.multi_task_losses(losses.positive_weights(dataset.schema))
+    model.compile(optimizers.LazyAdam(0.01), of_tasks)
+    batches = dataset.batches("train", 256, seed=1, epoch=0)
+    first, *_, last = model.fit(batches, epochs=8, verbose=0).history["loss"]
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    # A step that overflows is left out, and halves the scale.
+    left_out = 15 - np.log2(model.optimizer.dynamic_scale.numpy())
+    assert 0 <= left_out < 4
+    steps = 8 * dataset.steps("train", 256)
+    assert model.optimizer.inner_optimizer.iterations.numpy() == steps - left_out
+    assert last < 0.85 * first
 
 
 def test_schedules_are_measured_in_steps_or_epochs():

@@ -26,6 +26,7 @@ class ActivatedTower(Layer):
       inputs: Features, `(rows, d)`.
       counted: Rows over which `Dice` takes its averages, bool `(rows,)`; None takes all.
       training: Whether the call belongs to a training step.
+      compiled: Whether `Dice` may take a compiled operation.
 
     Returns:
       The logits, `(rows,)`.
@@ -78,17 +79,25 @@ class ActivatedTower(Layer):
             layer.build((None, width))
 
     def call(
-        self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+        self,
+        inputs: tf.Tensor,
+        counted: tf.Tensor | None = None,
+        training: bool = False,
+        compiled: bool = False,
     ) -> tf.Tensor:
         """Returns the logits."""
-        return self.after_first(self.dense[0](inputs), counted, training)
+        return self.after_first(self.dense[0](inputs), counted, training, compiled)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(rows,)`."""
         return tuple(input_shape[:-1])
 
     def after_first(
-        self, products: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+        self,
+        products: tf.Tensor,
+        counted: tf.Tensor | None = None,
+        training: bool = False,
+        compiled: bool = False,
     ) -> tf.Tensor:
         """Returns the logits, from the output of the first dense layer.
 
@@ -98,8 +107,11 @@ class ActivatedTower(Layer):
           products: Output of the first dense layer, `(rows, width)`.
           counted: As for `call`.
           training: As for `call`.
+          compiled: As for `call`.
         """
-        more = {"counted": counted, "training": training} if self.activation == "dice" else {}
+        more = {}
+        if self.activation == "dice":
+            more = {"counted": counted, "training": training, "compiled": compiled}
         for activation, dense in zip(self.activations, self.dense[1:], strict=True):
             outputs = activation(products, **more)
             if self.dropout is not None:

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.fork import fork
 
@@ -27,6 +28,8 @@ class Dice(Layer):
       inputs: Values s, `(rows, units)`.
       counted: Rows over which E and Var are taken, bool `(rows,)`; None takes all.
       training: Whether the call belongs to a training step.
+      compiled: Whether a training step may take a compiled operation, where there is one; it has no
+        second derivatives.
 
     Returns:
       The activations, `(rows, units)`.
@@ -64,21 +67,27 @@ class Dice(Layer):
         self.filled = average("filled", "zeros", shape=())
 
     def call(
-        self, inputs: tf.Tensor, counted: tf.Tensor | None = None, training: bool = False
+        self,
+        inputs: tf.Tensor,
+        counted: tf.Tensor | None = None,
+        training: bool = False,
+        compiled: bool = False,
     ) -> tf.Tensor:
         """Returns the activations."""
+        if counted is None:
+            counted = tf.ones(tf.shape(inputs)[0], tf.bool)
+        if training and compiled and self._compiles():
+            outputs, mean, variance = self._compiled(inputs, counted)
+            self._keep(mean, variance)
+            return outputs
         inputs, measured = fork(inputs, 2)
         measured = tf.cast(measured, self.variable_dtype)
         if training:
-            share = self._share(measured, counted)
+            share = _share(measured, counted)
             mean = tf.reduce_sum(share * measured, axis=0)
             centred = measured - mean
             variance = tf.reduce_sum(share * tf.square(centred), axis=0)
-            filled = self.momentum * self.filled + (1 - self.momentum)
-            newest = (1 - self.momentum) / filled
-            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign((1 - newest) * average + newest * value)
-            self.filled.assign(filled)
+            self._keep(mean, variance)
         else:
             centred = measured - self.moving_mean
             variance = tf.convert_to_tensor(self.moving_variance)
@@ -86,12 +95,41 @@ class Dice(Layer):
         p = tf.cast(p, self.compute_dtype)
         return inputs * (p + (1 - p) * self.alpha)
 
-    def _share(self, inputs: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
-        """Returns each row's share in a mean, `(rows, 1)`."""
-        counted = tf.ones(tf.shape(inputs)[0], tf.bool) if counted is None else counted
-        counted = tf.cast(counted, inputs.dtype)
-        return tf.math.divide_no_nan(counted, tf.reduce_sum(counted))[:, None]
+    def _compiles(self) -> bool:
+        return self.compute_dtype == "float32" and operations.usable(self.alpha.value)
+
+    def _compiled(self, inputs: tf.Tensor, counted: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns the activations, the mean and the variance, in three passes over the inputs."""
+
+        @tf.custom_gradient
+        def activated(inputs: tf.Tensor, alpha: tf.Tensor) -> tuple:
+            outputs, mean, variance = operations.library().dcrnn_dice(
+                inputs, alpha, counted, epsilon=self.epsilon
+            )
+
+            def gradient(by_outputs: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                return operations.library().dcrnn_dice_gradient(
+                    by_outputs, inputs, alpha, counted, mean, variance, epsilon=self.epsilon
+                )
+
+            return (outputs, mean, variance), gradient
+
+        return activated(inputs, tf.convert_to_tensor(self.alpha))
+
+    def _keep(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Takes a batch into the moving averages."""
+        filled = self.momentum * self.filled + (1 - self.momentum)
+        newest = (1 - self.momentum) / filled
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign((1 - newest) * average + newest * value)
+        self.filled.assign(filled)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(rows, units)`."""
         return tuple(input_shape)
+
+
+def _share(inputs: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Returns each row's share in a mean, `(rows, 1)`."""
+    counted = tf.cast(counted, inputs.dtype)
+    return tf.math.divide_no_nan(counted, tf.reduce_sum(counted))[:, None]

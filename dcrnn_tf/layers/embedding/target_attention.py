@@ -33,6 +33,7 @@ class TargetAttention(Layer):
       values: Values of the lists, `ListValues`.
       target: Candidates' embeddings t, `(batch, dim)`.
       training: Whether the call belongs to a training step.
+      compiled: Whether `Dice` may take a compiled operation.
 
     Returns:
       The weighted sums u, `(batch, dim)`. Values of weight 0 have no part in them.
@@ -66,14 +67,21 @@ class TargetAttention(Layer):
         """Creates the weights, for a target of this shape."""
         self.unit.build((None, 4 * target_shape[-1]))
 
-    def call(self, values: ListValues, target: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        values: ListValues,
+        target: tf.Tensor,
+        training: bool = False,
+        compiled: bool = False,
+    ) -> tf.Tensor:
         """Returns the weighted sums of the lists' embeddings."""
         values = ListValues(*values)  # a saved functional model hands over a list
         weight = tf.cast(values.weight, self.variable_dtype)
         counted = weight != 0
         count = tf.shape(target)[0]
         products, embedded = self._first_products(values, target)
-        scores = tf.cast(self.unit.after_first(products, counted, training), self.variable_dtype)
+        scores = self.unit.after_first(products, counted, training, compiled)
+        scores = tf.cast(scores, self.variable_dtype)
         if self.softmax:
             factors = _softmax(scores, weight, values.example, count)
         else:
@@ -93,12 +101,12 @@ class TargetAttention(Layer):
             tf.convert_to_tensor(dense.kernel), 4
         )
         value_part = product(values.embeddings, of_value + of_difference)
-        target_part = product(target, of_target - of_difference)
+        # The bias is added once for an example, where it has fewer rows than values.
+        target_part = product(target, of_target - of_difference) + dense.bias
         embedded = tf.gather(values.embeddings, values.position)
         both = product(embedded * tf.gather(target, values.example), of_both)
         products = both + tf.gather(value_part, values.position)
-        products += tf.gather(target_part, values.example)
-        return products + dense.bias, embedded
+        return products + tf.gather(target_part, values.example), embedded
 
 
 def _softmax(

@@ -93,12 +93,14 @@ class SingleTaskModel(MultiTaskModel):
 
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns each network's logits on its embeddings, plus its fields' linear weights."""
+        # One split: the gradient of slices would be as large as what they are taken of, for each.
+        own = self.embedding_width // len(self.networks)
+        widths = [own - 1, 1] if self.linear else [own]
+        parts = iter(tf.split(embeddings, widths * len(self.networks), axis=2))
         logits = []
-        for network, own in zip(
-            self.networks, tf.split(embeddings, len(self.networks), axis=2), strict=True
-        ):
-            logit = network(own[:, :, : self.embedding_dim])
+        for network in self.networks:
+            logit = network(next(parts))
             if self.linear:
-                logit += tf.reduce_sum(own[:, :, self.embedding_dim], axis=1)
+                logit += tf.reduce_sum(tf.squeeze(next(parts), axis=2), axis=1)
             logits.append(logit)
         return self.by_task(logits)

@@ -134,13 +134,14 @@ class DIN(SingleTaskModel):
         count = len(self.networks)
         own_fields = tf.split(embeddings.fields, count, axis=2)
         own_lists = [tf.split(values.embeddings, count, axis=1) for values in embeddings.lists]
+        compiled = self.takes_compiled(training)
         logits = []
         for number, network in enumerate(self.networks):
             lists = [
                 values._replace(embeddings=own[number])
                 for values, own in zip(embeddings.lists, own_lists, strict=True)
             ]
-            logits.append(network(own_fields[number], lists, training=training))
+            logits.append(network(own_fields[number], lists, training=training, compiled=compiled))
         return self.by_task(logits)
 
     def get_config(self) -> dict:
@@ -177,17 +178,21 @@ class _Network(keras.layers.Layer):
         self.tower.build((None, (fields + len(self.attention)) * dim))
 
     def call(
-        self, embeddings: tf.Tensor, lists: Sequence[ListValues], training: bool = False
+        self,
+        embeddings: tf.Tensor,
+        lists: Sequence[ListValues],
+        training: bool = False,
+        compiled: bool = False,
     ) -> tf.Tensor:
         flat, *copies = fork(embeddings, 1 + len(lists))
         seen = [
-            attention(values, copy[:, target], training=training)
+            attention(values, copy[:, target], training=training, compiled=compiled)
             for attention, values, copy, target in zip(
                 self.attention, lists, copies, self.targets, strict=True
             )
         ]
         inputs = tf.concat([tf.reshape(flat, (-1, self.width)), *seen], axis=1)
-        return self.tower(inputs, training=training)
+        return self.tower(inputs, training=training, compiled=compiled)
 
 
 def _pairs(

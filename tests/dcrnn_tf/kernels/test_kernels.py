@@ -61,6 +61,7 @@ def test_all_sources_are_compiled_and_change_the_name(monkeypatch):
         "catch_up.cc",
         "recurrent_step.cc",
         "experts.cc",
+        "dice.cc",
     }
     before = operations.library_file()
     read = pathlib.Path.read_bytes

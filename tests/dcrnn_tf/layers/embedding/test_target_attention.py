@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers import ActivatedTower, Dice, ListValues, TargetAttention
 
 RANDOM = np.random.default_rng(0)
@@ -92,6 +93,47 @@ def test_dice_measures_the_rows_that_count():
     np.testing.assert_allclose(np.array(found)[counted], expected, rtol=1e-12)
     for one, other in zip(layers[0].weights, layers[1].weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.skipif(
+    operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
+)
+@pytest.mark.parametrize(
+    ("rows", "units", "counting"),
+    [(200, 33, "all"), (200, 33, "some"), (65, 1, "some"), (7, 16, "none"), (0, 3, "all")],
+)
+def test_compiled_dice_is_that_of_float64(rows, units, counting):
+    """Values, gradients and averages, those of TensorFlow's operations in float64."""
+    random = np.random.default_rng(rows)
+    inputs = random.normal(1.0, 3.0, size=(rows, units)) * np.linspace(0.01, 30, units)
+    counted = {"all": None, "some": random.random(rows) < 0.7, "none": np.zeros(rows, bool)}
+    upstream = random.normal(size=(rows, units))
+    alpha = random.normal(size=units)
+    results = []
+    for dtype in ("float64", "float32"):
+        layer = Dice(dtype=dtype, epsilon=1e-2)
+        layer.build((None, units))
+        layer.alpha.assign(alpha)
+        s = tf.constant(inputs, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(s)
+            outputs = layer(s, counted[counting], training=True, compiled=True)
+        source = layer.alpha.value
+        gradients = tape.gradient(outputs, [s, source], tf.constant(upstream, dtype))
+        results.append([outputs, *gradients, layer.moving_mean, layer.moving_variance])
+    assert outputs.dtype == tf.float32
+    for expected, found in zip(*(map(np.array, result) for result in results), strict=True):
+        largest = np.abs(expected).max(initial=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * largest)
+
+
+def test_dice_counts_with_flags_for_each_row():
+    if operations.library() is None:
+        pytest.skip("python -m dcrnn_tf.kernels found no C++ compiler")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="counted must have a flag for each"):
+        operations.library().dcrnn_dice(tf.ones((3, 2)), tf.ones(2), [True], epsilon=0.1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="alpha must have a number for each"):
+        operations.library().dcrnn_dice(tf.ones((3, 2)), tf.ones(3), [True] * 3, epsilon=0.1)
 
 
 @pytest.mark.parametrize("softmax", [False, True])

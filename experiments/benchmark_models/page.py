@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from optuna.trial import TrialState
@@ -117,7 +117,9 @@ def sensitivity(one: DatasetResult) -> list[Picture]:
         table, labels = [], []
         for label, trials in one.trials.items():
             complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-            if not complete or any(dimension.name not in t.user_attrs[SETTINGS] for t in complete):
+            if not complete or not all(
+                _within(dimension, t.user_attrs[SETTINGS]) for t in complete
+            ):
                 continue
             by_value: dict[str, list[float]] = {value: [] for value in values}
             for trial in complete:
@@ -130,6 +132,14 @@ def sensitivity(one: DatasetResult) -> list[Picture]:
         if table:
             pictures.append(plots.heat_map(dimension.name, table, labels, values))
     return pictures
+
+
+def _within(dimension: space.Dimension, chosen: Mapping) -> bool:
+    """Whether a trial has the setting, with a value of this space; that of trees is another."""
+    value = chosen.get(dimension.name)
+    if isinstance(dimension, space.Choice):
+        return value in dimension.values
+    return value is not None and dimension.low <= value <= dimension.high
 
 
 def _edges(dimension: space.Log) -> np.ndarray:

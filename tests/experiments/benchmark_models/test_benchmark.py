@@ -118,6 +118,15 @@ def test_the_page_has_every_number_from_run_folders(tmp_path):
     assert cost[6:8] == ("3,000", "1.5")
 
 
+def test_sensitivity_is_that_of_the_models_that_share_a_space(tmp_path):
+    learning_rate = space.dimensions("boosted_trees", {})[0]
+    with Study(tmp_path, {}, [learning_rate], True, 1).claim(Budget(1)) as claimed:
+        assert page._within(space.SHARED[0], {"learning_rate": 0.001})
+        assert not page._within(space.SHARED[0], claimed.values)  # one of trees, above 0.01
+    assert not page._within(space.SHARED[1], {"learning_rate": 0.001})
+    assert page._within(space.SHARED[1], {"set.embedding_dim": 16})
+
+
 def test_intervals_over_test_rows_are_those_of_the_kept_scores(tmp_path):
     result = fill(tmp_path / "shop").result
     assert row_intervals.intervals(result) == {}  # no run has kept its scores

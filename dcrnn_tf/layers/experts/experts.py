@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.hidden_end import HiddenEnd, check
-from dcrnn_tf.layers.experts.mixture import experts_end
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.layers.product import product
 from dcrnn_tf.layers.shared_rows import SharedRows
@@ -28,7 +27,6 @@ class Experts(Layer):
 
     Call arguments:
       inputs: Features, `(batch, d)`, a tensor or `SharedRows`.
-      compiled: Whether compiled operations may end layers; see `MultiTaskModel.takes_compiled`.
 
     Returns:
       The experts' outputs, `(E, batch, units[-1])`.
@@ -91,17 +89,12 @@ class Experts(Layer):
         # The weights are cast in `call`, so that a penalty reads them as they are.
         return self.add_weight(shape, name=name, initializer=initializer, autocast=False)
 
-    def call(self, inputs: tf.Tensor | SharedRows, compiled: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor | SharedRows) -> tf.Tensor:
         """Returns the experts' outputs."""
         kernels, biases = (
             [tf.cast(tf.convert_to_tensor(weight), self.compute_dtype) for weight in weights]
             for weights in (self.kernels, self.biases)
         )
-        if compiled and not self.ends:
-            hidden = experts_end(product(inputs, kernels[0]), biases[0], self.num_experts)
-            for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
-                hidden = experts_end(hidden @ kernel, bias, self.num_experts)
-            return hidden
         products = tf.nn.bias_add(product(inputs, kernels[0]), biases[0])
         hidden = self._apart(self.ends[0](products) if self.ends else tf.nn.relu(products), 0)
         for i, (kernel, bias) in enumerate(zip(kernels[1:], biases[1:], strict=True), start=1):

@@ -37,7 +37,7 @@ class GateControl(Layer):
     Call arguments:
       inputs: One input for all groups, `(batch, d)`, or one for each task and then that of the
         shared experts, `(T + 1, batch, d)`.
-      compiled: Whether compiled operations may take part; see `MultiTaskModel.takes_compiled`.
+      compiled: Whether a compiled operation may mix; see `MultiTaskModel.takes_compiled`.
 
     Returns:
       The mixture of each task and, with `shared_gate`, the shared one, `(G, batch, units[-1])` with
@@ -124,7 +124,7 @@ class GateControl(Layer):
         """Returns the mixtures."""
         if not self.one_input:
             inputs = tf.unstack(inputs, num=self.num_tasks + 1)
-        return mixture(self._shares(inputs), self._outputs(inputs, compiled), compiled)
+        return mixture(self._shares(inputs), self._outputs(inputs), compiled)
 
     def compute_output_shape(self, input_shape) -> tuple:
         """Returns `(G, batch, units[-1])`."""
@@ -137,11 +137,8 @@ class GateControl(Layer):
             inputs if self.one_input else tf.unstack(inputs, num=self.num_tasks + 1)
         )
 
-    def _outputs(self, inputs, compiled: bool = False) -> tf.Tensor:
-        outputs = [
-            experts(x, compiled=compiled)
-            for experts, x in zip(self.experts, self._each(inputs), strict=True)
-        ]
+    def _outputs(self, inputs) -> tf.Tensor:
+        outputs = [experts(x) for experts, x in zip(self.experts, self._each(inputs), strict=True)]
         return outputs[0] if self.one_input else tf.concat(outputs, axis=0)
 
     def shares(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The mixtures of experts' outputs by gates, and a layer's end, by compiled operations or not."""
+"""The mixtures of experts' outputs by gates, by a compiled operation or not."""
 
 import tensorflow as tf
 
@@ -25,19 +25,6 @@ def mixture(gates: tf.Tensor, outputs: tf.Tensor, compiled: bool = False) -> tf.
     return tf.einsum("bte,ebu->tbu", gates, outputs)
 
 
-def experts_end(products: tf.Tensor, bias: tf.Tensor, experts: int) -> tf.Tensor:
-    """Returns `relu(products + bias)` expert by expert, `(E, batch, width)`, by one operation.
-
-    Args:
-      products: Products of a layer, `(batch, E * width)` or `(E, batch, width)`.
-      bias: Biases, with `E * width` elements.
-      experts: Number of experts, E.
-    """
-    width = bias.shape.num_elements() // experts
-    hidden = _compiled_end(products, bias, experts)
-    return tf.ensure_shape(hidden, (experts, None, width))
-
-
 @tf.custom_gradient
 def _compiled_mixture(gates, outputs):
     mixtures = operations.library().dcrnn_mixture(gates, outputs)
@@ -47,21 +34,3 @@ def _compiled_mixture(gates, outputs):
         return operations.library().dcrnn_mixture_gradient(upstream, gates, outputs)
 
     return mixtures, gradient
-
-
-def _compiled_end(products, bias, experts):
-    @tf.custom_gradient
-    def end(products, bias):
-        hidden = operations.library().dcrnn_experts_end(products, bias, experts=experts)
-
-        def gradient(upstream):
-            by_products, by_bias = operations.library().dcrnn_experts_end_gradient(
-                upstream, hidden, side_by_side=len(products.shape) == 2
-            )
-            # A product with a tensor of unknown rank would be a batched one, which is slower.
-            by_products = tf.ensure_shape(by_products, products.shape)
-            return by_products, tf.reshape(by_bias, bias.shape)
-
-        return hidden, gradient
-
-    return end(products, bias)

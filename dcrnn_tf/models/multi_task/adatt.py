@@ -92,10 +92,7 @@ class AdaTT(MultiTaskModel):
 
     def _level(self, level: int, states: Sequence[tf.Tensor], compiled: bool = False) -> tuple:
         """Returns the tasks' states after a level, their gates, and the outputs of all experts."""
-        outputs = [
-            layer(x, compiled=compiled)
-            for layer, x in zip(self.experts[level], states, strict=True)
-        ]
+        outputs = [layer(x) for layer, x in zip(self.experts[level], states, strict=True)]
         gates = [gate(x) for gate, x in zip(self.gates[level], states, strict=True)]
         gates = tf.concat(gates, axis=1)  # (batch, T, T K)
         everyone, own = fork(tf.stack(outputs), 2)  # (T, K, batch, units)

@@ -57,9 +57,8 @@ class MMoE(MultiTaskModel):
     def logits(self, embeddings: tf.Tensor, training: bool, labels=None) -> list[tf.Tensor]:
         """Returns the towers' logits, each tower on its task's mixture of experts."""
         inputs = self.flattened(embeddings)
-        compiled = self.takes_compiled(training)
-        experts = self.experts(inputs, compiled=compiled)
-        mixtures = mixture(self.gates(inputs), experts, compiled)
+        experts = self.experts(inputs)
+        mixtures = mixture(self.gates(inputs), experts, self.takes_compiled(training))
         mixtures = tf.unstack(mixtures, num=len(self.tasks))
         return [tower(mixed) for tower, mixed in zip(self.towers, mixtures, strict=True)]
 

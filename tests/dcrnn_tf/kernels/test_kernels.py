@@ -60,7 +60,7 @@ def test_all_sources_are_compiled_and_change_the_name(monkeypatch):
         "pooled_rows.cc",
         "catch_up.cc",
         "recurrent_step.cc",
-        "experts.cc",
+        "mixture.cc",
         "dice.cc",
     }
     before = operations.library_file()

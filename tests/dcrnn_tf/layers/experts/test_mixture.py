@@ -1,11 +1,11 @@
-"""Compiled mixtures of experts and ends of their layers against TensorFlow's operations."""
+"""Compiled mixtures of experts against TensorFlow's operations."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dcrnn_tf.kernels import operations
-from dcrnn_tf.layers import Experts, GateControl, mixture
+from dcrnn_tf.layers import GateControl, mixture
 
 pytestmark = pytest.mark.skipif(
     operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
@@ -46,25 +46,6 @@ def test_mixtures_and_gradients_are_those_of_einsum(batch, tasks, experts, width
     check(found, expected)
 
 
-@pytest.mark.parametrize(
-    ("batch", "units"), [(130, (128, 64)), (65, (33, 7, 5)), (3, (1,)), (0, (4, 3))]
-)
-def test_experts_and_gradients_are_those_of_tensorflow(batch, units):
-    random = np.random.default_rng(batch)
-    experts = Experts(3, units)
-    inputs = tf.constant(random.normal(size=(batch, 6)), tf.float32)
-    experts.build((None, 6))
-    for weight in experts.weights:
-        weight.assign(random.normal(size=weight.shape))
-    upstream = tf.constant(random.normal(size=(3, batch, units[-1])), tf.float32)
-    sources = [inputs, *(weight.value for weight in experts.weights)]
-    found, expected = (
-        value_and_gradients(lambda: experts(inputs, compiled=compiled), sources, upstream)  # noqa: B023
-        for compiled in (True, False)
-    )
-    check(found, expected)
-
-
 def test_a_level_of_gate_control_is_the_same():
     random = np.random.default_rng(0)
     level = GateControl(2, 2, 1, units=(8, 4), shared_gate=True)
@@ -79,12 +60,6 @@ def test_a_level_of_gate_control_is_the_same():
     check(found, expected)
 
 
-def test_what_is_no_number_is_not_hidden():
-    products = tf.constant([[np.nan, -1.0, 2.0, -np.inf]])
-    hidden = operations.library().dcrnn_experts_end(products, tf.zeros(4), experts=2)
-    np.testing.assert_array_equal(hidden, [[[np.nan, 0.0]], [[2.0, 0.0]]])
-
-
 def test_tensors_that_do_not_fit_are_refused():
     library = operations.library()
     with pytest.raises(tf.errors.InvalidArgumentError, match="gates must be"):
@@ -93,5 +68,3 @@ def test_tensors_that_do_not_fit_are_refused():
         library.dcrnn_mixture_gradient(
             tf.zeros((1, 3, 4)), tf.zeros((2, 1, 3)), tf.zeros((3, 2, 4))
         )
-    with pytest.raises(tf.errors.InvalidArgumentError, match="products must be"):
-        library.dcrnn_experts_end(tf.zeros((2, 7)), tf.zeros(8), experts=2)

@@ -1,11 +1,8 @@
-// What experts computed together take besides their products, in one pass each: bias and ReLU of a
-// layer, written expert by expert; the mixtures of their outputs by gates; and the gradients of both.
+// The mixtures of experts' outputs by gates, and their gradient, in one pass each.
 
 #define EIGEN_USE_THREADS
 
-#include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "row_blocks.h"
 #include "tensorflow/core/framework/op.h"
@@ -24,24 +21,6 @@ using tensorflow::errors::InvalidArgument;
 using tensorflow::shape_inference::InferenceContext;
 
 constexpr int64_t kLanes = 16;  // sums of a product of two vectors: the same on all processors
-
-FOR_EACH_PROCESSOR
-void AddReLU(const float* __restrict product, const float* __restrict bias, int64_t width,
-             float* __restrict to) {
-  for (int64_t i = 0; i < width; ++i) {
-    const float sum = product[i] + bias[i];
-    to[i] = sum < 0.0f ? 0.0f : sum;  // what is no number stays so
-  }
-}
-
-FOR_EACH_PROCESSOR
-void ReLUGradient(const float* __restrict upstream, const float* __restrict hidden, int64_t width,
-                  float* __restrict to, float* __restrict sum) {
-  for (int64_t i = 0; i < width; ++i) {
-    to[i] = hidden[i] > 0.0f ? upstream[i] : 0.0f;
-    sum[i] += to[i];
-  }
-}
 
 FOR_EACH_PROCESSOR
 void Scale(const float* __restrict from, float scale, int64_t width, float* __restrict to) {
@@ -66,90 +45,6 @@ float InnerProduct(const float* __restrict one, const float* __restrict other, i
   }
   return lanes[0];
 }
-
-// Where the vectors of one layer lie: (batch, experts * width) side by side, else (experts, batch,
-// width).
-struct Layout {
-  bool side_by_side;
-  int64_t experts, batch, width;
-
-  int64_t at(int64_t expert, int64_t row) const {
-    return (side_by_side ? row * experts + expert : expert * batch + row) * width;
-  }
-  TensorShape shape() const {
-    return side_by_side ? TensorShape({batch, experts * width})
-                        : TensorShape({experts, batch, width});
-  }
-};
-
-class ExpertsEndOp : public OpKernel {
- public:
-  explicit ExpertsEndOp(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("experts", &experts_));
-  }
-
-  void Compute(OpKernelContext* context) override {
-    const Tensor &products = context->input(0), &bias = context->input(1);
-    const int64_t width = bias.NumElements() / experts_;
-    const bool side_by_side = products.dims() == 2;
-    const int64_t batch = products.dims() < 2 ? 0 : products.dim_size(side_by_side ? 0 : 1);
-    const Layout from{side_by_side, experts_, batch, width}, to{false, experts_, batch, width};
-    OP_REQUIRES(context, products.shape() == from.shape() && bias.NumElements() == experts_ * width,
-                InvalidArgument("products must be (batch, experts * width) or (experts, batch, "
-                                "width), bias of the size experts * width"));
-    Tensor* hidden = nullptr;
-    OP_REQUIRES_OK(context, context->allocate_output(0, to.shape(), &hidden));
-    if (hidden->NumElements() == 0) return;
-    const float* product = products.flat<float>().data();
-    const float* biases = bias.flat<float>().data();
-    float* hiddens = hidden->flat<float>().data();
-    ForEachBlock(context, experts_, batch, width,
-                 [&](int64_t expert, int64_t, int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) {
-                     AddReLU(product + from.at(expert, row), biases + expert * width, width,
-                             hiddens + to.at(expert, row));
-                   }
-                 });
-  }
-
- private:
-  int64_t experts_;
-};
-
-class ExpertsEndGradientOp : public OpKernel {
- public:
-  explicit ExpertsEndGradientOp(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("side_by_side", &side_by_side_));
-  }
-
-  void Compute(OpKernelContext* context) override {
-    const Tensor &upstream = context->input(0), &hidden = context->input(1);
-    OP_REQUIRES(context, hidden.dims() == 3 && upstream.shape() == hidden.shape(),
-                InvalidArgument("the gradient must have the shape of the layer's output"));
-    const int64_t experts = hidden.dim_size(0), batch = hidden.dim_size(1);
-    const int64_t width = hidden.dim_size(2);
-    const Layout from{false, experts, batch, width}, to{side_by_side_, experts, batch, width};
-    Tensor *by_products = nullptr, *by_bias = nullptr;
-    OP_REQUIRES_OK(context, context->allocate_output(0, to.shape(), &by_products));
-    OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({experts * width}), &by_bias));
-    ColumnSums sums(batch, experts * width);
-    const float* upstreams = upstream.flat<float>().data();
-    const float* hiddens = hidden.flat<float>().data();
-    float* products = by_products->flat<float>().data();
-    ForEachBlock(context, experts, batch, width,
-                 [&](int64_t expert, int64_t block, int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) {
-                     ReLUGradient(upstreams + from.at(expert, row), hiddens + from.at(expert, row),
-                                  width, products + to.at(expert, row),
-                                  sums.block(block) + expert * width);
-                   }
-                 });
-    sums.Total(by_bias->flat<float>().data());
-  }
-
- private:
-  bool side_by_side_;
-};
 
 // The sizes of gates (batch, tasks, experts) and experts' outputs (experts, batch, width).
 struct MixtureSizes {
@@ -244,28 +139,6 @@ absl::Status SameShapes(InferenceContext* context, int first_input) {
   return absl::OkStatus();
 }
 
-REGISTER_OP("DcrnnExpertsEnd")
-    .Input("products: float")
-    .Input("bias: float")
-    .Attr("experts: int >= 1")
-    .Output("hidden: float")
-    .SetShapeFn([](InferenceContext* context) {
-      context->set_output(0, context->UnknownShapeOfRank(3));
-      return absl::OkStatus();
-    });
-
-REGISTER_OP("DcrnnExpertsEndGradient")
-    .Input("upstream: float")
-    .Input("hidden: float")
-    .Attr("side_by_side: bool")
-    .Output("by_products: float")
-    .Output("by_bias: float")
-    .SetShapeFn([](InferenceContext* context) {
-      context->set_output(0, context->UnknownShape());
-      context->set_output(1, context->UnknownShapeOfRank(1));
-      return absl::OkStatus();
-    });
-
 REGISTER_OP("DcrnnMixture")
     .Input("gates: float")
     .Input("outputs: float")
@@ -283,9 +156,6 @@ REGISTER_OP("DcrnnMixtureGradient")
     .Output("by_outputs: float")
     .SetShapeFn([](InferenceContext* context) { return SameShapes(context, 1); });
 
-REGISTER_KERNEL_BUILDER(Name("DcrnnExpertsEnd").Device(tensorflow::DEVICE_CPU), ExpertsEndOp);
-REGISTER_KERNEL_BUILDER(Name("DcrnnExpertsEndGradient").Device(tensorflow::DEVICE_CPU),
-                        ExpertsEndGradientOp);
 REGISTER_KERNEL_BUILDER(Name("DcrnnMixture").Device(tensorflow::DEVICE_CPU), MixtureOp);
 REGISTER_KERNEL_BUILDER(Name("DcrnnMixtureGradient").Device(tensorflow::DEVICE_CPU),
                         MixtureGradientOp);

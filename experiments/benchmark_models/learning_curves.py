@@ -3,9 +3,10 @@
   python -m experiments.benchmark_models.learning_curves --data_dir=data/adult \
       --benchmark_dir=runs/benchmark_models/adult --rows=2048,8192 --models=mmoe,boosted_trees
 
-Settings are those that were found with all training rows, and epochs are as many more as rows are
-fewer, so that the steps stay about the same; training stops early as before. Validation and test
-rows are the same. What is finished is not made again. Writes `curves.csv` and `curves.png`.
+Settings are those that were found with all training rows. Epochs, and evaluations without a better
+value after which training stops, are as many more as rows are fewer, so that both stay about the
+same number of steps. Validation and test rows are the same. What is finished is not made again.
+Writes `curves.csv` and `curves.png`.
 """
 
 import csv
@@ -120,9 +121,11 @@ def _process(
     module = program.module if program else "experiments.benchmark_models.seeds"
     command = [sys.executable, "-m", module, f"--config={best}", f"--data_dir={data}"]
     if program is None:
-        epochs = json.loads(best.read_text(encoding="utf-8"))["epochs"]
-        more = math.ceil(epochs * everything / schema.split("train").rows)
-        command += [f"--run_dir={folders[0].parent}", f"--seeds={count}", f"--epochs={more}"]
+        config = json.loads(best.read_text(encoding="utf-8"))
+        times = everything / schema.split("train").rows  # an evaluation comes after fewer steps
+        more = {name: math.ceil(config[name] * times) for name in ("epochs", "patience")}
+        command += [f"--run_dir={folders[0].parent}", f"--seeds={count}"]
+        command += [f"--{name}={value}" for name, value in more.items()]
         command += [f"--dataset_fingerprint={schema.fingerprint}"]
     else:
         command += [f"--run_dir={folders[0]}"]

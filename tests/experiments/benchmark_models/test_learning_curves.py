@@ -53,7 +53,7 @@ def test_finished_runs_are_one_curve_for_each_model(dataset_folder, tmp_path):
     for row in table.rows:
         best = table.run_dir(tmp_path, row, 1).with_name("tune") / "best.json"
         best.parent.mkdir()
-        best.write_text(json.dumps({"epochs": 3}))
+        best.write_text(json.dumps({"epochs": 3, "patience": 1}))
     settings = learning_curves.Settings(
         str(dataset_folder), str(tmp_path), (1024,), ("mmoe", "boosted_trees"), seeds=2
     )
@@ -71,6 +71,7 @@ def test_finished_runs_are_one_curve_for_each_model(dataset_folder, tmp_path):
     made = load_schema(data)
     assert f"--dataset_fingerprint={made.fingerprint}" in run.command
     assert f"--epochs={-(-3 * rows // made.split('train').rows)}" in run.command
+    assert f"--patience={-(-rows // made.split('train').rows)}" in run.command
     with pytest.raises(UserError, match="has no tuned model among those chosen"):
         learning_curves.main(
             learning_curves.Settings(str(dataset_folder), str(tmp_path), (1024,), ("ple",))

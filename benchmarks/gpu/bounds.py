@@ -47,14 +47,15 @@ def bound(model: MultiTaskModel, ids: np.ndarray) -> Bound:
 def forward_operations(model: MultiTaskModel, batch: int) -> int:
     """Returns the floating-point operations of the products in a forward pass of a batch.
 
-    Two for each multiply-add. They are counted in the traced graph, operation by operation.
+    Two for each multiply-add. They are counted in the traced graph of scoring, operation by
+    operation: that of training may hold compiled operations, of which TensorFlow knows no more.
 
     Args:
       model: A built model.
       batch: Rows of the batch.
     """
     embeddings = tf.TensorSpec((batch, len(model.fields), model.embedding_dim))
-    traced = tf.function(lambda inputs: model.logits(inputs, training=True), autograph=False)
+    traced = tf.function(lambda inputs: model.logits(inputs, training=False), autograph=False)
     graph = traced.get_concrete_function(embeddings).graph
     return sum(_operations(operation) for operation in graph.get_operations())
 

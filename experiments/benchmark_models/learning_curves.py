@@ -21,7 +21,7 @@ from dcrnn_tf.system import command_line
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.settings import required, setting
 from dcrnn_tf.system.whole_file import whole_file
-from experiments.benchmark_models import entries, fewer_rows
+from experiments.benchmark_models import entries
 from experiments.benchmark_models.plan import TUNING, Finals
 from experiments.runs import processes, run_folder
 from experiments.tables.spec import PROGRAMS, Row, Table
@@ -67,6 +67,7 @@ class Line:
 def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.dataset.schema import load_schema
+    from experiments.benchmark_models import fewer_rows
 
     command_line.use_threads(0)
     source, base = pathlib.Path(settings.data_dir), pathlib.Path(settings.benchmark_dir)

@@ -333,6 +333,7 @@ def test_keys_of_several_columns_are_one_key_of_their_cells(tmp_path):
         RowEncoder(tmp_path / "out")(frame)
 
 
+@pytest.mark.slow
 def test_beam_joins_by_several_columns(tmp_path):
     pytest.importorskip("apache_beam")
     from data_prep.beam.own_log.preparation import prepare as prepare_on_beam

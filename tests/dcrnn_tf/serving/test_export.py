@@ -183,6 +183,7 @@ def test_rank_is_one_user_with_each_candidate(saved, rows):
     assert {task: values.shape for task, values in found.items()} == dict.fromkeys(found, (0,))
 
 
+@pytest.mark.slow
 def test_rank_reads_lists_value_by_value(dataset, vocabularies, rows, tmp_path):
     _, raw = rows
     served, _ = serving_model("din", dataset, vocabularies, embedding_dim=4)

@@ -160,6 +160,12 @@ class _Carrier:
             (name, *_) = sorted(differing[_MODEL])
             where = "there" if name in self._there else "here"
             self._refuse(f"{name} is {where} alone")
+        before, now = self._names
+        if before != now and len(before) == len(now):  # weights have one shape, whichever it is
+            self._refuse(
+                f"its fields {', '.join(before)} are as many as {', '.join(now)} here, but others "
+                "or in another order, so that it cannot be told which weights are theirs"
+            )
         for scope in self._classes:
             if not any(self._scope_of(name) == scope for name in self._now[_MODEL]):
                 self._refuse(f"the classes of {scope} differ, and no outputs go by its name")
@@ -172,7 +178,6 @@ class _Carrier:
         for part in (_OTHERS, "balancing_"):
             for name in self._now[part] if same[part] else ():
                 self._carry_one(name)
-        before, now = self._names
         return Carried(
             ids,
             {

@@ -191,6 +191,27 @@ def test_another_architecture_is_refused(folder, tmp_path):
         two.start_from(earlier(one, tmp_path / "one"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        (["price", "item"], "its fields item, price are as many as price, item here, but others"),
+        (["city", "price"], "its fields item, price are as many as city, price here, but others"),
+    ],
+)
+def test_as_many_fields_that_are_others_or_in_another_order_are_refused(
+    folder, tmp_path, fields, match
+):
+    path = folder / "0-item-price"
+    before = PreparedDataset(path) if path.exists() else prepared(folder, 0, ["item", "price"])
+    one = trainer(before, tmp_path / "one")
+    one.checkpoint()
+    path = folder / f"0-{'-'.join(fields)}"
+    now = PreparedDataset(path) if path.exists() else prepared(folder, 0, fields)
+    two = trainer(now, tmp_path / "two")
+    with pytest.raises(WarmStartError, match=match):
+        two.start_from(earlier(one, tmp_path / "one"))
+
+
 def test_rows_of_a_width_of_their_own_go_with_their_ids(tmp_path):
     before = prepared(tmp_path, 0, ["item", "city"], width=2)
     now = prepared(tmp_path, 1, ["item", "city"], before.folder, width=2)

@@ -33,5 +33,6 @@ def curves(lines: Sequence[Mapping]) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         label_axes(axes, "training rows", "test metric, mean and range over seeds")
         axes.set_title(literal(task))
-    figure.axes[0].legend()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

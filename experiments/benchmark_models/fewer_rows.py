@@ -17,8 +17,8 @@ _TRAIN = "train"
 def make(source: pathlib.Path, target: pathlib.Path, rows: int) -> pathlib.Path:
     """Makes a dataset whose training rows are the first of another one's; returns its folder.
 
-    The rows of a split lie in random order, so that its first blocks are a random sample. There are
-    as many whole blocks as hold at least so many rows. Validation and test rows, vocabularies and
+    The rows of a split lie in random order, so that its first blocks are a random sample. It has
+    the fewest whole blocks that hold the wanted rows. Validation and test rows, vocabularies and
     scalings stay, though they may come from rows that are left out. A folder that exists stays.
 
     Args:
@@ -50,7 +50,7 @@ def make(source: pathlib.Path, target: pathlib.Path, rows: int) -> pathlib.Path:
 def _first_blocks(
     schema: Schema, source: pathlib.Path, target: pathlib.Path, shard: Shard, rows: int
 ) -> Shard:
-    """Copies the first blocks of a shard, as many as hold so many rows, or all of them."""
+    """Copies the first blocks of a shard until they hold the wanted rows, or all of them."""
     import tensorflow as tf
 
     column = schema.tasks[0].column

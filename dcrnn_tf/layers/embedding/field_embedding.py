@@ -41,9 +41,9 @@ class FieldEmbedding(Layer):
     - A numeric field x gives `x w + b` with learned vectors w and b.
     - A vector field x gives `x W + b` with a learned matrix W and vector b.
 
-    A field of ids that has a `width` of its own has rows of that width in a table of the fields of
-    this width; its embedding is `e P`, with a learned matrix P of its own, of what its row, or the
-    mean of rows, e is.
+    The rows of a field of ids with a `width` of its own lie in another table, one for each width.
+    Its embedding is `e P`: e is its row, or the mean of its rows, and P a learned matrix of the
+    field.
 
     Args:
       fields: Fields, as `dcrnn_tf.dataset.schema.Field` or as dicts of its attributes.
@@ -56,8 +56,8 @@ class FieldEmbedding(Layer):
         `["CPU:0", "GPU:1"]`; None leaves it to TensorFlow.
       frozen_fields: Names of fields of ids whose rows get no gradient, nor do those of the fields
         that share their ids.
-      parts: Number of equal parts of an embedding that have to do with one another in nothing. A
-        field with a width of its own has so many rows of that width for each id, one for each part.
+      parts: Number of equal parts of an embedding, each independent of the others. A
+        field with a width of its own has one row of that width for each id and part.
 
     Raises:
       ValueError: A device or a frozen field does not exist, several shards are to have static

@@ -1,18 +1,19 @@
 """How the fuzz tests run: a few cases by default, thousands among the slow tests.
 
 A case is valid input and a list of mutations. The same cases come on every run, and none is kept
-on disk.
+on disk; the environment variable FUZZ_SEED draws others.
 """
 
 import collections
 import copy
 import dataclasses
+import os
 import random
 import re
 from collections.abc import Callable, Collection, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from dcrnn_tf.dataset.schema import DatasetError
@@ -190,10 +191,12 @@ def fuzz(
     It says how each ended; of many cases, some must end in each of the `outcomes`.
     """
     seen: collections.Counter[str] = collections.Counter()
+    other = os.environ.get("FUZZ_SEED")
 
+    @seed(other)
     @settings(
         max_examples=examples,
-        derandomize=True,
+        derandomize=other is None,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

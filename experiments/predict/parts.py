@@ -69,9 +69,15 @@ class ScoreParts:
         if sum(frame.height for frame in self._waiting) >= PART_ROWS:
             self._write()
 
-    def finish(self) -> None:
-        """Writes the file, and removes the parts."""
+    def complete(self) -> None:
+        """Writes the last part; `counts` are those of all rows from here on."""
         self._write()
+
+    def join(self) -> None:
+        """Writes the file, and removes the parts before it appears.
+
+        Nobody would remove them after a kill in between, since what is there is not written again.
+        """
         schemas = [pl.read_parquet_schema(part) for part in self._written]
         types = {name: {schema[name] for schema in schemas} for name in self._empty.columns}
         common = {name: _common(of_parts) for name, of_parts in types.items()}
@@ -84,7 +90,9 @@ class ScoreParts:
                 frame = pl.read_parquet(part)
                 columns = [_as(frame[name], dtype) for name, dtype in common.items()]
                 writer.write_table(pl.DataFrame(columns).to_arrow())
-        self._work.remove()
+            writer.close()
+            file.flush()
+            self._work.remove()
 
     def release(self) -> None:
         """Leaves the parts to a later attempt."""

@@ -73,12 +73,13 @@ def score_files(settings: Settings, step: int | str) -> str:
                     chunk.counts["rows"] = dict.fromkeys(names, scored.height)
                     chunk.counts["sums"] = sums.row(0, named=True)
                 parts.add(scored, position, chunk.counts)
-        parts.finish()
+        parts.complete()
+        content = counts.content(parts.counts, rows.bad_joined_rows)
+        if settings.summary is not None:  # before the scores, which are not written twice
+            with whole_file(settings.summary) as file:
+                json.dump(content, file, indent=2)
+                file.write("\n")
+        parts.join()
     finally:
         parts.release()
-    content = counts.content(parts.counts, rows.bad_joined_rows)
-    if settings.summary is not None:
-        with whole_file(settings.summary) as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
     return counts.sentences(content, model.schema, settings.out)

@@ -97,7 +97,7 @@ class Study:
         self._seed = seed
         _check_folder(folder)
         (folder / TRIALS).mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self.alone():
             _open(folder / CONFIG_FILE, config)
             self._storage = _storage(folder)
             self._study = self._load()
@@ -105,7 +105,7 @@ class Study:
     @contextlib.contextmanager
     def claim(self, budget: Budget) -> Iterator[Claimed | None]:
         """Makes a context in which this process works on a trial; None if all are begun."""
-        with self._alone():
+        with self.alone():
             claimed, lock = self._claimed(budget)
         try:
             yield claimed
@@ -148,8 +148,8 @@ class Study:
         return self.folder / TRIALS / f"trial_{number:04d}"
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Waits until no other process claims a trial."""
+    def alone(self) -> Iterator[None]:
+        """Makes a context in which no other process claims a trial, or judges which is best."""
         while True:
             try:
                 lock = FolderLock(self.folder / "lock", self.folder)
@@ -161,10 +161,16 @@ class Study:
         finally:
             lock.release()
 
-    def _load(self, number: int = 0) -> optuna.Study:
+    def _load(
+        self, number: int = 0, storage: optuna.storages.BaseStorage | None = None
+    ) -> optuna.Study:
         """Returns the study, whose sampler draws as it does for a trial of this number.
 
         A sampler that began anew with each process would draw the same values again.
+
+        Args:
+          number: Number of the trial.
+          storage: Storage of the study; that of the folder by default.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with warnings.catch_warnings():
@@ -176,7 +182,7 @@ class Study:
                 constant_liar=True,
             )
         return optuna.create_study(
-            storage=self._storage,
+            storage=storage or self._storage,
             study_name=_NAME,
             direction="maximize" if self.maximized else "minimize",
             load_if_exists=True,
@@ -200,8 +206,21 @@ class Study:
         enough = budget.row_visits is not None and visits >= budget.row_visits
         if enough or len(trials) >= budget.trials:
             return None
-        trial = self._load(len(trials)).ask()
-        return trial, self._locked(trial.number)
+        self._study.add_trial(self._drawn(trials))
+        return self._left_behind()
+
+    def _drawn(self, trials: Sequence[FrozenTrial]) -> FrozenTrial:
+        """Returns the next trial with all of its values, drawn beside the study.
+
+        It enters the study in one go. A kill in between would leave a trial with some of its
+        values, whose others would be drawn in another way.
+        """
+        beside = self._load(len(trials), optuna.storages.InMemoryStorage())
+        beside.add_trials(trials)
+        trial = beside.ask()
+        for one in self.dimensions:
+            one.suggest(trial)
+        return beside.trials[trial.number]
 
     def _left_behind(self) -> tuple[Trial, FolderLock] | None:
         """Returns a trial whose process is gone, locked; None if there is none."""

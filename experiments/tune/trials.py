@@ -1,6 +1,5 @@
 """Works on the trials of a study, one after the other, until the budget is spent."""
 
-import pathlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -49,6 +48,7 @@ def work(study: Study, tuned: Tuned, objective: Objective, budget: Budget, prune
         done += 1
         pace = (time.monotonic() - began) / done
         print(_progress(study, claimed, objective, budget, pace), flush=True)
+    _keep_best(study, tuned)  # which a process that was killed behind its last trial did not do
 
 
 def _run(tuned: Tuned, claimed: Claimed, objective: Objective, prune: bool) -> str | None:
@@ -79,19 +79,18 @@ def _run(tuned: Tuned, claimed: Claimed, objective: Objective, prune: bool) -> s
 
 
 def _keep_best(study: Study, tuned: Tuned) -> None:
-    """Writes the best settings, and removes the checkpoints of all finished trials but the best."""
-    best = study.best()
-    if best is not None:
-        content = tuned.best(study.run_dir(best.number))
-        run_folder.write_json(study.folder / BEST_FILE, content)
-    for trial in study.trials(*studies.FINISHED):
-        if best is None or trial.number != best.number:
-            _remove(study.run_dir(trial.number) / CHECKPOINTS)
+    """Writes the best settings, and removes the checkpoints of all finished trials but the best.
 
-
-def _remove(folder: pathlib.Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)  # another process may be at it too
+    One process at a time: another could see a better trial, and write its settings before.
+    """
+    with study.alone():
+        best = study.best()
+        if best is not None:
+            content = tuned.best(study.run_dir(best.number))
+            run_folder.write_json(study.folder / BEST_FILE, content)
+        for trial in study.trials(*studies.FINISHED):
+            if best is None or trial.number != best.number:
+                shutil.rmtree(study.run_dir(trial.number) / CHECKPOINTS, ignore_errors=True)
 
 
 def _progress(

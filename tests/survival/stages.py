@@ -8,9 +8,12 @@ import pathlib
 import re
 from collections.abc import Callable, Iterator
 
+import pandas as pd
 import tensorflow as tf
 import yaml
 from tensorflow.core.protobuf import saved_model_pb2
+
+from experiments.tune.study import read_trials
 
 # What says when something was done and how fast is not promised to be the same again.
 _TIMES = (
@@ -147,6 +150,24 @@ def _days(folder: pathlib.Path, said: str) -> object:
     }
 
 
+def _tuning(folder: pathlib.Path, said: str) -> object:
+    """Of a tuning: each trial with its values and its run, the best settings, the files' names."""
+    trials = [
+        {
+            "state": trial.state.name,
+            "values": (trial.params, trial.values, trial.intermediate_values),
+            "attributes": {n: v for n, v in trial.user_attrs.items() if n != "seconds"},
+        }
+        for trial in read_trials(folder / "tuning")
+    ]
+    names = [name for name in files_of(folder) if "/tensorboard/" not in name]
+    return {
+        "trials": trials,
+        "best": json.loads((folder / "tuning" / "best.json").read_text("utf-8")),
+        "names": [name for name in names if not name.endswith("lock")],
+    }
+
+
 def _without_times(page: str) -> str:
     """A table's Markdown page without the section whose speeds differ each time."""
     return re.sub(r"## Size and speed\n.*?(?=\n## )", "", page, flags=re.DOTALL)
@@ -250,6 +271,7 @@ def _stages() -> Iterator[Stage]:
     for model, data, *settings in (
         ("dephn", "prepare_ali_ccp", "embedding_dim=4", "expert_units=[8,4]"),
         ("snr", "prepare_wechat", "embedding_dim=4"),
+        ("dnn", "prepare_histories", "embedding_dim=4", "hidden_units=[8]"),
     ):
         yield Stage(
             f"train_{model}", _training(model, data, *settings), _run, kills=20, needs=(data,)
@@ -316,6 +338,68 @@ def _stages() -> Iterator[Stage]:
         needs=("simulate_drift",),
         chain=8,
     )
+    yield Stage(
+        "predict",
+        lambda inputs, folder: flags(
+            "experiments.predict",
+            run_dir=inputs / "train_dnn" / "run",
+            files=_new_rows(inputs / "new", inputs / "simulate_radio" / "out"),
+            raw_dir=inputs / "new",
+            declared_dir=inputs / "simulate_radio" / "out",
+            history_files="exposures-*.csv",
+            keys="author,album_id,hour",
+            batch_size=1024,
+            out=_made(folder / "scored") / "scores.parquet",
+            summary=folder / "scored" / "scores.json",
+        ),
+        _files,
+        kills=16,
+        needs=("simulate_radio", "prepare_histories", "train_dnn"),
+        chain=8,
+    )
+    yield Stage(
+        "tune",
+        lambda inputs, folder: [
+            *flags(
+                "experiments.tune",
+                data_dir=inputs / "prepare_wechat" / "out",
+                out_dir=folder / "tuning",
+                model="mmoe",
+                trials=4,
+                epochs=2,
+                batch_size=256,
+                log_every=3,
+                checkpoint_every=5,
+            ),
+            *("--set=embedding_dim=4", "--set=expert_units=[8]", "--set=tower_units=[4]"),
+        ],
+        _tuning,
+        kills=16,
+        needs=("prepare_wechat",),
+        chain=8,
+    )
+
+
+def _made(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _new_rows(folder: pathlib.Path, log: pathlib.Path) -> str:
+    """Rows of the radio's log in files by turns of text and of numbers; a pattern of their names.
+
+    Each file's columns are of other types than those of the one before, so that the scores are
+    written file by file.
+    """
+    if not folder.exists():
+        files = sorted(log.glob("exposures-*.csv"))
+        folder.mkdir()
+        for number, path in enumerate(files):
+            rows = pd.read_csv(path).drop(columns=["click", "play"])
+            half = len(rows) // 2
+            rows[:half].to_csv(folder / f"new_{number}_a.csv", index=False)
+            rows[half:].to_parquet(folder / f"new_{number}_b.parquet", index=False)
+    return "new_*"
 
 
 def _with_histories(path):

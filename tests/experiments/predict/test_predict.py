@@ -17,7 +17,7 @@ from dcrnn_tf.system.settings import rules
 from experiments import embeddings
 from experiments.importance import __main__ as importance
 from experiments.predict import __main__ as predict
-from experiments.predict import parts
+from experiments.predict import parts, scoring
 from experiments.predict.settings import Settings
 from experiments.runs import trained_runs
 from tests.scored_shop import raw_rows
@@ -151,6 +151,10 @@ class Interruption(Exception):
     pass
 
 
+def interrupt(*_, **__):
+    raise Interruption
+
+
 def test_an_interruption_changes_nothing(shop, small, tmp_path, monkeypatch, capsys):
     folder = with_faults(shop, tmp_path)
     out, summary = tmp_path / "scores.parquet", tmp_path / "summary.json"
@@ -184,6 +188,11 @@ def test_an_interruption_changes_nothing(shop, small, tmp_path, monkeypatch, cap
     assert not out.exists()
     calls.clear()
     calls += [None] * 99
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring.json, "dump", interrupt)
+        with pytest.raises(Interruption):
+            predict.main(given)
+    assert not out.exists()  # scores are not written again, and so neither would be the summary
     predict.main(given)
     assert out.read_bytes() == whole
     assert json.loads(summary.read_text()) == counted

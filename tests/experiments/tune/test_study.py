@@ -96,6 +96,47 @@ def test_ended_at_any_trial_it_goes_on_and_counts_nothing_twice(tmp_path, capsys
     assert "10 of 10 done, about 0.0 minutes left" in capsys.readouterr().out
 
 
+@dataclasses.dataclass(frozen=True)
+class Deadly(Log):
+    """A dimension at which the process ends, the first time."""
+
+    met: list = dataclasses.field(default_factory=list)
+
+    def suggest(self, trial):
+        if not self.met:
+            self.met.append(trial.number)
+            raise Gone
+        return super().suggest(trial)
+
+
+def test_ended_while_values_are_drawn_a_trial_has_the_same(tmp_path):
+    drawn = []
+    for name, kind in (("whole", Log), ("ended", Deadly)):
+        space = (Log("learning_rate", 1e-4, 1e-2), kind("l2", 1e-4, 1e-2))
+        study = Study(tmp_path / name, {"model": "m"}, space, True, seed=1)
+        if kind is Deadly:
+            with pytest.raises(Gone), study.claim(Budget(2)):
+                pass
+        for _ in range(2):
+            with study.claim(Budget(2)) as claimed:
+                drawn.append((claimed.trial.number, claimed.values))
+                study.tell(claimed, 0.5, 10)
+    assert drawn[:2] == drawn[2:]
+
+
+def test_ended_behind_its_last_trial_the_best_is_written_by_the_next(tmp_path, monkeypatch):
+    def gone(*_):
+        raise Gone
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Counted, "best", gone)
+        with pytest.raises(Gone):
+            work(tmp_path, Counted(), Budget(1))
+    assert not (tmp_path / "best.json").exists()
+    work(tmp_path, Counted(), Budget(1))
+    assert (tmp_path / "best.json").exists()
+
+
 def test_processes_at_once_have_trials_of_their_own(tmp_path):
     first, second = study_in(tmp_path / "shared"), study_in(tmp_path / "shared")
     with first.claim(Budget(2)) as one, second.claim(Budget(2)) as other:

@@ -44,7 +44,9 @@ class SharedRows(NamedTuple):
         """
         shared = multiply(self.shared, _rows(kernel, self.shared_columns))
         own = multiply(self.own, _rows(kernel, self.own_columns))
-        return tf.gather(shared, self.row) + own
+        # One distinct row is added to all rows as it is; to copy it for each takes a pass more.
+        alone = tf.shape(shared)[0] == 1
+        return own + tf.cond(alone, lambda: shared, lambda: tf.gather(shared, self.row))
 
 
 def _rows(kernel: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

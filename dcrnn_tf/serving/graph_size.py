@@ -21,9 +21,9 @@ def graph_bytes(encoding: Encoding, ids: np.ndarray) -> int:
     if encoding.reads_numbers:
         return 3 * 12 * len(ids)  # each of three signatures has them, float64 with int32
     if ids.dtype != object:
-        return 16 * len(ids)
+        return 12 * len(ids)
     texts = pl.Series(ids, dtype=pl.String).str.len_bytes().sum()  # with two more bytes each
-    return int(texts) + 10 * len(ids)
+    return int(texts) + 6 * len(ids)
 
 
 def check_size(schema: Schema, vocabularies: Mapping[str, np.ndarray]) -> None:

@@ -90,7 +90,7 @@ class RawFeatures(tf.Module):
         features: dict[str, tf.Tensor] = {}
         for encoder in self._chosen(fields):
             features |= encoder.encode(raw)
-        counts = tf.stack([tf.shape(column)[0] for column in features.values()])
+        counts = tf.stack([_rows(column) for column in features.values()])
         # An empty batch stays empty though inputs that are left out have one row.
         rows = tf.where(tf.reduce_min(counts) == 0, 0, tf.reduce_max(counts))
         fits = tf.debugging.Assert(
@@ -99,10 +99,7 @@ class RawFeatures(tf.Module):
             summarize=len(features),
         )
         with tf.control_dependencies([fits]):
-            return {
-                name: tf.broadcast_to(column, tf.concat([[rows], tf.shape(column)[1:]], axis=0))
-                for name, column in features.items()
-            }
+            return {name: _repeated(column, rows) for name, column in features.items()}
 
     def parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Raw inputs of serialized `tf.Example`s, `(batch,)` of strings.
@@ -121,3 +118,14 @@ class RawFeatures(tf.Module):
 
     def _chosen(self, fields: Sequence[str] | None) -> list[FieldInputs]:
         return [e for e in self._encoders if fields is None or e.field.name in fields]
+
+
+def _rows(column: tf.Tensor) -> tf.Tensor:
+    """Returns the number of rows; in fewer operations for a column that has nothing else."""
+    return tf.size(column) if len(column.shape) == 1 else tf.shape(column)[0]
+
+
+def _repeated(column: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns a column with so many rows, of which it has all or one."""
+    shape = rows[None] if len(column.shape) == 1 else [rows, *tf.unstack(tf.shape(column)[1:])]
+    return tf.broadcast_to(column, shape)

@@ -43,14 +43,14 @@ class IdRows(tf.Module):
         self._values = encoding.values == VALUE
         numbers = [decimal_of(text) for text in encoding.missing]
         self._numbers = [decimal_key(number) for number in numbers if number is not None]
-        rows = np.arange(len(missing) + len(ids)) - len(missing) + FIRST_ID_ROW
+        rows = np.arange(len(missing) + len(ids), dtype=np.int32) - len(missing) + FIRST_ID_ROW
         rows[: len(missing)] = PADDING_ROW
         self._table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 np.concatenate([self.missing, ids]),
                 rows,
                 tf.string if self._text else tf.int64,
-                tf.int64,
+                tf.int32,
             ),
             UNKNOWN_ROW,
         )
@@ -59,7 +59,7 @@ class IdRows(tf.Module):
         """Returns the rows of ids of any shape."""
         if self._text:
             ids = _stripped(ids)
-        rows = tf.cast(self._table.lookup(ids), tf.int32)
+        rows = self._table.lookup(ids)
         if self._values:
             unknown = tf.where(rows == UNKNOWN_ROW)
             rows = tf.cond(
@@ -76,7 +76,7 @@ class IdRows(tf.Module):
         spelled = ids
         for pattern, replacement in SPELLINGS:
             spelled = tf.strings.regex_replace(spelled, pattern, replacement)
-        rows = tf.cast(self._table.lookup(spelled), tf.int32)
+        rows = self._table.lookup(spelled)
         if self._hashed is not None:
             row = tf.strings.to_hash_bucket_strong(spelled, self._hashed, KEY) + FIRST_ID_ROW
             rows = tf.where(rows == PADDING_ROW, rows, tf.cast(row, tf.int32))

@@ -250,12 +250,12 @@ def test_log_bins_are_those_of_preparation():
 
 def test_vocabularies_too_large_for_a_graph_are_refused_before_anything_is_made_of_them():
     fields = (
-        Field("item", CATEGORICAL, 130_000_002, encoding=Ids(("-1",), INTEGER)),
+        Field("item", CATEGORICAL, 180_000_002, encoding=Ids(("-1",), INTEGER)),
         Field("shop", CATEGORICAL, 10_000_002, encoding=Ids(("-1",), INTEGER)),
     )
     sizes = {field.name: field.vocabulary_size - 2 for field in fields}
     vocabularies = {n: np.broadcast_to(np.int64(7), size) for n, size in sizes.items()}
-    told = r"take 2\.1 GiB .* holds 1\.9 GiB .* above all of field item with 130,000,000 ids"
+    told = r"take 2\.1 GiB .* holds 1\.9 GiB .* above all of field item with 180,000,000 ids"
     with pytest.raises(DatasetError, match=told):
         RawFeatures(Schema("log", fields, (), {}), vocabularies)
 

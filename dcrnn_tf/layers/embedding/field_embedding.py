@@ -2,27 +2,18 @@
 
 import dataclasses
 import functools
-import itertools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from dcrnn_tf.dataset.encodings import PADDING_ROW
-from dcrnn_tf.dataset.schema import (
-    CATEGORICAL,
-    LARGEST_ROW,
-    MULTI_CATEGORICAL,
-    NUMERIC,
-    VECTOR,
-    Field,
-)
-from dcrnn_tf.kernels import operations
+from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, VECTOR, Field
 from dcrnn_tf.layers.base import Layer
-from dcrnn_tf.layers.embedding import pooling, row_shards
-from dcrnn_tf.layers.embedding.list_values import ListValues
+from dcrnn_tf.layers.embedding import affine, owners, pooling, row_shards, widths
+from dcrnn_tf.layers.embedding.in_order import in_order
+from dcrnn_tf.layers.embedding.list_values import ListValues, one_by_one
+from dcrnn_tf.layers.embedding.row_table import RowTable
 from dcrnn_tf.layers.shared_rows import SharedRows
 
 
@@ -118,7 +109,7 @@ class FieldEmbedding(Layer):
         if table_shards > 1 and static_shapes:
             raise ValueError(f"table_shards={table_shards} has no form that XLA compiles")
         row_shards.check_devices(table_devices)
-        self._frozen = _frozen_owners(self.fields, frozen_fields)
+        self._frozen = owners.of_frozen(self.fields, frozen_fields)
         self.of_width = tuple(
             FieldEmbedding(
                 [dataclasses.replace(field, width=None) for field in own],
@@ -131,39 +122,28 @@ class FieldEmbedding(Layer):
                 name=f"width_{width}",
                 dtype=self.dtype_policy,
             )
-            for width, own in self._by_width().items()
+            for width, own in widths.fields_by_width(self.fields, embedding_dim // parts).items()
         )
         apart = {field.name for layer in self.of_width for field in layer.fields}
-        self._own = tuple(field for field in self.fields if field.name not in apart)
-        self.total_rows = 0
-        firsts: dict[str, int] = {}
-        for field in self._own:
-            if field.owner not in firsts:
-                firsts[field.owner] = self.total_rows
-                self.total_rows += field.vocabulary_size
-        self.offsets = {field.name: firsts[field.owner] for field in self._own}
-        if self.total_rows > LARGEST_ROW:  # all fields share one table
-            raise ValueError(
-                f"the fields have {self.total_rows:,} embedding rows together, expected "
-                f"{LARGEST_ROW:,} at most; use fewer fields, or a dataset with a larger min_count"
-            )
+        own = [field for field in self.fields if field.name not in apart]
+        self._row_table = RowTable(own, embedding_dim, table_shards, table_devices, self._frozen)
         self.table = None  # the table, if one variable holds it
         self.shards: tuple[keras.Variable, ...] = ()  # the variables that hold it
-        self._trained = not {field.owner for field in self._own if field.has_ids} <= self._frozen
 
-    def _by_width(self) -> dict[int, list[Field]]:
-        """The fields that have a width of their own, by it."""
-        common = self.embedding_dim // self.parts
-        by_width: dict[int, list[Field]] = {}
-        for field in self.fields:
-            if field.width not in (None, common):
-                by_width.setdefault(field.width, []).append(field)
-        return by_width
+    @property
+    def offsets(self) -> dict[str, int]:
+        """The first row of each field in the table; those with a width of their own are absent."""
+        return self._row_table.offsets
+
+    @property
+    def total_rows(self) -> int:
+        """The number of the table's rows."""
+        return self._row_table.total_rows
 
     @property
     def tables(self) -> tuple[keras.Variable, ...]:
         """The variables that hold the tables, without those of frozen fields alone."""
-        own = self.shards if self._trained else ()
+        own = self.shards if self._row_table.trained else ()
         return own + tuple(table for layer in self.of_width for table in layer.tables)
 
     def layers_by_table(self) -> dict[str, "FieldEmbedding"]:
@@ -182,80 +162,51 @@ class FieldEmbedding(Layer):
 
     def build(self, input_shape=None) -> None:
         """Creates the tables, and the weights of fields that have other ones."""
+        uniform = functools.partial(
+            keras.initializers.RandomUniform, -self.initial_range, self.initial_range
+        )
+        add = functools.partial(self.add_weight, autocast=False)
+        self.shards = self._row_table.build(add, uniform)
+        if len(self.shards) == 1:
+            (self.table,) = self.shards
 
-        def add(name, rows, trainable=True):
-            uniform = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
-            return self.add_weight(
-                name=name,
-                shape=(rows, self.embedding_dim),
-                initializer=uniform,
-                trainable=trainable,
-                autocast=False,
-            )
+        def add_vectors(name: str, count: int) -> keras.Variable:
+            shape = (count, self.embedding_dim)
+            return add(name=name, shape=shape, initializer=uniform())
 
-        if self.total_rows and self.table_shards > 1:
-            self.shards = self._new_shards()
-        elif self.total_rows:
-            with row_shards.on_device(self.table_devices, 0):
-                self.table = add("table", self.total_rows, self._trained)
-            self.shards = (self.table,)
-        numeric = sum(field.kind == NUMERIC for field in self.fields)
-        if numeric:
-            self.numeric_slopes = add("numeric_slopes", numeric)
-            self.numeric_intercepts = add("numeric_intercepts", numeric)
+        if numeric := sum(field.kind == NUMERIC for field in self.fields):
+            self.numeric_slopes = add_vectors("numeric_slopes", numeric)
+            self.numeric_intercepts = add_vectors("numeric_intercepts", numeric)
         vectors = [field for field in self.fields if field.kind == VECTOR]
         self.vector_kernels = tuple(
-            self.add_weight(
+            add(
                 name=f"vector_kernel_{number}",
                 shape=(field.length, self.embedding_dim),
                 initializer="glorot_uniform",
-                autocast=False,
             )
             for number, field in enumerate(vectors)
         )
         if vectors:
-            self.vector_biases = add("vector_biases", len(vectors))
+            self.vector_biases = add_vectors("vector_biases", len(vectors))
         for layer in self.of_width:
             layer.build()
-        self.width_kernels = tuple(self._projection(layer) for layer in self.of_width)
-
-    def _projection(self, layer: "FieldEmbedding") -> keras.Variable:
-        """Creates the matrices P of the fields of one width, which keep the scale of rows."""
-        width, common = (one.embedding_dim // self.parts for one in (layer, self))
-        limit = math.sqrt(3 / width)
-        return self.add_weight(
-            name=f"{layer.name}_kernels",
-            shape=(len(_owners(layer.fields)), self.parts, width, common),
-            initializer=keras.initializers.RandomUniform(-limit, limit),
-            autocast=False,
+        self.width_kernels = tuple(
+            add(
+                name=f"{layer.name}_kernels",
+                shape=widths.shape(
+                    layer.fields, self.parts, layer.embedding_dim, self.embedding_dim
+                ),
+                initializer=widths.initializer(layer.embedding_dim // self.parts),
+            )
+            for layer in self.of_width
         )
 
     def _projected(
         self, layer: "FieldEmbedding", fields: Sequence[Field], embedded: tf.Tensor
     ) -> tf.Tensor:
         """Returns embeddings of `layer` in the common width, `(rows, fields, dim)`."""
-        owners = _owners(layer.fields)
-        all_kernels = self.width_kernels[self.of_width.index(layer)]
-        kernels = tf.stack([all_kernels[owners.index(field.owner)] for field in fields])
-        shape = (-1, len(fields), self.parts, layer.embedding_dim // self.parts)
-        product = tf.einsum("rfpk,fpkd->rfpd", tf.reshape(embedded, shape), kernels)
-        return tf.reshape(product, (-1, len(fields), self.embedding_dim))
-
-    def _new_shards(self) -> tuple[keras.Variable, ...]:
-        whole = keras.initializers.RandomUniform(-self.initial_range, self.initial_range)
-        shards = []
-        for shard in range(self.table_shards):
-            one_of = (shard, self.table_shards)
-            with row_shards.on_device(self.table_devices, shard):
-                weight = self.add_weight(
-                    name=f"table_{shard}",
-                    shape=(row_shards.size(self.total_rows, *one_of), self.embedding_dim),
-                    initializer=row_shards.ShardInitializer(whole, *one_of, self.total_rows),
-                    trainable=self._trained,
-                    autocast=False,
-                )
-            shards.append(weight)
-        return tuple(shards)
+        kernels = self.width_kernels[self.of_width.index(layer)]
+        return widths.project(embedded, kernels, owners.of(layer.fields), fields)
 
     def call(
         self,
@@ -273,7 +224,7 @@ class FieldEmbedding(Layer):
                 # Each distinct row is read once and then copied.
                 embedded = tf.gather(embedded, features[f"{entity}_row"])
             parts.append((own, embedded))
-        return tf.cast(_in_order(chosen, parts), self.compute_dtype)
+        return tf.cast(in_order(chosen, parts), self.compute_dtype)
 
     def list_values(self, name: str, features: Mapping[str, tf.Tensor]) -> ListValues:
         """Returns the values of a multi-categorical field one by one, instead of their mean.
@@ -291,24 +242,12 @@ class FieldEmbedding(Layer):
             embedded = self._projected(layer, [field], tf.cast(values[0], self.variable_dtype))
             return ListValues(tf.cast(embedded[:, 0], self.compute_dtype), *values[1:])
         (field,) = (field for field in self.fields if field.name == name)
-        ids, counted, weight = self._list_rows(field, features)
-        # Where a list has padding its first id is read, so that no other row is touched.
-        ids = tf.where(counted, ids, ids[:, :1])
-        distinct, position = tf.reshape(ids, [-1]), tf.range(tf.size(ids))
-        if not self.static_shapes:
-            distinct, position = tf.unique(distinct)
-        weight *= tf.cast(counted, weight.dtype)
-        parts = [tf.reshape(position, tf.shape(ids)), weight, counted]
-        if field.entity is not None and f"{field.entity}_row" in features:
-            parts = [tf.gather(part, features[f"{field.entity}_row"]) for part in parts]
-        position, weight, counted = parts
-        example = tf.broadcast_to(tf.range(tf.shape(counted)[0])[:, None], tf.shape(counted))
-        columns: Iterable[tf.Tensor] = (position, example, weight)
-        if self.static_shapes:
-            columns = (tf.reshape(column, [-1]) for column in columns)
-        else:
-            columns = (tf.boolean_mask(column, counted) for column in columns)
-        embedded = tf.cast(self._read(distinct), self.compute_dtype)
+        rows_of_examples = None
+        if field.entity is not None:
+            rows_of_examples = features.get(f"{field.entity}_row")
+        lists = self._list_rows(field, features)
+        distinct, columns = one_by_one(lists, rows_of_examples, self.static_shapes)
+        embedded = tf.cast(self._row_table.read(distinct), self.compute_dtype)
         if field.owner in self._frozen:
             embedded = tf.stop_gradient(embedded)
         return ListValues(embedded, *columns)
@@ -342,20 +281,12 @@ class FieldEmbedding(Layer):
 
         The table is that of the fields without a width of their own.
         """
-        rows = []
-        for field in self._own:
-            if not field.has_ids:
-                continue
-            ids = tf.reshape(tf.cast(features[field.name], tf.int32), [-1])
-            if field.kind == MULTI_CATEGORICAL:  # an empty list reads the row of "missing"
-                ids = tf.concat([ids, [PADDING_ROW]], axis=0)
-            rows.append(ids + self.offsets[field.name])
-        return tf.concat(rows, axis=0)
+        return self._row_table.rows(features)
 
     def rows_of_tables(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         """Returns, for each of `tables`, its rows among `rows`."""
         of_width = [rows for layer in self.of_width for rows in layer.rows_of_tables(features)]
-        if not self.shards or not self._trained:
+        if not self.shards or not self._row_table.trained:
             return of_width
         return row_shards.split(self.rows(features), len(self.shards)) + of_width
 
@@ -370,27 +301,12 @@ class FieldEmbedding(Layer):
           columns: First column of each part of the table that gets the values.
           values: Values, `(count, width)`.
         """
-        if (layer := self._holder(field)) is not self:
-            return layer.assign_rows(field, rows, columns, values)
-        rows = rows + self.offsets[field]
-        for shard, table in enumerate(self.shards):
-            chosen = rows % len(self.shards) == shard
-            at = tf.constant(rows[chosen] // len(self.shards), tf.int32)
-            content = tf.gather(table.value, at).numpy()
-            for column in columns:
-                content[:, column : column + values.shape[1]] = values[chosen]
-            table.value.scatter_update(tf.IndexedSlices(content, at))
+        self._holder(field)._row_table.assign(field, rows, columns, values)
 
     def _holder(self, field: str) -> "FieldEmbedding":
         """The layer whose table has the rows of a field."""
         of_width = (layer for layer in self.of_width for f in layer.fields if f.name == field)
         return next(of_width, self)
-
-    def _read(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns rows of the table, `(*rows.shape, dim)`."""
-        if self.table is not None:
-            return tf.gather(self.table.value, rows)
-        return row_shards.lookup([shard.value for shard in self.shards], rows)
 
     def _embed(
         self, fields: Sequence[Field], features: Mapping, training: bool = False
@@ -415,47 +331,43 @@ class FieldEmbedding(Layer):
                 parts.append((trained, embed(trained, features)))
             if frozen := [field for field in of_kind if field.owner in self._frozen]:
                 parts.append((frozen, tf.stop_gradient(embed(frozen, features))))
-        return _in_order(fields, parts)
+        return in_order(fields, parts)
 
     def _single_valued(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         ids = [tf.cast(features[f.name], tf.int32) + self.offsets[f.name] for f in fields]
-        return self._read(tf.stack(ids, axis=1))
+        return self._row_table.read(tf.stack(ids, axis=1))
 
     def _list_rows(self, field: Field, features: Mapping) -> pooling.ListRows:
         offset = self.offsets[field.name]
         return pooling.list_rows(field, features, offset, self.variable_dtype)
 
     def _pooled(self, fields: Sequence[Field], features: Mapping, compiled: bool) -> tf.Tensor:
-        compiled &= not self.static_shapes and not any(field.weighted for field in fields)
-        if compiled and self.table is not None and operations.usable(self.table.value):
-            tf.gather(self.table.value, tf.zeros(0, tf.int32))  # tapes then watch the table
-            pooled = operations.library().dcrnn_pooled_rows(
-                self.table.value.handle,
-                [tf.cast(features[field.name], tf.int32) for field in fields],
-                offsets=[self.offsets[field.name] for field in fields],
-            )
-            return tf.ensure_shape(pooled, (None, len(fields), self.embedding_dim))
+        weighted = any(field.weighted for field in fields)
+        if compiled and not self.static_shapes and not weighted and pooling.compiled(self.table):
+            ids = [tf.cast(features[field.name], tf.int32) for field in fields]
+            offsets = [self.offsets[field.name] for field in fields]
+            return pooling.means_by_compiled_operation(self.table, ids, offsets)
         lists = [self._list_rows(field, features) for field in fields]
         pool = pooling.means_of_padded if self.static_shapes else pooling.means_of_distinct
-        return pool(lists, any(field.weighted for field in fields), self._read)
+        return pool(lists, weighted, self._row_table.read)
 
     def _numeric(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         numeric = [field.name for field in self.fields if field.kind == NUMERIC]
-        chosen = [numeric.index(field.name) for field in fields]
-        numbers = [tf.cast(features[field.name], self.variable_dtype) for field in fields]
-        slopes = tf.stack([self.numeric_slopes[i] for i in chosen])
-        intercepts = tf.stack([self.numeric_intercepts[i] for i in chosen])
-        return tf.stack(numbers, axis=1)[:, :, None] * slopes + intercepts
+        return affine.numbers(
+            [tf.cast(features[field.name], self.variable_dtype) for field in fields],
+            [numeric.index(field.name) for field in fields],
+            self.numeric_slopes,
+            self.numeric_intercepts,
+        )
 
     def _vectors(self, fields: Sequence[Field], features: Mapping) -> tf.Tensor:
         names = [field.name for field in self.fields if field.kind == VECTOR]
-        embedded = []
-        for field in fields:
-            number = names.index(field.name)
-            vector = tf.cast(features[field.name], self.variable_dtype)
-            product = tf.matmul(vector, self.vector_kernels[number])
-            embedded.append(product + self.vector_biases[number])
-        return tf.stack(embedded, axis=1)
+        return affine.vectors(
+            [tf.cast(features[field.name], self.variable_dtype) for field in fields],
+            [names.index(field.name) for field in fields],
+            self.vector_kernels,
+            self.vector_biases,
+        )
 
     def compute_output_spec(self, features, fields=None, training=False) -> keras.KerasTensor:
         """Returns the shape `(batch, fields, dim)` and the compute type."""
@@ -466,37 +378,3 @@ class FieldEmbedding(Layer):
 
     def _chosen(self, names: Sequence[str] | None) -> list[Field]:
         return [field for field in self.fields if names is None or field.name in names]
-
-
-def _owners(fields: Sequence[Field]) -> list[str]:
-    """Returns the names after which the rows of fields are called, each once."""
-    return list(dict.fromkeys(field.owner for field in fields))
-
-
-def _frozen_owners(fields: Sequence[Field], frozen: Sequence[str]) -> set[str]:
-    """Returns the names after which the embedding rows of frozen fields are called.
-
-    Raises:
-      ValueError: One is no field of ids.
-    """
-    owners = {field.name: field.owner for field in fields if field.has_ids}
-    if unknown := [name for name in frozen if name not in owners]:
-        raise ValueError(f"frozen_fields names {unknown[0]!r}, which is no field of ids")
-    return {owners[name] for name in frozen}
-
-
-def _in_order(
-    fields: Sequence[Field], parts: Sequence[tuple[Sequence[Field], tf.Tensor]]
-) -> tf.Tensor:
-    """Joins embeddings `(rows, some fields, dim)` in the order of `fields`."""
-    owner = {field.name: number for number, (own, _) in enumerate(parts) for field in own}
-    runs = [
-        (number, len(list(run)))
-        for number, run in itertools.groupby(owner[field.name] for field in fields)
-    ]
-    pieces = []
-    for number, (_, embedded) in enumerate(parts):
-        lengths = [length for owned, length in runs if owned == number]
-        pieces.append(iter(tf.split(embedded, lengths, axis=1)))
-    ordered = [next(pieces[number]) for number, _ in runs]
-    return ordered[0] if len(ordered) == 1 else tf.concat(ordered, axis=1)

@@ -1,8 +1,11 @@
 """The values of a list field one by one, for layers that do more with them than take their mean."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from dcrnn_tf.layers.embedding.pooling import ListRows
 
 
 class ListValues(NamedTuple):
@@ -32,3 +35,32 @@ class ListValues(NamedTuple):
     position: tf.Tensor
     example: tf.Tensor
     weight: tf.Tensor
+
+
+def one_by_one(
+    lists: ListRows, rows_of_examples: tf.Tensor | None, static_shapes: bool
+) -> tuple[tf.Tensor, Sequence[tf.Tensor]]:
+    """Returns the rows of the table that lists read, and what else `ListValues` holds of them.
+
+    Args:
+      lists: Rows of the lists; an empty list has one value, that of "missing".
+      rows_of_examples: List of each example, int32 `(batch,)`; None says that each has its own.
+      static_shapes: Whether shapes do not depend on values; rows are then repeated, and padding
+        stays, with weight 0.
+    """
+    ids, counted, weight = lists
+    # Where a list has padding its first id is read, so that no other row is touched.
+    ids = tf.where(counted, ids, ids[:, :1])
+    distinct, position = tf.reshape(ids, [-1]), tf.range(tf.size(ids))
+    if not static_shapes:
+        distinct, position = tf.unique(distinct)
+    weight *= tf.cast(counted, weight.dtype)
+    parts = [tf.reshape(position, tf.shape(ids)), weight, counted]
+    if rows_of_examples is not None:
+        parts = [tf.gather(part, rows_of_examples) for part in parts]
+    position, weight, counted = parts
+    example = tf.broadcast_to(tf.range(tf.shape(counted)[0])[:, None], tf.shape(counted))
+    columns = (position, example, weight)
+    if static_shapes:
+        return distinct, [tf.reshape(column, [-1]) for column in columns]
+    return distinct, [tf.boolean_mask(column, counted) for column in columns]

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import PADDING_ROW
 from dcrnn_tf.dataset.schema import Field
+from dcrnn_tf.kernels import operations
 
 Read = Callable[[tf.Tensor], tf.Tensor]
 """Function that reads rows of the table: `(...)` to `(..., dim)`."""
@@ -94,3 +96,23 @@ def means_of_padded(lists: Sequence[ListRows], weighted: bool, read: Read) -> tf
         total = tf.reduce_sum(share, axis=1, keepdims=True)
         pooled.append(tf.math.divide_no_nan(sums, total))
     return tf.stack(pooled, axis=1)
+
+
+def compiled(table: keras.Variable | None) -> bool:
+    """Returns whether the compiled operation reads lists of a table, which one variable holds."""
+    return table is not None and operations.usable(table.value)
+
+
+def means_by_compiled_operation(
+    table: keras.Variable, ids: Sequence[tf.Tensor], offsets: Sequence[int]
+) -> tf.Tensor:
+    """Returns the same as `means_of_distinct` of lists without weights.
+
+    Args:
+      table: The table.
+      ids: Ids of each field's lists, int32 `(rows, width)`, padded with 0.
+      offsets: First row of each field.
+    """
+    tf.gather(table.value, tf.zeros(0, tf.int32))  # tapes then watch the table
+    pooled = operations.library().dcrnn_pooled_rows(table.value.handle, list(ids), offsets=offsets)
+    return tf.ensure_shape(pooled, (None, len(ids), table.shape[1]))

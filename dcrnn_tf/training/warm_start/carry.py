@@ -4,21 +4,21 @@ Embedding rows go with their ids: an id has the row that the vocabulary of its o
 The outputs of a multiclass task go with their classes, by name.
 """
 
-import dataclasses
-import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
 import tensorflow as tf
 
-from dcrnn_tf.dataset.encodings import FIRST_ID_ROW
-from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field, Task
+from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field
+from dcrnn_tf.layers.embedding import owners
 from dcrnn_tf.layers.embedding.field_embedding import FieldEmbedding
 from dcrnn_tf.models import MultiTaskModel
-from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.plain_path import plain_path
+from dcrnn_tf.training.warm_start.carried import Carried
+from dcrnn_tf.training.warm_start.earlier import Earlier, WarmStartError
+from dcrnn_tf.training.warm_start.id_rows import rows_of_tables
+from dcrnn_tf.training.warm_start.values import by_class, by_field, class_counts, joined
 
 _RATE = "_learning_rate"  # the end of the name of a variable that is no schedule
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -26,69 +26,6 @@ _MODEL, _TABLES, _OTHERS = "model_", "table_optimizer_", "optimizer_"
 # Weights of the embedding with a row for each field of one kind.
 _BY_KIND = {"numeric_slopes": NUMERIC, "numeric_intercepts": NUMERIC, "vector_biases": VECTOR}
 _PARTS = (_MODEL, _TABLES, _OTHERS, "balancing_")
-
-
-class WarmStartError(UserError):
-    """Nothing can be carried from a run to a model."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Earlier:
-    """The checkpoint that a run starts from, and the dataset of its ids.
-
-    Attributes:
-      checkpoint: Folder of the checkpoint.
-      fields: Fields of the dataset, in the order of the model's.
-      ids: Ids by field, of those that have a vocabulary.
-      tasks: Tasks of the dataset.
-    """
-
-    checkpoint: pathlib.Path
-    fields: Sequence[Field]
-    ids: Mapping[str, np.ndarray]
-    tasks: Sequence[Task]
-
-
-@dataclasses.dataclass(frozen=True)
-class Carried:
-    """What was carried, what starts fresh, and what was dropped.
-
-    Attributes:
-      ids: Numbers of ids that were carried, that start fresh and that were dropped, by the field
-        that owns them.
-      classes: The same of the classes of multiclass tasks that have others than before.
-      added_fields: Names of the fields that the earlier model lacks.
-      dropped_fields: Names of the fields that this model lacks.
-      weights: Number of other weights that were carried.
-      fresh: Names of those that start fresh.
-      moments: Whether the moments of the embeddings' optimizer and of the other one were carried.
-    """
-
-    ids: Mapping[str, tuple[int, int, int]]
-    classes: Mapping[str, tuple[int, int, int]]
-    added_fields: Sequence[str]
-    dropped_fields: Sequence[str]
-    weights: int
-    fresh: Sequence[str]
-    moments: tuple[bool, bool]
-
-    def lines(self) -> Iterator[str]:
-        """Yields the same in words."""
-        for what, counts in (("ids", self.ids), ("classes", self.classes)):
-            for name, (kept, new, dropped) in counts.items():
-                text = f"{name}: {kept:,} {what} carried, {new:,} start fresh"
-                yield text + (f", {dropped:,} of the earlier run dropped" if dropped else "")
-        for what, names in (
-            ("fields that start fresh", self.added_fields),
-            ("fields of the earlier run that are dropped", self.dropped_fields),
-            ("weights that start fresh, since they belong to other fields", self.fresh),
-        ):
-            if names:
-                yield f"{what}: {', '.join(names)}"
-        yield f"{self.weights:,} other weights carried"
-        for optimizer, carried in zip(("embeddings'", "other"), self.moments, strict=True):
-            if not carried:
-                yield f"the {optimizer} optimizer was another one, so its moments start fresh"
 
 
 def carry(
@@ -159,18 +96,20 @@ class _Carrier:
         if differing[_MODEL]:
             (name, *_) = sorted(differing[_MODEL])
             where = "there" if name in self._there else "here"
-            self._refuse(f"{name} is {where} alone")
+            raise self._earlier.of_another_architecture(f"{name} is {where} alone")
         before, now = self._names
         if before != now and len(before) == len(now):  # weights have one shape, whichever it is
-            self._refuse(
+            raise self._earlier.of_another_architecture(
                 f"its fields {', '.join(before)} are as many as {', '.join(now)} here, but others "
                 "or in another order, so that it cannot be told which weights are theirs"
             )
         for scope in self._classes:
             if not any(self._scope_of(name) == scope for name in self._now[_MODEL]):
-                self._refuse(f"the classes of {scope} differ, and no outputs go by its name")
+                raise self._earlier.of_another_architecture(
+                    f"the classes of {scope} differ, and no outputs go by its name"
+                )
         same = {part: not names for part, names in differing.items()}
-        rows, ids = self._rows()
+        rows, ids = rows_of_tables(self._earlier, self._fields, self._ids, self._tables)
         self._carry_model(rows)
         if same[_TABLES]:
             self._carry_tables(rows)
@@ -181,7 +120,7 @@ class _Carrier:
         return Carried(
             ids,
             {
-                task.name: _counts(*self._classes[scope])
+                task.name: class_counts(*self._classes[scope])
                 for task, scope in zip(self._model.task_specs, self._model.task_scopes, strict=True)
                 if scope in self._classes
             },
@@ -191,47 +130,6 @@ class _Carrier:
             fresh,
             (same[_TABLES], same[_OTHERS]),
         )
-
-    def _rows(self) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, int, int]]]:
-        """Returns rows of each earlier table and of this one, `(2, rows)`, and counts of ids."""
-        owners = [{f.owner: f for f in fields} for fields in (self._earlier.fields, self._fields)]
-        pairs = {table: [np.zeros((2, 0), np.int64)] for table in self._tables[1]}
-        counts = {}
-        for owner, field in owners[1].items():
-            before = owners[0].get(owner)
-            if not field.has_ids or before is None or not before.has_ids:
-                continue
-            if before.width != field.width:
-                self._refuse(f"field {owner} has width {before.width} there, {field.width} here")
-            (table,) = (n for n, layer in self._tables[1].items() if field.name in layer.offsets)
-            first, second = (side[table].offsets for side in self._tables)
-            found = self._rows_of(before, field)
-            kept = np.flatnonzero(found >= 0)
-            pairs[table].append(
-                np.stack([found[kept] + first[before.name], kept + second[field.name]])
-            )
-            carried = int(np.count_nonzero(kept >= FIRST_ID_ROW))
-            new, dropped = (
-                size - FIRST_ID_ROW - carried
-                for size in (field.vocabulary_size, before.vocabulary_size)
-            )
-            counts[owner] = (carried, new, dropped)
-        return {table: np.concatenate(own, axis=1) for table, own in pairs.items()}, counts
-
-    def _rows_of(self, before: Field, now: Field) -> np.ndarray:
-        """Returns the earlier row of each row of a field; -1 of ids that the earlier run lacks."""
-        if not (before.has_vocabulary and now.has_vocabulary):
-            hashed = not before.has_vocabulary and not now.has_vocabulary
-            alike = hashed and before.vocabulary_size == now.vocabulary_size
-            rows = np.arange(now.vocabulary_size)
-            return rows if alike else np.where(rows < FIRST_ID_ROW, rows, -1)
-        ids = [pl.Series(side) for side in (self._earlier.ids[before.name], self._ids[now.name])]
-        known = pl.DataFrame({"id": ids[0], "row": np.arange(len(ids[0])) + FIRST_ID_ROW})
-        if known["id"].dtype != ids[1].dtype:
-            known = known.clear().with_columns(id=pl.Series([], dtype=ids[1].dtype))
-        found = pl.DataFrame({"id": ids[1]}).join(known, "id", "left", maintain_order="left")
-        rows = found["row"].fill_null(-1).to_numpy()
-        return np.concatenate([np.arange(FIRST_ID_ROW), rows])
 
     def _carry_model(self, rows: Mapping[str, np.ndarray]) -> None:
         of_tables = []
@@ -262,10 +160,12 @@ class _Carrier:
 
     def _carry_rows(self, names: Sequence[str], rows: np.ndarray) -> None:
         """Carries rows of the table, or of moments of the same shape, by its shards' names."""
-        before = _joined([self._tensor(name) for name in names])
-        now = _joined([self._state[name].numpy() for name in names])
+        before = joined([self._tensor(name) for name in names])
+        now = joined([self._state[name].numpy() for name in names])
         if before.shape[1:] != now.shape[1:]:
-            self._refuse(f"{names[0]} has width {before.shape[1]} there, {now.shape[1]} here")
+            raise self._earlier.of_another_architecture(
+                f"{names[0]} has width {before.shape[1]} there, {now.shape[1]} here"
+            )
         now[rows[1]] = before[rows[0]]
         for shard, name in enumerate(names):
             self._state[name].assign(now[shard :: len(names)])
@@ -273,10 +173,10 @@ class _Carrier:
     def _carry_one(self, name: str) -> None:
         variable, before = self._state[name], self._tensor(name)
         if (scope := self._scope_of(name)) is not None:
-            now = _by_class(variable.numpy(), before, *self._classes[scope])
+            now = by_class(variable.numpy(), before, *self._classes[scope])
             if now is None:
                 shapes = f"{list(before.shape)} there, {variable.shape.as_list()} here"
-                self._refuse(f"{name} of {scope} has shape {shapes}")
+                raise self._earlier.of_another_architecture(f"{name} of {scope} has shape {shapes}")
             variable.assign(now)
             self._carried += 1
             return
@@ -286,8 +186,8 @@ class _Carrier:
             return
         if self._names[0] == self._names[1]:
             shapes = f"{list(before.shape)} there, {variable.shape.as_list()} here"
-            self._refuse(f"{name} has shape {shapes}")
-        now = _by_field(variable.numpy(), before, *self._names_along(name))
+            raise self._earlier.of_another_architecture(f"{name} has shape {shapes}")
+        now = by_field(variable.numpy(), before, *self._names_along(name))
         if now is None:
             self._fresh.append(name)
         else:
@@ -310,7 +210,7 @@ class _Carrier:
         """The names of the fields along the first axis of a weight, earlier ones and these."""
         if found := re.findall(r"(width_\d+)_kernels", name):
             layers = [side[found[0]] for side in self._tables]
-            return [list(dict.fromkeys(f.owner for f in layer.fields)) for layer in layers]
+            return [owners.of(layer.fields) for layer in layers]
         for part, kind in _BY_KIND.items():
             if part in name:
                 sides = (self._earlier.fields, self._fields)
@@ -320,79 +220,7 @@ class _Carrier:
     def _tensor(self, name: str) -> np.ndarray:
         return self._reader.get_tensor(self._there[_key(name)] + _SUFFIX)
 
-    def _refuse(self, why: str) -> None:
-        raise WarmStartError(
-            f"{self._earlier.checkpoint} is of another architecture: {why}; repeat the settings of "
-            "that run's model, or start without it"
-        )
-
 
 def _key(name: str) -> str:
     """Returns the name of a variable without the number that depends on the kind of its rate."""
     return re.sub(r"^((?:table_)?optimizer_)[0-9]+_", r"\1", name)
-
-
-def _joined(shards: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the rows of a table of which shard k has every row r with r % shards = k."""
-    whole = np.empty((sum(map(len, shards)), *shards[0].shape[1:]), shards[0].dtype)
-    for number, shard in enumerate(shards):
-        whole[number :: len(shards)] = shard
-    return whole
-
-
-def _counts(before: Sequence[str], now: Sequence[str]) -> tuple[int, int, int]:
-    """Returns how many classes are carried, start fresh and are dropped."""
-    kept = len({*before} & {*now})
-    return kept, len(now) - kept, len(before) - kept
-
-
-def _by_class(
-    now: np.ndarray, before: np.ndarray, classes_before: Sequence[str], classes_now: Sequence[str]
-) -> np.ndarray | None:
-    """Carries the parts of a weight whose last axis has an output for each class.
-
-    Args:
-      now: The weight, as it starts.
-      before: The earlier weight.
-      classes_before: Names of the earlier classes.
-      classes_now: Names of the classes.
-
-    Returns:
-      The weight; None where the shapes do not fit the classes.
-    """
-    expected = (*now.shape[:-1], len(classes_before))
-    if before.shape != expected or now.shape[-1] != len(classes_now):
-        return None
-    now = now.copy()
-    for position, name in enumerate(classes_now):
-        if name in classes_before:
-            now[..., position] = before[..., classes_before.index(name)]
-    return now
-
-
-def _by_field(
-    now: np.ndarray, before: np.ndarray, names_before: Sequence[str], names_now: Sequence[str]
-) -> np.ndarray | None:
-    """Carries the parts of a weight whose first axis has as many rows for each field.
-
-    Args:
-      now: The weight, as it starts.
-      before: The earlier weight.
-      names_before: Names of the earlier fields.
-      names_now: Names of the fields.
-
-    Returns:
-      The weight; None where its shape does not follow from the number of fields.
-    """
-    sizes = [(len(now), len(names_now)), (len(before), len(names_before))]
-    if now.shape[1:] != before.shape[1:] or any(not n or rows % n for rows, n in sizes):
-        return None
-    width, other = (rows // fields for rows, fields in sizes)
-    if width != other:
-        return None
-    now = now.copy()
-    for position, name in enumerate(names_now):
-        if name in names_before:
-            first = names_before.index(name) * width
-            now[position * width : (position + 1) * width] = before[first : first + width]
-    return now

@@ -18,6 +18,12 @@ _ITEM, _WORD = rf"(?:{_SHOWN}|{_QUOTED}|{_BARE})?", rf"(?:{_QUOTED}|{_NUMBER})"
 _WITH_COMMAS = rf"^\[\s*{_ITEM}(?:\s*,\s*{_ITEM})*\s*\]$"
 _WITH_SPACES = rf"^\[\s*{_WORD}(?:\s+{_WORD})*\s*\]$"
 _NOTHING = ("None", "null")
+# Python's tuples and sets, and arrays as PostgreSQL writes them. Brackets are common in titles:
+# `(a, b)` and `(1)` are no lists, and `{a: b}` is none.
+_VALUE = rf"(?:{_SHOWN}|{_QUOTED}|{_NUMBER}|np\.\w+\((?:{_NUMBER})\))"
+_TUPLE = rf"(?:{_VALUE}\s*,\s*)+{_VALUE}?"
+_SET = rf"(?:{_VALUE}|[\w.-]+)(?:\s*,\s*(?:{_VALUE}|[\w.-]+))*"
+_IN_OTHER_BRACKETS = rf"^(?:\(\s*({_TUPLE})?\s*\)|\{{\s*({_SET})?\s*\}}|set\(\))$"
 
 
 def split_lists(cells: pl.Series, separator: str) -> pl.Series:
@@ -31,6 +37,8 @@ def split_lists(cells: pl.Series, separator: str) -> pl.Series:
       DatasetError: A list lacks items because NumPy left them out as it was written.
     """
     split = cells.str.split(separator)
+    if cells.str.contains(r"^(?:[({]|set\(\))").any():
+        cells = cells.str.replace(_IN_OTHER_BRACKETS, "[${1}${2}]")
     bracketed = cells.str.contains(f"{_WITH_COMMAS}|{_WITH_SPACES}").fill_null(False)
     if not bracketed.any():
         return split

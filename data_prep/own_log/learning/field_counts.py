@@ -10,7 +10,10 @@ from data_prep.own_log.cells import spelled
 from data_prep.own_log.learning.id_sketch import IdSketch
 
 # What programs write for lists, in text that is read as one id.
-_WRITTEN_LIST = r"""^(?:\[\s*(?:-?[0-9.]+|'.*'|".*"|.*,.*)?\s*\]|\(.*,.*\)|\{.*,.*\})$"""
+_WHOLE_LIST = r"""\[\s*(?:-?[0-9.]+|'.*'|".*"|.*,.*)?\s*\]|\(.*,.*\)|\{.*,.*\}"""
+# What is left of one, such as `[[1, 2], [3]]`, that was cut at its commas.
+_PIECE_OF_LIST = r"[\[({][^\])}]*|[^\[({]*[\])}]"
+_WRITTEN_LIST = rf"^(?:{_WHOLE_LIST}|{_PIECE_OF_LIST})$"
 # Numbers that are spelled as a typed number never is, such as 007, +5 and 2.50.
 _ODD_NUMBER = r"^(?:[+-]?(?:0[0-9]+(?:\.[0-9]*)?|[0-9]+\.(?:[0-9]*0)?)|\+[0-9]+(?:\.[0-9]+)?)$"
 _WRITTEN_LIST_OR_ODD_NUMBER = f"{_WRITTEN_LIST}|{_ODD_NUMBER}"  # two passes for few columns alone

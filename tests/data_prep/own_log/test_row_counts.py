@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.own_log import row_counts
 from data_prep.own_log.declaration import parse_declaration
+from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.preparation import prepare
 from data_prep.own_log.row_counts import RowCounts, check_rows, never_met
 from data_prep.own_log.rows.log_rows import LogRows
@@ -168,11 +169,17 @@ def test_shares_of_missing_and_unknown_values_are_noted_from_a_tenth_on(log):
     ]
 
 
-LISTS = ["[1, 2]", "(1, 2)", "{1, 2}", "['a']", "[]", "[7]"]
+LISTS = ["[1, 2]", "(1, 2)", "{1, 2}", "['a']", "[]", "[7]", "[[1, 2], [3]]", "{'a': 1, 'b': 2}"]
 
 
-@pytest.mark.parametrize("kind", ["categorical", "multi_categorical"])
-def test_ids_that_look_like_written_lists_are_noted(log, kind):
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("categorical", "8 ids look like written lists, such as '(1, 2)'; declare it multi_cat"),
+        ("multi_categorical", "2 ids look like written lists, such as '[[1, 2], [3]]'; lists st"),
+    ],
+)
+def test_ids_that_look_like_written_lists_are_noted(log, kind, said):
     ids = [*LISTS, "[x]", "(x)", "x (1, 2)", "a", "1", "b"]
     rows = [f"{1 + n % 4}|{n % 3 % 2}|{x}" for n, x in enumerate(ids)]
     (log / "log.csv").write_text("\n".join(["day|click|x", *rows]) + "\n")
@@ -180,12 +187,13 @@ def test_ids_that_look_like_written_lists_are_noted(log, kind):
     declaration = parse_declaration({**content, "separator": "|"}, pathlib.Path("shop.yaml"))
     schema = prepare(declaration, log, log / "out")
     (note,) = (note for note in notes(schema) if "lists" in note)
-    if kind == "categorical":
-        assert note.startswith(
-            "field x: 6 ids look like written lists, such as '(1, 2)'; declare it multi_categorical"
-        )
-    else:
-        assert note.startswith("field x: 2 ids look like written lists, such as '(1, 2)'; lists st")
+    assert note.startswith(f"field x: {said}")
+
+
+def test_pieces_of_lists_that_were_cut_at_their_commas_are_noted():
+    counts = FieldCounts(0, 0, "x")
+    counts.add_ids(pl.Series(["[[1", "2]", "x)", "(500) Days", "Rocky (1976)", "a", "{b"]))
+    assert (counts.written_lists, counts.written_list) == (4, "2]")
 
 
 def test_numbers_that_are_ids_of_several_spellings_are_noted(log):

@@ -52,7 +52,7 @@ def run(
             fail(str(error), error.exit_code)
         except OSError as error:
             sentence = _refused(error)
-            fail(_without_room(sentence) if full_disk(error) else sentence)
+            fail(_without_room(sentence, error.filename) if full_disk(error) else sentence)
         except KeyboardInterrupt as error:
             _end_interrupted(error)
         except Exception as error:
@@ -115,12 +115,12 @@ def _refused(error: OSError) -> str:
     return f"{error.filename} cannot be read or written ({error.strerror})"
 
 
-def _without_room(sentence: str) -> str:
-    """Adds how much room there is, where one of the program's flags says on which disk."""
+def _without_room(sentence: str, path: str | None = None) -> str:
+    """Adds how much room there is on the disk of a path, or else of what a flag names."""
     given = [flags.FLAGS[n].value for n in _OUTPUT_FLAGS if n in flags.FLAGS]
-    folders = [pathlib.Path(value).absolute() for value in given if value]
+    folders = [pathlib.Path(value).absolute() for value in (path, *given) if value]
     for folder in folders[:1]:
-        while not folder.exists():
+        while not folder.is_dir():
             folder = folder.parent
         free = shutil.disk_usage(folder).free / 2**20
         sentence += f"; it takes more than the {free:,.1f} MiB that are free in {folder}"

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 
+from dcrnn_tf.system import memory
 from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX
 
@@ -42,8 +43,8 @@ def require(
 ) -> None:
     """States what a job takes, and refuses it where the disk has too little room.
 
-    Where the job may fit and may not, a warning says so. Of a job that writes less than `SMALL`
-    nothing is said.
+    Where the job may fit and may not, and where there is less memory than it takes, a warning says
+    so. Of a job that writes less than `SMALL` nothing is said.
 
     Args:
       job: Name of the job, with which the sentence begins.
@@ -81,6 +82,12 @@ def require(
         print(
             "Warning: the room may not suffice; where it does not, make more and give the same "
             "command again, which goes on where it was.",
+            flush=True,
+        )
+    if need.memory > (there := memory.available()):
+        print(
+            f"Warning: this machine, or container, has {in_bytes(there)} of memory, with which the "
+            "system may end the program.",
             flush=True,
         )
 

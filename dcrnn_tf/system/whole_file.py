@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 PARTIAL_SUFFIX = ".partial"
+_SQLITE_FULL = "database or disk is full"
 
 
 @contextlib.contextmanager
@@ -40,8 +41,8 @@ def whole_file(path: str | pathlib.Path, mode: str = "w", **how: Any) -> Iterato
 def naming_file(path: str | pathlib.Path) -> Iterator[None]:
     """Adds the file's name to errors of writing that lack it, as most do on a full disk.
 
-    Python's own errors name no file once it is open; those of Polars and TensorFlow are of other
-    types, and hold words alone.
+    Python's own errors name no file once it is open; those of Polars, TensorFlow and SQLite are of
+    other types, and hold words alone.
     """
     try:
         yield
@@ -66,4 +67,4 @@ def full_disk(error: Exception) -> int | None:
     for number in (errno.ENOSPC, errno.EDQUOT):
         if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
             return number
-    return None
+    return errno.ENOSPC if _SQLITE_FULL in str(error) else None

@@ -74,7 +74,7 @@ def main(settings: Settings, of_model: object, of_training: object) -> None:
     from dcrnn_tf.dataset.schema import load_schema
     from experiments.tune import page, runs, space, trials
     from experiments.tune.objective import Objective
-    from experiments.tune.study import Budget, Study
+    from experiments.tune.study import Budget, Study, on_disk
 
     objective = Objective(address)
     kind = runs.Fitted if settings.model in space.PROGRAMS else runs.Network
@@ -91,11 +91,12 @@ def main(settings: Settings, of_model: object, of_training: object) -> None:
     config.pop("threads", None)  # they decide nothing
     out_dir = pathlib.Path(settings.out_dir)
     seed = int(str(fixed["seed"]))
-    study = Study(out_dir, config, tuned.dimensions, objective.maximized, seed)
     budget = Budget(settings.trials, settings.row_visits)
-    trials.work(study, tuned, objective, budget, settings.prune)
-    if settings.report:
-        print(f"Report: {page.write(study, settings.model, objective)}")
+    with on_disk(out_dir):
+        study = Study(out_dir, config, tuned.dimensions, objective.maximized, seed)
+        trials.work(study, tuned, objective, budget, settings.prune)
+        if settings.report:
+            print(f"Report: {page.write(study, settings.model, objective)}")
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import optuna
+import sqlalchemy.exc
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderInUseError, FolderLock
+from dcrnn_tf.system.whole_file import naming_file
 from experiments.runs import run_folder
 from experiments.tune.space import Dimension
 
@@ -235,6 +237,16 @@ class Study:
     def _locked(self, number: int) -> FolderLock:
         folder = self.run_dir(number)
         return FolderLock(folder.with_suffix(".lock"), folder)
+
+
+@contextlib.contextmanager
+def on_disk(folder: pathlib.Path) -> Iterator[None]:
+    """Makes a context in which a full disk is an `OSError` that names the file of the trials."""
+    try:
+        yield
+    except (sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError) as error:
+        with naming_file(folder / STUDY_FILE):
+            raise error.__cause__ or error from None
 
 
 def read_trials(folder: pathlib.Path) -> list[FrozenTrial]:

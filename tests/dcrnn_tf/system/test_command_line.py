@@ -1,6 +1,7 @@
 """How programs start and end: a mistake is one sentence, never a traceback."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -62,6 +63,16 @@ def test_what_the_system_refuses_is_one_sentence(body, sentence):
     done = run(body, "--file=/proc/nope/x")
     assert done.returncode == 1
     assert done.stderr.strip() == f"Error: {sentence}"
+
+
+def test_of_a_full_disk_the_room_is_said_that_the_named_file_has(tmp_path):
+    done = run(f"raise OSError(28, 'No space left on device', {str(tmp_path / 'a' / 'b')!r})")
+    assert re.fullmatch(
+        rf"Error: {tmp_path}/a/b cannot be read or written \(No space left on device\); it takes "
+        rf"more than the [0-9,.]+ MiB that are free in {tmp_path}; make room and give the same "
+        "command again",
+        done.stderr.strip(),
+    )
 
 
 def test_other_errors_keep_their_traceback():

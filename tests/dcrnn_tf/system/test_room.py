@@ -1,6 +1,6 @@
 import pytest
 
-from dcrnn_tf.system import room
+from dcrnn_tf.system import memory, room
 from dcrnn_tf.system.errors import UserError
 from tests.free_room import set_free
 
@@ -36,6 +36,18 @@ def test_a_job_that_may_fit_goes_on_with_a_warning(tmp_path, monkeypatch, capsys
     set_free(monkeypatch, 4 * GB)
     room.require("This job", tmp_path, need)
     assert "Warning" not in capsys.readouterr().out
+
+
+def test_a_job_that_takes_more_memory_than_there_is_goes_on_with_a_warning(
+    tmp_path, monkeypatch, capsys
+):
+    set_free(monkeypatch, 50 * GB)
+    monkeypatch.setattr(memory, "available", lambda: 2 * GB)
+    room.require("This job", tmp_path, room.Need(3 * GB, memory=2 * GB))
+    assert "Warning" not in capsys.readouterr().out
+    room.require("This job", tmp_path, room.Need(3 * GB, memory=2 * GB + 1))
+    _, warning = capsys.readouterr().out.splitlines()
+    assert warning.startswith("Warning: this machine, or container, has 2.0 GB of memory, with ")
 
 
 def test_what_an_earlier_attempt_holds_counts_as_room(tmp_path, monkeypatch):

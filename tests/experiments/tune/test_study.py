@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from experiments.tune import page, trials
 from experiments.tune.objective import Objective
 from experiments.tune.runs import Outcome
 from experiments.tune.space import Choice, Log
-from experiments.tune.study import Budget, Study
+from experiments.tune.study import Budget, Study, on_disk
 
 SPACE = (Log("learning_rate", 1e-4, 1e-2), Choice("set.units", ([8], [16, 8])))
 AUC = Objective(MetricAddress.parse("validation/click/auc"))
@@ -133,6 +134,27 @@ def test_ended_behind_its_last_trial_the_best_is_written_by_the_next(tmp_path, m
         with pytest.raises(Gone):
             work(tmp_path, Counted(), Budget(1))
     assert not (tmp_path / "best.json").exists()
+    work(tmp_path, Counted(), Budget(1))
+    assert (tmp_path / "best.json").exists()
+
+
+@pytest.mark.parametrize("pages", [12, 28])  # in the midst of making tables, and behind it
+def test_a_full_disk_names_the_file_of_the_trials(tmp_path, monkeypatch, pages):
+    def connect(*arguments, **options):
+        connection = sqlite3.Connection(*arguments, **options)
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    def fill():
+        study = study_in(tmp_path)
+        with study.claim(Budget(1)) as claimed:
+            study.tell(claimed, 0.5, 10, reason="x" * 9000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        with pytest.raises(OSError, match="No space left on device") as full, on_disk(tmp_path):
+            fill()
+    assert full.value.filename == str(tmp_path / "study.db")
     work(tmp_path, Counted(), Budget(1))
     assert (tmp_path / "best.json").exists()
 

@@ -58,6 +58,18 @@ class Settings:
         "Whether the signature encoded_features is written as an ONNX file too, "
         "assets.extra/model.onnx; needs the extra onnx.",
     )
+    table_precision: str = setting(
+        "float32",
+        "Type in which embedding tables are stored: bfloat16 takes half of the bytes, int8 little "
+        "more than a quarter. What is lost on validation rows is printed and written.",
+        choices=("float32", "bfloat16", "int8"),
+    )
+    largest_difference: float = setting(
+        0.01,
+        "Largest difference of a probability for which tables may be stored in another type than "
+        "float32.",
+        lower=0,
+    )
     mixed_precision: str | None = setting(
         None,
         "Type of the computation as in experiments.train; that of the training by default.",
@@ -70,7 +82,9 @@ def main(settings: Settings) -> None:
     step: int | str | None = run_folder.checkpoint_of(settings.checkpoint)
     check_plain(settings.export_dir, "--export_dir")
     from dcrnn_tf.dataset.schema import VOCABULARY_FOLDER
-    from dcrnn_tf.serving import export, field_statistics, gate, onnx_file
+    from dcrnn_tf.layers.embedding.compact_rows import FLOAT32
+    from dcrnn_tf.serving import export, field_statistics, gate, precision
+    from dcrnn_tf.serving.onnx import onnx_file
     from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
     from experiments.runs import model_card, trained_runs
 
@@ -91,14 +105,25 @@ def main(settings: Settings) -> None:
         if len(user_fields) == len(schema.fields):
             user_fields = ()
     serving_model = ServingModel(
-        run.model, schema, run.dataset.vocabularies(), run.positive_weights, user_fields
+        run.model,
+        schema,
+        run.dataset.vocabularies(),
+        run.positive_weights,
+        user_fields,
+        settings.table_precision,
     )
+    loss = None
+    if settings.table_precision != FLOAT32:
+        loss = precision.measured(serving_model, run.dataset)
+        loss.check(settings.largest_difference)
     onnx = onnx_file.converted(serving_model, run.dataset) if settings.onnx else None
 
     def write_extra(extra: pathlib.Path) -> None:
         schema.save(extra)
         if onnx is not None:
             (extra / onnx_file.FILE).write_bytes(onnx)
+        if loss is not None:
+            loss.write(extra)
         gate.write_golden(extra, serving_model, run.dataset)
         field_statistics.write(extra, run.dataset)
         shutil.copytree(run.dataset.folder / VOCABULARY_FOLDER, extra / VOCABULARY_FOLDER)
@@ -119,6 +144,10 @@ def main(settings: Settings) -> None:
     name = written.resolve().parent.name
     print(f"Step {run.step} of {settings.run_dir} written to {written}: model {name!r},")
     print(f"signatures {', '.join(serving_model.signatures())}.")
+    if loss is not None:
+        print(f"Tables in {loss.table_precision}, on {loss.rows:,} rows:")
+        for line in (*loss.differences, *loss.changes):
+            print(f"  {line}")
     if onnx is not None:
         file = written / export.EXTRA_FOLDER / onnx_file.FILE
         print(f"The signature {ENCODED} is an ONNX file too: {file}.")

@@ -134,13 +134,19 @@ def _falls(
         defined = np.asarray(task.defined(labels[task.name]))
         values = []
         for answers in (before, now):
-            columns = _columns(task.kind, labels[task.name][defined], answers[task.name][defined])
+            columns = columns_of(task.kind, labels[task.name][defined], answers[task.name][defined])
             values.append(metrics.compute(columns, task.kind)[metric.name])
         yield Fall(task.name, metric, *values)
 
 
-def _columns(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of metrics, of labels and what a served model gives."""
+def columns_of(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the columns of metrics, of labels and what a served model gives.
+
+    Args:
+      kind: Kind of the task.
+      labels: Labels of the rows on which it is defined.
+      answers: The task's output on these rows.
+    """
     if kind == REGRESSION:
         return {"labels": labels, "predictions": answers}
     answers = np.clip(answers.astype(np.float64), _SMALLEST, 1 - _SMALLEST)

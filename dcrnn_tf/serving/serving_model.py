@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import REGRESSION, DatasetError, Schema
+from dcrnn_tf.layers.embedding.compact_rows import FLOAT32
 from dcrnn_tf.layers.product import bfloat16_products
 from dcrnn_tf.models import MultiTaskModel, probabilities
 from dcrnn_tf.models.derived_outputs import kinds
@@ -57,8 +58,11 @@ class ServingModel(tf.Module):
       vocabularies: `{field: raw ids}`, as `RawFeatures` takes them.
       positive_weights: that the model was trained with, `{task: w}`; log w is taken off its logits.
       user_fields: Fields of the user; without them there is no `rank`.
+      table_precision: Type in which embedding tables are stored, `float32` or one that
+        `CompactRows` takes.
 
     Attributes:
+      table_precision: That type.
       low_precision: Whether products are computed in another type than float32.
 
     Raises:
@@ -73,6 +77,7 @@ class ServingModel(tf.Module):
         vocabularies: Mapping[str, np.ndarray],
         positive_weights: Mapping[str, float],
         user_fields: Sequence[str] = (),
+        table_precision: str = FLOAT32,
     ):
         super().__init__(name="serving_model")
         names = [field.name for field in schema.fields]
@@ -88,14 +93,20 @@ class ServingModel(tf.Module):
         positive_weights = {n: positive_weights.get(n, math.nan) for n in schema.task_names}
         self._log_weights = probabilities.log_weights(positive_weights, schema.tasks)
         self.raw_features = RawFeatures(schema, vocabularies)
-        predictor = Predictor(model, positive_weights)
+        copy = _with_user(model, self._user_fields)
+        replaced: dict = {}
+        if table_precision != FLOAT32:
+            replaced = copy.embedding.compact(table_precision)
+        self.table_precision = table_precision
         # In functions out of sight of TensorFlow, which would save the whole model a second time.
+        predictor = Predictor(model, positive_weights)
         self._trained = lambda features: predictor.probabilities(features, schema.tasks)
         self._raw_rows = lambda features: raw_rows(schema, vocabularies, features)
         self.low_precision = model.compute_dtype != "float32" or bfloat16_products()
-        copy = _with_user(model, self._user_fields)
         # The variables alone: of a Keras model more would be saved than a server needs.
-        self.weights = tuple(variable.value for variable in copy.variables)
+        tables = {id(variable) for shards in replaced.values() for variable in shards}
+        kept = tuple(v.value for v in copy.variables if id(v) not in tables)
+        self.weights = (*kept, *(table.stored for table in replaced))
         self._logits = lambda features: copy(features, training=False)
         self._rank_logits = copy.rank_logits
         raw, arguments = self.raw_features, self.arguments
@@ -233,13 +244,20 @@ class ServingModel(tf.Module):
 
     def _first_rows(self, dataset: PreparedDataset, rows: int) -> tuple[dict, dict, dict]:
         """Returns rows as clients send them, their features, and their labels."""
-        splits = dataset.schema.splits
-        split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
-        batches = dataset.batches(split, rows, joined=True, weighted=False)
-        features, labels = (
-            {name: column.numpy() for name, column in part.items()} for part in next(iter(batches))
-        )
+        features, labels = next(batches(dataset, rows))
         return *self._raw_rows(features), labels
+
+    def both(
+        self, features: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Returns what the model in training gives, and what it gives as its tables are stored."""
+        return self._trained(features), self._as_stored(features)
+
+    def _as_stored(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if self.table_precision == FLOAT32:
+            return self._trained(features)
+        found = self._score({name: tf.constant(column) for name, column in features.items()})
+        return {name: values.numpy() for name, values in found.items()}
 
     def _expected(
         self, features: Mapping[str, np.ndarray]
@@ -251,7 +269,7 @@ class ServingModel(tf.Module):
         Large numbers that are not scaled leave few digits to a logit. How few shows the difference
         that it makes to round every number up or down.
         """
-        expected = self._trained(features)
+        expected = self._as_stored(features)
         rounding, tolerance = (2.0**-9, 2.0**-6) if self.low_precision else (2.0**-23, 2.0**-16)
         random = np.random.default_rng(0)
         rounded = {
@@ -259,7 +277,7 @@ class ServingModel(tf.Module):
             for name, column in features.items()
             if column.dtype == np.float32
         }
-        others = self._trained({**features, **rounded})
+        others = self._as_stored({**features, **rounded})
         differences = {n: float(np.abs(others[n] - expected[n]).max()) for n in expected}
         of_numbers = {
             name: tolerance * max(1.0, float(np.abs(expected[name]).max())) + 4 * differences[name]
@@ -275,6 +293,22 @@ class ServingModel(tf.Module):
         tasks = probabilities.unweighted(logits, self._log_weights, self.tasks)
         every = probabilities.with_derived(tasks, self.derived_outputs, self._on_every_exposure)
         return probabilities.shown(every, self.tasks, self.derived_outputs)
+
+
+def batches(dataset: PreparedDataset, rows: int) -> Iterator[tuple[dict, dict]]:
+    """Yields features and labels of the split that exports are tried with, as arrays.
+
+    Args:
+      dataset: The dataset; of `TRIED_SPLITS` the first that has rows is taken.
+      rows: Largest number of rows of a batch.
+    """
+    splits = dataset.schema.splits
+    split = next(name for name in TRIED_SPLITS if name in splits and splits[name].rows)
+    for batch in dataset.batches(split, rows, joined=True, weighted=False):
+        features, labels = (
+            {name: column.numpy() for name, column in part.items()} for part in batch
+        )
+        yield features, labels
 
 
 def _with_user(model: MultiTaskModel, user_fields: Sequence[str]) -> MultiTaskModel:

@@ -18,8 +18,10 @@ import tensorflow as tf
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.schema import BINARY, DatasetError, load_schema
+from dcrnn_tf.system.errors import UserError
 from dcrnn_tf.system.folder_lock import FolderInUseError
 from dcrnn_tf.training import metrics_log
+from experiments import export
 from experiments import train as train_program
 from experiments.runs import latency, run_folder, trained_runs
 from tests.markdown import unpadded
@@ -384,6 +386,22 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     lines = [line for line in card.splitlines() if line.startswith("| validation | click |")]
     logged = metrics_log.evaluations(metrics_log.read(finished_run / "metrics.jsonl"), "validation")
     assert f"{logged[step]['click']['auc']:.4f}" in lines[0]
+
+
+def test_export_tells_what_smaller_tables_lose(finished_run, tmp_path, capsys):
+    settings = export.Settings(str(finished_run), str(tmp_path), table_precision="int8")
+    export.main(settings)
+    output = capsys.readouterr().out
+    assert "Tables in int8, on " in output
+    assert re.search(r"  click moves by .* at most, .* on average\n", output)
+    assert re.search(r"  conversion: AUC 0\.\d+ in float32, 0\.\d+ as stored\n", output)
+    written = json.loads((tmp_path / "1" / "assets.extra" / "precision.json").read_text())
+    assert written["table_precision"] == "int8"
+    largest = max(difference["largest"] for difference in written["differences"])
+    too_far = dataclasses.replace(settings, largest_difference=largest / 2)
+    with pytest.raises(UserError, match="nothing was exported"):
+        export.main(too_far)
+    assert not (tmp_path / "2").exists()
 
 
 def test_calls_of_an_exported_model_are_timed(finished_run):

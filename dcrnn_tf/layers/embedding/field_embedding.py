@@ -11,6 +11,7 @@ import tensorflow as tf
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, VECTOR, Field
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.embedding import affine, owners, pooling, row_shards, widths
+from dcrnn_tf.layers.embedding.compact_rows import CompactRows
 from dcrnn_tf.layers.embedding.in_order import in_order
 from dcrnn_tf.layers.embedding.list_values import ListValues, one_by_one
 from dcrnn_tf.layers.embedding.row_table import RowTable
@@ -302,6 +303,18 @@ class FieldEmbedding(Layer):
           values: Values, `(count, width)`.
         """
         self._holder(field)._row_table.assign(field, rows, columns, values)
+
+    def compact(self, precision: str) -> dict[CompactRows, tuple[keras.Variable, ...]]:
+        """Has all rows read from tables of fewer bytes from now on, for a model that is served.
+
+        Args:
+          precision: Type in which rows are stored, as `CompactRows` takes it.
+
+        Returns:
+          The tables, each with the variables whose place it takes.
+        """
+        layers = [layer for layer in self.layers_by_table().values() if layer.shards]
+        return {layer._row_table.compact(precision): layer.shards for layer in layers}
 
     def _holder(self, field: str) -> "FieldEmbedding":
         """The layer whose table has the rows of a field."""

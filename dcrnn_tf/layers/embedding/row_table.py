@@ -9,6 +9,7 @@ import tensorflow as tf
 from dcrnn_tf.dataset.encodings import PADDING_ROW
 from dcrnn_tf.dataset.schema import LARGEST_ROW, MULTI_CATEGORICAL, Field
 from dcrnn_tf.layers.embedding import row_shards
+from dcrnn_tf.layers.embedding.compact_rows import CompactRows
 
 
 class RowTable:
@@ -58,6 +59,7 @@ class RowTable:
         self._number_of_shards = shards
         self._devices = devices
         self._shards: tuple[keras.Variable, ...] = ()
+        self._compact: CompactRows | None = None
 
     def build(
         self,
@@ -88,8 +90,19 @@ class RowTable:
         self._shards = tuple(shards)
         return self._shards
 
+    def compact(self, precision: str) -> CompactRows:
+        """Has rows read from a table of fewer bytes from now on, and returns that.
+
+        Args:
+          precision: Type in which rows are stored, as `CompactRows` takes it.
+        """
+        self._compact = CompactRows(self._shards, precision)
+        return self._compact
+
     def read(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns rows of the table, `(*rows.shape, dim)`."""
+        if self._compact is not None:
+            return self._compact(rows)
         if len(self._shards) == 1:
             return tf.gather(self._shards[0].value, rows)
         return row_shards.lookup([shard.value for shard in self._shards], rows)

@@ -11,9 +11,9 @@ import tf2onnx
 
 from dcrnn_tf import models
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.serving import onnx_file
-from dcrnn_tf.serving.onnx_file import OnnxError
-from dcrnn_tf.serving.onnx_operations import HANDLERS
+from dcrnn_tf.serving.onnx import onnx_file
+from dcrnn_tf.serving.onnx.onnx_file import OnnxError
+from dcrnn_tf.serving.onnx.onnx_operations import HANDLERS
 from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
 from dcrnn_tf.serving.trial import ExportError
 from tests.often import often

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 
 from dcrnn_tf.dataset.reader import PreparedDataset
+from dcrnn_tf.layers.embedding.compact_rows import FLOAT32
 from dcrnn_tf.serving import trial
 from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
 from dcrnn_tf.system.errors import UserError
@@ -62,6 +63,11 @@ def converted(serving_model: ServingModel, dataset: PreparedDataset) -> bytes:
             "an ONNX file computes in float32, and the model does not; export it with "
             "--mixed_precision=none"
         )
+    if serving_model.table_precision != FLOAT32:
+        raise OnnxError(
+            "an ONNX file holds embedding tables in float32; export it with "
+            "--table_precision=float32"
+        )
     content = _converted(serving_model)
     _try(content, serving_model, dataset)
     return content
@@ -71,7 +77,7 @@ def _converted(serving_model: ServingModel) -> bytes:
     import onnx
     import tf2onnx
 
-    from dcrnn_tf.serving.onnx_operations import HANDLERS
+    from dcrnn_tf.serving.onnx.onnx_operations import HANDLERS
 
     function = serving_model.signatures()[ENCODED]
     with _silence("tf2onnx"), _silence("tensorflow"):  # the latter warns of tables out of its reach

@@ -10,33 +10,35 @@ from dcrnn_tf.dataset.blocks import as_written, keys_of, parse_block, pop_lists
 from dcrnn_tf.dataset.fixed_threads import with_fixed_threads
 from dcrnn_tf.dataset.schema import Entity, Field
 
+_SPARE = 8  # a growing column has an eighth more room than rows
+
 
 class EntityTable:
     """An entity table in memory: lists end to end with row splits, as on disk."""
 
     def __init__(self, folder: pathlib.Path, entity: Entity, fields: Sequence[Field]):
         self._fields = fields
-        parts: dict[str, list[np.ndarray]] = {name: [] for f in fields for name in f.columns}
-        dtypes = {name: dtype for f in fields for name, dtype in f.columns.items()}
+        dtypes = {name: dtype for field in fields for name, dtype in field.columns.items()}
+        growing = {name: _Growing(dtype) for name, dtype in dtypes.items()}
         files = [str(folder / shard.file) for shard in entity.shards]
         blocks = tf.data.TFRecordDataset(files).map(
             as_written(lambda record: parse_block(record, dtypes))
         )
         for block in with_fixed_threads(blocks).as_numpy_iterator():
             for name, values in block.items():
-                parts[name].append(values)
-        columns = {}
-        for name in list(parts):
-            columns[name] = np.concatenate(parts.pop(name))
-        for field in fields:
+                growing[name].append(values)
+        self._columns: dict[str, tf.Tensor | tf.RaggedTensor] = {}
+        for field in fields:  # one at a time: its tensors are a copy
+            columns = {name: growing.pop(name).values() for name in field.columns}
             ids = columns[next(iter(field.columns))]
-            if field.has_ids and not np.all((ids >= 0) & (ids < field.vocabulary_size)):
+            if (
+                field.has_ids
+                and not 0 <= ids.min(initial=0) <= ids.max(initial=0) < field.vocabulary_size
+            ):
                 raise tf.errors.InvalidArgumentError(
                     None, None, f"{field.name} holds a number outside its vocabulary"
                 )
-        self._columns: dict[str, tf.Tensor | tf.RaggedTensor] = {}
-        with tf.device("CPU:0"):
-            for field in fields:
+            with tf.device("CPU:0"):
                 self._columns |= pop_lists(field, columns)
 
     @property
@@ -57,3 +59,25 @@ class EntityTable:
                 if isinstance(features[name], tf.RaggedTensor):
                     features[name] = features[name].to_tensor(shape=(None, width))
         return features
+
+
+class _Growing:
+    """A column that grows in place: parts and their whole would be in memory together."""
+
+    def __init__(self, dtype: str):
+        kind = np.dtype(dtype)
+        self._values = np.empty((0, *kind.shape), kind.base)
+        self._rows = 0
+
+    def append(self, part: np.ndarray) -> None:
+        start, self._rows = self._rows, self._rows + len(part)
+        if self._rows > len(self._values):
+            self._resize(self._rows + self._rows // _SPARE)
+        self._values[start : self._rows] = part
+
+    def values(self) -> np.ndarray:
+        self._resize(self._rows)
+        return self._values
+
+    def _resize(self, rows: int) -> None:
+        self._values.resize((rows, *self._values.shape[1:]), refcheck=False)

@@ -57,7 +57,8 @@ def main(settings: Settings) -> None:
     """Runs the program."""
     from dcrnn_tf.training import evaluation
     from dcrnn_tf.training.evaluation import intervals, row_groups, slices
-    from experiments.runs import report, run_folder, trained_runs
+    from experiments.runs import run_folder, trained_runs
+    from experiments.runs.pages import report
 
     command_line.use_threads(settings.threads)
     run = trained_runs.load(settings.run_dir, settings.data_dir, settings.step)

@@ -86,7 +86,8 @@ def main(settings: Settings) -> None:
     from dcrnn_tf.serving import export, field_statistics, gate, precision
     from dcrnn_tf.serving.onnx import onnx_file
     from dcrnn_tf.serving.serving_model import ENCODED, ServingModel
-    from experiments.runs import model_card, trained_runs
+    from experiments.runs import trained_runs
+    from experiments.runs.pages import model_card
 
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     command_line.use_threads(0)

@@ -30,7 +30,7 @@ from dcrnn_tf.dataset.vocabulary import load_vocabulary
 from experiments.reports import plots
 from experiments.reports.blocks import Bullets, Facts, Pictures
 from experiments.reports.document import Document, Section
-from experiments.runs import report as run_report
+from experiments.runs.pages import report as run_report
 from experiments.tables import report as table_report
 from experiments.tables.result import aggregate
 from experiments.tables.spec import Row, Table

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dcrnn_tf.system import command_line
-from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.system.settings import setting
+from experiments.runs.settings import RunSettings
 
 if TYPE_CHECKING:
     from dcrnn_tf.dataset.reader import PreparedDataset
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """The dataset, the folder of the run, and how the trees are fitted."""
 
-    data_dir: str = required("Prepared dataset to train on.")
-    run_dir: str = required("Folder of the run, made if it is missing.")
     max_rows: int = setting(
         2_000_000, "Largest number of training examples that are used.", lower=1
     )
@@ -42,14 +41,6 @@ class Settings:
         0.0, "Factor of the squared values of leaves in the loss.", lower=0
     )
     seed: int = setting(0, "Seed of the sample that bins are made of.", lower=0)
-    evaluate_test: bool = setting(
-        True, "Whether the test split is evaluated at the end; without, its files are not opened."
-    )
-    keep_scores: bool = setting(
-        False,
-        "Whether labels and logits of the last split are written to scores.npz, by which runs are "
-        "compared row by row.",
-    )
 
 
 def main(settings: Settings, paged: bool = True) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dcrnn_tf.system import command_line
-from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.system.settings import setting
+from experiments.runs.settings import RunSettings
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """The dataset, the folder of the run, and how the regressions are fitted."""
 
-    data_dir: str = required("Prepared dataset to train on.")
-    run_dir: str = required("Folder of the run, made if it is missing.")
     max_rows: int = setting(
         2_000_000, "Largest number of training examples that are used.", lower=1
     )
@@ -38,14 +37,6 @@ class Settings:
         (0.01, 0.03, 0.1),
         "Values of scikit-learn's C to choose from, comma-separated.",
         noun="finite numbers above 0",
-    )
-    evaluate_test: bool = setting(
-        True, "Whether the test split is evaluated at the end; without, its files are not opened."
-    )
-    keep_scores: bool = setting(
-        False,
-        "Whether labels and logits of the last split are written to scores.npz, by which runs are "
-        "compared row by row.",
     )
 
 

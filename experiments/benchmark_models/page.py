@@ -14,7 +14,7 @@ from experiments.reports import plots
 from experiments.reports.blocks import Block, Bullets, Picture, Pictures
 from experiments.reports.document import Document, Section
 from experiments.reports.words import plain
-from experiments.runs.report import REPORT_FILE
+from experiments.runs.pages.report import REPORT_FILE
 from experiments.tables import comparison_plots
 from experiments.tune import space
 from experiments.tune.study import SETTINGS

@@ -46,7 +46,7 @@ def main(output: Output, settings: make.Settings) -> None:
     command_line.use_threads(0)
     logging.set_verbosity(logging.ERROR)  # TensorFlow tells of every file it writes
     from experiments.leaderboard import files
-    from experiments.runs.report import REPORT_FILE
+    from experiments.runs.pages.report import REPORT_FILE
 
     files.write_numbers(out_dir, result, {})  # what there is before exports are timed
     latencies: dict[str, dict[int, float]] = {}

@@ -7,7 +7,7 @@ from experiments.leaderboard import content
 from experiments.reports import plots
 from experiments.reports.blocks import Bullets, Links, Picture, Pictures
 from experiments.reports.document import Document, Section
-from experiments.runs.report import REPORT_FILE
+from experiments.runs.pages.report import REPORT_FILE
 from experiments.tables import comparison_plots, sentences
 from experiments.tables.result import TableResult
 

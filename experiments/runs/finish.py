@@ -11,7 +11,8 @@ from dcrnn_tf.models.derived_outputs import DerivedOutput
 from dcrnn_tf.system.whole_file import whole_file
 from dcrnn_tf.training import evaluation
 from dcrnn_tf.training.evaluation.row_groups import RowGroups
-from experiments.runs import report, run_folder
+from experiments.runs import run_folder
+from experiments.runs.pages import report
 
 Columns = Mapping[str, np.ndarray]
 """Labels or logits of a split, `{task: (rows,)}`."""

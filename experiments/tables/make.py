@@ -274,7 +274,7 @@ def _write(
     failed: Mapping[pathlib.Path, str],
 ) -> "tuple[TableResult, pathlib.Path]":
     """Computes the result of finished runs, writes its files and prints it."""
-    from experiments.runs.report import REPORT_FILE
+    from experiments.runs.pages.report import REPORT_FILE
     from experiments.tables import report
     from experiments.tables.result import aggregate
 

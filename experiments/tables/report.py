@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from experiments.reports.blocks import Bullets, Links, Pictures
 from experiments.reports.document import Document, Section
 from experiments.reports.plots import MANY
-from experiments.runs import curves, origin
-from experiments.runs.report import REPORT_FILE
+from experiments.runs.pages import curves, origin
+from experiments.runs.pages.report import REPORT_FILE
 from experiments.tables import grids, plots, sentences
 from experiments.tables.result import RowResult, TableResult
 

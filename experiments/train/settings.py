@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dcrnn_tf.system import command_line
-from dcrnn_tf.system.settings import required, setting
+from dcrnn_tf.system.settings import setting
 from dcrnn_tf.training.metric_address import MetricAddress
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments.runs import forms
+from experiments.runs.settings import RunSettings
 
 _AUTO, _NONE = "auto", "none"
 # Settings of ways of balancing that have flags: the flag, the setting's name there, the default.
@@ -20,11 +21,9 @@ _BALANCING = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """What is trained on which dataset, and who trains it."""
 
-    data_dir: str = required("Prepared dataset to train on.")
-    run_dir: str = required("Folder of the run, made if it is missing.")
     model: str = setting(
         "dcrnn", "Name of the model in the registry, or MODULE:CLASS of one of your own."
     )
@@ -77,14 +76,6 @@ class Settings:
     )
     gradnorm_alpha: float | None = setting(
         None, "Exponent of --balancing=gradnorm, 1.5 by default: how strongly it evens the pace."
-    )
-    evaluate_test: bool = setting(
-        True, "Whether the test split is evaluated at the end; without, its files are not opened."
-    )
-    keep_scores: bool = setting(
-        False,
-        "Whether labels and logits of the last split are written to scores.npz, by which runs are "
-        "compared row by row.",
     )
     threads: int = setting(
         0, "Number of processor threads that TensorFlow may use; 0 takes all.", lower=0

@@ -15,8 +15,8 @@ from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.plots import COLOURS, INK, label_axes, literal, panel
 from experiments.reports.words import plain
-from experiments.runs import report as run_report
-from experiments.runs.report import REPORT_FILE
+from experiments.runs.pages import report as run_report
+from experiments.runs.pages.report import REPORT_FILE
 from experiments.tune import study as studies
 from experiments.tune.objective import Objective
 from experiments.tune.space import Choice

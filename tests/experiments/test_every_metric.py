@@ -10,7 +10,7 @@ from dcrnn_tf import metrics
 from experiments.leaderboard import files as leaderboard_files
 from experiments.leaderboard.table import LEADERBOARD
 from experiments.reports.words import number
-from experiments.runs import report as run_report
+from experiments.runs.pages import report as run_report
 from experiments.tables import report as table_report
 from experiments.tables.result import aggregate
 from experiments.tables.sentences import verdicts

@@ -18,7 +18,8 @@ from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments import evaluate, train
 from experiments.baselines import boosted_trees, constant, logistic_regression
-from experiments.runs import findings, model_card, report, trained_runs
+from experiments.runs import findings, trained_runs
+from experiments.runs.pages import model_card, report
 from experiments.runs.run import load_run
 
 ROWS = 4000

@@ -9,7 +9,8 @@ from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.checkpoints import CHECKPOINTS, Checkpoints
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments import evaluate, export, train
-from experiments.runs import findings, report, run_folder, trained_runs
+from experiments.runs import findings, run_folder, trained_runs
+from experiments.runs.pages import report
 
 
 @pytest.mark.slow

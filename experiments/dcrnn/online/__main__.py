@@ -45,7 +45,7 @@ def main(chosen: Settings, changed: Changes, design_changes: DesignChanges) -> N
 
     from experiments.dcrnn.online import files, policies
     from experiments.dcrnn.online.content import OnlineResult
-    from experiments.runs.report import REPORT_FILE
+    from experiments.runs.pages.report import REPORT_FILE
 
     command_line.use_threads(0)
     arms = policies.load_arms(

@@ -10,7 +10,7 @@ from experiments.dcrnn.online.statistics import EXPECTED, METRICS, improvement
 from experiments.reports import plots
 from experiments.reports.blocks import Bullets, Facts, Links, Picture, Pictures
 from experiments.reports.document import Document, Section
-from experiments.runs.report import REPORT_FILE
+from experiments.runs.pages.report import REPORT_FILE
 
 
 def write(result: OnlineResult, folder: pathlib.Path, offline: str) -> Document:

@@ -12,7 +12,7 @@ from dcrnn_tf.system.errors import DatasetError
 from experiments.dephn import tables
 from experiments.dephn.figures import plots
 from experiments.runs import run_folder, trained_runs
-from experiments.runs.curves import read_metrics
+from experiments.runs.pages.curves import read_metrics
 from experiments.tables.figure_page import DrawnFigure, Results, difference_words, made_on
 from experiments.tables.statistics import paired_difference
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from dcrnn_tf.training import metrics_log
 from experiments.reports import plots
 from experiments.reports.blocks import Picture
-from experiments.runs import curves, findings, report, reuse
+from experiments.runs import findings, reuse
+from experiments.runs.pages import curves, report
 from experiments.runs.run import load_run
 from tests.experiments.run_folders import write_run
 from tests.fuzzing import JSON_CHANGES, MUTATIONS, SEEDS, cases, changed, fuzz, mutate, result

@@ -9,7 +9,8 @@ from experiments.reports.blocks import Block, Bullets
 from experiments.reports.document import Document, Section
 from experiments.reports.grid import Grid, Number, Text
 from experiments.reports.words import plain
-from experiments.runs import curves, origin, run_folder
+from experiments.runs import run_folder
+from experiments.runs.pages import curves, origin
 from experiments.runs.run import Run, load_run
 
 REPORT_FILE = "report.html"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dcrnn_tf.dataset.schema import DatasetError
-from experiments.runs import report
-from experiments.runs.curves import read_metrics
+from experiments.runs.pages import report
+from experiments.runs.pages.curves import read_metrics
 from experiments.runs.run import load_run
 from tests.experiments.page import Page
 from tests.experiments.run_folders import write_run

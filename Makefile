@@ -16,7 +16,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call fl
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
 	leaderboard benchmark-models study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick \
-	benchmark-gpu clean
+	benchmark-gpu rehearse-full clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -113,6 +113,9 @@ benchmark-quick: $(READY)  ## The same in some minutes, without other libraries
 
 benchmark-gpu: $(READY)  ## Training steps on a CUDA GPU, within 40 minutes
 	$(RUN) -m benchmarks.gpu
+
+rehearse-full: $(READY)  ## Ali-CCP in its full size, simulated: 80 GB of disk, hours
+	$(RUN) -m experiments.rehearse $(call flag,PRESET,preset) $(call flag,OUT_DIR,out_dir)
 
 $(PEERS_DIR)/%/.ready: benchmarks/peers/%.txt
 	$(PEERS_PYTHON) -m venv $(PEERS_DIR)/$*

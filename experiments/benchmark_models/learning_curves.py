@@ -66,8 +66,8 @@ class Line:
 
 def main(settings: Settings) -> None:
     """Runs the program."""
+    from data_prep.storage import fewer_rows
     from dcrnn_tf.dataset.schema import load_schema
-    from experiments.benchmark_models import fewer_rows
 
     command_line.use_threads(0)
     source, base = pathlib.Path(settings.data_dir), pathlib.Path(settings.benchmark_dir)

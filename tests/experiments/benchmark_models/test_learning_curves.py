@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_prep.storage import fewer_rows
 from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import load_schema
 from dcrnn_tf.system.errors import UserError
-from experiments.benchmark_models import entries, fewer_rows, learning_curves
+from experiments.benchmark_models import entries, learning_curves
 from tests.experiments.run_folders import write_run
 
 

@@ -365,7 +365,7 @@ def _stages() -> Iterator[Stage]:
                 data_dir=inputs / "prepare_wechat" / "out",
                 out_dir=folder / "tuning",
                 model="mmoe",
-                trials=4,
+                trials=3,
                 epochs=2,
                 batch_size=256,
                 log_every=3,
@@ -374,7 +374,7 @@ def _stages() -> Iterator[Stage]:
             *("--set=embedding_dim=4", "--set=expert_units=[8]", "--set=tower_units=[4]"),
         ],
         _tuning,
-        kills=16,
+        kills=8,
         needs=("prepare_wechat",),
         chain=8,
     )

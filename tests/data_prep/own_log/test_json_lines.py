@@ -265,10 +265,15 @@ def valid_lines(seed):
 def is_cell_of(cell, value, may_be_list):
     """Whether a cell of text says what Python reads of the line; False for a bad row's."""
     if isinstance(value, list) and may_be_list and cell is not None:
-        items, read = value, json.loads(cell)
+        items, read = value, json.loads(cell, parse_int=str, parse_float=str)
         if any(isinstance(item, list | dict) for item in items) or len(items) != len(read):
             return False
-        return all(is_cell_of(str_of(r), i, False) for r, i in zip(read, items, strict=True))
+        return all(
+            read_item == item
+            if isinstance(item, str)
+            else is_cell_of(str_of(read_item), item, False)
+            for read_item, item in zip(read, items, strict=True)
+        )
     if isinstance(value, list | dict):
         return False
     if isinstance(value, float) and cell is not None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from dcrnn_tf.system import flags as settings_flags
 from dcrnn_tf.system import interruption, memory, process_start
@@ -139,7 +139,10 @@ def _without_memory(error: Exception) -> str:
 
 def _parse_flags(arguments: list[str]) -> list[str]:
     try:
-        return flags.FLAGS(arguments)
+        left = flags.FLAGS(arguments)
+        if flags.FLAGS["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)  # at INFO, TensorFlow tells of each checkpoint
+        return left
     except (flags.Error, UsageError) as error:
         sentence = " ".join(str(error).split())
         fail(f"{sentence} (--help lists the flags)")

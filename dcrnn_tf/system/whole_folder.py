@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from dcrnn_tf.system.whole_file import PARTIAL_SUFFIX, naming_file
 
+REMOVED_SUFFIX = ".removed"
+
 
 @contextlib.contextmanager
 def whole_folder(
@@ -36,3 +38,15 @@ def whole_folder(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     partial.rename(path)
+
+
+def remove_folder(path: pathlib.Path) -> None:
+    """Removes a folder, which loses its name first, so that a kill leaves no half of it under it.
+
+    What a kill leaves as `PATH.removed` goes with the next call, also where the folder is gone.
+    """
+    removed = path.with_name(path.name + REMOVED_SUFFIX)
+    shutil.rmtree(removed, ignore_errors=True)
+    if path.exists():
+        path.rename(removed)
+        shutil.rmtree(removed)

@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import math
 import pathlib
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from data_prep.simulation.folder import read_simulation
 from dcrnn_tf.dataset.schema import DatasetError, Schema, load_schema
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import UserError
+from dcrnn_tf.system.whole_folder import remove_folder
 from dcrnn_tf.training.settings import TrainingSettings
 from experiments.daily.settings import FULL, WINDOW, Settings
 from experiments.runs import run_folder
@@ -229,4 +229,4 @@ def _remove_data(step: Step, policy: str) -> None:
     """Removes datasets that no later step needs; that of the first step stays for further ways."""
     done = step if policy == FULL else step.before
     if done is not None and done.folder.name != "first":
-        shutil.rmtree(done.data, ignore_errors=True)
+        remove_folder(done.data)

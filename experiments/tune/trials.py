@@ -1,12 +1,12 @@
 """Works on the trials of a study, one after the other, until the budget is spent."""
 
-import shutil
 import time
 from collections.abc import Mapping
 
 import optuna
 
 from dcrnn_tf.models import ModelError
+from dcrnn_tf.system.whole_folder import remove_folder
 from dcrnn_tf.training import metrics_log
 from dcrnn_tf.training.checkpoints import CHECKPOINTS
 from dcrnn_tf.training.trainer import TrainingError
@@ -90,7 +90,7 @@ def _keep_best(study: Study, tuned: Tuned) -> None:
             run_folder.write_json(study.folder / BEST_FILE, content)
         for trial in study.trials(*studies.FINISHED):
             if best is None or trial.number != best.number:
-                shutil.rmtree(study.run_dir(trial.number) / CHECKPOINTS, ignore_errors=True)
+                remove_folder(study.run_dir(trial.number) / CHECKPOINTS)
 
 
 def _progress(

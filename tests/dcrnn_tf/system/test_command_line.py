@@ -75,6 +75,12 @@ def test_of_a_full_disk_the_room_is_said_that_the_named_file_has(tmp_path):
     )
 
 
+def test_what_libraries_log_for_information_is_not_printed():
+    body = "from absl import logging; logging.info('a checkpoint'); logging.warning('a fault')"
+    for flags, lines in ((), 1), (("--verbosity=0",), 2):
+        assert len(run(body, *flags).stderr.splitlines()) == lines
+
+
 def test_other_errors_keep_their_traceback():
     done = run("raise RuntimeError('a fault of the program')")
     assert done.returncode == 1

@@ -1,11 +1,12 @@
 import errno
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from dcrnn_tf.system.whole_folder import whole_folder
+from dcrnn_tf.system.whole_folder import remove_folder, whole_folder
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -49,3 +50,16 @@ def test_what_a_kill_leaves_is_removed_by_the_next_call(tmp_path, capsys):
     assert f"Removing {tmp_path}/data.partial, left behind" in capsys.readouterr().out
     assert names(tmp_path) == ["data"]
     assert names(tmp_path / "data") == []
+
+
+def test_a_folder_that_is_removed_loses_its_name_first(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "file").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda path, ignore_errors=False: None)  # it is killed
+        remove_folder(data)
+    assert names(tmp_path) == ["data.removed"]
+    remove_folder(data)
+    assert names(tmp_path) == []
+    remove_folder(data)

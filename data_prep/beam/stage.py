@@ -5,12 +5,17 @@ import io
 import os
 import pathlib
 import shlex
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
-from apache_beam.runners.runner import PipelineState, create_runner
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.direct.direct_runner import SwitchingDirectRunner
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineRunner, PipelineState, create_runner
 
 from dcrnn_tf.system.command_line import UsageError
 from dcrnn_tf.system.whole_file import full_disk, naming_file
@@ -74,17 +79,18 @@ def run_stage(
       RuntimeError: the runner did not come to an end.
     """
     files = {}
-    pipeline = beam.Pipeline(options=options)
-    for name, collection in build(pipeline).items():
-        files[name] = folder / f"{name}-{uuid.uuid4().hex}.elements"
-        gathered = collection | f"Gather {name}" >> beam.combiners.ToList()
-        _ = gathered | f"Store {name}" >> beam.Map(_store, str(files[name]))
-    try:
-        state = pipeline.run().wait_until_finish()
-    except Exception as error:
-        if (number := full_disk(error)) is not None:
-            raise OSError(number, os.strerror(number), str(folder)) from error
-        raise
+    with _runner(options, folder) as runner:
+        pipeline = beam.Pipeline(runner, options)
+        for name, collection in build(pipeline).items():
+            files[name] = folder / f"{name}-{uuid.uuid4().hex}.elements"
+            gathered = collection | f"Gather {name}" >> beam.combiners.ToList()
+            _ = gathered | f"Store {name}" >> beam.Map(_store, str(files[name]))
+        try:
+            state = pipeline.run().wait_until_finish()
+        except Exception as error:
+            if (number := full_disk(error)) is not None:
+                raise OSError(number, os.strerror(number), str(folder)) from error
+            raise
     if state != PipelineState.DONE:
         raise RuntimeError(f"Beam's runner ended in state {state}")
     results = {}
@@ -92,6 +98,30 @@ def run_stage(
         results[name] = _ELEMENTS.decode(file.read_bytes())
         file.unlink()
     return results
+
+
+@contextlib.contextmanager
+def _runner(options: PipelineOptions, folder: pathlib.Path) -> Iterator[PipelineRunner]:
+    """Yields the runner; one of this machine has its temporary files below a folder meanwhile.
+
+    Beam's `DirectRunner` first tries another runner, a program that it would download, and leaves
+    folders behind where it cannot. Stages go at once to the one that it takes after that.
+    """
+    runner = create_runner(
+        options.view_as(StandardOptions).runner or StandardOptions.DEFAULT_RUNNER
+    )
+    if not isinstance(runner, SwitchingDirectRunner):
+        yield runner
+        return
+    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
+        tempfile.tempdir = temporary
+        try:
+            yield fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
+        finally:
+            tempfile.tempdir = before
 
 
 @contextlib.contextmanager

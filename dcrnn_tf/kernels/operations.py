@@ -3,7 +3,7 @@
 They are optional. `python -m dcrnn_tf.kernels` compiles them, for the TensorFlow that is installed;
 where they have not been compiled, or where a variable lives on another device than the CPU,
 TensorFlow's operations compute the same, to the same bits (`DeferredAdam`, the steps of `CRNN`,
-experts and their mixtures, `Dice`: to rounding).
+experts and their mixtures, `TargetAttention`, `Dice`: to rounding).
 """
 
 import functools

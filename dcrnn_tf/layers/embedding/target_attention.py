@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dcrnn_tf.kernels import operations
 from dcrnn_tf.layers.base import Layer
 from dcrnn_tf.layers.dense.activated_tower import ActivatedTower
+from dcrnn_tf.layers.embedding import compiled_lists
 from dcrnn_tf.layers.embedding.list_values import ListValues
+from dcrnn_tf.layers.fork import fork
 from dcrnn_tf.layers.product import product
 
 
@@ -33,7 +36,8 @@ class TargetAttention(Layer):
       values: Values of the lists, `ListValues`.
       target: Candidates' embeddings t, `(batch, dim)`.
       training: Whether the call belongs to a training step.
-      compiled: Whether `Dice` may take a compiled operation.
+      compiled: Whether products and sums of the values, and `Dice`, may be compiled operations,
+        where there are some; they have no second derivatives.
 
     Returns:
       The weighted sums u, `(batch, dim)`. Values of weight 0 have no part in them.
@@ -79,13 +83,17 @@ class TargetAttention(Layer):
         weight = tf.cast(values.weight, self.variable_dtype)
         counted = weight != 0
         count = tf.shape(target)[0]
-        products, embedded = self._first_products(values, target)
+        compiled = compiled and self._compiles()
+        first_products = self._compiled_products if compiled else self._first_products
+        products, embedded = first_products(values, target)
         scores = self.unit.after_first(products, counted, training, compiled)
         scores = tf.cast(scores, self.variable_dtype)
         if self.softmax:
             factors = _softmax(scores, weight, values.example, count)
         else:
             factors = scores * weight
+        if compiled:
+            return compiled_lists.pooled(values, embedded, factors, count)
         terms = factors[:, None] * tf.cast(embedded, self.variable_dtype)
         pooled = tf.math.unsorted_segment_sum(terms, values.example, count)
         return tf.cast(pooled, self.compute_dtype)
@@ -94,19 +102,37 @@ class TargetAttention(Layer):
         """Returns `(batch, dim)`."""
         return tuple(target_shape)
 
+    def _compiles(self) -> bool:
+        kernel = self.unit.dense[0].kernel
+        return self.compute_dtype == "float32" and operations.usable(kernel.value)
+
     def _first_products(self, values: ListValues, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the first dense layer's output for each value, and the value's embedding."""
-        dense = self.unit.dense[0]
-        of_value, of_target, of_difference, of_both = tf.split(
-            tf.convert_to_tensor(dense.kernel), 4
-        )
-        value_part = product(values.embeddings, of_value + of_difference)
-        # The bias is added once for an example, where it has fewer rows than values.
-        target_part = product(target, of_target - of_difference) + dense.bias
+        value_part, target_part, of_both = self._parts(values.embeddings, target)
         embedded = tf.gather(values.embeddings, values.position)
         both = product(embedded * tf.gather(target, values.example), of_both)
         products = both + tf.gather(value_part, values.position)
         return products + tf.gather(target_part, values.example), embedded
+
+    def _compiled_products(
+        self, values: ListValues, target: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the same output for each value, and the embeddings of the distinct ids."""
+        for_parts, for_both, for_sums = fork(values.embeddings, 3)
+        target, target_of_both = fork(target, 2)
+        value_part, target_part, of_both = self._parts(for_parts, target)
+        both = product(compiled_lists.multiplied(values, for_both, target_of_both), of_both)
+        return compiled_lists.added(values, both, value_part, target_part), for_sums
+
+    def _parts(self, ids: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the products of each distinct id, those of each example, and the kernel D."""
+        dense = self.unit.dense[0]
+        of_value, of_target, of_difference, of_both = tf.split(
+            tf.convert_to_tensor(dense.kernel), 4
+        )
+        # The bias is added once for an example, where it has fewer rows than values.
+        target_part = product(target, of_target - of_difference) + dense.bias
+        return product(ids, of_value + of_difference), target_part, of_both
 
 
 def _softmax(

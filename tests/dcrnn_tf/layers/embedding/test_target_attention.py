@@ -95,9 +95,71 @@ def test_dice_measures_the_rows_that_count():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-@pytest.mark.skipif(
+compiled = pytest.mark.skipif(
     operations.library() is None, reason="python -m dcrnn_tf.kernels found no C++ compiler"
 )
+
+
+@compiled
+@pytest.mark.parametrize("softmax", [False, True])
+@pytest.mark.parametrize(
+    ("examples", "longest", "dim"), [(70, 9, 5), (70, 40, 33), (3, 1, 16), (2, 0, 4)]
+)
+def test_compiled_attention_is_that_of_float64(examples, longest, dim, softmax):
+    """Sums and gradients of all weights, those of TensorFlow's operations in float64."""
+    random = np.random.default_rng(dim)
+    lengths = random.integers(0, longest + 1, examples)  # some examples have no value
+    example = np.repeat(np.arange(examples, dtype=np.int32), lengths)
+    position = random.integers(0, 12, len(example)).astype(np.int32)
+    weight = random.choice([0.0, 0.5, 1.0], len(example))
+    ids, target = random.normal(size=(12, dim)), random.normal(size=(examples, dim))
+    upstream = random.normal(size=(examples, dim))
+    results = []
+    for dtype in ("float64", "float32"):
+        layer = TargetAttention([7, 3], "sigmoid", softmax, dtype=dtype)
+        randomised(layer, (None, dim))
+        inputs = [tf.constant(ids, dtype), tf.constant(target, dtype)]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            lists = ListValues(inputs[0], position, example, tf.constant(weight, dtype))
+            pooled = layer(lists, inputs[1], training=True, compiled=True)
+        weights = [w.value for w in layer.trainable_weights]
+        by_pooled = tf.constant(upstream, dtype)
+        results.append([pooled, *tape.gradient(pooled, [*inputs, *weights], by_pooled)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        scale = np.abs(expected).max(initial=1.0)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * scale)
+
+
+@compiled
+def test_compiled_attention_adds_gradients_two_by_two():
+    layer = randomised(TargetAttention([3], "dice"), (None, DIM))
+
+    @tf.function(autograph=False)
+    def gradients(ids, target):
+        with tf.GradientTape() as tape:
+            tape.watch((ids, target))
+            pooled = layer(values(ids, "float32"), target, training=True, compiled=True)
+        return tape.gradient(pooled, [ids, target, *(w.value for w in layer.trainable_weights)])
+
+    rows = tf.TensorSpec((None, DIM))
+    operators = gradients.get_concrete_function(rows, rows).graph.get_operations()
+    assert sum(op.type.startswith("DcrnnList") for op in operators) == 6
+    assert all(len(op.inputs) <= 2 for op in operators if op.type.startswith("AddN"))
+
+
+@compiled
+def test_compiled_lists_with_rows_that_are_not_there_are_refused():
+    ids, target = tf.ones((4, 2)), tf.ones((3, 2))
+    layer = randomised(TargetAttention([3], "relu"), (None, 2))
+    for position, example in (([4], [0]), ([-1], [0]), ([0], [3]), ([0, 0], [1, 0])):
+        indices = (np.array(index, np.int32) for index in (position, example))
+        lists = ListValues(ids, *indices, tf.ones(len(position)))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"position .* and example"):
+            layer(lists, target, training=True, compiled=True)
+
+
+@compiled
 @pytest.mark.parametrize(
     ("rows", "units", "counting"),
     [(200, 33, "all"), (200, 33, "some"), (65, 1, "some"), (7, 16, "none"), (0, 3, "all")],

@@ -3,7 +3,8 @@
 import pytest
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from benchmarks import step_profile, workload
+from benchmarks import workload
+from benchmarks.step_profile import __main__ as step_profile
 from dcrnn_tf.system.errors import UserError
 
 

@@ -4,12 +4,13 @@ import collections
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from data_prep.ali_ccp.parser import Fault, Lines
 from data_prep.ali_ccp.settings import Settings
-from data_prep.storage.writer import Ragged
+from data_prep.storage.columns import Ragged, lists, single_values
 from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.whole_file import naming_file
 
@@ -150,7 +151,7 @@ class ChunkedLog:
 
 def settle(lines: Lines, keep_conversions_without_click: bool) -> tuple[Lines, dict[str, int]]:
     """Counts exposures, and leaves out conversions without a click unless they are kept."""
-    click, conversion = lines.columns["click"] > 0, lines.columns["conversion"] > 0
+    click, conversion = (single_values(lines.columns, name) > 0 for name in ("click", "conversion"))
     counts = {
         "rows": len(click),
         "clicks": int(click.sum()),
@@ -165,14 +166,14 @@ def settle(lines: Lines, keep_conversions_without_click: bool) -> tuple[Lines, d
 def list_lengths(lines: Lines) -> dict[str, tuple[int, int]]:
     """By list field, how many lists were cut, and the values of the longest."""
     return {
-        name: (int(cut.sum()), int(lines.columns[name].row_lengths.max(initial=0)))
+        name: (int(cut.sum()), int(lists(lines.columns, name).row_lengths.max(initial=0)))
         for name, cut in lines.truncated.items()
     }
 
 
 def save_chunk(path: pathlib.Path, columns: Mapping[str, "np.ndarray | Ragged"]) -> None:
     """Writes a chunk file: columns of raw ids, by name."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, column in columns.items():
         parts = dataclasses.asdict(column) if isinstance(column, Ragged) else {"": column}
         arrays |= {f"{name}/{p}": a for p, a in parts.items() if a is not None}

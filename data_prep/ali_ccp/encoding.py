@@ -10,7 +10,7 @@ import polars as pl
 from data_prep.ali_ccp.chunks import ChunkedLog, load_chunk
 from data_prep.ali_ccp.fields import USER
 from data_prep.ali_ccp.settings import Settings
-from data_prep.storage.columns import select
+from data_prep.storage.columns import select, single_values
 from data_prep.storage.group_draw import draw_groups
 from data_prep.storage.writer import Columns, Ragged
 from dcrnn_tf.dataset.encodings import INTEGER, MISSING_ID, Ids
@@ -35,7 +35,9 @@ def draw_validation(exposures: np.ndarray, settings: Settings) -> np.ndarray:
 def training_rows(path: pathlib.Path, kept: np.ndarray, validation: np.ndarray) -> Columns:
     """The rows of a chunk file that are sampled and not in validation, without `user_row`."""
     columns = load_chunk(path)
-    return select(columns, kept & ~validation[columns.pop("user_row")])
+    users = single_values(columns, "user_row")
+    del columns["user_row"]
+    return select(columns, kept & ~validation[users])
 
 
 def counted(
@@ -47,15 +49,14 @@ def counted(
       column: raw ids of a field.
       weight: Number of exposures that each row stands for, `(rows,)`; 1 by default.
     """
-    values = column
-    if isinstance(column, Ragged):
-        values = column.values
-        weight = None if weight is None else np.repeat(weight, column.row_lengths)
+    values = column.values if isinstance(column, Ragged) else column
     taken = values != MISSING_ID
-    if weight is not None:
-        taken &= weight > 0
-        weight = pl.Series(weight[taken])
-    return pl.Series(values[taken]), weight
+    if weight is None:
+        return pl.Series(values[taken]), None
+    if isinstance(column, Ragged):
+        weight = np.repeat(weight, column.row_lengths)
+    taken &= weight > 0
+    return pl.Series(values[taken]), pl.Series(weight[taken])
 
 
 def encode(
@@ -67,9 +68,11 @@ def encode(
         if (column := columns.get(field.name)) is None:
             continue
         values = column.values if isinstance(column, Ragged) else column
-        rows = vocabularies[field.name].encode(pl.Series(values), field.encoding)
-        ragged = isinstance(column, Ragged)
-        encoded[field.name] = dataclasses.replace(column, values=rows) if ragged else rows
+        rows = vocabularies[field.name].encode(pl.Series(values), field.encoded_as(Ids))
+        if isinstance(column, Ragged):
+            encoded[field.name] = dataclasses.replace(column, values=rows)
+        else:
+            encoded[field.name] = rows
     return encoded
 
 
@@ -85,7 +88,7 @@ def divide(
       has_users: Whether the dataset has the entity table that `user_row` points into.
     """
     columns = dict(columns)
-    held_out = validation[columns["user_row"]]
+    held_out = validation[single_values(columns, "user_row")]
     if not has_users:
         del columns["user_row"]
     if split == "test":
@@ -117,7 +120,7 @@ def schema_fields(settings: Settings, sizes: Mapping[str, int], log: ChunkedLog)
                 settings.min_count,
                 max_values=settings.max_values if field.multiple else 1,
             ),
-            attended_by=by_raw_name.get(field.attended_by),
+            attended_by=by_raw_name.get(field.attended_by or ""),
         )
         for field in settings.fields
     ]

@@ -260,8 +260,9 @@ def parse(
             if np.any(rows[1:] == rows[:-1]):
                 return None
             if raw in fields:
-                columns[raw.name] = np.full(len(ends), MISSING_ID, np.int64)
-                columns[raw.name][rows] = ids[mine]
+                column = np.full(len(ends), MISSING_ID, np.int64)
+                column[rows] = ids[mine]
+                columns[raw.name] = column
             continue
         weights = None
         if keep_values:
@@ -298,9 +299,9 @@ def _field_numbers(
     slots = next(n for n in range(len(codes), 9999) if len({c % n for c in codes}) == len(codes))
     code_of_slot = np.zeros(slots, np.uint64)
     number_of_slot = np.zeros(slots, np.int8)
-    for number, code in enumerate(codes):
-        code_of_slot[code % slots] = code
-        number_of_slot[code % slots] = number
+    for number, known_code in enumerate(codes):
+        code_of_slot[known_code % slots] = known_code
+        number_of_slot[known_code % slots] = number
     length = end - begin
     code = text_blocks.last_characters(words, end, length)
     slot = code % np.uint64(slots)

@@ -126,10 +126,10 @@ def _count(
             list(pool.map(add, columns, columns.values(), weight))
             bar.update(end - first)
             first = end
-        for columns in ordered(training, log.chunks("train")):
-            fields = {name: columns[name] for name in columns if name in counters}
+        for rows in ordered(training, log.chunks("train")):
+            fields = {name: rows[name] for name in rows if name in counters}
             list(pool.map(add, fields, fields.values()))
-            bar.update(row_count(columns))
+            bar.update(row_count(rows))
     return {name: c.vocabulary(settings.min_count) for name, c in counters.items()}
 
 

@@ -36,7 +36,7 @@ class Output:
 Changes = changes(Settings)
 
 
-def main(output: Output, changed: Changes) -> None:
+def main(output: Output, changed: object) -> None:
     """Runs the program."""
     from data_prep.ali_ccp.simulated_files import simulate  # late: it takes long to import
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -158,7 +159,8 @@ def simulate(folder: pathlib.Path, settings: simulation.Settings) -> dict:
     with simulation_folder(folder) as partial:
         simulated = simulation.Simulation(settings)
         pool = TokenPool(simulated.ids)
-        summary = {"seed": settings.seed, "settings": dataclasses.asdict(settings)}
+        summary: dict[str, Any] = {"seed": settings.seed}
+        summary["settings"] = dataclasses.asdict(settings)
         summary["planted"] = simulation.planted()
         summary |= {"rows": {}, "users": {}, "clicks": {}, "conversions": {}, "bayes_auc": {}}
         for split in SPLITS:

@@ -54,7 +54,7 @@ UNGROUPED = {"301": POSITIONS, **{f: SMALL_FIELDS[f] for f in ("124", "126", "12
 
 # Relative sizes of the products of factors; their sum is scaled to the standard deviation of
 # `SCALES`, in logits.
-EFFECTS = {
+EFFECTS: dict[str, dict[tuple[str, ...], float]] = {
     "click": {
         ("301",): 0.20,
         ("206",): 0.26,
@@ -139,8 +139,8 @@ class Simulation:
         loyalty = 0.5 + 0.5 * self._hashed(users, 21)
         for field, (mean, longest, events) in HISTORIES.items():
             scale = self.settings.list_scale
-            lengths = 1 + random.gamma(2.0, max(mean * scale * events - 1, 0.5) / 2, count)
-            lengths = np.minimum(lengths.astype(np.int64), max(1, round(longest * scale)))
+            drawn = 1 + random.gamma(2.0, max(mean * scale * events - 1, 0.5) / 2, count)
+            lengths = np.minimum(drawn.astype(np.int64), max(1, round(longest * scale)))
             lengths[random.random(count) < MISSING[field]] = 0
             row = np.repeat(np.arange(count), lengths)
             loyal = random.random(len(row)) < loyalty[row]
@@ -230,12 +230,10 @@ class Simulation:
         for task, effects in enumerate(EFFECTS.values()):
             fields = dict.fromkeys(field for effect in effects for field in effect)
             factors = {field: self._factor(task, field, exposures) for field in fields}
-            scores.append(
-                sum(
-                    size * math.prod(factors[field] for field in effect)
-                    for effect, size in effects.items()
-                )
-            )
+            total = np.zeros(len(exposures.line_of))
+            for effect, size in effects.items():
+                total += size * math.prod(factors[field] for field in effect)
+            scores.append(total)
         return scores
 
     def _calibrate(self) -> None:
@@ -283,10 +281,11 @@ class Simulation:
         after = correlation * click + math.sqrt(1 - correlation**2) * own
         logits = SCALES["click"] * click, SCALES["conversion"] * after
         rates = settings.click_rate, settings.conversion_rate / settings.click_rate
-        return tuple(
+        first, second = (
             (1 - noise) / (1 + np.exp(-intercept - score)) + noise * rate
             for intercept, score, rate in zip(self._intercepts, logits, rates, strict=True)
         )
+        return first, second
 
 
 def _present(field: str, exposures: Exposures) -> np.ndarray:

@@ -27,7 +27,7 @@ from data_prep.storage.columns import (
 )
 from data_prep.storage.dataset_folder import in_order
 from data_prep.storage.shards import BLOCK_ROWS, SHARD_BLOCKS, shard_name, write_shard
-from dcrnn_tf.dataset.schema import Entity, Schema, Shard, Split
+from dcrnn_tf.dataset.schema import Entity, Schema, Shard, Split, Task
 from dcrnn_tf.system import process_start
 
 SHARD_ROWS = SHARD_BLOCKS * BLOCK_ROWS
@@ -151,9 +151,8 @@ def _write(
     columns = {
         name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
     }
-    if parts[0].drawn is None:
-        tasks = ()
-    else:
+    tasks: Sequence[Task] = ()
+    if parts[0].drawn is not None:
         tasks = schema.tasks
         drawn = np.concatenate([part.drawn for part in parts])
         columns = take(columns, np.argsort(drawn, kind="stable"))

@@ -77,12 +77,22 @@ class Settings:
         Raises:
           UsageError: No folder is given for the dataset, or that of the summary is missing.
         """
-        if self.out_dir is None and self.dry_run is None:
-            raise command_line.UsageError("--out_dir must be given (--help lists the flags)")
+        if self.dry_run is None:
+            self.folder()
         if self.forget_after is not None and self.extends is None:
             raise command_line.UsageError("--forget_after belongs to --extends=FOLDER")
         if self.summary is not None and not pathlib.Path(self.summary).absolute().parent.is_dir():
             raise command_line.UsageError(f"--summary={self.summary}: its folder does not exist")
+
+    def folder(self) -> str:
+        """Returns the folder of the dataset.
+
+        Raises:
+          UsageError: None is given.
+        """
+        if self.out_dir is None:
+            raise command_line.UsageError("--out_dir must be given (--help lists the flags)")
+        return self.out_dir
 
     def tell(self, schema: "Schema") -> None:
         """States what was prepared, on the screen and in the file of the summary."""
@@ -129,7 +139,7 @@ def main(settings: Settings) -> None:
     schema = prepare(
         declaration,
         settings.raw_dir,
-        settings.out_dir,
+        settings.folder(),
         *log,
         read_simulation(pathlib.Path(settings.raw_dir)),
         extended,

@@ -131,7 +131,7 @@ def as_text(values: pl.Expr, dtype: pl.DataType, former: bool = False) -> pl.Exp
         return (
             pl.when(whole == values).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))
         )
-    if dtype == pl.Decimal:
+    if isinstance(dtype, pl.Decimal):
         text = values.cast(pl.String)
         return without_last_zeros(text) if dtype.scale else text
     if dtype == pl.Time:
@@ -172,6 +172,12 @@ def expected_number(cell: object) -> str:
     return "expected a number"
 
 
+def no_number(field: str, cells: pl.Series, row: int) -> str:
+    """Says of a cell that `unusable_numbers` finds what it holds and what was expected."""
+    where = f"field {field}: column {cells.name!r}"
+    return f"{where} holds {cells[row]!r}, {expected_number(cells[row])}"
+
+
 def cut_lists(lists: pl.Series, encoding: Ids) -> pl.Series:
     """Returns lists without the values beyond the longest list."""
     cut = lists.list.head if encoding.keep == FIRST else lists.list.tail
@@ -185,8 +191,9 @@ def lists_of(column: pl.Series, encoding: Ids) -> pl.Series:
         texts = text_of(column, former).rename(column.name)
         separator = encoding.separator or ""
         column = texts.str.split(separator) if former else split_lists(texts, separator)
-    element = pl.element().fill_nan(None) if column.dtype.inner.is_float() else pl.element()
-    lists = column.list.eval(as_text(element, column.dtype.inner, former).str.strip_chars())
+    inner = column.clear().explode().dtype
+    element = pl.element().fill_nan(None) if inner.is_float() else pl.element()
+    lists = column.list.eval(as_text(element, inner, former).str.strip_chars())
     if former:
         missing = pl.Series(encoding.missing)
     else:

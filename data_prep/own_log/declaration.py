@@ -7,6 +7,7 @@ before a row is read.
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 from data_prep.own_log.declared.fields import DeclaredField, declared_fields, takes_min_count
 from data_prep.own_log.declared.histories import check_histories
@@ -60,7 +61,7 @@ class Declaration:
     simulated: bool = False
     time: DeclaredTime | None = None
     weight: str | None = None
-    content: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def file_columns(self) -> dict[str, str]:
@@ -235,7 +236,7 @@ def _declaration(path: pathlib.Path, content: object) -> Declaration:
         simulated=top.truth("simulated", False),
         time=time,
         weight=weight,
-        content=content,
+        content=top.entry,
     )
     _check_together(declaration)
     return declaration
@@ -247,9 +248,9 @@ def _check_together(declaration: Declaration) -> None:
     histories = {field.name: field.history for field in declaration.fields if field.history}
     check_histories(histories, declaration.columns, schema.tasks, declaration.time)
     given = {name: join.part for join in declaration.joins for name in join.columns}
-    for column in declaration.derived:
-        if column.name in given:
-            raise DatasetError(f"{column.part}: {given[column.name]} gives a column of that name")
+    for one in declaration.derived:
+        if one.name in given:
+            raise DatasetError(f"{one.part}: {given[one.name]} gives a column of that name")
     derived = {column.name for column in declaration.derived}
     for join in declaration.joins:
         for column in join.log_key:
@@ -267,11 +268,11 @@ def _check_together(declaration: Declaration) -> None:
                 f"field {field.name}: column {field.column!r} is the label of task "
                 f"{labels[field.column]} and cannot be an input as well"
             )
-    for column in declaration.derived:
-        field = declaration.number_columns.get(column.name)
-        if field is not None and column.expression.kind == MOMENT:
+    for one in declaration.derived:
+        reader = declaration.number_columns.get(one.name)
+        if reader is not None and one.expression.kind == MOMENT:
             raise DatasetError(
-                f"field {field}: {column.part} gives moments, expected numbers; write EPOCH(...) "
+                f"field {reader}: {one.part} gives moments, expected numbers; write EPOCH(...) "
                 "for its seconds since 1970"
             )
     if declaration.options.column_names is not None:

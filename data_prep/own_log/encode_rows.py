@@ -8,7 +8,7 @@ import polars as pl
 from data_prep.own_log.field_encoder import FieldEncoder, missing_numbers
 from data_prep.own_log.joined.tables import JoinedTable
 from data_prep.own_log.statistics import EncodedCounts
-from data_prep.storage.columns import Columns, Ragged
+from data_prep.storage.columns import Columns, Ragged, single_values
 from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL
 
@@ -89,7 +89,7 @@ class EncodeRows:
         fields = [e.field.name for e in self._exposure if e.field.kind in _IDS]
         counts.add(split, columns, fields, missing)
         for name, (table, encoders) in self._entities.items():
-            rows = columns[table.join.entity_row]
+            rows = single_values(columns, table.join.entity_row)
             for encoder in encoders:
                 field = encoder.field
                 if field.name not in self._ids[name]:
@@ -114,7 +114,10 @@ class EncodeRows:
                     counts = _ids_of_rows(encoder(rows))
                     parts.setdefault(encoder.field.name, []).append(counts)
         return {
-            field: tuple(np.concatenate(side) for side in zip(*counts, strict=True))
+            field: (
+                np.concatenate([strange for strange, _ in counts]),
+                np.concatenate([ids for _, ids in counts]),
+            )
             for field, counts in parts.items()
         }
 

@@ -4,10 +4,11 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from data_prep.own_log.declaration import Declaration, DeclaredField
 from data_prep.own_log.learning.classes import extended_classes
-from data_prep.own_log.learning.earlier import EarlierField, Growth
+from data_prep.own_log.learning.earlier import EarlierField
 from dcrnn_tf.dataset.encodings import Bins, Encoding, Scaling
 from dcrnn_tf.dataset.schema import (
     MULTICLASS,
@@ -99,7 +100,7 @@ class ExtendedDataset:
         """What the schema's `source` says of it."""
         return {"name": self.schema.name, "fingerprint": self.schema.fingerprint}
 
-    def counts(self, grown: Mapping[str, Growth | None]) -> dict[str, object]:
+    def counts(self, grown: Mapping[str, Mapping[str, int] | None]) -> dict[str, object]:
         """Returns what the schema's `filters` hold of it.
 
         Args:
@@ -107,7 +108,7 @@ class ExtendedDataset:
         """
         before = [field.name for field in self.schema.fields]
         return {
-            "ids": {name: growth.counts for name, growth in grown.items() if growth is not None},
+            "ids": {name: counts for name, counts in grown.items() if counts is not None},
             "added_fields": [name for name in grown if name not in before],
             "dropped_fields": [name for name in before if name not in grown],
         }
@@ -133,7 +134,7 @@ def growth_lines(schema: Schema) -> Iterator[str]:
 def _extended(task: Task, before: Task | None) -> Task:
     if before is None:
         return task
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if task.target is not None and before.target is not None:
         changes["target"] = dataclasses.replace(
             task.target, mean=before.target.mean, deviation=before.target.deviation

@@ -9,9 +9,19 @@ from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of, spe
 from data_prep.own_log.lists.vectors import vectors_of
 from data_prep.own_log.lists.weighted import flat_pairs, weighted_lists
 from data_prep.storage.writer import Ragged
-from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW, VALUE, NumberRows, Vector
+from dcrnn_tf.dataset.encodings import (
+    PADDING_ROW,
+    UNKNOWN_ROW,
+    VALUE,
+    Bins,
+    Encoding,
+    Ids,
+    NumberRows,
+    Scaling,
+    Vector,
+)
 from dcrnn_tf.dataset.ids.hashing import hashed_rows
-from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, Field
+from dcrnn_tf.dataset.schema import CATEGORICAL, NUMERIC, DatasetError, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
 
@@ -26,8 +36,12 @@ class FieldEncoder:
     def __init__(self, field: Field, vocabulary: Vocabulary | None):
         self.field = field
         self.vocabulary = vocabulary
-        if field.encoding.reads_numbers and vocabulary is not None:
+        if field.encoded_as(Encoding).reads_numbers and vocabulary is not None:
             self._number_rows = NumberRows(vocabulary.ids)
+
+    @property
+    def _ids(self) -> Ids:
+        return self.field.encoded_as(Ids)
 
     @property
     def ids(self) -> np.ndarray:
@@ -40,29 +54,31 @@ class FieldEncoder:
         Args:
           frame: Raw columns as `cells.cleaned` gives them, those of numbers without other cells.
         """
-        column, encoding = frame[self.field.raw_name], self.field.encoding
+        column, encoding = frame[self.field.raw_name], self.field.encoded_as(Encoding)
         if isinstance(encoding, Vector):
             return encoding.numbers(vectors_of(column, encoding)[0], np)
-        if encoding.reads_numbers:
-            numbers = numbers_of(column).to_numpy()
-            if encoding.gives_numbers:
-                return encoding.numbers(numbers, np)
-            return encoding.rows(numbers, self._number_rows, np)
+        if isinstance(encoding, Scaling):
+            return encoding.numbers(numbers_of(column).to_numpy(), np)
+        if isinstance(encoding, Bins) or encoding.reads_numbers:
+            rows_of = encoding.rows if isinstance(encoding, Bins) else self._ids.rows
+            return rows_of(numbers_of(column).to_numpy(), self._number_rows, np)
         if self.field.kind == CATEGORICAL:
-            return self._rows(ids_of(column, encoding))
-        if encoding.weight_mark is not None:
-            lists = cut_lists(weighted_lists(column, encoding), encoding)
+            return self._rows(ids_of(column, self._ids))
+        if self._ids.weight_mark is not None:
+            lists = cut_lists(weighted_lists(column, self._ids), self._ids)
             ids, weights = flat_pairs(lists)
-            weights = weights.to_numpy().astype(np.float32)
-            return Ragged(self._rows(ids), lists.list.len().to_numpy(), weights)
-        lists = cut_lists(lists_of(column, encoding), encoding)
+            numbers = weights.to_numpy().astype(np.float32)
+            return Ragged(self._rows(ids), lists.list.len().to_numpy(), numbers)
+        lists = cut_lists(lists_of(column, self._ids), self._ids)
         return Ragged(self._rows(lists.explode().drop_nulls()), lists.list.len().to_numpy())
 
     def _rows(self, ids: pl.Series) -> np.ndarray:
+        if self._ids.hashed is not None:
+            return hashed_rows(spelled(ids), self._ids.hashed)
         if self.vocabulary is None:
-            return hashed_rows(spelled(ids), self.field.encoding.hashed)
+            raise DatasetError(f"field {self.field.name} has no vocabulary")
         rows = self.vocabulary.encode(ids)
-        if self.field.encoding.values == VALUE:
+        if self._ids.values == VALUE:
             # The vocabulary's ids are spelled as ids are, so that few are to be spelled anew.
             unknown = np.flatnonzero(rows == UNKNOWN_ROW)
             rows[unknown] = self.vocabulary.encode(spelled(ids.gather(unknown)))
@@ -76,7 +92,7 @@ def missing_numbers(encoders: Iterable[FieldEncoder], frame: pl.DataFrame) -> di
         field = encoder.field
         if field.kind == NUMERIC:
             numbers = numbers_of(frame[field.raw_name]).to_numpy()
-            missing[field.name] = ~field.encoding.cleaned(numbers, np)[1]
+            missing[field.name] = ~field.encoded_as(Scaling).cleaned(numbers, np)[1]
     return missing
 
 

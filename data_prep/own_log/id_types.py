@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import ids_of, spelled, text_of
-from dcrnn_tf.dataset.encodings import VALUE
+from dcrnn_tf.dataset.encodings import VALUE, Ids
 from dcrnn_tf.dataset.schema import MULTI_CATEGORICAL, DatasetError, Field
 
 
@@ -24,7 +24,8 @@ class IdTypes:
     def __init__(self, field: Field, ids: np.ndarray):
         self._field = field
         self._ids = pl.Series(ids, dtype=pl.String)
-        self._former = field.encoding.values != VALUE
+        self._encoding = field.encoded_as(Ids)
+        self._former = self._encoding.values != VALUE
 
     def check(self, column: pl.Series) -> None:
         """Checks a column.
@@ -80,7 +81,7 @@ class IdTypes:
 
     def _like_no_cell(self, cells: pl.Series) -> str | None:
         """An id, if no id has the shape of a truth value's, a day's or a moment's text."""
-        texts = ids_of(cells.drop_nulls(), self._field.encoding)
+        texts = ids_of(cells.drop_nulls(), self._encoding)
         if texts.is_empty() or self._ids.is_empty() or self._shapes & self._shapes_of(texts):
             return None
         return self._ids[0]

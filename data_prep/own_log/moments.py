@@ -99,7 +99,8 @@ def _of_texts(texts: pl.Series, patterns: tuple[str, ...], zone: str) -> pl.Seri
 
 def _in_utc(moments: pl.Series, zone: str) -> pl.Series:
     """Datetimes as microseconds since 1970; of an hour that a zone has twice, the first."""
-    if moments.dtype.time_zone is not None or zone == "UTC":
+    dtype = moments.dtype
+    if zone == "UTC" or (isinstance(dtype, pl.Datetime) and dtype.time_zone is not None):
         return moments.cast(pl.Int64)
     utc = moments.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     utc = utc.cast(pl.Int64)

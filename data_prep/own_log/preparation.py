@@ -107,7 +107,10 @@ def prepare(
             )
             filters |= encoded_counts.filters()
             if extended is not None:
-                grown = {learner.declared.name: learner.growth for learner in learners}
+                grown = {
+                    learner.declared.name: learner.growth.counts if learner.growth else None
+                    for learner in learners
+                }
                 source[EXTENDS], filters[EXTENDS] = extended.source, extended.counts(grown)
             if negatives is not None:
                 filters["negatives_left_out"] = rows_stay.left_out

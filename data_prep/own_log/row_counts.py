@@ -18,6 +18,7 @@ from data_prep.own_log.split_draw import TRAIN
 from data_prep.own_log.weighting.row_weights import weight_columns
 from data_prep.storage.columns import count_labels
 from dcrnn_tf.dataset.schema import BINARY, MULTICLASS, DatasetError, Task
+from dcrnn_tf.dataset.targets import Target
 from dcrnn_tf.system.nearest import did_you_mean
 
 COUNTED_VALUES = 10_000  # of a column; of more, the rarest are forgotten
@@ -156,8 +157,9 @@ def value_lists(declaration: Declaration) -> Iterator[ValueList]:
         ):
             if values is not None and values != usual:
                 yield ValueList(f"task {task.name}: {key}", task.column, values)
-    for name, values in declaration.split.values.items():
-        yield ValueList(f"split: {name}", declaration.split.column, values)
+    if declaration.split.column is not None:
+        for name, values in declaration.split.values.items():
+            yield ValueList(f"split: {name}", declaration.split.column, values)
 
 
 def written_spans(declaration: Declaration, counts: RowCounts) -> dict[str, list[str]]:
@@ -213,17 +215,18 @@ def check_rows(declaration: Declaration, counts: RowCounts) -> None:
                 f"{declaration.path}: the split leaves no {split} rows (of "
                 f"{counts.rows.sum():,} rows in all){_why_empty(declaration, split, counts)}"
             )
-    for task, found in counts.classes.items():
-        _check_classes(declaration, task, found)
+    for name, found in counts.classes.items():
+        _check_classes(declaration, name, found)
     for column, name in weight_columns(declaration.tasks).items():
         if not counts.weights[name]:
             raise DatasetError(
                 f"{declaration.path}: weight: column {column!r} holds 0 in every training row, "
                 "expected a number above 0 in some"
             )
-    for task in counts.tasks():
-        if task.target is not None:
-            _check_numbers(declaration, task, counts.defined[task.name])
+    for learned in counts.tasks():
+        if learned.target is not None:
+            defined = counts.defined[learned.name]
+            _check_numbers(declaration, learned.name, learned.target, defined)
     for task in declaration.tasks:
         positives, defined = counts.positives[task.name], counts.defined[task.name]
         if task.kind == BINARY and not 0 < positives < defined:
@@ -244,18 +247,18 @@ def _check_classes(declaration: Declaration, task: str, found: Mapping[str, int]
         )
 
 
-def _check_numbers(declaration: Declaration, task: Task, defined: int) -> None:
+def _check_numbers(declaration: Declaration, task: str, target: Target, defined: int) -> None:
     """Checks that the numbers of a regression task differ, and that amounts are not all 0."""
     found, expected = "", "different numbers"
     if not defined:
         found = "no number"
-    elif task.target.is_amount and not task.target.above_0:
+    elif target.is_amount and not target.above_0:
         found, expected = "no amount above 0", "some"
-    elif not task.target.is_amount and not task.target.deviation:
-        found = f"the number {task.target.average:g} alone"
+    elif not target.is_amount and not target.deviation:
+        found = f"the number {target.average:g} alone"
     if found:
         raise DatasetError(
-            f"{declaration.path}: task {task.name} has {found} among its {defined:,} training "
+            f"{declaration.path}: task {task} has {found} among its {defined:,} training "
             f"rows, expected {expected}; check its column, or leave the task out"
         )
 

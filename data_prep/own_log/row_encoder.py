@@ -25,7 +25,7 @@ from data_prep.own_log.id_types import IdTypes
 from data_prep.own_log.lists.vectors import shown, vectors_of
 from data_prep.own_log.lists.weighted import unusable_weights
 from data_prep.own_log.raw_columns import RawColumns
-from dcrnn_tf.dataset.encodings import INTEGER, TEXT, VALUE
+from dcrnn_tf.dataset.encodings import INTEGER, TEXT, VALUE, Encoding, Ids, Vector
 from dcrnn_tf.dataset.schema import SCHEMA_FILE, VECTOR, DatasetError, Field, load_schema
 from dcrnn_tf.dataset.vocabulary import load_vocabularies
 
@@ -52,15 +52,19 @@ class RowEncoder:
         schema = load_schema(folder)
         if fields is not None:
             schema = schema.select_fields(list(fields))
-        for field in schema.fields:
-            _check_encoding(field, pathlib.Path(folder, SCHEMA_FILE))
+        encodings = {
+            field.name: _encoding_of(field, pathlib.Path(folder, SCHEMA_FILE))
+            for field in schema.fields
+        }
         vocabularies = load_vocabularies(folder, schema.fields)
         self._encoders = [
             FieldEncoder(field, vocabularies.get(field.name)) for field in schema.fields
         ]
-        self._missing = {field.raw_name: field.encoding.missing for field in schema.fields}
+        self._missing = {f.raw_name: encodings[f.name].missing for f in schema.fields}
         self._raw_columns = RawColumns(schema, pathlib.Path(folder, SCHEMA_FILE), raw_dir)
-        self._numbers = {f.raw_name: f.name for f in schema.fields if f.encoding.reads_numbers}
+        self._numbers = {
+            f.raw_name: f.name for f in schema.fields if encodings[f.name].reads_numbers
+        }
         self._texts = {f.raw_name for f in schema.fields if _values(f) == TEXT}
         self._types = {
             encoder.field.name: IdTypes(encoder.field, encoder.ids)
@@ -147,19 +151,20 @@ def _check_numbers(column: pl.Series, field: str) -> None:
 
 def _check_weights(column: pl.Series, field: Field) -> None:
     """Refuses a column in which a weight is no number from 0."""
-    unusable = unusable_weights(column, field.encoding)
+    encoding = field.encoded_as(Ids)
+    unusable = unusable_weights(column, encoding)
     if unusable.any():
         row = int(np.flatnonzero(unusable)[0])
         raise DatasetError(
             f"field {field.name}: column {column.name!r} holds {column[row]!r} in row {row} "
             "(counted from 0), expected a number from 0 after each "
-            f"{field.encoding.weight_mark!r}"
+            f"{encoding.weight_mark!r}"
         )
 
 
 def _check_vectors(column: pl.Series, field: Field) -> None:
     """Refuses a column in which a cell is no vector of the field's length."""
-    _, unusable = vectors_of(column, field.encoding)
+    _, unusable = vectors_of(column, field.encoded_as(Vector))
     if unusable.any():
         row = int(np.flatnonzero(unusable)[0])
         raise DatasetError(
@@ -168,8 +173,8 @@ def _check_vectors(column: pl.Series, field: Field) -> None:
         )
 
 
-def _check_encoding(field: Field, path: pathlib.Path) -> None:
-    """Refuses a field whose raw values are not known to be cells of an own log."""
+def _encoding_of(field: Field, path: pathlib.Path) -> Encoding:
+    """Returns the encoding of a field; refuses one whose raw values are no cells of an own log."""
     if field.encoding is None:
         raise DatasetError(
             f"{path} does not say how field {field.name} was encoded; prepare the dataset again"
@@ -179,3 +184,4 @@ def _check_encoding(field: Field, path: pathlib.Path) -> None:
             f"{path} has integers as ids of field {field.name}, which are no cells of an own log, "
             "so raw rows cannot be encoded; that takes a dataset made by data_prep.own_log"
         )
+    return field.encoding

@@ -82,18 +82,19 @@ class SplitDraw:
         if self.bucket_splits is not None:
             splits[train] = self.bucket_splits[_buckets(frame, self.declared, self.seed)[train]]
             return
-        random = np.random.default_rng([self.seed, 0])
-        random.bit_generator.advance(2 * before)  # each number is one step of the generator
-        numbers = random.random((frame.height, 2))
+        bits = np.random.PCG64([self.seed, 0])
+        bits.advance(2 * before)  # each number is one step of the generator
+        numbers = np.random.Generator(bits).random((frame.height, 2))
         splits[train & (numbers[:, 1] < self.declared.validation_fraction)] = VALIDATION
         splits[train & (numbers[:, 0] < self.declared.test_fraction)] = TEST
 
 
 def _buckets(frame: pl.DataFrame, declared: DeclaredSplit, seed: int) -> np.ndarray:
     """Returns the bucket of each row's group, by a digest of the group's id."""
-    groups, of_row = np.unique(
-        text_of(frame[declared.column]).to_numpy().astype(object), return_inverse=True
-    )
+    if declared.column is None:
+        raise ValueError(f"a split by {declared.by} has no groups")
+    ids: np.ndarray = text_of(frame[declared.column]).to_numpy().astype(object)
+    groups, of_row = np.unique(ids, return_inverse=True)
     key = seed.to_bytes(8, "little")
     digests = [
         hashlib.blake2b(group.encode(), digest_size=2, key=key).digest()
@@ -126,7 +127,8 @@ class SplitCounts:
         if declared.by == "group":
             self.rows += bucket_rows(frame, declared, self._seed)
         elif declared.by == "time":
-            self._add_moment(frame[TIME].max())
+            times = frame[TIME].drop_nulls().to_numpy()
+            self._add_moment(int(times.max()) if len(times) else None)
 
     def merge(self, other: "SplitCounts") -> None:
         """Adds the counts of other rows."""
@@ -156,7 +158,7 @@ def _begins(declaration: Declaration, latest: int | None) -> tuple[int, int]:
         return until[0], until[0] if until[1] is None else until[1]
     if latest is None or time is None:
         return 0, 0  # no rows
-    days = declared.last_days - 1
+    days = (declared.last_days or 1) - 1
     return (
         midnight(latest, time.zone, days + declared.validation_days),
         midnight(latest, time.zone, days),

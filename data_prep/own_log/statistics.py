@@ -14,7 +14,7 @@ from data_prep.own_log.learning.id_sketch import IdSketch, colliding_share
 from data_prep.own_log.rows.log_rows import LogRows
 from data_prep.storage.columns import Columns, Ragged
 from data_prep.storage.group_draw import reached
-from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW
+from dcrnn_tf.dataset.encodings import PADDING_ROW, UNKNOWN_ROW, Ids, Scaling
 from dcrnn_tf.dataset.schema import (
     BINARY,
     CATEGORICAL,
@@ -55,9 +55,10 @@ class EncodedCounts:
         """
         for field in fields:
             column = columns[field]
-            lists = isinstance(column, Ragged)
-            rows = column.values if lists else column
-            absent = column.row_lengths == 0 if lists else column == PADDING_ROW
+            if isinstance(column, Ragged):
+                rows, absent = column.values, column.row_lengths == 0
+            else:
+                rows, absent = column, column == PADDING_ROW
             self._missing[split, field] += int(np.count_nonzero(absent))
             self._unknown[split, field] += int(np.count_nonzero(rows == UNKNOWN_ROW))
             self._ids[split, field] += int(np.count_nonzero(rows != PADDING_ROW))
@@ -157,9 +158,9 @@ def summary(schema: Schema) -> str:
         when = f", {times[0]} to {times[1]}" if times else ""
         lines.append(f"  {split.name}: {split.rows:,} rows{when}{rates}")
     declared = schema.settings["declaration"]["split"]
-    for split in ("validation", "test") if declared["by"] == "group" else ():
-        if wanted := declared.get(f"{split}_fraction"):
-            lines.append(f"  {reached(schema, wanted, 'groups', split)}")
+    for drawn in ("validation", "test") if declared["by"] == "group" else ():
+        if wanted := declared.get(f"{drawn}_fraction"):
+            lines.append(f"  {reached(schema, wanted, 'groups', drawn)}")
     filters = schema.filters
     for name, counts in filters.get("joins", {}).items():
         stored = "an entity table of " if name in schema.entities else ""
@@ -171,7 +172,7 @@ def summary(schema: Schema) -> str:
         lines.append(f"  join {name}: {what}")
     for field in schema.fields:
         what = f"{field.kind}, " + (
-            f"{field.encoding.method} scaling"
+            f"{field.encoded_as(Scaling).method} scaling"
             if field.kind == NUMERIC
             else f"{field.length:,} numbers"
             if field.kind == VECTOR
@@ -179,8 +180,9 @@ def summary(schema: Schema) -> str:
         )
         if field.width is not None:
             what += f" of width {field.width}"
-        if (ids := filters.get("hashed", {}).get(field.owner)) is not None:
-            share = colliding_share(ids, field.encoding.hashed)
+        ids = filters.get("hashed", {}).get(field.owner)
+        if ids is not None and (rows := field.encoded_as(Ids).hashed) is not None:
+            share = colliding_share(ids, rows)
             what += f", about {ids:,} ids hashed, {share:.1%} of which are expected to share a row"
         if missing := filters["missing"][field.name]:
             what += f", missing in {missing:,} rows"
@@ -190,8 +192,8 @@ def summary(schema: Schema) -> str:
         lines.append(f"  field {field.name}: {what}")
     means = {task.weight: task.weight_mean for task in schema.tasks if task.weight is not None}
     lines += [f"  {name}: {mean:.6g} on average of training rows" for name, mean in means.items()]
-    if (left_out := filters.get("negatives_left_out")) is not None:
-        sampled = schema.sampled_task
+    left_out, sampled = filters.get("negatives_left_out"), schema.sampled_task
+    if left_out is not None and sampled is not None:
         kept = f"left out: {left_out:,}, the share {sampled.keep_negatives:g} is kept"
         lines.append(f"  training negatives of {sampled.name} {kept}")
     lines.append(f"  columns not used: {', '.join(filters['ignored_columns']) or 'none'}")

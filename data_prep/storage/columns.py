@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,20 +21,45 @@ class Ragged:
     row_lengths: np.ndarray  # (rows,) integer
     weights: np.ndarray | None = None  # (total,) float32
 
+    def __getitem__(self, kept: np.ndarray) -> "Ragged":
+        """The lists of the rows where `kept`, `(rows,)` bool, is true."""
+        values = np.repeat(kept, self.row_lengths)
+        weights = None if self.weights is None else self.weights[values]
+        return Ragged(self.values[values], self.row_lengths[kept], weights)
 
-def select(columns: Columns, kept: np.ndarray) -> dict[str, "np.ndarray | Ragged"]:
+
+_Column = TypeVar("_Column", np.ndarray, Ragged, np.ndarray | Ragged)
+
+
+def select(columns: Mapping[str, _Column], kept: np.ndarray) -> dict[str, _Column]:
     """The rows where `kept`, `(rows,)` bool, is true."""
     if kept.all():
         return dict(columns)
-    selected: dict[str, np.ndarray | Ragged] = {}
-    for name, column in columns.items():
-        if isinstance(column, Ragged):
-            values = np.repeat(kept, column.row_lengths)
-            weights = None if column.weights is None else column.weights[values]
-            selected[name] = Ragged(column.values[values], column.row_lengths[kept], weights)
-        else:
-            selected[name] = column[kept]
-    return selected
+    return {name: column[kept] for name, column in columns.items()}
+
+
+def single_values(columns: Columns, name: str) -> np.ndarray:
+    """Returns a column that has one value in each row.
+
+    Raises:
+      TypeError: It has lists.
+    """
+    column = columns[name]
+    if isinstance(column, Ragged):
+        raise TypeError(f"column {name} has lists, expected single values")
+    return column
+
+
+def lists(columns: Columns, name: str) -> Ragged:
+    """Returns a column of lists.
+
+    Raises:
+      TypeError: It has single values.
+    """
+    column = columns[name]
+    if not isinstance(column, Ragged):
+        raise TypeError(f"column {name} has single values, expected lists")
+    return column
 
 
 def disk_columns(

@@ -12,6 +12,7 @@ import math
 import pathlib
 from collections.abc import Iterable, Sequence
 
+from data_prep.storage.raw_file import RawFile
 from dcrnn_tf.system import room
 from dcrnn_tf.system.room import Need
 
@@ -41,7 +42,7 @@ class Preparation:
 
     def require(
         self,
-        files: Iterable[pathlib.Path],
+        files: Iterable[RawFile],
         out_dir: pathlib.Path,
         share: float = 1.0,
         more: float = 0.0,
@@ -97,7 +98,7 @@ def histories(longest: Sequence[int], columns: int) -> float:
     return (8 + sum(14 + 4 * values / 2 for values in longest)) / row if longest else 0.0
 
 
-def raw_bytes(path: pathlib.Path) -> int:
+def raw_bytes(path: RawFile) -> int:
     """The bytes of a raw file, about as many as it has when it is unpacked."""
     size = path.stat().st_size
     return size * _PACKED if path.suffix in _PACKED_SUFFIXES else size

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
 
+from data_prep.storage.raw_file import RawFile
 from dcrnn_tf.system import json_form
 from dcrnn_tf.system.errors import DatasetError
 from dcrnn_tf.system.folder_lock import FolderLock
@@ -104,7 +105,7 @@ def scratch_folder(path: pathlib.Path) -> Iterator[None]:
         lock.release()
 
 
-def identity(path: pathlib.Path) -> list:
+def identity(path: RawFile) -> list:
     """Name, size and time of change of an input file."""
     status = path.stat()
     return [str(path.resolve()), status.st_size, status.st_mtime_ns]

@@ -14,7 +14,7 @@ from data_prep.storage.tfds_metadata import description
 from dcrnn_tf.dataset.schema import DatasetError, Schema, Shard
 
 
-class PreparedBuilder(FileReaderBuilder, skip_registration=True):
+class PreparedBuilder(FileReaderBuilder):
     """Prepares a dataset from raw files in TFDS's manual folder.
 
     What comes to lie in TFDS's folder is the prepared dataset, which `PreparedDataset` reads too.

@@ -1,6 +1,7 @@
 """Reads `feed_info.csv`: what the WeChat Big Data Challenge 2021 says of each feed."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
@@ -61,7 +62,7 @@ class Faults:
                 held = "is empty" if text[cell] is None else f"holds {text[cell]!r}"
                 self._bad_rows.add(
                     f"{column} is not {expected}",
-                    lambda number=int(row[cell]): self._chunk.place(number),
+                    functools.partial(self._chunk.place, int(row[cell])),
                     f"column {column!r} {held}, expected {expected}",
                 )
 
@@ -230,8 +231,8 @@ def _check_distinct(
     again = ~ids.is_first_distinct()
     if not again.any():
         return
-    second = int(again.arg_max())
-    first = int((ids == ids[second]).arg_max())
+    second = int(np.flatnonzero(again.to_numpy())[0])
+    first = int(np.flatnonzero((ids == ids[second]).to_numpy())[0])
 
     def where(position: int) -> str:
         for where_in_chunk, rows in rows_of_chunks:

@@ -19,7 +19,7 @@ from data_prep.storage.columns import select
 from data_prep.storage.dataset_folder import check_absent
 from data_prep.storage.vocabulary import IdCounter
 from data_prep.storage.work_folder import scratch_folder
-from data_prep.storage.writer import Columns, DatasetWriter
+from data_prep.storage.writer import DatasetWriter
 from data_prep.wechat.feeds import Feeds, read_feeds
 from data_prep.wechat.fields import (
     ACTION_FILE,
@@ -176,13 +176,14 @@ def _write(
     """Encodes the feeds and the exposures."""
     for name, vocabulary in vocabularies.items():
         writer.add_vocabulary(name, vocabulary.ids, vocabulary.counts)
-    encodings = {field.name: field.encoding for field in fields}
+    by_name = {field.name: field for field in fields}
 
     def rows(name: str, ids: pl.Series) -> np.ndarray:
-        return vocabularies[name].encode(ids, encodings[name])
+        return vocabularies[name].encode(ids, by_name[name].encoded_as(Ids))
 
     encoded: dict = {name: rows(name, feeds.single[name]) for name in FEED_IDS}
-    encoded[SECONDS] = encodings[SECONDS].numbers(feeds.single[SECONDS].to_numpy(), np)
+    scaling = by_name[SECONDS].encoded_as(Scaling)
+    encoded[SECONDS] = scaling.numbers(feeds.single[SECONDS].to_numpy(), np)
     for name, column in feeds.lists.items():
         values = rows(name, pl.Series(column.values))
         encoded[name] = dataclasses.replace(column, values=values)
@@ -191,7 +192,7 @@ def _write(
         writer.add_entity_rows(FEED, select(encoded, chosen))
     index = feeds.index()
     for columns, splits in split.chunks():
-        exposures: Columns = {name: rows(name, pl.Series(columns[name])) for name in EXPOSURE_IDS}
+        exposures = {name: rows(name, pl.Series(columns[name])) for name in EXPOSURE_IDS}
         exposures |= {f"{FEED}_row": index.get_indexer(columns[FEED_ID])}
         exposures |= {task: columns[task] for task in tasks}
         for number, name in enumerate(SPLIT_NAMES):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TypeVar
 
 from dcrnn_tf.dataset import encodings
 from dcrnn_tf.dataset.checked import later
@@ -18,6 +19,8 @@ KINDS = (CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, VECTOR)
 LARGEST_ROW = 2**31 - 1  # embedding rows and rows of entity tables are stored as int32
 LONGEST_LIST = 2**16 - 1  # lengths of lists are stored as uint16
 WIDEST_ROW = 2**12  # numbers of an embedding row
+
+_Encoding = TypeVar("_Encoding", bound=Encoding)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +118,19 @@ class Field:
     def has_vocabulary(self) -> bool:
         """Whether ids are looked up in a vocabulary."""
         return self.has_ids and getattr(self.encoding, "hashed", None) is None
+
+    def encoded_as(self, kind: type[_Encoding]) -> _Encoding:
+        """Returns the encoding, which must be of a kind.
+
+        Raises:
+          DatasetError: It is of another, or nothing is known of raw values.
+        """
+        if isinstance(self.encoding, kind):
+            return self.encoding
+        has = "no encoding" if self.encoding is None else f"the encoding {self.encoding.kind}"
+        raise DatasetError(
+            f"field {self.name} has {has}, expected {kind.kind or 'one'}; prepare the dataset again"
+        )
 
     @property
     def weight_name(self) -> str:

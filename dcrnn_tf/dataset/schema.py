@@ -10,6 +10,7 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dcrnn_tf.dataset import encodings, targets
 from dcrnn_tf.dataset.checked import checked, written
@@ -100,9 +101,9 @@ class Schema:
     tasks: tuple[Task, ...]
     splits: Mapping[str, Split]
     entities: Mapping[str, Entity] = dataclasses.field(default_factory=dict)
-    source: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    filters: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    source: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    filters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
     format_version: int = FORMAT_VERSION
     former: Mapping | None = dataclasses.field(default=None, repr=False, compare=False)

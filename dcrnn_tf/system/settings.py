@@ -159,7 +159,7 @@ def changes(settings: type, *names: str) -> type:
     return dataclasses.make_dataclass(f"ChangesOf{settings.__name__}", fields, frozen=True)
 
 
-def given(settings: object) -> dict[str, object]:
+def given(settings: object) -> dict[str, Any]:
     """The settings that have a value, by name."""
     return {name: value for name, value in vars(settings).items() if value is not None}
 

@@ -6,6 +6,7 @@ It compares by the logloss of plain probabilities, so losses are not weighted.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 from experiments.tables.spec import Preset, Row, Setting, Table
@@ -16,7 +17,8 @@ _RUN_FLAGS = {"positive_weights": "none"}
 _CONSTANT = Row("Constant", "constant", deterministic=True)
 
 # Which kinds of expert belong to one task; the others are shared by all.
-ALL_PUBLIC, DNN_PRIVATE, DNN_PUBLIC = [], ["dnn"], ["cross", "field"]
+ALL_PUBLIC: list[str] = []
+DNN_PRIVATE, DNN_PUBLIC = ["dnn"], ["cross", "field"]
 
 # The paper's letters of its eight functions of correlation and gate difference (Fig. 4).
 FUNCTIONS = {
@@ -30,7 +32,10 @@ FUNCTIONS = {
     "h": "root_sum",
 }
 CORRELATIONS = {"Pearson": "pearson", "cosine": "cosine"}
-_DEPHN = {"virtual_gradient": FUNCTIONS["h"], "correlation": CORRELATIONS["Pearson"]}
+_DEPHN: dict[str, object] = {
+    "virtual_gradient": FUNCTIONS["h"],
+    "correlation": CORRELATIONS["Pearson"],
+}
 
 _ALI_CCP_TASKS = ("click", "conversion")
 _WECHAT_TASKS = ("read_comment", "like", "click_avatar")
@@ -64,7 +69,7 @@ _WECHAT = {
     "MTPHN": ((0.094612, 0.923507), (0.091312, 0.826003), (0.037036, 0.828731)),
     "DEPHN": ((0.101615, 0.923981), (0.091039, 0.828510), (0.037001, 0.829934)),
 }
-_MODELS = {
+_MODELS: dict[str, tuple[str, dict[str, object]]] = {
     "DNN": ("dnn", {}),
     "W&D": ("wide_and_deep", {}),
     "DCN": ("dcn", {}),
@@ -163,8 +168,10 @@ TABLE_2_ALI_CCP = _table(
     source=f"{_PAPER}, Table II",
     rows=(*_rows(tuple(_MODELS), _ALI_CCP_TASKS, _ALI_CCP), _CONSTANT),
     # What Table I runs too need not be tried twice.
-    presets=TABLE_1.presets
-    | {"smoke": dataclasses.replace(_SMOKE, labels=("NFM", "xDeepFM", "MMoE", "DEPHN"))},
+    presets={
+        **TABLE_1.presets,
+        "smoke": dataclasses.replace(_SMOKE, labels=("NFM", "xDeepFM", "MMoE", "DEPHN")),
+    },
 )
 
 TABLE_2_WECHAT = _table(
@@ -185,7 +192,7 @@ TABLE_2_WECHAT = _table(
 def _criteo(code: str, task: str) -> tuple[Table, Table]:
     """The comparison on Criteo-R or Criteo-UR, and the one behind Figure 5."""
     dataset, tasks = f"Criteo-{code}", ("base", task)
-    common = {"dataset": dataset, "tasks": tasks, "data": f"criteo_{code.lower()}"}
+    table = functools.partial(_table, dataset=dataset, tasks=tasks, data=f"criteo_{code.lower()}")
     mmoe, mtphn, dephn = (
         _row(label, *_MODELS[label], tasks) for label in ("MMoE", "MTPHN", "DEPHN")
     )
@@ -203,7 +210,7 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
         for letter, function in FUNCTIONS.items()
     ]
     return (
-        _table(
+        table(
             f"dephn_criteo_{code.lower()}",
             f"DEPHN: the virtual gradient on {dataset}, whose second task is {task}",
             source=f"{_PAPER}, which describes these data and prints no table of them",
@@ -213,9 +220,8 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
                 Preset(rows=125_000, epochs=2, seeds=5, batch_size=512, learning_rate=1e-3),
                 Preset(rows=20_000, epochs=1, seeds=2, batch_size=512, learning_rate=1e-3),
             ),
-            **common,
         ),
-        _table(
+        table(
             f"dephn_figure5_criteo_{code.lower()}",
             f"DEPHN, Figure 5: the eight functions a to h and two correlations on {dataset}",
             source=f"{_PAPER}, Figure 5, which is drawn without figures",
@@ -227,7 +233,6 @@ def _criteo(code: str, task: str) -> tuple[Table, Table]:
                     labels=("MMoE", plain.label, "DEPHN Pearson, h"),
                 ),
             ),
-            **common,
         ),
     )
 
@@ -260,7 +265,7 @@ FIGURE_6 = _table(
         _row("MG, no softmax", "dephn", {**_DEPHN, "gating": "linear_mapping"}, ()),
     ),
     data=FIGURE_5_UR.data,
-    presets=FIGURE_5_UR.presets | {"smoke": _SMOKE},
+    presets={**FIGURE_5_UR.presets, "smoke": _SMOKE},
 )
 
 # What the figures 3, 5, 6 and 7 are drawn from.

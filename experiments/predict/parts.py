@@ -81,7 +81,8 @@ class ScoreParts:
         schemas = [pl.read_parquet_schema(part) for part in self._written]
         types = {name: {schema[name] for schema in schemas} for name in self._empty.columns}
         common = {name: _common(of_parts) for name, of_parts in types.items()}
-        schema = self._empty.cast(common).to_arrow().schema
+        empty = self._empty.select(pl.col(name).cast(dtype) for name, dtype in common.items())
+        schema = empty.to_arrow().schema
         with (
             whole_file(self._out, "wb") as file,
             pa.parquet.ParquetWriter(file, schema, compression="zstd") as writer,

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Mapping
 
 import polars as pl
 from tqdm import tqdm
@@ -10,6 +11,7 @@ from data_prep.own_log.parsing.remote import raw_folder
 from data_prep.own_log.scoring.earlier import EarlierRows
 from data_prep.own_log.scoring.new_rows import NewRows
 from data_prep.storage.work_folder import identity
+from dcrnn_tf.system import command_line
 from dcrnn_tf.system.whole_file import whole_file
 from experiments.predict import counts, models, scores
 from experiments.predict.parts import ScoreParts
@@ -26,10 +28,12 @@ def score_files(settings: Settings, step: int | str) -> str:
     Raises:
       DatasetError: A file cannot be read, or has more bad rows than tolerated.
     """
-    if settings.export_dir is None:
+    if settings.run_dir is not None:
         model = models.of_run(settings.run_dir, settings.data_dir, step)
-    else:
+    elif settings.export_dir is not None:
         model = models.of_export(settings.export_dir)
+    else:
+        raise command_line.UsageError("give one of --run_dir and --export_dir")
     raw_dir = raw_folder(settings.raw_dir)
     declared_dir = raw_dir if settings.declared_dir is None else raw_folder(settings.declared_dir)
     earlier = None
@@ -63,16 +67,17 @@ def score_files(settings: Settings, step: int | str) -> str:
     parts = ScoreParts(pathlib.Path(settings.out), task, empty)
     try:
         with tqdm(desc="scoring", total=rows.bytes, unit="B", unit_scale=True) as bar:
-            bad_rows = parts.counts.get("bad_rows", {})
+            bad_rows: Mapping[str, int] = parts.counts.get("bad_rows", {})
             done = max(parts.counts.get("rows", {}).values(), default=0)
             for position, chunk in rows.read(bar.update, parts.position, bad_rows, done):
                 scored = None
+                counted: dict[str, Mapping[str, float]] = {**chunk.counts}
                 if chunk.features:
                     scored = scores.of_chunk(model, chunk, settings.batch_size)
                     sums = scored.select(pl.col(names).cast(pl.Float64).sum())
-                    chunk.counts["rows"] = dict.fromkeys(names, scored.height)
-                    chunk.counts["sums"] = sums.row(0, named=True)
-                parts.add(scored, position, chunk.counts)
+                    counted["rows"] = dict.fromkeys(names, scored.height)
+                    counted["sums"] = sums.row(0, named=True)
+                parts.add(scored, position, counted)
         parts.complete()
         content = counts.content(parts.counts, rows.bad_joined_rows)
         if settings.summary is not None:  # before the scores, which are not written twice

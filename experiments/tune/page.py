@@ -1,7 +1,7 @@
 """The page of a tuning: the best settings, the history in pictures, and all trials."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,10 @@ def sentences(study: Study, objective: Objective) -> list[str]:
 def trials_grid(study: Study) -> Grid:
     """Returns a line for each trial."""
     names = [one.name for one in study.dimensions]
+
+    def setting(name: str) -> Callable[[FrozenTrial], str | None]:
+        return lambda trial: _printed(_values(trial).get(name))
+
     columns = [
         Number("trial", lambda trial: trial.number),
         Text("state", lambda trial: trial.state.name.lower()),
@@ -89,7 +93,7 @@ def trials_grid(study: Study) -> Grid:
         Number("best at step", lambda trial: trial.user_attrs.get(STEP), ","),
         Number("rows read", lambda trial: trial.user_attrs.get(studies.ROW_VISITS), ","),
         Number("seconds", lambda trial: trial.user_attrs.get(SECONDS), ".0f"),
-        *(Text(n, lambda trial, n=n: _printed(_values(trial).get(n))) for n in names),
+        *(Text(name, setting(name)) for name in names),
         Text("ended early", lambda trial: trial.user_attrs.get(REASON), missing=""),
     ]
     return Grid.of("All trials", columns, study.trials())

@@ -21,6 +21,7 @@ from data_prep.ali_ccp.settings import Settings
 from data_prep.ali_ccp.text_blocks import block_count, read_block, read_blocks
 from data_prep.beam.ali_ccp.join import Join, Key, UserNumbers, number_users, users_of_runs
 from data_prep.beam.stage import Results, replaced
+from data_prep.storage.columns import single_values
 from dcrnn_tf.dataset.schema import DatasetError
 
 PARTITION_BYTES = 1 << 28  # of raw text a partition of the join
@@ -334,8 +335,10 @@ def _save_lines(path: pathlib.Path, lines: Lines) -> None:
 
 def _load_lines(path: pathlib.Path) -> Lines:
     columns = load_chunk(path)
-    line, run, indices = (columns.pop(name) for name in ("line.", "run.", "indices."))
+    line, run, indices = (single_values(columns, name) for name in ("line.", "run.", "indices."))
     begin = "truncated."
     names = [name for name in columns if name.startswith(begin)]
-    truncated = {name.removeprefix(begin): columns.pop(name) for name in names}
+    truncated = {name.removeprefix(begin): single_values(columns, name) for name in names}
+    for name in ("line.", "run.", "indices.", *names):
+        del columns[name]
     return Lines(line, indices.tolist(), run, columns, truncated)

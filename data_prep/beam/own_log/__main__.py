@@ -31,7 +31,7 @@ def main(settings: Settings, beam: program.BeamSettings) -> None:
     schema = prepare(
         declaration,
         settings.raw_dir,
-        settings.out_dir,
+        settings.folder(),
         settings.seed,
         settings.max_bad_rows,
         read_simulation(pathlib.Path(settings.raw_dir)),

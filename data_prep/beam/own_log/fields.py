@@ -20,7 +20,6 @@ from data_prep.own_log.encode_rows import EncodeRows
 from data_prep.own_log.extending import ExtendedDataset
 from data_prep.own_log.field_encoder import FieldEncoder
 from data_prep.own_log.learning.classes import coded
-from data_prep.own_log.learning.earlier import Growth
 from data_prep.own_log.learning.field_counts import FieldCounts
 from data_prep.own_log.learning.field_learner import FieldLearner
 from data_prep.own_log.learning.scaling import ScalingLearner
@@ -64,7 +63,7 @@ class LearnedField:
 
     field: Field
     counts: FieldCounts
-    growth: Growth | None
+    growth: Mapping[str, int] | None
 
 
 class LearnLog:
@@ -146,7 +145,7 @@ class _Learn(beam.DoFn):
             yield beam.pvalue.TaggedOutput("parts", (field.name, part))
             if field.kind not in (NUMERIC, VECTOR) and field.hashed is None:
                 owner = field.shares or field.name
-                yield beam.pvalue.TaggedOutput("ids", (owner, learner.counter.table()))
+                yield beam.pvalue.TaggedOutput("ids", (owner, learner.id_counter.table()))
         counts = RowCounts(self._declaration)
         counts.add(frame, splits, labels)
         counts.left_out, counts.in_no_split = rows_stay.left_out, rows_stay.in_no_split
@@ -174,7 +173,7 @@ def _sample(
     if not fields:
         return
     frame, splits, _ = chunk.load(draw)
-    before = collections.Counter()
+    before: collections.Counter[str] = collections.Counter()
     for name, number, values in sizes:
         if number < chunk.number:
             before[name] += values
@@ -227,13 +226,13 @@ def _finish(
         learner.scaling.merge(scaling)
     for table in groups["ids"]:
         if table.height:
-            learner.counter.add(table["id"], table["count"])
+            learner.id_counter.add(table["id"], table["count"])
     field, vocabulary = learner.finish()
     if vocabulary is not None and declared.shares is None:
         with replaced(vocabulary_file(folder, name)) as partial:
             ages = vocabulary.unseen if extended else None
             write_vocabulary(partial, vocabulary.ids, vocabulary.counts, ages)
-    growth = learner.growth and dataclasses.replace(learner.growth, vocabulary=None)
+    growth = None if learner.growth is None else learner.growth.counts
     return LearnedField(field, learner.counts, growth)
 
 

@@ -63,13 +63,13 @@ def _rows_of_users(
     """Yields the rows that have a user by column of users and bucket, with the events' values."""
     frame, _, labels = chunk.rows()
     histories = [field for field in declaration.fields if field.history is not None]
-    for by in dict.fromkeys(field.history.by for field in histories):
+    for by in dict.fromkeys(field.made_of.by for field in histories):
         columns = [frame[TIME], pl.Series(_ROW, np.arange(frame.height))]
         columns.append(spelled(text_of(frame[by])).alias(_USER))
         columns.append(pl.Series(_CHUNK, np.full(frame.height, chunk.number)))
         for field in histories:
-            if field.history.by == by:
-                values = spelled(text_of(frame[field.history.of]))
+            if field.made_of.by == by:
+                values = spelled(text_of(frame[field.made_of.of]))
                 ignored = pl.Series(~counts(field, frame, labels))
                 columns.append(values.set(ignored, None).alias(field.name))
         rows = pl.DataFrame(columns).filter(pl.col(_USER).is_not_null())

@@ -62,9 +62,9 @@ def prepare(
       DatasetError: `out_dir` exists, or something is wrong with a file or a row.
     """
     options = options or pipeline_options("")
-    data_dir, out_dir = raw_folder(data_dir).absolute(), pathlib.Path(out_dir).absolute()
+    raw_dir, out_dir = raw_folder(data_dir).absolute(), pathlib.Path(out_dir).absolute()
     check_absent(out_dir)
-    rows = LogRows(declaration, data_dir, seed, max_bad_rows)
+    rows = LogRows(declaration, raw_dir, seed, max_bad_rows)
     preparation.require_room(sizes.OWN_LOG_ON_BEAM, declaration, rows, out_dir)
     task = {
         "on": "Beam",

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from data_prep.own_log.declared.histories import HISTORY_KEYS, DeclaredHistory, declared_history
 from data_prep.own_log.declared.keys import Keys
@@ -67,6 +68,17 @@ class DeclaredField:
         """Whether the column's cells are numbers rather than ids."""
         return self.kind == NUMERIC or self.bins is not None
 
+    @property
+    def made_of(self) -> DeclaredHistory:
+        """The history that the field is.
+
+        Raises:
+          ValueError: It is none.
+        """
+        if self.history is None:
+            raise ValueError(f"field {self.name} is no history")
+        return self.history
+
     def encoding(self, missing: tuple[str, ...]) -> Encoding:
         """Returns the encoding of the field, without what is learned of training rows.
 
@@ -120,8 +132,9 @@ def declared_field(name: str, entry: object) -> DeclaredField:
     """
     where = f"field {name}"
     every_key = sorted({key for keys in (*FIELD_KEYS.values(), HISTORY_KEYS) for key in keys})
-    kind = Keys(entry, where, every_key).choice("kind", KINDS)
-    if kind == MULTI_CATEGORICAL and "history_of" in entry:
+    keys = Keys(entry, where, every_key)
+    kind = keys.choice("kind", KINDS)
+    if kind == MULTI_CATEGORICAL and "history_of" in keys.entry:
         return _history(name, Keys(entry, where, HISTORY_KEYS, " of a field with history_of"))
     keys = Keys(entry, where, FIELD_KEYS[kind], f" of a {kind} field")
     if kind == VECTOR:
@@ -156,7 +169,7 @@ def declared_fields(entries: Mapping[str, object]) -> tuple[DeclaredField, ...]:
     return tuple(_sharing(field, fields) if field.shares else field for field in fields.values())
 
 
-def takes_min_count(entry: Mapping[str, object]) -> bool:
+def takes_min_count(entry: Mapping[str, Any]) -> bool:
     """Whether `min_count` has a meaning for the field that an entry declares."""
     return entry["kind"] not in (NUMERIC, VECTOR) and not {"shares", "hashed"} & set(entry)
 

@@ -85,7 +85,7 @@ def check_histories(
                 f"field {field}: a column of that name is used as well; give the history "
                 "another name"
             )
-        if kinds.get(history.where, BINARY) != BINARY:
+        if history.where is not None and kinds.get(history.where, BINARY) != BINARY:
             raise DatasetError(
                 f"field {field}: where is {history.where!r}, a {kinds[history.where]} "
                 "task, expected a binary one or a column of truth values"

@@ -111,14 +111,14 @@ def _declared_join(name: str, entry: object, options: FileOptions) -> DeclaredJo
         named = Keys(columns, f"join {name}: columns", list(keys.mapping("columns")))
         columns = {column: named.text(column) for column in columns}
     else:
-        columns = {column: column for column in keys.values("columns")}
+        columns = {column: column for column in keys.values("columns", True)}
     key = _key(keys, "key")
     log_key = _key(keys, "log_key") if "log_key" in keys.entry else key
     if len(log_key) != len(key):
         keys.fail("log_key", f"as many columns as key has, {len(key)}")
     return DeclaredJoin(
         name=name,
-        files=keys.values("files", required=True),
+        files=keys.values("files", True),
         key=key,
         log_key=log_key,
         columns=columns,
@@ -133,7 +133,7 @@ def _key(keys: Keys, key: str) -> tuple[str, ...]:
     """Returns the columns of a key: one, or a list of several."""
     if not isinstance(keys.get(key), list):
         return (keys.text(key),)
-    columns = keys.values(key)
+    columns = keys.values(key, True)
     if len(set(columns)) < len(columns):
         keys.fail(key, "columns of which none stands there twice")
     return columns

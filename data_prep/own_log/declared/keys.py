@@ -3,6 +3,7 @@
 import math
 import reprlib
 from collections.abc import Sequence
+from typing import Any, Literal, NoReturn, TypeGuard, overload
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from dcrnn_tf.dataset.schema import DatasetError
 from dcrnn_tf.system.nearest import did_you_mean
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether a value is text; JSON can hold half of a character, which no file can."""
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
@@ -31,7 +32,7 @@ class Keys:
         if not isinstance(entry, dict):
             shown = reprlib.repr(entry)  # aliases may make a short text a huge content
             raise DatasetError(f"{where} must be a mapping of keys to values, not {shown}")
-        self.entry = entry
+        self.entry: dict[str, Any] = entry
         self.where = where
         for key in entry:
             if key not in allowed:
@@ -44,16 +45,22 @@ class Keys:
         if key in self.entry and (found := [other for other in others if other in self.entry]):
             raise DatasetError(f"{self.where}: give either {key} or {found[0]}, not both")
 
-    def get(self, key: str) -> object:
+    def get(self, key: str) -> Any:
         """Returns the value of a key that must be there."""
         if key not in self.entry:
             raise DatasetError(f"{self.where}: the key {key!r} is missing")
         return self.entry[key]
 
-    def fail(self, key: str, expected: str) -> None:
+    def fail(self, key: str, expected: str) -> NoReturn:
         """Refuses the value of a key."""
         shown = reprlib.repr(self.entry[key])
         raise DatasetError(f"{self.where}: {key} is {shown}, expected {expected}")
+
+    @overload
+    def text(self, key: str, *default: str, strip: bool = True) -> str: ...
+
+    @overload
+    def text(self, key: str, *default: str | None, strip: bool = True) -> str | None: ...
 
     def text(self, key: str, *default: str | None, strip: bool = True) -> str | None:
         """Returns a text that is not empty, and not of spaces alone if `strip`."""
@@ -106,6 +113,14 @@ class Keys:
         if type(value) is not bool:
             self.fail(key, "true or false")
         return value
+
+    @overload
+    def values(self, key: str, required: Literal[True]) -> tuple[str, ...]: ...
+
+    @overload
+    def values(
+        self, key: str, required: bool = False, may_be_empty: bool = False
+    ) -> tuple[str, ...] | None: ...
 
     def values(
         self, key: str, required: bool = False, may_be_empty: bool = False

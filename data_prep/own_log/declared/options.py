@@ -76,9 +76,8 @@ def parse_options(keys: Keys, default: FileOptions = DEFAULT) -> FileOptions:
       DatasetError: A value that cannot be.
     """
     names = keys.values("column_names")
-    repeated = [name for name in names or () if names.count(name) > 1]
-    if repeated:
-        raise DatasetError(f"column_names holds {repeated[0]!r} more than once")
+    if names is not None and (twice := [name for name in names if names.count(name) > 1]):
+        raise DatasetError(f"column_names holds {twice[0]!r} more than once")
     separator = keys.text("separator", default.separator, strip=False)
     if any(character in separator for character in '\r\n\0"\\'):
         keys.fail(

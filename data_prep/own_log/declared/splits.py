@@ -85,7 +85,7 @@ def declared_split(entry: object, time: DeclaredTime | None) -> DeclaredSplit:
     if by == "time":
         return _by_time(keys, time)
     values = keys.cells if by == "column" else keys.values
-    parts = {name: values(name) for name in SPLIT_NAMES if name in keys.entry}
+    parts = {name: found for name in SPLIT_NAMES if (found := values(name)) is not None}
     if by in ("file", "column"):
         if "test" not in parts:
             keys.get("test")
@@ -101,7 +101,7 @@ def declared_split(entry: object, time: DeclaredTime | None) -> DeclaredSplit:
         keys.get("test_fraction")
     return DeclaredSplit(
         by=by,
-        files=parts if by == "file" else {"train": keys.values("files", required=True)},
+        files=parts if by == "file" else {"train": keys.values("files", True)},
         column=keys.text("column") if by in ("column", "group") else None,
         values=parts if by == "column" else {},
         test_fraction=keys.fraction("test_fraction"),
@@ -112,7 +112,7 @@ def declared_split(entry: object, time: DeclaredTime | None) -> DeclaredSplit:
 def _by_time(keys: Keys, time: DeclaredTime | None) -> DeclaredSplit:
     if time is None:
         raise DatasetError("split: by time needs the column of times, `time: {column: ...}`")
-    files = {"train": keys.values("files", required=True)}
+    files = {"train": keys.values("files", True)}
     if ("train_until" in keys.entry) == ("last_days" in keys.entry):
         raise DatasetError("split: by time needs either train_until or last_days")
     needs = dict.fromkeys(("train_from", "validation_until", "test_until"), "train_until")
@@ -125,17 +125,25 @@ def _by_time(keys: Keys, time: DeclaredTime | None) -> DeclaredSplit:
         if "validation_days" in keys.entry:
             validation = keys.whole_number("validation_days", 1, at_most=LARGEST_DAYS)
         return DeclaredSplit("time", files, last_days=days, validation_days=validation)
-    until = {}
+    until: dict[str, int] = {}
     for key in _MOMENTS:
         if key in keys.entry:
-            text, *more = keys.values(key)
-            until[key] = time.moment(text)
-            if until[key] is None or more:
+            text, *more = keys.values(key, True)
+            moment = time.moment(text)
+            if moment is None or more:
                 keys.fail(key, "a day or a moment such as 2024-01-02 or 2024-01-02 10:00:00")
+            until[key] = moment
     for earlier, later in itertools.pairwise(key for key in _MOMENTS if key in until):
         if until[later] <= until[earlier]:
             raise DatasetError(f"split: {later} must be after {earlier}")
-    return DeclaredSplit("time", files, **until)
+    return DeclaredSplit(
+        "time",
+        files,
+        train_from=until.get("train_from"),
+        train_until=until["train_until"],
+        validation_until=until.get("validation_until"),
+        test_until=until.get("test_until"),
+    )
 
 
 def _all_split_keys() -> list[str]:

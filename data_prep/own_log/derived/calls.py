@@ -86,7 +86,7 @@ def _function(name: str, arguments: Sequence[Term]) -> Term:
     function = FUNCTIONS[name]
     most = len(function.arguments)
     _check_count(name, arguments, most - function.optional, most)
-    given = []
+    given: list[pl.Expr | str | int | float] = []
     for kind, argument in zip(function.arguments, arguments, strict=False):
         if kind != LITERAL:
             given.append(argument.as_kind(kind))

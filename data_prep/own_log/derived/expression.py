@@ -199,7 +199,7 @@ class _Parser:
         while self._word.is_sign("+", "-"):
             negative ^= self._take().text == "-"
         term = self._typed()
-        if negative and term.kind == NUMBER and term.value is not None:
+        if negative and term.kind == NUMBER and isinstance(term.value, int | float):
             return literal(f"-{term.name}", -term.value, NUMBER)
         return number("-", lambda x: -x, term) if negative else term
 
@@ -279,9 +279,9 @@ class _Parser:
             self._expect("FROM")
             return self._part(part.text, part)
         if name == "DATE_PART":
-            part = self._literal_text()
+            name = self._literal_text()
             self._expect(",")
-            return self._part(part, word)
+            return self._part(name, word)
         check_function(word)
         arguments = self._list()
         if self._word.is_word("OVER"):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from data_prep.own_log.derived.functions import remainder
 from data_prep.own_log.derived.terms import NUMBER, TEXT, TRUTH, Term, common_kind, open_term
@@ -72,7 +73,7 @@ def chosen(name: str, conditions: Sequence[pl.Expr], results: Sequence[Term]) ->
     """The result that belongs to the first condition that holds, or one more result, or null."""
 
     def build(*values: pl.Expr) -> pl.Expr:
-        chosen = pl.when(conditions[0]).then(values[0])
+        chosen: Then | ChainedThen = pl.when(conditions[0]).then(values[0])
         for condition, value in zip(conditions[1:], values[1:], strict=False):
             chosen = chosen.when(condition).then(value)
         return chosen.otherwise(values[-1]) if len(values) > len(conditions) else chosen

@@ -102,7 +102,7 @@ def common_kind(terms: Iterable[Term]) -> str | None:
                 f"{first.name} is a {first.kind} and {term.name} a {term.kind}; "
                 "CAST(... AS ...) turns one into another"
             )
-    return first and first.kind
+    return None if first is None else first.kind
 
 
 def read(column: pl.Series, kind: str) -> pl.Series:

@@ -61,7 +61,7 @@ def tokens_of(expression: str) -> list[Token]:
         if match is None:
             advice = '; put names with other characters in quotes, "like this"'
             raise ExpressionError(f"{expression[at]!r} at character {at + 1} is no word{advice}")
-        kind, text = kinds[int(match.lastgroup[1:])], match.group()
+        kind, text = kinds[int((match.lastgroup or "")[1:])], match.group()
         if kind == "comment":
             raise ExpressionError(f"{text!r} at character {at + 1} would begin a comment")
         if kind in (TEXT, QUOTED):

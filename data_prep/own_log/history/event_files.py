@@ -62,7 +62,7 @@ class EventFiles:
         """
         records = np.empty(len(rows), self._event_type)
         for name, column in zip(
-            self._event_type.names, (rows, times, users, train, *values), strict=True
+            self._event_type.names or (), (rows, times, users, train, *values), strict=True
         ):
             records[name] = column
         records = records.compress(users >= 0)
@@ -84,7 +84,7 @@ class EventFiles:
             slices["row"] = records["row"]
             for number, (name, field) in enumerate(zip(self._names, self._fields, strict=True)):
                 events = records[name] != _NO_EVENT
-                begins, ends = timeline.slices(events, field.max_values, field.history.delay)
+                begins, ends = timeline.slices(events, field.max_values, field.made_of.delay)
                 slices[name]["end"] = written[number] + ends
                 slices[name]["length"] = ends - begins
                 seen = records[name][events]
@@ -121,14 +121,14 @@ class EventFiles:
         if not self._events(name).exists() or not self._events(name).stat().st_size:
             return Ragged(np.empty(0, np.int32), np.zeros(len(rows), np.int64))
         values = np.memmap(self._events(name), np.int32, "r")
-        parts = []
+        lists: list[np.ndarray] = [np.empty(0, np.int32)]
+        all_lengths: list[np.ndarray] = [np.empty(0, np.int32)]
         for part in self._parts(rows):
             slices = self._slices_of(int(part[0] // SLICE_ROWS)).take(part % SLICE_ROWS)[name]
             lengths = slices["length"].astype(np.int64)
-            parts.append((gathered(values, slices["end"], lengths), lengths))
-        lists, lengths = zip(*parts, strict=True) if parts else ([], [])
-        none = np.empty(0, np.int32)
-        return Ragged(np.concatenate([none, *lists]), np.concatenate([none, *lengths]))
+            lists.append(gathered(values, slices["end"], lengths))
+            all_lengths.append(lengths)
+        return Ragged(np.concatenate(lists), np.concatenate(all_lengths))
 
     def _parts(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yields the rows by the files of their slices."""

@@ -43,9 +43,9 @@ class Histories:
         self._values: dict[str, Dictionary] = {}
         self._fields: dict[str, list[DeclaredField]] = {}
         for field in fields:
-            self._users.setdefault(field.history.by, Dictionary())
-            self._values.setdefault(field.history.of, Dictionary())
-            self._fields.setdefault(field.history.by, []).append(field)
+            self._users.setdefault(field.made_of.by, Dictionary())
+            self._values.setdefault(field.made_of.of, Dictionary())
+            self._fields.setdefault(field.made_of.by, []).append(field)
         self._files = {
             by: EventFiles(folder / f"{number}", fields, buckets)
             for number, (by, fields) in enumerate(self._fields.items())
@@ -62,7 +62,7 @@ class Histories:
         for by, fields in self._fields.items():
             users = self._users[by].numbers(frame[by])
             events = [
-                np.where(counts(field, frame, labels), values[field.history.of], -1)
+                np.where(counts(field, frame, labels), values[field.made_of.of], -1)
                 for field in fields
             ]
             self._files[by].add(rows, times, users, train, events)
@@ -71,7 +71,7 @@ class Histories:
         """Sorts the rows, and tells the learners of the histories what training rows see."""
         self._learners = {learner.declared.name: learner for learner in learners}
         for by, fields in self._fields.items():
-            dictionaries = [self._values[field.history.of].ids for field in fields]
+            dictionaries = [self._values[field.made_of.of].ids for field in fields]
             seen = self._files[by].sort([len(ids) for ids in dictionaries])
             for field, ids, counts in zip(fields, dictionaries, seen, strict=True):
                 used = np.flatnonzero(counts)
@@ -86,7 +86,7 @@ class Histories:
         for by, fields in self._fields.items():
             for number, declared in enumerate(fields):
                 if declared.name == field.name:
-                    ids = self._values[declared.history.of].ids
+                    ids = self._values[declared.made_of.of].ids
                     learner = self._learners[field.name]
                     return HistoryEncoder(field, vocabulary, ids, self._files[by], number, learner)
         return FieldEncoder(field, vocabulary)
@@ -153,7 +153,7 @@ class HistoryEncoder(FieldEncoder):
 
 def counts(field: DeclaredField, frame: pl.DataFrame, labels: Labels) -> np.ndarray:
     """Returns which rows count for a history, `(rows,)`, if they have a value."""
-    where = field.history.where
+    where = field.made_of.where
     if where is None:
         return np.ones(frame.height, bool)
     if where in labels:

@@ -1,18 +1,20 @@
 """The joined files of an own log: one row for each key, in memory."""
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from data_prep.own_log.cells import expected_number, numbers_of, spelled, text_of, unusable_numbers
+from data_prep.own_log.cells import no_number, numbers_of, spelled, text_of, unusable_numbers
 from data_prep.own_log.declaration import Declaration
 from data_prep.own_log.declared.joins import FIRST, REFUSE, DeclaredJoin
 from data_prep.own_log.derived.columns import sources_of
 from data_prep.own_log.parsing.chunks import Chunk
 from data_prep.own_log.parsing.files import Files, LogFile, open_files
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.storage.bad_rows import BadRows
 from dcrnn_tf.dataset.ids.index import IdIndex
 from dcrnn_tf.dataset.schema import LARGEST_ROW, DatasetError
@@ -103,7 +105,7 @@ class JoinedFiles:
 
     @classmethod
     def opened(
-        cls, join: DeclaredJoin, declaration: Declaration, data_dir: pathlib.Path
+        cls, join: DeclaredJoin, declaration: Declaration, data_dir: RawPath
     ) -> "JoinedFiles":
         """Opens the files.
 
@@ -144,7 +146,7 @@ class JoinedFiles:
         first = keys.is_first_distinct() if join.repeated != "last" else keys.is_last_distinct()
         repeated = int((~first).sum())
         if repeated and join.repeated == REFUSE:
-            row = int((~first).arg_max())
+            row = int(np.flatnonzero(~first.to_numpy())[0])
             self._refuse(cells_of(cells, row), row, chunks)
         if len(keys) - repeated >= LARGEST_ROW:
             raise DatasetError(f"{join.part}: it has more rows than can be numbered")
@@ -162,17 +164,17 @@ class JoinedFiles:
         frame, place = chunk.frame, chunk.place
         good = np.ones(frame.height, bool)
 
-        def leave_out(reason: str, rows: np.ndarray, what) -> None:
+        def leave_out(reason: str, rows: np.ndarray, what: Callable[[int], str]) -> None:
             for row in np.flatnonzero(rows & good).tolist():
-                bad_rows.add(reason, lambda row=row: place(row), what(row))
+                bad_rows.add(reason, functools.partial(place, row), what(row))
             good[rows] = False
 
+        def empty(key: str, _: int) -> str:
+            return f"{self.join.part}: column {key!r} is empty"
+
         for key in self.join.key:
-            leave_out(
-                "key missing",
-                frame[key].is_null().to_numpy(),
-                lambda _, key=key: f"{self.join.part}: column {key!r} is empty",
-            )
+            missing = frame[key].is_null().to_numpy()
+            leave_out("key missing", missing, functools.partial(empty, key))
         for name, field in self.declaration.number_columns.items():
             if (column := self.join.columns.get(name)) is None:
                 continue
@@ -181,10 +183,7 @@ class JoinedFiles:
             leave_out(
                 "not a number",
                 unusable_numbers(cells, numbers),
-                lambda row, cells=cells, column=column, field=field: (
-                    f"field {field}: column {column!r} holds {cells[row]!r}, "
-                    + expected_number(cells[row])
-                ),
+                functools.partial(no_number, field, cells),
             )
         rows = np.flatnonzero(good)
         return Chunk(frame.filter(pl.Series(good)), lambda row: place(int(rows[row])))
@@ -252,14 +251,14 @@ class Joins:
 
     tables: Sequence[JoinedTable]
     files: Sequence[LogFile]
-    hidden: Sequence[pathlib.Path]
+    hidden: Sequence[RawPath]
     bad_rows: BadRows
 
 
 def read_joins(
     joins: Sequence[DeclaredJoin],
     declaration: Declaration,
-    data_dir: pathlib.Path,
+    data_dir: RawPath,
     bad_rows: BadRows,
 ) -> Joins:
     """Opens all files of joins, and reads them.

@@ -52,6 +52,8 @@ class EarlierField:
           counted: Distinct ids with their `count` of training rows.
           min_count: Least number of training rows of a new id.
         """
+        if self.vocabulary is None:
+            raise ValueError(f"field {self.field.name} has no vocabulary")
         ids, unseen_before = self.vocabulary.ids, self.vocabulary.unseen
         known = np.zeros(counted.height, np.int64)
         if counted.height:

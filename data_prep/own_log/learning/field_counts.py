@@ -44,6 +44,10 @@ class FieldCounts:
     odd_numbers: frozenset[str] = frozenset()
     spelled_otherwise: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def cut(self, lists: int) -> None:
+        """Counts lists that were cut."""
+        self.truncated = (self.truncated or 0) + lists
+
     def add_ids(self, ids: pl.Series, times: np.ndarray | None = None) -> None:
         """Looks at ids of some rows.
 
@@ -82,9 +86,8 @@ class FieldCounts:
         if not self.odd_numbers:
             return
         odd = pl.Series(sorted(self.odd_numbers))
-        known = pl.Series(ids, dtype=pl.String)
-        numbers = _plain(known).rename("number")
-        known = pl.DataFrame([numbers, known.rename("id")])
+        texts = pl.Series("id", ids, dtype=pl.String)
+        known = pl.DataFrame([_plain(texts).rename("number"), texts])
         known = known.sort(pl.col("id") != pl.col("number"), maintain_order=True)
         known = known.unique("number", keep="first", maintain_order=True)
         pairs = pl.DataFrame([_plain(odd).rename("number"), odd.rename("odd")]).join(

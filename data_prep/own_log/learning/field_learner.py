@@ -18,7 +18,7 @@ from data_prep.own_log.learning.scaling import ScalingLearner
 from data_prep.own_log.lists.vectors import vectors_of
 from data_prep.own_log.lists.weighted import id_lists
 from data_prep.storage.vocabulary import IdCounter
-from dcrnn_tf.dataset.encodings import Vector
+from dcrnn_tf.dataset.encodings import Bins, Ids, Scaling, Vector
 from dcrnn_tf.dataset.schema import CATEGORICAL, MULTI_CATEGORICAL, NUMERIC, Field
 from dcrnn_tf.dataset.vocabulary import Vocabulary
 
@@ -64,6 +64,25 @@ class FieldLearner:
         """The counter of the field's ids, or the sketch of those that are hashed."""
         return self._bins.counter if self._bins else self._counter
 
+    @property
+    def id_counter(self) -> IdCounter:
+        """The counter of ids that have a vocabulary.
+
+        Raises:
+          ValueError: They are hashed.
+        """
+        counter = self.counter
+        if isinstance(counter, IdSketch):
+            raise ValueError(f"the ids of field {self.declared.name} are hashed")
+        return counter
+
+    @property
+    def _ids(self) -> Ids:
+        """The encoding of a field of ids."""
+        if not isinstance(self._encoding, Ids):
+            raise ValueError(f"field {self.declared.name} has no ids")
+        return self._encoding
+
     def add(self, frame: pl.DataFrame, train: np.ndarray) -> None:
         """Learns from the rows where `train` is true; counts missing and truncated over all."""
         column, encoding = frame[self.declared.column], self._encoding
@@ -78,14 +97,14 @@ class FieldLearner:
             return
         if self.declared.kind == CATEGORICAL:
             self.counts.missing += column.null_count()
-            ids = ids_of(column, encoding)
+            ids = ids_of(column, self._ids)
             self.counts.add_ids(ids)
             self._counter.add(ids.filter(pl.Series(train)))
             return
-        lists, longest = id_lists(column, encoding), self.declared.max_values
+        lists, longest = id_lists(column, self._ids), self.declared.max_values
         self.counts.missing += int((lists.list.len() == 0).sum())
-        self.counts.truncated += int((lists.list.len() > longest).sum())
-        lists = cut_lists(lists, encoding)
+        self.counts.cut(int((lists.list.len() > longest).sum()))
+        lists = cut_lists(lists, self._ids)
         self.counts.add_ids(lists.explode().drop_nulls())
         self._counter.add(lists.filter(pl.Series(train)).explode().drop_nulls())
 
@@ -103,7 +122,7 @@ class FieldLearner:
           train: Number of training rows of each, `(rows,)` integers.
           rows: Number of all rows of each, `(rows,)` integers.
         """
-        column, encoding = frame[self.declared.column], self._encoding
+        column, encoding = frame[self.declared.column], self._ids
         seen = train > 0
         if self.declared.kind == CATEGORICAL:
             self.counts.missing += int(rows[column.is_null().to_numpy()].sum())
@@ -113,7 +132,7 @@ class FieldLearner:
             lists, longest = id_lists(column, encoding), self.declared.max_values
             lengths = lists.list.len().to_numpy()
             self.counts.missing += int(rows[lengths == 0].sum())
-            self.counts.truncated += int(rows[lengths > longest].sum())
+            self.counts.cut(int(rows[lengths > longest].sum()))
             lists = cut_lists(lists, encoding)
             self.counts.add_ids(
                 lists.explode().drop_nulls(), np.repeat(rows, lists.list.len().to_numpy())
@@ -138,11 +157,10 @@ class FieldLearner:
         if declared.kind == NUMERIC:
             encoding = self.scaling.encoding(encoding.missing)
             if self._earlier is not None:
-                encoding = self._earlier.field.encoding
-        elif self._bins and self.growth is not None:
-            encoding = dataclasses.replace(
-                self._earlier.field.encoding, min_count=declared.min_count
-            )
+                encoding = self._earlier.field.encoded_as(Scaling)
+        elif self._bins and self._earlier is not None and self.growth is not None:
+            bins = self._earlier.field.encoded_as(Bins)
+            encoding = dataclasses.replace(bins, min_count=declared.min_count)
             vocabulary = self.growth.vocabulary
         elif self._bins:
             encoding, vocabulary = self._bins.finish(declared.min_count, encoding.missing)
@@ -157,9 +175,10 @@ class FieldLearner:
         """What became of the ids of the dataset that is extended; None where the field has none."""
         if self._earlier is None or self._earlier.vocabulary is None or self._owner is not self:
             return None
-        table = self.counter.table()
         if self._bins:
-            table = self._bins.counted(self._earlier.field.encoding)
+            table = self._bins.counted(self._earlier.field.encoded_as(Bins))
+        else:
+            table = self.id_counter.table()
         return self._earlier.grown(table, self.declared.min_count)
 
     @functools.cached_property
@@ -167,7 +186,7 @@ class FieldLearner:
         """The vocabulary of the ids, after all of them have been counted."""
         if self.growth is not None:
             return self.growth.vocabulary
-        return self._counter.vocabulary(self.declared.min_count)
+        return self.id_counter.vocabulary(self.declared.min_count)
 
 
 def field_learners(

@@ -39,7 +39,10 @@ class ScalingLearner:
 
     def skip(self, count: int) -> None:
         """Passes over training values, none of them missing, that another learner learns from."""
-        self._random.bit_generator.advance(count)
+        bits = self._random.bit_generator
+        if not isinstance(bits, np.random.PCG64):
+            raise TypeError(f"{type(bits).__name__} passes over no numbers")
+        bits.advance(count)
 
     def merge(self, other: "ScalingLearner") -> None:
         """Learns what another learner of the same method has learned.
@@ -68,8 +71,9 @@ class ScalingLearner:
             return Scaling(missing, STANDARD, mean, deviation or 1.0)
         if self.method == QUANTILE:
             knots, scaled = self._quantiles()
-            pairs = {"knots": tuple(knots.tolist()), "scaled": tuple(scaled.tolist())}
-            return Scaling(missing, QUANTILE, **pairs)
+            return Scaling(
+                missing, QUANTILE, knots=tuple(knots.tolist()), scaled=tuple(scaled.tolist())
+            )
         return Scaling(missing, self.method)
 
     def _join(self, count: int, mean: float, squares: float) -> None:
@@ -94,7 +98,7 @@ class ScalingLearner:
     def _quantiles(self) -> tuple[np.ndarray, np.ndarray]:
         values, counts = np.unique(self._sample[:, 1], return_counts=True)
         if not len(values):
-            values, counts = np.zeros(1), np.ones(1)
+            values, counts = np.zeros(1), np.ones(1, counts.dtype)
         below = np.cumsum(counts) / counts.sum()
         scaled = 2 * below - counts / counts.sum() - 1
         # Knots of equal mass: a value that many rows share has one of its own.

@@ -60,9 +60,10 @@ class reading:
             raise DatasetError(
                 f"{self._path} is cut off: its compressed data ends early; fetch it again"
             ) from None
+        kinds: tuple[type[BaseException], ...]
         kinds = (OSError, zlib.error, pa.ArrowException, csv.Error, UnicodeDecodeError)
         if isinstance(self._path, RemotePath) and not isinstance(error, DatasetError):
-            kinds = Exception  # each remote file system has exceptions of its own
+            kinds = (Exception,)  # each remote file system has exceptions of its own
         if isinstance(error, kinds):
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DatasetError(f"{self._path} cannot be read ({reason}); fetch it again") from None

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -66,7 +67,7 @@ class CsvFile:
             while waiting:  # Arrow reads ahead and may append meanwhile
                 record, cells = waiting.pop(0)
                 what = f"{cells} cells, expected {len(self.names)}"
-                bad_rows.add("wrong number of cells", lambda n=record: self._place(n), what)
+                bad_rows.add("wrong number of cells", functools.partial(self._place, record), what)
                 skipped.append(record)
 
         # By their numbers, because columns that are not read may share a name.
@@ -130,7 +131,7 @@ class CsvFile:
             bad = frame.select(marked).to_series()
             reason, what = not_text(self._options.encoding)
             for number in numbers[bad.to_numpy()]:
-                bad_rows.add(reason, lambda n=number: self._place(n), what)
+                bad_rows.add(reason, functools.partial(self._place, number), what)
             frame, numbers = frame.filter(~bad), numbers[~bad.to_numpy()]
         frame = cleaned(frame, self._options.missing_values)
         return Chunk(frame, lambda row: self._place(numbers[row]))
@@ -159,8 +160,9 @@ class CsvFile:
                     line.replace(delimiter, "\ufffd").replace(separator, delimiter)
                     for line in lines
                 )
-            quoting = csv.QUOTE_MINIMAL if self._options.quoted else csv.QUOTE_NONE
-            reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+            read = functools.partial(csv.reader, lines, delimiter=delimiter)
+            quoted = self._options.quoted
+            reader = read() if quoted else read(quoting=csv.QUOTE_NONE)
             line = 1
             for record in reader:
                 if record:

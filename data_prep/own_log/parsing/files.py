@@ -19,11 +19,12 @@ from data_prep.own_log.parsing.csv_file import CsvFile
 from data_prep.own_log.parsing.first_bytes import CSV, JSON_LINES, PARQUET, kind_of
 from data_prep.own_log.parsing.json_lines import JsonLinesFile
 from data_prep.own_log.parsing.parquet_file import ParquetFile
-from data_prep.own_log.parsing.remote import RawPath
+from data_prep.own_log.parsing.remote import RawPath, in_order, parts_below
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # as Hive and Spark name the folder of missing values
+_CONTENTS: Mapping[str, type[CsvFile] | type[ParquetFile] | type[JsonLinesFile]]
 _CONTENTS = {CSV: CsvFile, PARQUET: ParquetFile, JSON_LINES: JsonLinesFile}
 
 
@@ -82,7 +83,7 @@ class LogFile:
 
 def partitions_of(path: RawPath, data_dir: RawPath) -> dict[str, str | None]:
     """Returns the columns that folders such as `day=2026-11-01` below `data_dir` give a file."""
-    folders = path.relative_to(data_dir).parts[:-1]
+    folders = parts_below(path, data_dir)[:-1]
     pairs = [part.split("=", 1) for part in folders if "=" in part[1:]]
     values = {unquote(name): unquote(value) for name, value in pairs}
     return {name: None if value == _NO_VALUE else value for name, value in values.items()}
@@ -139,6 +140,8 @@ def find_files(data_dir: RawPath, patterns: Sequence[str]) -> tuple[list[RawPath
     """
     paths: dict[RawPath, RawPath] = {}  # by what they lead to
     passed_over: set[RawPath] = set()
+    found: set[RawPath]
+    packed: set[RawPath]
     for pattern in patterns:
         try:
             if _is_folder(data_dir, pattern):
@@ -152,18 +155,18 @@ def find_files(data_dir: RawPath, patterns: Sequence[str]) -> tuple[list[RawPath
         if not found or set(pattern) & set("*?"):  # a name is one file, the plain one if there
             found |= packed
         found = {path for path in found if path.is_file()}
-        hidden = {path for path in found if _is_hidden(path.relative_to(data_dir), pattern)}
+        hidden = {path for path in found if _is_hidden(parts_below(path, data_dir), pattern)}
         if not found - hidden:
-            only = f" but hidden ones such as {min(hidden).name}" if hidden else ""
+            only = f" but hidden ones such as {in_order(hidden)[0].name}" if hidden else ""
             raise DatasetError(
                 f"{data_dir} holds no file {pattern}{only}; say where with --raw_dir"
             )
         passed_over |= hidden
-        for path in sorted(found - hidden):
+        for path in in_order(found - hidden):
             if path.with_name(path.name + ".gz") in found:
                 raise DatasetError(f"there are both {path} and {path.name}.gz; remove one of them")
             paths.setdefault(path.resolve(), path)
-    return list(paths.values()), sorted(passed_over)
+    return list(paths.values()), in_order(passed_over)
 
 
 def open_csv(path: RawPath, selection: Selection) -> LogFile:
@@ -185,11 +188,12 @@ def _is_folder(data_dir: RawPath, pattern: str) -> bool:
 
 def _matches(folder: RawPath, pattern: str) -> set[RawPath]:
     """Files that fit a pattern, or the one that has it as its name, such as `clicks [1].csv`."""
-    matches, named = set(folder.glob(pattern)), folder / pattern
+    matches: set[RawPath] = set(folder.glob(pattern))
+    named = folder / pattern
     return matches if named in matches or not named.is_file() else {named}
 
 
-def _is_hidden(path: RawPath, pattern: str) -> bool:
+def _is_hidden(parts: Sequence[str], pattern: str) -> bool:
     """Whether a part of a path is hidden, and no part of the pattern begins in the same way."""
     written = [part for part in pathlib.PurePath(pattern).parts if part[0] in "._"]
     fitting = [part + end for part in written for end in ("", ".gz")]
@@ -197,5 +201,5 @@ def _is_hidden(path: RawPath, pattern: str) -> bool:
         part[0] in "._"
         and part not in (".", "..", *fitting)
         and not any(fnmatch.fnmatchcase(part, one) for one in fitting)
-        for part in path.parts
+        for part in parts
     )

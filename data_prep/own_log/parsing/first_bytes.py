@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -21,7 +21,7 @@ _OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*(\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\}))'
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{")
 
 # Python's own readers of bzip2 and xz take what follows a damaged part for no part of the file.
-_PACKINGS: tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...] = (
+_PACKINGS: tuple[tuple[bytes, str, Callable[[BinaryIO], Any]], ...] = (
     (b"\x1f\x8b", "gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
     (b"BZh", "bzip2", lambda raw: pa.CompressedInputStream(raw, "bz2")),
     (b"\x28\xb5\x2f\xfd", "zstd", lambda raw: pa.CompressedInputStream(raw, "zstd")),
@@ -107,7 +107,7 @@ def check_text(path: RawPath) -> None:
         raise DatasetError(f"{path} is {what}, expected text; {advice}")
 
 
-def _packing(first: bytes) -> tuple[str, Callable[[BinaryIO], BinaryIO]] | None:
+def _packing(first: bytes) -> tuple[str, Callable[[BinaryIO], Any]] | None:
     for magic, name, opener in _PACKINGS:
         # Text may begin like bzip2, but not go on like it, with a block or the end.
         if first.startswith(magic) and (name != "bzip2" or first[4:10] in _BZIP2_BLOCKS):
@@ -122,7 +122,10 @@ def _is_parquet(first: bytes) -> bool:
 
 def _goes_on(text: bytes) -> bool:
     """Whether the line in which a JSON object ends goes on, as a cell of a CSV file does."""
-    text = text[_OBJECT.match(text).start(1) :]
+    match = _OBJECT.match(text)
+    if match is None:
+        return False
+    text = text[match.start(1) :]
     try:
         _, end = json.JSONDecoder().raw_decode(text.decode(errors="replace"))
     except (ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 import codecs
 import decimal
+import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -126,7 +127,7 @@ class JsonLinesFile:
         self, rows: dict[int, dict], read: pl.DataFrame | None, faults: Faults, bad_rows: BadRows
     ) -> Chunk:
         """Makes a chunk of objects, and of the cells of other lines that have been read already."""
-        numbers = list(rows)
+        numbers: Sequence[int] = list(rows)
         columns = {}
         for name in self._selection.among(self.names):
             cells = [row.get(name) for row in rows.values()]
@@ -138,7 +139,7 @@ class JsonLinesFile:
                 cells[row] = None
             columns[name] = cells
         for number, (reason, what) in sorted(faults.items()):
-            bad_rows.add(reason, lambda number=number: self._place(number), what)
+            bad_rows.add(reason, functools.partial(self._place, number), what)
         frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
         if faults:
             good = [row for row, number in enumerate(numbers) if number not in faults]
@@ -147,12 +148,12 @@ class JsonLinesFile:
             frame = frame.with_columns(position=pl.Series(numbers, dtype=pl.Int64))
             frame = pl.concat([read, frame]) if frame.height else read
             frame = frame.sort("position") if numbers else frame
-            numbers = frame["position"].to_numpy()
+            numbers = frame["position"].to_list()
             frame = frame.drop("position")
         frame = cleaned(frame, self._selection.options.missing_values)
         return Chunk(frame, lambda row: self._place(int(numbers[row])))
 
-    def _as_text(self, name: str, cells: list, numbers: list[int], faults: Faults) -> None:
+    def _as_text(self, name: str, cells: list, numbers: Sequence[int], faults: Faults) -> None:
         """Writes truth values and lists as text, in place, and notes what cannot be a cell."""
         for row, cell in enumerate(cells):
             if cell is True or cell is False:
@@ -193,8 +194,9 @@ _decode = json.JSONDecoder(parse_float=_number, parse_int=str, parse_constant=st
 
 def _list(items: list[str | bool | None]) -> str:
     """Returns a list as JSON writes it, numbers without quotes if it has nothing else."""
-    if all(type(item) is str and _is_number(item) for item in items):
-        return f"[{', '.join(items)}]"
+    numbers = [item for item in items if isinstance(item, str) and _is_number(item)]
+    if len(numbers) == len(items):
+        return f"[{', '.join(numbers)}]"
     return json.dumps(items, ensure_ascii=False)
 
 

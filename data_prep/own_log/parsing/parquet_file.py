@@ -1,8 +1,9 @@
 """A Parquet file, read in batches of rows."""
 
 import contextlib
+import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -79,12 +80,16 @@ class ParquetFile:
                 frame, good = frame_of(batch.select(columns), self._uuids)
                 frame = cleaned(frame, self._selection.options.missing_values)
                 numbers = first + np.flatnonzero(good)
-                for number in first + np.flatnonzero(~good):
+                for number in (first + np.flatnonzero(~good)).tolist():
                     reason, what = not_text("UTF-8")
-                    bad_rows.add(reason, lambda n=number: self._place(n), what)
-                yield Chunk(frame, lambda row, numbers=numbers: self._place(numbers[row]))
+                    bad_rows.add(reason, functools.partial(self._place, number), what)
+                yield Chunk(frame, self._places(numbers))
                 first += len(good)
                 progress(self.bytes * len(good) // self._rows)
+
+    def _places(self, numbers: np.ndarray) -> Callable[[int], str]:
+        """Returns the function that says where a row of a chunk is."""
+        return lambda row: self._place(int(numbers[row]))
 
     def _place(self, number: int) -> str:
         return f"{self.path}, row {number}"

@@ -68,7 +68,7 @@ def frame_of(batch: pa.RecordBatch, uuids: set[str]) -> tuple[pl.DataFrame, np.n
             good &= [_is_utf8(cell) for cell in column.to_pylist()]
     if not good.all():
         texts = [_as_text(column.filter(pa.array(good))) for column in columns]
-    return pl.from_arrow(pa.table(texts, batch.schema.names)), good
+    return pl.DataFrame(pa.table(texts, batch.schema.names)), good
 
 
 def _plain(column: pa.Array, uuid: bool) -> pa.Array:
@@ -99,7 +99,7 @@ def _plain(column: pa.Array, uuid: bool) -> pa.Array:
 
 
 def _uuid_text(column: pa.Array) -> pa.Array:
-    digits = pl.from_arrow(column.cast(pa.binary())).bin.encode("hex")
+    digits = pl.Series(column.cast(pa.binary())).bin.encode("hex")
     text = digits.str.replace("^(.{8})(.{4})(.{4})(.{4})", "${1}-${2}-${3}-${4}-")
     return text.to_arrow().cast(pa.large_binary())
 

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import fsspec
@@ -126,6 +126,26 @@ class RemotePath:
 
 
 RawPath = pathlib.Path | RemotePath
+
+
+def in_order(paths: Collection[RawPath]) -> list[RawPath]:
+    """Returns paths in their order, those on this machine first."""
+    local = sorted(path for path in paths if isinstance(path, pathlib.Path))
+    return [*local, *sorted(path for path in paths if isinstance(path, RemotePath))]
+
+
+def parts_below(path: RawPath, folder: RawPath) -> tuple[str, ...]:
+    """Returns the parts of a path that is below a folder.
+
+    Raises:
+      ValueError: It is not.
+    """
+    if isinstance(path, RemotePath):
+        if isinstance(folder, RemotePath):
+            return path.relative_to(folder).parts
+    elif not isinstance(folder, RemotePath):
+        return path.relative_to(folder).parts
+    raise ValueError(f"{path} is not in {folder}")
 
 
 def raw_folder(text: str | RawPath) -> RawPath:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from data_prep.own_log.cells import as_values, text_of
@@ -48,8 +49,8 @@ class Column:
         if isinstance(cells.dtype, pl.List):
             items = text_of(cells.explode().drop_nulls()).value_counts(sort=True)
             empty = int((cells.list.len().fill_null(0) == 0).sum())
-            values = items.to_series(0).to_list()
-            return cls(cells.name, len(cells), empty, values, False, False, "")
+            listed = items.to_series(0).to_list()
+            return cls(cells.name, len(cells), empty, listed, False, False, "")
         texts = text_of(cells).drop_nulls()
         counts = texts.value_counts(sort=True)
         values = counts.to_series(0)
@@ -92,7 +93,7 @@ class Column:
         """Whether its numbers measure something, rather than name it."""
         if not self.numbers or not self.whole:
             return self.numbers
-        numbers = pl.Series(self.values, dtype=pl.String).cast(pl.Float64)
+        numbers = pl.Series(self.values, dtype=pl.String).cast(pl.Float64).to_numpy()
         dense = len(self.values) > 0.5 * (numbers.max() - numbers.min() + 1)
         return not (_IDS.search(self.name) or len(self.values) <= FEW_VALUES or dense)
 
@@ -123,8 +124,8 @@ class Column:
     @property
     def is_skewed(self) -> bool:
         """Whether some of its numbers are many times their median."""
-        numbers = pl.Series(self.values, dtype=pl.String).cast(pl.Float64, strict=False)
-        return bool(numbers.min() >= 0 and numbers.max() > 20 * max(numbers.median(), 1e-9))
+        numbers = pl.Series(self.values, dtype=pl.String).cast(pl.Float64).to_numpy()
+        return bool(numbers.min() >= 0 and numbers.max() > 20 * max(np.median(numbers), 1e-9))
 
 
 def _list_separator(values: pl.Series) -> str | None:
@@ -134,7 +135,7 @@ def _list_separator(values: pl.Series) -> str | None:
     if values.str.contains(r"^\[.*\]$").all():
         return ""
     for separator in ";|,":
-        share = values.str.contains(separator, literal=True).mean()
+        share = values.str.contains(separator, literal=True).to_numpy().mean()
         items = values.str.split(separator).explode()
         if share > 0.3 and items.n_unique() < 0.5 * len(items):
             return separator

@@ -81,14 +81,13 @@ def dry_run(
 
 def _shown(frame: pl.DataFrame, column: str, encoded: np.ndarray | Ragged) -> Iterator[str]:
     """Yields what becomes of the first rows' cells."""
-    ends = np.cumsum(encoded.row_lengths) if isinstance(encoded, Ragged) else None
     for row in range(min(SHOWN_ROWS, frame.height)):
-        if ends is None:
+        if isinstance(encoded, Ragged):
+            begin = int(encoded.row_lengths[:row].sum())
+            text = str(encoded.values[begin : begin + int(encoded.row_lengths[row])].tolist())
+        else:
             value = encoded[row]
             text = f"{value:.4g}" if isinstance(value, np.floating) else str(value)
-        else:
-            begin = ends[row] - encoded.row_lengths[row]
-            text = str(encoded.values[begin : ends[row]].tolist())
         raw = repr(frame[column][row]) if column in frame.columns else "its history"
         raw = raw if len(raw) <= _WIDTH else raw[: _WIDTH - 3] + "..."
         yield f"{raw} -> {text}"

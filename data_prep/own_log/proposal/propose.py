@@ -11,7 +11,13 @@ import polars as pl
 from data_prep.own_log.cells import text_of
 from data_prep.own_log.declaration import parse_declaration
 from data_prep.own_log.declared.keys import Keys
-from data_prep.own_log.declared.options import OPTION_KEYS, FileOptions, Selection, parse_options
+from data_prep.own_log.declared.options import (
+    DEFAULT,
+    OPTION_KEYS,
+    FileOptions,
+    Selection,
+    parse_options,
+)
 from data_prep.own_log.parsing.files import LogFile, open_files
 from data_prep.own_log.parsing.first_bytes import CSV
 from data_prep.own_log.parsing.remote import RawPath
@@ -139,12 +145,12 @@ def _opened(
     data_dir: RawPath, patterns: Sequence[str], encoding: str
 ) -> tuple[Sequence[LogFile], FileOptions]:
     """Opens the files, those of text with the separator that gives the most columns."""
-    best: tuple[Sequence[LogFile], FileOptions] | None = None
+    best: tuple[Sequence[LogFile], FileOptions] = (), DEFAULT
     for separator in SEPARATORS:
         keys = Keys({"separator": separator, "encoding": encoding}, "the files", OPTION_KEYS)
         options = parse_options(keys)
         files = open_files(data_dir, patterns, Selection({}, options=options)).opened
-        if best is None or len(files[0].names) > len(best[0][0].names):
+        if not best[0] or len(files[0].names) > len(best[0][0].names):
             best = files, options
         if files[0].kind != CSV:
             return files, options

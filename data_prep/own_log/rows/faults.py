@@ -1,5 +1,6 @@
 """What is wrong with the rows of a chunk."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -33,5 +34,5 @@ class Faults:
           what: Takes the position of a row and says what is wrong with it.
         """
         for row in np.flatnonzero(rows & ~self.bad).tolist():
-            self._bad_rows.add(reason, lambda row=row: self._chunk.place(row), what(row))
+            self._bad_rows.add(reason, functools.partial(self._chunk.place, row), what(row))
         self.bad |= rows

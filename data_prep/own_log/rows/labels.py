@@ -39,7 +39,9 @@ def read_labels(
     labels: dict[str, np.ndarray] = {}
     for task in tasks:
         read = _READERS.get(task.kind, _binary_labels)
-        labels[task.name] = read(task, frame[task.column], labels.get(task.only_where), faults)
+        labels[task.name] = read(
+            task, frame[task.column], labels.get(task.only_where or ""), faults
+        )
     return labels
 
 

@@ -1,6 +1,5 @@
 """The rows of all files of a declaration: checked, labelled and assigned to splits."""
 
-import pathlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -10,8 +9,9 @@ from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
 from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.joined.tables import read_joins
 from data_prep.own_log.parsing.files import LogFile, open_files
+from data_prep.own_log.parsing.remote import RawPath
 from data_prep.own_log.rows.row_reader import RowReader
-from data_prep.own_log.split_draw import SplitCounts
+from data_prep.own_log.split_draw import SplitCounts, SplitDraw
 from data_prep.storage.ahead import ahead
 from data_prep.storage.bad_rows import BadRows, Progress
 from dcrnn_tf.dataset.schema import DatasetError
@@ -36,7 +36,7 @@ class LogRows:
     def __init__(
         self,
         declaration: Declaration,
-        data_dir: pathlib.Path,
+        data_dir: RawPath,
         seed: int,
         max_bad_rows: int,
         first_rows: int | None = None,
@@ -51,7 +51,7 @@ class LogRows:
         self.hidden_files: list[str] = []
         self.files_without_rows: list[str] = []  # as far as read
         self.files: list[tuple[int, LogFile]] = []
-        split_of: dict[pathlib.Path, str] = {}
+        split_of: dict[RawPath, str] = {}
         for split, patterns in declaration.split.files.items():
             files = open_files(data_dir, patterns, declaration.selection)
             self.hidden_files += [path.name for path in files.hidden]
@@ -97,18 +97,17 @@ class LogRows:
         Raises:
           DatasetError: there are more bad rows than tolerated.
         """
-        if self._draw is None:
-            self.count(lambda done: None)
+        draw = self._draw or self.count(lambda done: None)
         before = 0
         for frame, splits, labels in ahead(self._rows(progress)):
-            self._draw(frame, splits, before)
+            draw(frame, splits, before)
             if TIME in frame.columns:
                 rows = pl.Series(ROW, np.arange(before, before + frame.height))
                 frame = frame.with_columns(rows)
             before += frame.height
             yield frame, splits, labels
 
-    def count(self, progress: Progress) -> None:
+    def count(self, progress: Progress) -> SplitDraw:
         """Reads all rows to know their splits, which `read` does by itself if this was not called.
 
         Raises:
@@ -118,6 +117,7 @@ class LogRows:
         for frame, _, _ in ahead(self._rows(progress)):
             counts.add(frame)
         self._draw = counts.draw()
+        return self._draw
 
     def _rows(self, progress: Progress) -> Iterator[tuple[pl.DataFrame, np.ndarray, dict]]:
         """Yields as `read` does, with splits as far as the declaration says them."""

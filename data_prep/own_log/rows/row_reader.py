@@ -1,6 +1,7 @@
 """Reads, checks and labels the rows of one file after the other."""
 
 import collections
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -8,13 +9,13 @@ import polars as pl
 
 from data_prep.own_log.cells import (
     as_values,
-    expected_number,
+    no_number,
     numbers_of,
     text_of,
     unusable_numbers,
 )
 from data_prep.own_log.declaration import SPLIT_NAMES, Declaration
-from data_prep.own_log.declared.joins import REFUSE
+from data_prep.own_log.declared.joins import REFUSE, DeclaredJoin
 from data_prep.own_log.declared.times import TIME
 from data_prep.own_log.derived.columns import DeriveColumns
 from data_prep.own_log.joined.columns import JoinColumns
@@ -113,12 +114,7 @@ class RowReader:
                 faults.add(
                     "without partner",
                     alone[join.name],
-                    lambda row, join=join, cells=cells: (
-                        f"{join.part}: {_columns(join.log_key)} "
-                        + f"{_holds(cells, row)}, which is the {' and '.join(join.key)} of no row "
-                        f"of {', '.join(join.files)}; "
-                        "declare `unmatched: missing` to take its columns as missing"
-                    ),
+                    functools.partial(_without_partner, join, cells),
                 )
 
     def _times(self, frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
@@ -146,10 +142,7 @@ class RowReader:
             faults.add(
                 "not a number",
                 unusable_numbers(cells, numbers),
-                lambda row, column=column, field=field, cells=cells: (
-                    f"field {field}: column {column!r} holds {cells[row]!r}, "
-                    + expected_number(cells[row])
-                ),
+                functools.partial(no_number, field, cells),
             )
             if column not in self._declaration.text_columns:
                 parsed.append(numbers)
@@ -160,24 +153,14 @@ class RowReader:
         for field in self._declaration.fields:
             encoding = field.encoding(self._declaration.missing_values)
             if isinstance(encoding, Vector):
-                cells, where = frame[field.column], f"field {field.name}: column {field.column!r}"
-                faults.add(
-                    "not a vector",
-                    vectors_of(cells, encoding)[1],
-                    lambda row, where=where, cells=cells, length=encoding.length: (
-                        f"{where} holds {shown(cells[row])}, expected {length} numbers"
-                    ),
-                )
+                cells = frame[field.column]
+                what = functools.partial(_no_vector, field.name, cells, encoding.length)
+                faults.add("not a vector", vectors_of(cells, encoding)[1], what)
             if not isinstance(encoding, Ids) or encoding.weight_mark is None:
                 continue
-            cells, where = frame[field.column], f"field {field.name}: column {field.column!r}"
-            faults.add(
-                "not a weight",
-                unusable_weights(cells, encoding),
-                lambda row, where=where, cells=cells, mark=encoding.weight_mark: (
-                    f"{where} holds {cells[row]!r}, expected a number from 0 after each {mark!r}"
-                ),
-            )
+            cells = frame[field.column]
+            what = functools.partial(_no_weight, field.name, cells, encoding.weight_mark)
+            faults.add("not a weight", unusable_weights(cells, encoding), what)
 
     def _splits(self, frame: pl.DataFrame, split: int, faults: Faults) -> np.ndarray:
         """Assigns rows as far as their file or a column decides; the rest is training."""
@@ -200,6 +183,27 @@ class RowReader:
                 lambda row: f"{where} holds {text[row]!r}, which no split lists",
             )
         return splits
+
+
+def _without_partner(join: DeclaredJoin, cells: Sequence[pl.Series], row: int) -> str:
+    """Says of a row that a join has no row for it."""
+    return (
+        f"{join.part}: {_columns(join.log_key)} {_holds(cells, row)}, which is the "
+        f"{' and '.join(join.key)} of no row of {', '.join(join.files)}; declare "
+        "`unmatched: missing` to take its columns as missing"
+    )
+
+
+def _no_vector(field: str, cells: pl.Series, length: int, row: int) -> str:
+    """Says of a cell that it is no vector."""
+    where = f"field {field}: column {cells.name!r}"
+    return f"{where} holds {shown(cells[row])}, expected {length} numbers"
+
+
+def _no_weight(field: str, cells: pl.Series, mark: str, row: int) -> str:
+    """Says of a cell that a weight in it is none."""
+    where = f"field {field}: column {cells.name!r}"
+    return f"{where} holds {cells[row]!r}, expected a number from 0 after each {mark!r}"
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -71,8 +71,8 @@ class EarlierRows:
         with scratch_folder(self.work):
             histories = Histories(declaration.fields, self.work, 1 + size // BUCKET_BYTES)
             row = 0
-            columns = {f.history.of for f in declaration.fields}
-            columns |= {f.history.where for f in declaration.fields if f.history.where}
+            columns = {f.made_of.of for f in declaration.fields}
+            columns |= {f.made_of.where for f in declaration.fields if f.made_of.where is not None}
             no_labels = {task.name: 0 for task in declaration.tasks}
             for frame in scored:
                 absent = [pl.lit(None, pl.String).alias(name) for name in columns]
@@ -99,7 +99,7 @@ def _add(histories: Histories, frame: pl.DataFrame, first: int, labels: dict) ->
 def _of_histories(declared: Declaration, fields: Sequence[str]) -> Declaration:
     """The declaration with the histories among some fields alone, and what these are made of."""
     chosen = tuple(f for f in declared.fields if f.name in fields and f.history is not None)
-    wanted = {f.history.where for f in chosen}
+    wanted = {f.made_of.where for f in chosen}
     tasks = []
     for task in reversed(declared.tasks):
         if task.name in wanted:

@@ -144,8 +144,8 @@ class EncodeNewRows(ReadNewRows):
 
     def _counts(self, frame: pl.DataFrame, features: Mapping[str, np.ndarray]) -> Counts:
         counts: Counts = {name: collections.Counter() for name in ("missing", "unknown", "ids")}
-        for field, absent in missing_numbers(self._encoders, frame).items():
-            counts["missing"][field] += int(np.count_nonzero(absent))
+        for name, absent in missing_numbers(self._encoders, frame).items():
+            counts["missing"][name] += int(np.count_nonzero(absent))
         for encoder in self._encoders:
             field = encoder.field
             if not field.has_ids:
@@ -204,8 +204,8 @@ class NewRows:
         self._rows = rows = scored_rows(declared, self._names, keys, self._earlier is not None)
         advice = {
             field.name: (
-                f"field {field.name} is a history, {field.history.of} of the earlier rows of each "
-                f"{field.history.by}: name the files of these rows by --history_files, or write "
+                f"field {field.name} is a history, {field.made_of.of} of the earlier rows of each "
+                f"{field.made_of.by}: name the files of these rows by --history_files, or write "
                 "the lists into this file"
             )
             for field in histories

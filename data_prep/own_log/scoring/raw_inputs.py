@@ -8,7 +8,7 @@ import polars as pl
 from data_prep.own_log.cells import cut_lists, ids_of, lists_of, numbers_of
 from data_prep.own_log.lists.vectors import vectors_of
 from data_prep.own_log.lists.weighted import flat_pairs, weighted_lists
-from dcrnn_tf.dataset.encodings import Ids, Vector
+from dcrnn_tf.dataset.encodings import Encoding, Ids, Vector
 from dcrnn_tf.dataset.schema import CATEGORICAL, Field
 
 
@@ -21,12 +21,15 @@ def raw_inputs(fields: Sequence[Field], frame: pl.DataFrame) -> dict[str, np.nda
     """
     inputs = {}
     for field in fields:
-        column, encoding = frame[field.raw_name], field.encoding
-        if isinstance(encoding, Vector):
-            inputs[field.name] = vectors_of(column, encoding)[0].astype(np.float32)
-        elif encoding.reads_numbers:
+        column, read = frame[field.raw_name], field.encoded_as(Encoding)
+        if isinstance(read, Vector):
+            inputs[field.name] = vectors_of(column, read)[0].astype(np.float32)
+            continue
+        if read.reads_numbers:
             inputs[field.name] = numbers_of(column).fill_null(np.nan).to_numpy()
-        elif field.kind == CATEGORICAL:
+            continue
+        encoding = field.encoded_as(Ids)
+        if field.kind == CATEGORICAL:
             ids = ids_of(column, encoding).fill_null(_missing(encoding))
             inputs[field.name] = ids.to_numpy().astype(object)
         elif encoding.weight_mark is None:

@@ -48,9 +48,9 @@ class NegativeDraw:
           labels: Their labels.
           before: Number of rows of the chunks before.
         """
-        random = np.random.default_rng([self.seed, _STREAM])
-        random.bit_generator.advance(before)  # each number is one step of the generator
-        drawn = random.random(len(splits))
+        bits = np.random.PCG64([self.seed, _STREAM])
+        bits.advance(before)  # each number is one step of the generator
+        drawn = np.random.Generator(bits).random(len(splits))
         negative = labels[self.task.name] == 0
         if self.task.only_where is not None:
             negative &= labels[self.task.only_where] > 0

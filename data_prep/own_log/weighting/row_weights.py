@@ -1,5 +1,6 @@
 """The columns of example weights: which tasks they weigh, and which cells they may hold."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +14,11 @@ Fault = Callable[[str, np.ndarray, Callable[[int], str]], None]
 
 def weight_columns(tasks: Sequence[DeclaredTask]) -> dict[str, str]:
     """Returns the columns of weights, each with its name in the prepared dataset."""
-    return {task.weight: task.task.weight for task in tasks if task.weight is not None}
+    return {
+        task.weight: name
+        for task in tasks
+        if task.weight is not None and (name := task.task.weight) is not None
+    }
 
 
 def read_weights(
@@ -35,11 +40,13 @@ def read_weights(
         add_fault(
             "weight not allowed",
             unusable,
-            lambda row, column=column, cells=cells: (
-                f"weight: column {column!r} "
-                + ("is empty" if cells[row] is None else f"holds {str(cells[row])!r}")
-                + ", expected a finite number from 0 in every row"
-            ),
+            functools.partial(_not_allowed, cells),
         )
         weights[name] = numbers.fill_null(0).cast(pl.Float32, strict=False).fill_null(0).to_numpy()
     return weights
+
+
+def _not_allowed(cells: pl.Series, row: int) -> str:
+    """Says of a cell that it is no weight."""
+    held = "is empty" if cells[row] is None else f"holds {str(cells[row])!r}"
+    return f"weight: column {cells.name!r} {held}, expected a finite number from 0 in every row"

@@ -31,7 +31,7 @@ class Settings:
     out_dir: str | None = setting(None, "Folder of the table; runs/table3 by default.")
 
 
-def main(chosen: Settings, changed: Changes, design_changes: DesignChanges) -> None:
+def main(chosen: Settings, changed: object, design_changes: object) -> None:
     """Runs the program."""
     settings = make.Settings(**given(changed))
     design = Design(**{"users": USERS[settings.size], **given(design_changes)})

@@ -101,6 +101,7 @@ class Comparison:
 
 def comparisons(result: OnlineResult) -> list[Comparison]:
     """Returns every metric of every policy over all trainings, then of every training."""
+    outcomes: dict[tuple[str, int | str], Outcomes]
     outcomes = {(name, "all"): pooled for name, pooled in result.pooled.items()}
     outcomes |= {
         (arm, seed): one for arm, runs in result.arms.items() for seed, one in runs.items()
@@ -185,12 +186,15 @@ def records(result: OnlineResult) -> Grid:
     def parameters(part: str) -> Callable[[Comparison], int | None]:
         return lambda c: result.row(c.policy).parameters(part) if c.policy in result.arms else None
 
+    def always(value: object) -> Callable[[Comparison], object]:
+        return lambda _: value
+
     columns = (
         *(Column(name, attrgetter(name)) for name in ("policy", "seed")),
         Column("metric", lambda comparison: comparison.metric.name),
         Column("simulated", lambda _: True),
         *(
-            Column(f"design_{name}", lambda _, value=value: value)
+            Column(f"design_{name}", always(value))
             for name, value in dataclasses.asdict(result.design).items()
         ),
         *(*_RATES, *_EXPECTED_RATES),
@@ -211,7 +215,7 @@ def offline_grid(result: OnlineResult) -> Grid:
 
 
 def _value(estimate: Estimate | None) -> float | None:
-    return estimate and estimate.value
+    return None if estimate is None else estimate.value
 
 
 def _fewer(ratio: float | None) -> str:

@@ -1,6 +1,7 @@
 """Policies of an online experiment: trained models, and references to compare them with."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -85,7 +86,8 @@ def model_policy(run: TrainedRun) -> Policy:
     def score(candidates: Candidates) -> np.ndarray:
         logits = run.predictor.score({name: candidates.features[name] for name in fields})
         # ln(p(click) p(play)); ln(sigmoid(x)) = -ln(1 + exp(-x))
-        return -sum(np.logaddexp(0.0, -values.astype(np.float64)) for values in logits.values())
+        losses = (np.logaddexp(0.0, -values.astype(np.float64)) for values in logits.values())
+        return -functools.reduce(np.add, losses)
 
     return score
 

@@ -24,7 +24,7 @@ class Settings:
     out_dir: str = setting("runs/dcrnn_study", "Folder of the figures and of their runs.")
 
 
-def main(settings: Settings, changed: Changes) -> None:
+def main(settings: Settings, changed: object) -> None:
     """Runs the program."""
     of_tables = make.Settings(**given(changed))
     runs = pathlib.Path(settings.out_dir, "runs")

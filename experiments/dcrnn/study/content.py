@@ -108,9 +108,12 @@ def size(results: Results) -> DrawnFigure:
     curves = {
         task: {
             family: [
-                (row.parameters("other"), row.tasks[task].metrics["auc"].summary)
+                (parameters, auc)
                 for row in result.rows
-                if row.row.model == family.lower() and row.runs
+                if row.row.model == family.lower()
+                and row.runs
+                and (parameters := row.parameters("other")) is not None
+                and (auc := row.tasks[task].metrics["auc"].summary) is not None
             ]
             for family in ("MMoE", "DCRNN")
         }
@@ -185,11 +188,11 @@ def records(differences: Mapping[str, Differences]) -> Grid:
 def differences_by_table(results: Results) -> dict[str, Differences]:
     """Returns all paired differences of the study."""
     found = {name: _differences({"": result}) for name, result in results.items()}
-    large = study.SIZE.baseline
+    large, size = study.SIZE.baseline, dict(found[study.SIZE.name])
     for task, rows in _smaller_minus_large(results[study.SIZE.name]).items():
         more = {f"{label}, minus {large}": difference for label, difference in rows.items()}
-        found[study.SIZE.name][task] |= more
-    return found
+        size[task] = {**size[task], **more}
+    return found | {study.SIZE.name: size}
 
 
 def _smaller_minus_large(result: TableResult) -> Differences:
@@ -199,7 +202,7 @@ def _smaller_minus_large(result: TableResult) -> Differences:
     small = [
         row
         for row in others
-        if row.row.model == "dcrnn" and row.runs and row.parameters("other") < limit
+        if row.row.model == "dcrnn" and row.runs and (row.parameters("other") or limit) < limit
     ]
     return {
         task: {

@@ -1,6 +1,7 @@
 """Draws the figures of the study of DCRNN's claims."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,6 +73,6 @@ def size(curves: Mapping[str, Mapping[str, Sequence[tuple[int, Summary]]]]) -> F
     return figure
 
 
-def _grid(axes: Axes, which: str) -> None:
+def _grid(axes: Axes, which: Literal["both", "x", "y"]) -> None:
     axes.grid(axis=which, color=PALE, lw=0.6)
     axes.set_axisbelow(True)

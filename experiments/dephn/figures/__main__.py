@@ -32,7 +32,7 @@ class Settings:
     )
 
 
-def main(settings: Settings, changed: Changes) -> None:
+def main(settings: Settings, changed: object) -> None:
     """Runs the program."""
     of_tables = make.Settings(raw_dir=settings.raw_dir, **given(changed))
     runs = pathlib.Path(settings.out_dir, "runs")

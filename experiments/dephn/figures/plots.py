@@ -1,5 +1,6 @@
 """Draws the figures of the DEPHN paper."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -44,13 +45,13 @@ def figure_3b(shares: Mapping[str, tuple[float, float]]) -> Figure:
     axes = figure.subplots()
     public = np.array([pair[0] for pair in shares.values()])
     private = np.array([pair[1] for pair in shares.values()])
-    positions = np.arange(len(shares))
+    positions = range(len(shares))
     axes.barh(positions, public, color=COLOURS[0], label="public experts")
     axes.barh(positions, private, left=public, color=COLOURS[1], label="private experts")
     for position, share in zip(positions, public, strict=True):
-        style = {"ha": "center", "va": "center", "color": "white"}
-        axes.text(share / 2, position, f"{share:.0%}", **style)
-        axes.text(share + (1 - share) / 2, position, f"{1 - share:.0%}", **style)
+        label = functools.partial(axes.text, ha="center", va="center", color="white")
+        label(share / 2, position, f"{share:.0%}")
+        label(share + (1 - share) / 2, position, f"{1 - share:.0%}")
     axes.set_yticks(positions, shares)
     axes.set_ylim(len(shares) - 0.4, -0.6)
     axes.set_xlim(0, 1)
@@ -152,7 +153,7 @@ def figure_6(losses: Mapping[str, Mapping[str, Sequence[tuple[np.ndarray, np.nda
 
 def figure_7(
     activations: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
-    tasks: tuple[str, str],
+    tasks: Sequence[str],
     planted: Callable[[np.ndarray], np.ndarray],
 ) -> Figure:
     """Predicted activations of both tasks over the planted confidence, with the planted relation.

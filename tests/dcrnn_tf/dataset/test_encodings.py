@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dcrnn_tf.dataset.encodings import ENCODINGS, Bins, Ids, NumberRows, Scaling, from_dict
+from dcrnn_tf.dataset.schema import DatasetError, Field
 from dcrnn_tf.serving import field_inputs
 
 NAN, INF = math.nan, math.inf
@@ -151,3 +152,13 @@ def test_every_kind_of_encoding_can_be_served_and_read_again():
 def test_what_is_no_encoding_is_refused(content, message):
     with pytest.raises((TypeError, ValueError), match=message):
         from_dict(content)
+
+
+def test_a_field_says_where_its_encoding_is_of_another_kind():
+    scaling = Scaling(method="log")
+    field = Field("price", "numeric", encoding=scaling)
+    assert field.encoded_as(Scaling) is scaling
+    with pytest.raises(DatasetError, match="price has the encoding scaling, expected ids; prepare"):
+        field.encoded_as(Ids)
+    with pytest.raises(DatasetError, match="price has no encoding, expected scaling; prepare"):
+        Field("price", "numeric").encoded_as(Scaling)

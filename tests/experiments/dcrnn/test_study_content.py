@@ -22,7 +22,7 @@ def style():
 def results_of(table, folder, aucs, parameters=None):
     """The result of three seeds of each row in `aucs`, `{label: AUC of both tasks}`, by its name.
 
-    The seed moves all alike.
+    The seed moves all alike; an AUC of None is not defined.
     """
     baselines = {table.baseline} | {row.baseline for row in table.rows}
     for row in table.rows:
@@ -30,7 +30,7 @@ def results_of(table, folder, aucs, parameters=None):
             if row.label in aucs:
                 # Half as much for a baseline, so that differences have a spread.
                 share = 0.5 if row.label in baselines else 1
-                auc = aucs[row.label] + wave * share
+                auc = aucs[row.label] and aucs[row.label] + wave * share
                 write_run(
                     table.run_dir(folder, row, seed),
                     dict.fromkeys(table.tasks, auc),
@@ -96,6 +96,14 @@ def test_crossing_leaves_recurrent_rows_out_of_the_verdict(tmp_path):
     assert "from +0.0200 to +0.0300" in shown.sentences[0]
     names = [tick.get_text() for tick in shown.figure.axes[0].get_yticklabels()]
     assert "simple RNN" in names
+
+
+def test_size_draws_no_model_whose_auc_is_not_defined(tmp_path):
+    aucs = {"MMoE 128-64": 0.7, "MMoE 16-8": None, "DCRNN 8": 0.72}
+    sizes = {"MMoE 128-64": 400_000, "MMoE 16-8": 50_000, "DCRNN 8": 30_000}
+    shown = content.size(results_of(study.SIZE, tmp_path, aucs, sizes))
+    drawn = [line.get_xdata() for line in shown.figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert [list(x) for x in drawn] == [[400_000], [30_000]]
 
 
 def test_size_compares_smaller_models_alone_with_the_largest_mmoe(tmp_path):

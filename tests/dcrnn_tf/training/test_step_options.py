@@ -196,6 +196,36 @@ def test_steps_that_xla_compiles_are_those_of_others(dataset, tmp_path, optimize
         assert np.abs(one - other).max() < 1e-4 * moved
 
 
+def compiled_and_not(dataset, folder, settings, runs, **change):
+    """The paths and moves of a model's variables in some runs, each compiled or not."""
+    found = []
+    for number, compiled in enumerate(runs):
+        trainer = make(
+            dataset,
+            folder / str(number),
+            dataclasses.replace(settings, jit_compile=compiled),
+            **{"embedding_dim": 4, "static_shapes": True, **change},
+        )
+        start = [v.numpy() for v in trainer.model.trainable_variables]
+        trainer.train()
+        moved = zip(trainer.model.trainable_variables, start, strict=True)
+        found.append({variable.path: variable.numpy() - before for variable, before in moved})
+    return found
+
+
+@pytest.mark.slow
+def test_dropout_that_xla_compiles_is_seeded_and_draws_other_numbers(dataset, tmp_path):
+    settings = TrainingSettings(epochs=1, batch_size=1500, learning_rate=1e-3)
+    one, first, second = compiled_and_not(
+        dataset, tmp_path, settings, (False, True, True), dropout=0.2
+    )
+    for path, moves in first.items():
+        np.testing.assert_array_equal(moves, second[path], path)
+    kernel = next(path for path in one if "dense_0/kernel" in path)
+    apart = np.abs(first[kernel] - one[kernel]).max()
+    assert apart > 0.01 * np.abs(one[kernel]).max()
+
+
 @pytest.mark.slow
 def test_float16_learns_what_float32_learns(dataset, tmp_path):
     aucs = {}

@@ -2,9 +2,9 @@ r"""Says what a training step of each model spends its time on, by kind of opera
 
   python -m benchmarks.step_profile --prepared=data/benchmark/W/prepared --models=mmoe,dephn
 
-A step runs on one thread, and of each operation in it the least time over all steps counts, so that
-other work on the machine hardly shows. The times add up to a step's processor time but for what
-TensorFlow takes between operations.
+A step runs on one thread, and of each operation in it the least time over all steps counts. The
+times add up to a step's processor time but for what TensorFlow takes between operations. Other work
+on the machine shows in operations that take longer than the time that a thread is left alone.
 """
 
 import collections

@@ -62,6 +62,7 @@ def match(
     target: int,
     tolerance: float = 0.02,
     count_of: Callable[[Mapping[str, object]], int] | None = None,
+    least: int = 1,
 ) -> Match:
     """The value of one setting at which a model's parameters come nearest to a number.
 
@@ -80,6 +81,7 @@ def match(
       tolerance: Largest distance of the nearest number of parameters from it, relative to it.
       count_of: Function of settings that returns the number of parameters, such as one that
         remembers; by default `parameters`.
+      least: The smallest value to choose.
 
     Raises:
       MatchingError: the setting is no width, or the nearest number is further off.
@@ -112,6 +114,7 @@ def match(
     # With at least one parameter more for each step of width, the target itself is wide enough.
     above = bisect.bisect_left(range(1, target + 1), target, key=predicted) + 1
     width = min((max(above - 1, 1), above), key=lambda width: abs(predicted(width) - target))
+    width = max(width, least)
     matched = Match(with_width(width), count(width))
     if abs(matched.parameters - target) > tolerance * target:
         raise MatchingError(

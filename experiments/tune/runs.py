@@ -161,8 +161,11 @@ class Network:
 
     def _of_size(self, of_model: Mapping[str, object], size: object) -> Mapping[str, object]:
         """Returns the model's settings with the width at which it is nearest to a size."""
+        from dcrnn_tf import models
         from experiments.tables import equal_size
 
+        default = models.settings(self._model).get(str(self._width))
+        default = default[0] if isinstance(default, list | tuple) else default
         model, settings = space.REFERENCE
         target = round(self._count(model, settings) * float(str(size)))
         # A dropout rate has no parameters; trials that differ in it are of one width.
@@ -175,6 +178,7 @@ class Network:
             target,
             math.inf,
             lambda chosen: self._count(self._model, chosen),
+            default // space.NARROWEST if isinstance(default, int) else 1,
         )
         return {**of_model, **matched.settings}
 

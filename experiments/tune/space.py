@@ -21,6 +21,10 @@ _DROPOUT = "set.dropout"  # between hidden layers, which models with a width hav
 REFERENCE = ("mmoe", {"embedding_dim": 16, "num_experts": 8, "expert_units": [64, 32]})
 """The model of size 1, and its settings."""
 
+NARROWEST = 8
+"""A width is at least its default divided by this number, whatever the size: layers of one unit
+would be left of a model whose other parts are larger than the size."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Log:

@@ -133,6 +133,15 @@ def test_a_model_is_of_the_size_that_a_trial_asks_for(dataset_folder, monkeypatc
     assert smaller.set["dropout"] == 0.3
 
 
+def test_no_model_becomes_a_bottleneck_for_its_size(dataset_folder):
+    network = runs.Network("dephn", str(dataset_folder), AUC, {})
+    settings, _ = network._settings({"size": 0.25, "set.embedding_dim": 32}, pathlib.Path("run"))
+    count = equal_size.parameters(load_schema(dataset_folder), "dephn", settings.set)
+    reference = equal_size.parameters(load_schema(dataset_folder), *space.REFERENCE)
+    assert count > reference / 4  # its mappings alone are larger
+    assert settings.set["expert_units"] == [128 // 8, 64]
+
+
 def test_every_space_names_settings_that_there_are():
     for model in models.names():
         registered = models.registration(model)

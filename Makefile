@@ -16,7 +16,7 @@ TABLE_FLAGS = $(call flag,DATA_DIR,raw_dir) $(call flag,PRESET,preset) $(call fl
 .PHONY: help install reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 \
 	reproduce-dephn-table1 reproduce-dephn-table2 reproduce-dephn-criteo reproduce-dephn-figures \
 	leaderboard benchmark-models study-dcrnn smoke test test-slow lint format docs benchmark benchmark-quick \
-	benchmark-gpu rehearse-full clean
+	benchmark-gpu rehearse-full lint-style lint-types lint-docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 26
@@ -87,9 +87,16 @@ test-slow: $(READY)  ## Tests that take minutes
 	$(RUN) -m pytest -m slow
 
 lint: $(READY)  ## Check style, types, and the documentation with its links
+	$(MAKE) --jobs=2 lint-style lint-types lint-docs
+
+lint-style:
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+lint-types:
 	$(RUN) -m mypy
+
+lint-docs:
 	$(DOCS)
 
 docs: $(READY)  ## Build the documentation as a site in site/

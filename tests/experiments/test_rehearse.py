@@ -21,7 +21,7 @@ def test_a_stage_is_measured_once_and_counts_its_attempts(tmp_path, capfd):
     record = rehearse.measured(stage, tmp_path)
     assert (record["attempts"], record["disk"]) == (2, 100)
     assert 0 < record["processor_seconds"] < 10 > record["seconds"] > 0
-    assert 1e6 < record["memory"] < 1e9
+    assert record["memory"] > 1e6  # Linux counts what this process had when it began another
     assert "December" in capfd.readouterr().out
     assert rehearse.measured(stage, tmp_path) == record  # not run again
     assert "December" not in capfd.readouterr().out

@@ -388,6 +388,7 @@ def test_export_writes_the_next_version_with_its_card(finished_run, dataset_fold
     assert f"{logged[step]['click']['auc']:.4f}" in lines[0]
 
 
+@pytest.mark.slow
 def test_export_tells_what_smaller_tables_lose(finished_run, tmp_path, capsys):
     settings = export.Settings(str(finished_run), str(tmp_path), table_precision="int8")
     export.main(settings)

@@ -1,4 +1,4 @@
-"""What a process of a program sets before TensorFlow and Keras are imported.
+"""What a process of a program sets before TensorFlow, Keras and scikit-learn are imported.
 
 Programs call `prepare`. The library does not: how a user's own process logs, and which backend its
 Keras has, are the user's choices.
@@ -21,6 +21,9 @@ _FATAL, _ALL = "3", "0"
 # What TensorFlow's libraries say of a machine without a GPU as soon as they are loaded, before they
 # read the level.
 _START_UP_LINES = r"before absl::InitializeLog\(\) is called|cudart_stub\.cc"
+# scikit-learn's threads wait for each other without a pause by default: beside another process that
+# takes a core, trees took six times the processor time.
+_WAITING = "OMP_WAIT_POLICY"
 _SECONDS = 1.0  # until the filter has passed on the last line
 
 
@@ -28,10 +31,12 @@ def prepare() -> None:
     """Sets this process' environment, which the processes that it starts inherit, and its streams.
 
     TensorFlow logs what ends the process alone, unless TF_CPP_MIN_LOG_LEVEL is set already: errors
-    reach Python as exceptions. Keras uses TensorFlow. Characters that the terminal's encoding
+    reach Python as exceptions. Keras uses TensorFlow. Threads of OpenMP give their core away while
+    they wait, unless OMP_WAIT_POLICY is set already. Characters that the terminal's encoding
     lacks are printed as escapes.
     """
     os.environ.setdefault(_LEVEL, _FATAL)
+    os.environ.setdefault(_WAITING, "PASSIVE")
     os.environ[VARIABLE] = BACKEND
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -104,6 +104,18 @@ def test_the_library_refuses_another_backend_in_one_sentence(tmp_path, module):
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 
 
+@pytest.mark.parametrize(
+    ("given", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+)
+def test_threads_that_wait_leave_their_core_unless_the_user_wants_otherwise(given, policy):
+    program = (
+        "import os\n"
+        "from dcrnn_tf.system import command_line\n"
+        "command_line.run(lambda: print(os.environ['OMP_WAIT_POLICY']))\n"
+    )
+    assert run("-c", program, **given).stdout == f"{policy}\n"
+
+
 def test_a_terminal_that_lacks_the_characters_gets_escapes():
     program = (
         "import sys\n"

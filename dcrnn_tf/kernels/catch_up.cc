@@ -8,19 +8,11 @@
 #include <cstdint>
 
 #include "adam_variables.h"
+#include "operation.h"
 #include "own_rows.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::errors::InvalidArgument;
 
 FOR_EACH_PROCESSOR
 void Move(const float* __restrict sums, int64_t terms, float epsilon, float decay_m, float decay_v,

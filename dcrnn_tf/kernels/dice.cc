@@ -10,20 +10,11 @@
 #include <vector>
 
 #include "activations.h"
+#include "operation.h"
 #include "row_blocks.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
 
 constexpr int64_t kSumCycles = 1, kGateCycles = 8;  // that one value takes
 
@@ -214,8 +205,6 @@ class DiceGradientOp : public OpKernel {
  private:
   float epsilon_;
 };
-
-using tensorflow::shape_inference::InferenceContext;
 
 REGISTER_OP("DcrnnDice")
     .Input("values: float")

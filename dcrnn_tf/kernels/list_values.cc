@@ -8,21 +8,12 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "operation.h"
 #include "own_rows.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "tensorflow/core/util/work_sharder.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
 
 constexpr int64_t kColumns = 16;  // that a thread sums at least, a cache line
 
@@ -296,8 +287,6 @@ class ListPoolGradientOp : public OpKernel {
     });
   }
 };
-
-using tensorflow::shape_inference::InferenceContext;
 
 absl::Status LikeValues(InferenceContext* context) {
   context->set_output(

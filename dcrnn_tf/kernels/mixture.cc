@@ -4,21 +4,11 @@
 
 #include <cstdint>
 
+#include "operation.h"
 #include "row_blocks.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
 
 constexpr int64_t kLanes = 16;  // sums of a product of two vectors: the same on all processors
 

@@ -8,26 +8,18 @@
 #include <cstdint>
 #include <vector>
 
+#include "operation.h"
 #include "own_rows.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/resource_mgr.h"
 #include "tensorflow/core/framework/resource_var.h"
-#include "tensorflow/core/framework/shape_inference.h"
 #include "tensorflow/core/util/work_sharder.h"
 
 namespace dcrnn_tf {
 namespace {
 
 using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
 using tensorflow::Var;
 using tensorflow::core::RefCountPtr;
-using tensorflow::errors::InvalidArgument;
 
 constexpr int32_t kPadding = 0;
 constexpr int64_t kBlock = 8;  // rows that are summed before they are added to a longer sum

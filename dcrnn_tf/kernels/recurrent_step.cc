@@ -9,21 +9,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "operation.h"
 #include "recurrent_cells.h"
 #include "row_blocks.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-using tensorflow::errors::InvalidArgument;
 
 constexpr int64_t kCycles = 12;  // that one unit of a gate takes
 

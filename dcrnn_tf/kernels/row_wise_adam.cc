@@ -9,18 +9,11 @@
 #include <vector>
 
 #include "adam_variables.h"
+#include "operation.h"
 #include "own_rows.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace dcrnn_tf {
 namespace {
-
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
 
 FOR_EACH_PROCESSOR
 void Add(const float* __restrict more, int64_t dim, float* __restrict sum) {

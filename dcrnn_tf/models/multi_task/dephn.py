@@ -10,7 +10,7 @@ from dcrnn_tf.dataset.schema import BINARY
 from dcrnn_tf.layers import ExplicitMapping, SoftmaxGates, ValueGates, VirtualGradient
 from dcrnn_tf.layers.initializers import blockwise
 from dcrnn_tf.models.base import Explanation
-from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+from dcrnn_tf.models.parallel_heterogeneous import ParallelHeterogeneousModel
 from dcrnn_tf.models.registry import register
 
 GATINGS = ("value", "mapping", "linear_mapping")

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from dcrnn_tf.layers import SoftmaxGates
 from dcrnn_tf.models.base import Explanation
-from dcrnn_tf.models.multi_task.parallel_heterogeneous import ParallelHeterogeneousModel
+from dcrnn_tf.models.parallel_heterogeneous import ParallelHeterogeneousModel
 from dcrnn_tf.models.registry import register
 
 

@@ -131,22 +131,25 @@ def _falls(
         if task.name not in labels or task.name not in before:
             continue
         metric = metrics.get(metrics.PRIMARIES[task.kind])
-        defined = np.asarray(task.defined(labels[task.name]))
-        values = []
-        for answers in (before, now):
-            columns = columns_of(task.kind, labels[task.name][defined], answers[task.name][defined])
-            values.append(metrics.compute(columns, task.kind)[metric.name])
+        values = (primary(task, labels[task.name], side[task.name]) for side in (before, now))
         yield Fall(task.name, metric, *values)
 
 
-def columns_of(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns the columns of metrics, of labels and what a served model gives.
+def primary(task: Task, labels: np.ndarray, answers: np.ndarray) -> float | None:
+    """Returns the primary metric of a task; None where it is not defined.
 
     Args:
-      kind: Kind of the task.
-      labels: Labels of the rows on which it is defined.
-      answers: The task's output on these rows.
+      task: The task.
+      labels: Its labels.
+      answers: What a served model gives for the same rows.
     """
+    defined = np.asarray(task.defined(labels))
+    columns = _columns(task.kind, labels[defined], answers[defined])
+    return metrics.compute(columns, task.kind)[metrics.PRIMARIES[task.kind]]
+
+
+def _columns(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the columns of metrics, of labels and what a served model gives."""
     if kind == REGRESSION:
         return {"labels": labels, "predictions": answers}
     answers = np.clip(answers.astype(np.float64), _SMALLEST, 1 - _SMALLEST)

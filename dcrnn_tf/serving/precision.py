@@ -1,7 +1,9 @@
 """What is lost where embedding tables are stored in fewer bytes, measured before an export."""
 
 import dataclasses
+import itertools
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from dcrnn_tf import metrics
 from dcrnn_tf.dataset.reader import PreparedDataset
-from dcrnn_tf.serving.gate import columns_of
+from dcrnn_tf.serving import gate
 from dcrnn_tf.serving.serving_model import ServingModel, batches
 from dcrnn_tf.system.errors import UserError
 
@@ -93,8 +95,8 @@ class Precision:
         Raises:
           PrecisionError: There is one.
         """
-        furthest = max(self.differences, key=lambda difference: difference.largest)
-        if furthest.largest > largest:
+        furthest = max(self.differences, key=lambda d: (math.isnan(d.largest), d.largest))
+        if not furthest.largest <= largest:  # NaN is too far as well
             raise PrecisionError(
                 f"with tables in {self.table_precision} {furthest}, which is more than "
                 f"{largest:g}, so that nothing was exported; choose another --table_precision, or "
@@ -109,35 +111,26 @@ def measured(serving_model: ServingModel, dataset: PreparedDataset) -> Precision
       serving_model: A model whose tables are stored in fewer bytes.
       dataset: Dataset of the model; of a dataset without a validation split another one is taken.
     """
-    wholes, stored, labels = [], [], []
-    count = 0
-    for features, of_batch in batches(dataset, _BATCH):
-        both = serving_model.both(features)
-        wholes.append(both[0])
-        stored.append(both[1])
-        labels.append(of_batch)
-        count += len(next(iter(features.values())))
-        if count >= ROWS:
-            break
-    before, after, label = map(_joined, (wholes, stored, labels))
+    parts = [
+        (*serving_model.both(features), labels)
+        for features, labels in itertools.islice(batches(dataset, _BATCH), ROWS // _BATCH)
+    ]
+    before, after, label = map(_joined, zip(*parts, strict=True))
+    count = len(next(iter(before.values())))
     differences = []
     for output in serving_model.outputs:
         distances = np.abs(after[output].astype(np.float64) - before[output])
         if output in serving_model.numbers:
             distances /= max(float(np.abs(before[output]).max()), np.finfo(np.float32).tiny)
         differences.append(Difference(output, float(distances.max()), float(distances.mean())))
-    changes = []
-    for task in serving_model.tasks:
-        metric = metrics.get(metrics.PRIMARIES[task.kind])
-        defined = np.asarray(task.defined(label[task.name]))
-        values = (
-            metrics.compute(
-                columns_of(task.kind, label[task.name][defined], answers[task.name][defined]),
-                task.kind,
-            )[metric.name]
-            for answers in (before, after)
+    changes = [
+        Change(
+            task.name,
+            metrics.PRIMARIES[task.kind],
+            *(gate.primary(task, label[task.name], side[task.name]) for side in (before, after)),
         )
-        changes.append(Change(task.name, metric.name, *values))
+        for task in serving_model.tasks
+    ]
     return Precision(serving_model.table_precision, count, tuple(differences), tuple(changes))
 
 

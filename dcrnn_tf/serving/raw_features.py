@@ -121,11 +121,11 @@ class RawFeatures(tf.Module):
 
 
 def _rows(column: tf.Tensor) -> tf.Tensor:
-    """Returns the number of rows; in fewer operations for a column that has nothing else."""
+    """Returns the number of rows; a column without other axes needs fewer operations."""
     return tf.size(column) if len(column.shape) == 1 else tf.shape(column)[0]
 
 
 def _repeated(column: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Returns a column with so many rows, of which it has all or one."""
+    """Returns a column with `rows` rows; where it has one row, that is repeated."""
     shape = rows[None] if len(column.shape) == 1 else [rows, *tf.unstack(tf.shape(column)[1:])]
     return tf.broadcast_to(column, shape)

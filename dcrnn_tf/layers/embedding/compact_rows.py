@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dcrnn_tf.layers.embedding import row_shards
+
 FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 _STEPS = 127  # from zero to the largest number of a row
 _SCALE_BYTES = 4  # of a row, behind its numbers: how large a step is, float32
@@ -38,12 +40,8 @@ class CompactRows(tf.Module):
     def __init__(self, shards: Iterable[keras.Variable], precision: str):
         super().__init__(name="compact_rows")
         store = {BFLOAT16: _as_bfloat16, INT8: _as_int8}[precision]
-        columns = [shard.value.numpy() for shard in shards]
-        table = columns[0]
-        if len(columns) > 1:
-            table = np.empty((sum(map(len, columns)), table.shape[1]), table.dtype)
-            for shard, rows in enumerate(columns):
-                table[shard :: len(columns)] = rows
+        tables = [shard.value.numpy() for shard in shards]
+        table = row_shards.joined(tables) if len(tables) > 1 else tables[0]
         blocks = [store(table[i : i + _BLOCK]) for i in range(0, len(table), _BLOCK)]
         self.stored = tf.Variable(np.concatenate(blocks), trainable=False, name="stored")
 

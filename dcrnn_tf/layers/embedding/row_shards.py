@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -49,6 +50,14 @@ def lookup(shards: Sequence[tf.Variable], rows: tf.Tensor) -> tf.Tensor:
 def split(rows: tf.Tensor, shards: int) -> list[tf.Tensor]:
     """Returns rows of the table, `(count,)`, as rows of each shard that holds them."""
     return tf.dynamic_partition(rows // shards, rows % shards, shards)
+
+
+def joined(shards: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the rows of the table that are spread over shards."""
+    whole = np.empty((sum(map(len, shards)), *shards[0].shape[1:]), shards[0].dtype)
+    for number, shard in enumerate(shards):
+        whole[number :: len(shards)] = shard
+    return whole
 
 
 def on_device(devices: Sequence[str] | None, shard: int) -> contextlib.AbstractContextManager:

@@ -11,14 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from dcrnn_tf.dataset.schema import NUMERIC, VECTOR, Field
-from dcrnn_tf.layers.embedding import owners
+from dcrnn_tf.layers.embedding import owners, row_shards
 from dcrnn_tf.layers.embedding.field_embedding import FieldEmbedding
 from dcrnn_tf.models import MultiTaskModel
 from dcrnn_tf.system.plain_path import plain_path
 from dcrnn_tf.training.warm_start.carried import Carried
 from dcrnn_tf.training.warm_start.earlier import Earlier, WarmStartError
 from dcrnn_tf.training.warm_start.id_rows import rows_of_tables
-from dcrnn_tf.training.warm_start.values import by_class, by_field, class_counts, joined
+from dcrnn_tf.training.warm_start.values import by_class, by_field, class_counts
 
 _RATE = "_learning_rate"  # the end of the name of a variable that is no schedule
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -160,8 +160,8 @@ class _Carrier:
 
     def _carry_rows(self, names: Sequence[str], rows: np.ndarray) -> None:
         """Carries rows of the table, or of moments of the same shape, by its shards' names."""
-        before = joined([self._tensor(name) for name in names])
-        now = joined([self._state[name].numpy() for name in names])
+        before = row_shards.joined([self._tensor(name) for name in names])
+        now = row_shards.joined([self._state[name].numpy() for name in names])
         if before.shape[1:] != now.shape[1:]:
             raise self._earlier.of_another_architecture(
                 f"{names[0]} has width {before.shape[1]} there, {now.shape[1]} here"

@@ -5,14 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def joined(shards: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the rows of a table of which shard k has every row r with r % shards = k."""
-    whole = np.empty((sum(map(len, shards)), *shards[0].shape[1:]), shards[0].dtype)
-    for number, shard in enumerate(shards):
-        whole[number :: len(shards)] = shard
-    return whole
-
-
 def class_counts(before: Sequence[str], now: Sequence[str]) -> tuple[int, int, int]:
     """Returns how many classes are carried, start fresh and are dropped."""
     kept = len({*before} & {*now})

@@ -115,3 +115,10 @@ def test_what_is_lost_is_written_and_refused_above_a_limit(dataset, tmp_path):
     found.check(furthest)
     with pytest.raises(PrecisionError, match=r"with tables in int8 .* moves by .* at most"):
         found.check(furthest * 0.99)
+
+
+def test_an_answer_that_is_no_number_is_refused():
+    near, unknown = (precision.Difference("click", size, size) for size in (0.001, np.nan))
+    for differences in ((near, unknown), (unknown, near)):
+        with pytest.raises(PrecisionError, match="click moves by nan at most"):
+            precision.Precision("int8", 1, differences, ()).check(1.0)

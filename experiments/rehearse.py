@@ -30,6 +30,7 @@ from experiments.programs import shielded
 if TYPE_CHECKING:
     from experiments.reports.document import Document
 
+_LARGEST_SHARE = 0.9  # of the training rows
 _LISTS = 200  # longest list that is kept
 _MODEL = (
     "--epochs=1",
@@ -88,15 +89,25 @@ def main(settings: Settings) -> None:
     part = prepared.with_name(f"{prepared.name}-{wanted}")
     out_dir = pathlib.Path(settings.out_dir, f"rehearsal-{settings.preset}")
     run_dir = out_dir / f"run-{wanted}"
-    held = [raw, prepared, prepared.with_name(f"{prepared.name}.work")]
-    room.require("The rehearsal", work, _need(sum(rows.values()), wanted, rows["test"]), held)
-    simulated = [f"--{split}_rows={count}" for split, count in rows.items()]
-    simulated += [] if share == 1 else ["--conversion_rate=0.01"]  # so few rows had none
+    if not 0 < wanted <= _LARGEST_SHARE * rows["train"]:
+        raise command_line.UsageError(
+            f"--train_rows={settings.train_rows} leaves {wanted:,} of {rows['train']:,} rows, "
+            f"expected 1 to {_LARGEST_SHARE:.0%} of them, since validation takes some"
+        )
+    simulated = simulators.ali_ccp(sum(rows.values()), 1.0)
+    need = Need(0, _TRAINING_MEMORY, wanted / _TRAINED + rows["test"] / _EVALUATED)
+    if not raw.exists():
+        need += simulated
+    if not prepared.exists():
+        need += preparations.ALI_CCP.need(simulated.disk)
+    room.require("The rehearsal", work, need, [prepared.with_name(f"{prepared.name}.work")])
+    size = [f"--{split}_rows={count}" for split, count in rows.items()]
+    size += [] if share == 1 else ["--conversion_rate=0.01"]  # so few rows had none
     simulation, preparation, training = (
         Stage(
             "simulation",
             "data_prep.ali_ccp.simulate",
-            ["--preset=full", *simulated, f"--out_dir={raw}"],
+            ["--preset=full", *size, f"--out_dir={raw}"],
             raw,
         ),
         Stage(
@@ -124,12 +135,6 @@ def main(settings: Settings) -> None:
     page.write(out_dir / "rehearsal.md", out_dir / "rehearsal.csv", out_dir / "report.html")
     print(page.markdown())
     print(f"Report: {out_dir / 'report.html'}")
-
-
-def _need(rows: int, trained: int, evaluated: int) -> Need:
-    raw = simulators.ali_ccp(rows, 1.0)
-    seconds = trained / _TRAINED + evaluated / _EVALUATED
-    return raw + preparations.ALI_CCP.need(raw.disk) + Need(0, _TRAINING_MEMORY, seconds)
 
 
 def measured(stage: Stage, out_dir: pathlib.Path) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dcrnn_tf.system.command_line import UsageError
 from experiments import rehearse
 from experiments.rehearse import Stage
 
@@ -25,6 +26,14 @@ def test_a_stage_is_measured_once_and_counts_its_attempts(tmp_path, capfd):
     assert "December" in capfd.readouterr().out
     assert rehearse.measured(stage, tmp_path) == record  # not run again
     assert "December" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "left"), [(999, "0"), (39_000_000, "39,000")])
+def test_rows_that_there_are_not_are_refused_before_the_first_program(tmp_path, rows, left):
+    settings = rehearse.Settings("smoke", rows, out_dir=str(tmp_path))
+    with pytest.raises(UsageError, match=f"--train_rows={rows} leaves {left} of 42,300 rows"):
+        rehearse.main(settings)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from dcrnn_tf.dataset.reader import PreparedDataset
 from dcrnn_tf.dataset.schema import DatasetError, load_schema
 from tests.data_prep.ali_ccp.test_preparation import made, raw  # noqa: F401
 from tests.data_prep.beam.same import assert_same
-from tests.data_prep.own_log.test_preparation import dataset_rows, declare, write_csv
+from tests.data_prep.own_log.small_shop import dataset_rows, declare, write_csv
 
 
 def config():

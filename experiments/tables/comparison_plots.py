@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from dcrnn_tf.metrics import Metric
 from experiments.reports.plots import COLOURS, INK, label_axes, literal
@@ -156,13 +156,14 @@ def _pareto(axes: Axes, panel: Panel) -> dict[str, tuple[float, float]]:
     on_front = [points[name] for name in front]
     if on_front:
         axes.plot(*zip(*on_front, strict=True), "o-", color=COLOURS[1], ms=5, lw=1.0)
-    left_out = sum(not low <= y <= high for _, y in points.values())
+    left_out = len(points) - len(front) - len(others)
     costs = [x for x, _ in points.values() if x > 0]
     if costs and max(costs) > 4 * min(costs):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        several = (1, 2, 5) if max(costs) < 30 * min(costs) else (1,)
+        axes.xaxis.set_major_locator(LogLocator(subs=several))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.15, y=0.12)
     label_axes(axes, "", f"test {metric.label}")
     axes.set_title(literal(panel.task) + (f" ({left_out} far off, not shown)" if left_out else ""))
@@ -174,8 +175,10 @@ def _make_room(axes: Axes, front: Mapping[str, tuple[float, float]]) -> None:
     low, high = axes.get_xlim()
     width = min(max(map(len, front), default=0) / _LETTERS, 0.7)  # of the panel
     room = width / (1 - width)
+    ticks = axes.get_xticks()
     if axes.get_xscale() == "log":
         axes.set_xlim(low * (low / high) ** room, high)
+        axes.set_xticks([tick for tick in ticks if low <= tick <= high])  # none below the names
         return
     axes.set_xlim(low - room * (high - low), high)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= high])

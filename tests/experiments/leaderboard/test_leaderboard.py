@@ -24,6 +24,7 @@ from experiments.leaderboard.content import (
 from experiments.leaderboard.table import LEADERBOARD, SMOKE_MODELS
 from experiments.runs import latency
 from experiments.tables import comparison_plots
+from experiments.tables.comparison_plots import Dot, Panel
 from experiments.tables.equal_size import of_equal_size, parameters
 from experiments.tables.make import Settings
 from experiments.tables.result import aggregate
@@ -232,6 +233,19 @@ def test_against_cost_the_pareto_front_alone_has_names(schema, tmp_path):
     points = [text.axes.transData.transform(text.xy) for text in names]
     assert all(box.x1 < x for box, (x, _) in zip(boxes, points, strict=True))
     assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(boxes))
+
+
+def test_against_cost_a_far_point_of_the_front_is_shown_and_costs_have_few_ticks(schema):
+    far = {"Trees": (0.9, 5.0), "Linear": (0.5, 2.0), "MMoE": (0.71, 60.0), "PLE": (0.7, 150.0)}
+    dots = [Dot(name, auc, None, cost) for name, (auc, cost) in far.items()]
+    panel = Panel("click", metrics.get("auc"), dots)
+    (axes,) = comparison_plots.pareto([panel], "s").axes
+    assert axes.get_title() == "click"  # nothing is left out
+    assert axes.get_xticks().tolist() == [10, 100]
+    near = [Dot(f"near {n}", 0.7 + n / 1000, None, 100.0 + n) for n in range(20)]
+    hidden = Panel("click", panel.metric, [*dots, *near, Dot("FM", 0.4, None, 300.0)])
+    (axes,) = comparison_plots.pareto([hidden], "s").axes
+    assert axes.get_title() == "click (1 far off, not shown)"
 
 
 def test_a_board_is_drawn_anew_from_its_csv_file(schema, tmp_path):

@@ -1,27 +1,23 @@
+import contextlib
+import io
 import json
 import math
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from dcrnn_tf.dataset.schema import load_schema
+from experiments.baselines import constant
 from experiments.baselines.constant import logit
 from experiments.runs.run import load_run
-
-ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
 def run_dir(dataset_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("constant") / "run"
-    command = [sys.executable, "-m", "experiments.baselines.constant"]
-    command += [f"--data_dir={dataset_folder}", f"--run_dir={folder}"]
     for words in ("test click: AUC ", "holds this run, finished"):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-        assert done.returncode == 0, done.stderr
-        assert words in done.stdout
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            constant.main(constant.Settings(str(dataset_folder), str(folder)))
+        assert words in printed.getvalue()
     return folder
 
 
